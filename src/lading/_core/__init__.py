@@ -1,0 +1,1 @@
+"""What every store stands on: requests as data, and the rules for sending them. Knows no HTTP library."""

@@ -1,0 +1,201 @@
+"""One attempt of a call: building the request, the auth flow, redirects, and judging the answer's head."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from lading import errors
+from lading._core.auth import Auth
+from lading._core.body import BytesBody, CountedReader
+from lading._core.call import SAFE_METHODS, UNSET, Call, Outgoing, Reply
+from lading._core.progress import Meter
+from lading._core.redact import safe_url
+from lading.types import Retry, Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lading._core.call import Exchange, Incoming
+    from lading._core.service import Service
+    from lading.types import Hook
+
+_SMALL_BODY = 64 * 1024
+_MAX_REDIRECTS = 5
+_MAX_ERROR_BODY = 256 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What may follow a read to a host that the store sent us to but that was not configured.
+_HARMLESS = {"user-agent", "accept", "accept-encoding", "range", "if-range", "if-none-match", "cache-control"}
+_NO_AUTH = Auth()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``with_options`` may change: shared by all resources of one client."""
+
+    auth: Auth = _NO_AUTH
+    timeout: Timeout = field(default_factory=Timeout)
+    retry: Retry = field(default_factory=Retry)
+    hooks: tuple[Hook, ...] = ()
+    user_agent: str = "lading"
+
+
+def streams(call: Call[Any]) -> bool:
+    """Whether the call's body is sent piece by piece: a file, or what somebody watches the progress of."""
+    body = call.body
+    return body is not None and not (
+        isinstance(body, BytesBody) and len(body.data) <= _SMALL_BODY and call.on_progress is None
+    )
+
+
+class Attempt:
+    """One attempt.
+
+    Attributes:
+        sent: Bytes of the body written so far, for the event.
+    """
+
+    def __init__(
+        self,
+        call: Call[Any],
+        service: Service,
+        settings: Settings,
+        exchange: Exchange,
+        *,
+        number: int,
+        streamed_answer: bool,
+    ) -> None:
+        self._call = call
+        self._service = service
+        self._settings = settings
+        self._exchange = exchange
+        self._number = number
+        self._streamed_answer = streamed_answer
+        self._reader: CountedReader | None = None
+        self._content = b"" if call.json is UNSET else json.dumps(call.json).encode()
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the body written so far."""
+        return len(self._content) if self._reader is None else self._reader.meter.count
+
+    async def head(self, ask: Callable[[Call[Any]], Awaitable[Any]]) -> tuple[Incoming, Reply]:
+        """A good answer, its body not read yet, and its head as a reply; the error that the store gave otherwise.
+
+        Args:
+            ask: Makes another call that the auth flow wants made.
+        """
+        request = self._outgoing()
+        trusted = self._call.auth and self._service.trusts(request.url)
+        auth = self._settings.auth if trusted else _NO_AUTH
+        await auth.prepare()
+        flow = auth.flow(request)
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Call):
+                    step = flow.send(await ask(step))
+                    continue
+                incoming, reply = await self._send(step)
+                try:
+                    step = flow.send(reply)
+                except StopIteration:
+                    return await self._judged(incoming, reply, auth)
+                if self._call.body is not None and not self._call.body.replayable:
+                    return await self._judged(incoming, reply, auth)
+                await incoming.aclose()
+        finally:
+            flow.close()
+
+    async def _judged(self, incoming: Incoming, reply: Reply, auth: Auth) -> tuple[Incoming, Reply]:
+        if reply.status // 100 == 2 or reply.status in self._call.accept:
+            return incoming, reply
+        await incoming.aclose()
+        raise self._service.read_error(self._service, reply, self._call.method, auth.secrets())
+
+    def _outgoing(self) -> Outgoing:
+        call, settings = self._call, self._settings
+        headers = {
+            "User-Agent": settings.user_agent,
+            "Accept": self._service.accept,
+            # A download is wanted byte for byte, for digests and ranges.
+            "Accept-Encoding": "identity" if self._streamed_answer else "gzip, deflate",
+            **call.headers,
+        }
+        if call.json is not UNSET:
+            headers["Content-Type"] = "application/json"
+        elif call.body is not None and call.body.content_type:
+            headers["Content-Type"] = call.body.content_type
+        return Outgoing(call.method, call.url(self._service.base_url), headers, settings.timeout)
+
+    async def _send(self, request: Outgoing) -> tuple[Incoming, Reply]:
+        """The answer after redirects; with an error's body in the reply."""
+        status = 0
+        for _ in range(_MAX_REDIRECTS + 1):
+            incoming = await self._exchange_once(request)
+            try:
+                if incoming.status in _REDIRECTS and "location" in incoming.headers:
+                    status = incoming.status
+                    request = self._redirected(request, incoming)
+                    await incoming.aclose()
+                    continue
+                body = b""
+                if incoming.status >= 400 and incoming.status not in self._call.accept:
+                    body = await self._error_body(incoming)
+            except BaseException:
+                await incoming.aclose()
+                raise
+            return incoming, Reply(incoming.status, incoming.headers, body, incoming.url, incoming.reason)
+        raise errors.ApiError(
+            f"{self._service.name}: {request.method} {self._call.template} was redirected more than "
+            f"{_MAX_REDIRECTS} times",
+            service=self._service.name,
+            status=status,
+        )
+
+    async def _exchange_once(self, request: Outgoing) -> Incoming:
+        body = self._call.body
+        if body is None:
+            request.content = self._content
+        elif isinstance(body, BytesBody) and not streams(self._call):
+            request.content = self._content = body.data
+        else:
+            meter = Meter(self._call.on_progress, body.length, self._number)
+            request.content = self._reader = CountedReader(body, meter)
+        try:
+            return await self._exchange.send(request)
+        finally:
+            if self._reader is not None:
+                await self._reader.aclose()
+
+    async def _error_body(self, incoming: Incoming) -> bytes:
+        """What the store said; nothing when it cannot be read, for the status says more than that failure."""
+        try:
+            return await incoming.read(_MAX_ERROR_BODY)
+        except (errors.BadAnswer, errors.ConnectError):
+            return b""
+
+    def _redirected(self, request: Outgoing, incoming: Incoming) -> Outgoing:
+        name, call = self._service.name, self._call
+        target = urljoin(request.url, incoming.headers["location"])
+        shown = safe_url(target)
+        if call.method not in SAFE_METHODS:
+            raise errors.ApiError(
+                f"{name}: {call.method} {call.template} was redirected to {shown}. A write is never redirected: "
+                "configure that address if it is the right one",
+                service=name,
+                status=incoming.status,
+                detail=incoming.reason,
+            )
+        if self._service.trusts(target):
+            return replace(request, url=target)
+        if not target.startswith("https://"):
+            raise errors.ApiError(
+                f"{name}: {call.method} {call.template} was redirected to {shown}, which is not https; not followed",
+                service=name,
+                status=incoming.status,
+            )
+        headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
+        return replace(request, url=target, headers=headers)

@@ -1,0 +1,340 @@
+"""Request bodies: of known length wherever the source has one, and opened anew for every attempt."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lading._core.files import PIECE, FileReader, StrPath, changed, stamp
+from lading.errors import InputError
+
+if TYPE_CHECKING:
+    from lading._core.files import Stamp
+    from lading._core.progress import Meter
+
+Piece = bytes | memoryview
+
+# Read buffers that are not in use. Uploads come and go by the hundred; without this each costs a fresh 256 KiB.
+_free: list[bytearray] = []
+_FREE_MOST = 16
+
+
+class Reader(ABC):
+    """An opened body: an async iterator of pieces. A piece is valid until the next one is asked for.
+
+    A class and not an async generator: those are finalised by the event loop's hooks at a time of its own.
+    """
+
+    def __aiter__(self) -> Reader:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> Piece: ...
+
+    async def aclose(self) -> None:
+        """Let go of what was opened; harmless twice."""
+        return
+
+
+class Body(ABC):
+    """A request body.
+
+    Attributes:
+        length: Bytes; ``None`` where nobody knows (sent chunked).
+        content_type: The ``Content-Type`` to send it with; empty for none.
+        replayable: Whether it can be opened more than once.
+    """
+
+    length: int | None
+    content_type: str = "application/octet-stream"
+    replayable: bool = True
+
+    @abstractmethod
+    def open(self) -> Reader:
+        """A reader from the first byte. Nothing is opened before its first piece is asked for."""
+
+
+class BytesBody(Body):
+    """Bytes at hand."""
+
+    def __init__(self, data: bytes, content_type: str = "application/octet-stream") -> None:
+        self.data = data
+        self.length = len(data)
+        self.content_type = content_type
+
+    def open(self) -> Reader:
+        """A reader over the bytes."""
+        return _BytesReader(self.data)
+
+
+class _BytesReader(Reader):
+    def __init__(self, data: bytes) -> None:
+        self._rest = memoryview(data)
+
+    async def __anext__(self) -> Piece:
+        if not self._rest:
+            raise StopAsyncIteration
+        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        return piece
+
+
+class FileBody(Body):
+    """A file on disk, or a slice of one, streamed; make it with :meth:`of`, or with a stamp at hand.
+
+    A file that is not the stamped one any more, or changes while it is read, is an ``InputError`` before the last
+    byte is sent: the store never gets the whole of a mixture.
+    """
+
+    def __init__(
+        self,
+        path: StrPath,
+        stamp: Stamp,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> None:
+        self.path = os.fspath(path)
+        self.stamp = stamp
+        self.offset = offset
+        count = stamp.size - offset if length is None else length
+        self.length = count
+        self.end = offset + count
+        self.content_type = content_type
+        if offset < 0 or count < 0 or self.end > stamp.size:
+            raise InputError(f"{self.path} has no bytes {offset} to {self.end}", argument="offset")
+
+    @classmethod
+    async def of(cls, path: StrPath, *, content_type: str = "application/octet-stream") -> FileBody:
+        """A body of the file as it is now; ``OSError`` when it cannot be looked at."""
+        return cls(path, await stamp(path), content_type=content_type)
+
+    def open(self) -> Reader:
+        """A reader over the file; the file is opened at its first piece."""
+        return _FileBodyReader(self)
+
+
+class _FileBodyReader(Reader):
+    def __init__(self, body: FileBody) -> None:
+        self._body = body
+        self._file = FileReader(body.path, body.stamp)
+        self._buffer: bytearray | None = None
+        self._closed = False
+        self._at = body.offset
+        self._end = body.end
+
+    async def __anext__(self) -> Piece:
+        if self._closed:
+            raise StopAsyncIteration
+        if self._buffer is None:
+            self._buffer = _free.pop() if _free else bytearray(PIECE)
+            await self._file.open()
+        left = self._end - self._at
+        if not left:
+            raise StopAsyncIteration
+        view = memoryview(self._buffer)[: min(left, PIECE)]
+        count = await self._file.read_into(view, self._at)
+        if not count:
+            raise changed(self._body.path)
+        self._at += count
+        if self._at == self._end:
+            self._file.check()
+        return view[:count]
+
+    async def aclose(self) -> None:
+        self._file.close()
+        if self._buffer is not None and len(_free) < _FREE_MOST:
+            _free.append(self._buffer)
+        self._buffer = None
+        self._closed = True
+
+
+class StreamBody(Body):
+    """Bytes from an async source.
+
+    Args:
+        source: A function giving a new async iterable of bytes each time: the body can be sent again. Or one
+            async iterable: it is read once, and the request that carries it is never sent twice.
+        length: Bytes, where known; a source that gives more or fewer is an ``InputError``.
+        content_type: The ``Content-Type`` to send it with.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], AsyncIterable[bytes]] | AsyncIterable[bytes],
+        length: int | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> None:
+        self.length = length
+        self.content_type = content_type
+        self._once: AsyncIterable[bytes] | None = None if callable(source) else source
+        self._again: Callable[[], AsyncIterable[bytes]] | None = source if callable(source) else None
+        self.replayable = self._again is not None
+
+    def open(self) -> Reader:
+        """A reader over the source."""
+        source = self._once if self._again is None else self._again()
+        assert source is not None  # noqa: S101 - one of the two is there
+        return _StreamReader(source, self.length)
+
+
+class _StreamReader(Reader):
+    def __init__(self, source: AsyncIterable[bytes], length: int | None) -> None:
+        self._source: AsyncIterator[bytes] = aiter(source)
+        self._length = length
+        self._count = 0
+
+    async def __anext__(self) -> Piece:
+        while True:
+            try:
+                piece = await anext(self._source)
+            except StopAsyncIteration:
+                if self._length is not None and self._count != self._length:
+                    raise self._wrong("ended after", self._count) from None
+                raise
+            self._count += len(piece)
+            if self._length is not None and self._count > self._length:
+                raise self._wrong("gave more than", self._length)
+            if piece:  # an empty piece would end a chunked body
+                return piece
+
+    def _wrong(self, did: str, count: int) -> InputError:
+        return InputError(f"the body's source {did} {count} bytes; {self._length} were announced", argument="body")
+
+    async def aclose(self) -> None:
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file field of a form.
+
+    Attributes:
+        name: The field's name.
+        body: Its content; its ``content_type`` becomes the part's (none where that is empty).
+        filename: The name the store is told.
+    """
+
+    name: str
+    body: Body
+    filename: str
+
+
+class Multipart(Body):
+    """A ``multipart/form-data`` body (RFC 7578), its length known before the first byte.
+
+    Args:
+        parts: ``(name, value)`` pairs and :class:`FilePart`, in the order they are sent.
+        boundary: For tests that need it fixed.
+    """
+
+    def __init__(self, parts: Iterable[tuple[str, str] | FilePart], *, boundary: str | None = None) -> None:
+        self.boundary = boundary or secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={self.boundary}"
+        self._segments = list(self._encode(parts))
+        lengths = [s.length if isinstance(s, Body) else len(s) for s in self._segments]
+        self.length = None if None in lengths else sum(n for n in lengths if n is not None)
+        self.replayable = all(s.replayable for s in self._segments if isinstance(s, Body))
+
+    def _encode(self, parts: Iterable[tuple[str, str] | FilePart]) -> Iterable[bytes | Body]:
+        text = bytearray()
+        for part in parts:
+            name = part.name if isinstance(part, FilePart) else part[0]
+            text += f'--{self.boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'.encode()
+            if isinstance(part, FilePart):
+                text += f'; filename="{_quoted(part.filename)}"'.encode()
+                if part.body.content_type:
+                    text += f"\r\nContent-Type: {part.body.content_type}".encode("ascii")
+                yield bytes(text + b"\r\n\r\n")
+                yield part.body
+                text = bytearray(b"\r\n")
+            else:
+                text += f"\r\n\r\n{part[1]}\r\n".encode()
+        yield bytes(text + f"--{self.boundary}--\r\n".encode())
+
+    def open(self) -> Reader:
+        """A reader over all parts."""
+        return _JoinedReader(self._segments)
+
+
+def _quoted(name: str) -> str:
+    """A name inside a part's header, quoted as browsers do (WHATWG HTML): it can end neither quotes nor line."""
+    if "\0" in name:
+        raise InputError("a form field or file name must not contain NUL", argument="name")
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+class _JoinedReader(Reader):
+    def __init__(self, segments: list[bytes | Body]) -> None:
+        self._segments = iter(segments)
+        self._open: Reader | None = None
+
+    async def __anext__(self) -> Piece:
+        while True:
+            if self._open is not None:
+                try:
+                    return await anext(self._open)
+                except StopAsyncIteration:
+                    await self.aclose()
+            segment = next(self._segments, None)
+            if segment is None:
+                raise StopAsyncIteration
+            if isinstance(segment, bytes):
+                return segment
+            self._open = segment.open()
+
+    async def aclose(self) -> None:
+        if self._open is not None:
+            reader, self._open = self._open, None
+            await reader.aclose()
+
+
+class CountedReader(Reader):
+    """A body being sent: counts for progress and events, and keeps what its source raised.
+
+    An exchange hands this to an HTTP library. What comes back out of that library may be dressed as its own; what
+    the source or the progress callback raised is kept here as it was.
+    """
+
+    def __init__(self, body: Body, meter: Meter) -> None:
+        self.length = body.length
+        self.failure: BaseException | None = None
+        self.meter = meter
+        self._reader: Reader | None = None
+        self._body = body
+        self._last = 0
+
+    @property
+    def opened(self) -> bool:
+        """Whether the source was touched."""
+        return self._reader is not None
+
+    async def __anext__(self) -> Piece:
+        try:
+            if self._reader is None:
+                self._reader = self._body.open()
+            self.meter.add(self._last)
+            self._last = 0
+            piece = await anext(self._reader)
+        except StopAsyncIteration:
+            try:
+                self.meter.end()
+            except Exception as error:
+                self.failure = error
+                raise
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
+        self._last = len(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        if self._reader is not None:
+            await self._reader.aclose()

@@ -1,0 +1,31 @@
+"""The base of every answer's model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """A value a store gave us: frozen, and tolerant of fields the store adds later (``model_extra`` has them)."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        defer_build=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        protected_namespaces=(),
+        # A validation error quotes its input, and inputs may be secrets.
+        hide_input_in_errors=True,
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+"""A point in time, aware and in UTC, from ISO 8601 text (UTC where it names no offset) or epoch seconds."""

@@ -1,0 +1,110 @@
+"""Lists that come in pages: await one page, iterate over everything, or keep a cursor to go on after an error."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+from lading.errors import InputError
+
+T = TypeVar("T")
+
+
+class Page(Sequence[T]):
+    """Some items of a list, in the store's order.
+
+    Attributes:
+        items: The items.
+        next: Where the next page starts, in the store's own terms; ``None`` after the last.
+        total: How many items the whole list has, where the store says.
+    """
+
+    __slots__ = ("items", "next", "total")
+
+    def __init__(self, items: Sequence[T], next: Any = None, total: int | None = None) -> None:
+        self.items = tuple(items)
+        self.next = next
+        self.total = total
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Page({self.items!r}, next={self.next!r}, total={self.total!r})"
+
+
+class Pager(Generic[T]):
+    """A list in a store. ``await`` it for its first page, ``async for`` it for every item.
+
+    Nothing is asked before that. A second ``async for`` starts from the beginning again.
+
+    Args:
+        fetch: From where a page starts (``None`` for the first) to the page.
+        start: Where the first page starts, when not at the beginning.
+        max_items: Stop after so many items.
+    """
+
+    def __init__(
+        self, fetch: Callable[[Any], Awaitable[Page[T]]], *, start: Any = None, max_items: int | None = None
+    ) -> None:
+        if max_items is not None and max_items < 0:
+            raise InputError("max_items must be 0 or more", argument="max_items")
+        self._fetch = fetch
+        self._start = start
+        self._max_items = max_items
+
+    def __await__(self) -> Generator[Any, Any, Page[T]]:
+        return self._first().__await__()
+
+    async def _first(self) -> Page[T]:
+        page = await self._fetch(self._start)
+        if self._max_items is None or len(page) <= self._max_items:
+            return page
+        return Page(page.items[: self._max_items], page.next, page.total)
+
+    def __aiter__(self) -> Cursor[T]:
+        return self.cursor()
+
+    def cursor(self) -> Cursor[T]:
+        """An iterator of its own. After an error, iterate over it again and it goes on where it was."""
+        return Cursor(self._fetch, self._start, self._max_items)
+
+
+class Cursor(Generic[T]):
+    """An async iterator over a list's items that outlives errors: the page that failed is asked for again.
+
+    A class, not an async generator, which an error would end for good.
+    """
+
+    def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], start: Any, max_items: int | None) -> None:
+        self._fetch = fetch
+        self._next = start
+        self._left = max_items
+        self._items: tuple[T, ...] = ()
+        self._index = 0
+        self._started = False
+
+    def __aiter__(self) -> Cursor[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._left == 0:
+            raise StopAsyncIteration
+        while self._index >= len(self._items):
+            if self._started and self._next is None:
+                raise StopAsyncIteration
+            page = await self._fetch(self._next)
+            self._started = True
+            self._items, self._index, self._next = page.items, 0, page.next
+        item = self._items[self._index]
+        self._index += 1
+        if self._left is not None:
+            self._left -= 1
+        return item

@@ -1,0 +1,41 @@
+"""Telling a callback how far a transfer is, not too often."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from lading.types import Progress
+
+if TYPE_CHECKING:
+    from lading.types import OnProgress
+
+_EVERY = 1 / 20
+
+
+class Meter:
+    """Counts bytes, and tells *on_progress* at most 20 times a second and once at the end."""
+
+    __slots__ = ("_attempt", "_next", "_on_progress", "_total", "count")
+
+    def __init__(self, on_progress: OnProgress | None, total: int | None, attempt: int = 1) -> None:
+        self.count = 0
+        self._on_progress = on_progress
+        self._total = total
+        self._attempt = attempt
+        self._next = 0.0
+
+    def add(self, count: int) -> None:
+        """Count more bytes."""
+        self.count += count
+        if self._on_progress is not None and self.count != self._total and (now := monotonic()) >= self._next:
+            self._next = now + _EVERY
+            self._tell(self._on_progress)
+
+    def end(self) -> None:
+        """All bytes are through: the last word, said once."""
+        if self._on_progress is not None:
+            self._tell(self._on_progress)
+
+    def _tell(self, on_progress: OnProgress) -> None:
+        on_progress(Progress(self.count, self._total, self._attempt))

@@ -1,0 +1,126 @@
+"""When an attempt is made again, and after how long. The decision is pure; the loop is tenacity's."""
+
+from __future__ import annotations
+
+import random
+from email.utils import parsedate_to_datetime
+from time import monotonic, time
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState
+
+from lading.errors import ApiError, ConnectError, LadingError, RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lading.types import Retry
+
+T = TypeVar("T")
+
+# A failure that may pass, of a request that may have been processed.
+_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+
+
+def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header: seconds or an HTTP date (RFC 9110 10.2.3); ``None`` for neither."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.replace(".", "", 1).isdigit():
+        return float(value)  # more digits than a float holds give infinity, which is above every limit
+    try:
+        moment = parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return max(0.0, moment - (time() if now is None else now))
+
+
+def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
+    """Whether sending again after *error* can do no harm and may help.
+
+    Args:
+        error: What the attempt ended with.
+        repeatable: Whether sending twice does no more than sending once.
+    """
+    if isinstance(error, ApiError):
+        refused = isinstance(error, RateLimited) or (error.status == 503 and error.retry_after is not None)
+        return refused or (repeatable and error.status in _PASSING)
+    if isinstance(error, ConnectError):
+        if error.phase == "tls":  # a certificate does not become trusted by asking again
+            return False
+        return error.outcome == "not_done" or repeatable
+    return False
+
+
+def decide(
+    error: LadingError,
+    attempt: int,
+    *,
+    repeatable: bool,
+    policy: Retry,
+    elapsed: float = 0.0,
+    draw: Callable[[], float] = random.random,
+) -> float | None:
+    """Seconds to wait before the next attempt, or ``None`` to give up.
+
+    Args:
+        error: What this attempt ended with.
+        attempt: Its number, from 1.
+        repeatable: Whether sending twice does no more than sending once.
+        policy: How long to go on.
+        elapsed: Seconds since the first attempt began.
+        draw: A random number from 0 to 1, for full jitter.
+    """
+    if attempt >= policy.attempts or not may_repeat(error, repeatable=repeatable):
+        return None
+    # The exponent is bounded so that a huge number of attempts cannot overflow.
+    wait = draw() * min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    if asked is not None:
+        if asked > policy.retry_after_max:
+            return None
+        # Never sooner than asked; the jitter on top keeps a fan-out from coming back all at once.
+        wait += asked
+    if policy.deadline is not None and elapsed + wait > policy.deadline:
+        return None
+    return wait
+
+
+async def attempts(
+    step: Callable[[int], Awaitable[T]],
+    policy: Retry,
+    repeatable: Callable[[LadingError], bool],
+) -> T:
+    """What ``step(number)`` returns, called again while :func:`decide` says so.
+
+    Args:
+        step: One attempt, told its number from 1.
+        policy: How long to go on.
+        repeatable: Asked after a failure whether the step may be made twice.
+    """
+    started = monotonic()
+    wait: float | None = None
+
+    def again(state: RetryCallState) -> bool:
+        nonlocal wait
+        error = None if state.outcome is None else state.outcome.exception()
+        if not isinstance(error, LadingError):  # a result, a cancellation, the caller's own error
+            return False
+        number = state.attempt_number
+        if isinstance(error, ApiError):
+            error.attempts = number
+        wait = decide(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
+        return wait is not None
+
+    number = 0
+
+    async def numbered() -> T:
+        nonlocal number
+        number += 1
+        return await step(number)
+
+    loop = AsyncRetrying(retry=again, wait=lambda _: wait or 0.0, sleep=anyio.sleep, reraise=True)
+    result: T = await loop(numbered)
+    return result

@@ -1,0 +1,272 @@
+"""The one way a call is made: slots, the attempt loop, settling unknown outcomes, events."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import anyio
+
+from lading import errors
+from lading._core.answers import read_answer
+from lading._core.attempt import Attempt, Settings, streams
+from lading._core.call import SAFE_METHODS, UNSET
+from lading._core.retry import attempts
+from lading.types import AttemptEvent, CallEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from lading._core.call import Call, Exchange, Incoming
+    from lading._core.service import Service
+    from lading.types import Limits
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+logger = logging.getLogger("lading")
+logger.addHandler(logging.NullHandler())
+
+
+class Lane:
+    """What the calls of one client share on one event loop: its exchange, and slots taken once per call."""
+
+    def __init__(self, exchange: Exchange, limits: Limits) -> None:
+        self.exchange = exchange
+        self._requests = anyio.Semaphore(limits.requests, fast_acquire=True)
+        self._uploads = anyio.Semaphore(limits.uploads, fast_acquire=True)
+
+    async def take(self, *, upload: bool, timeout: float | None) -> None:
+        """Wait for a slot; :meth:`give_back` returns it."""
+        with anyio.CancelScope() as scope:
+            if timeout is not None:
+                scope.deadline = anyio.current_time() + timeout
+            # First a place among the uploads: those that wait for one leave the others' slots alone.
+            if upload:
+                await self._uploads.acquire()
+            try:
+                await self._requests.acquire()
+            except BaseException:
+                if upload:
+                    self._uploads.release()
+                raise
+            return
+        raise errors.CallTimeout(
+            f"no slot was free within {timeout:g} s (Timeout.pool): more calls wait than Limits lets run",
+            phase="pool",
+        )
+
+    def give_back(self, *, upload: bool) -> None:
+        """Return the slot."""
+        self._requests.release()
+        if upload:
+            self._uploads.release()
+
+
+class Sender:
+    """Makes calls to one store; all that a resource needs."""
+
+    def __init__(
+        self, service: Service, settings: Settings, lane: Callable[[], Lane], *, in_slot: bool = False
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.lane = lane
+        self._in_slot = in_slot
+
+    async def send(self, call: Call[T]) -> T:
+        """What *call* reads from its answer."""
+        return await _Running[T](self, call, in_slot=self._in_slot).run()
+
+    async def settle(self, call: Call[T], ask: Callable[[Sender], Awaitable[T | None]]) -> T:
+        """What *call* reads from its answer or, after an unknown outcome, what *ask* finds.
+
+        Args:
+            call: A write that must not be made twice.
+            ask: Given a sender to ask with, which uses this call's slot. Returns the result if the work is there,
+                ``None`` if it is not (only then is *call* sent again), and raises when it cannot tell: then the lost
+                answer's error is raised, with ``outcome`` ``"unknown"``.
+        """
+        return await _Running[T](self, call, ask=ask, in_slot=self._in_slot).run()
+
+    def open(self, call: Call[Any]) -> Opened:
+        """An async context manager over *call*'s answer as it streams in, its head already judged.
+
+        The body comes as the store keeps it (``Accept-Encoding: identity``). Retrying ends when the head is there,
+        and so does the call's slot.
+        """
+        return Opened(_Running["Incoming"](self, call, stream=True, in_slot=self._in_slot))
+
+    def within(self) -> Sender:
+        """This sender for calls that are part of a call: they use its slot."""
+        return Sender(self.service, self.settings, self.lane, in_slot=True)
+
+
+class Opened:
+    """Context manager that opens a streamed answer, and ends it whatever happens."""
+
+    def __init__(self, running: _Running[Incoming]) -> None:
+        self._running = running
+        self._incoming: Incoming | None = None
+
+    async def __aenter__(self) -> Incoming:
+        self._incoming = await self._running.run()
+        return self._incoming
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._incoming is not None:
+            await self._incoming.aclose()
+
+
+class _Running(Generic[R]):
+    """One call being made."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        call: Call[Any],
+        *,
+        ask: Callable[[Sender], Awaitable[R | None]] | None = None,
+        stream: bool = False,
+        in_slot: bool = False,
+    ) -> None:
+        if call.body is not None and call.json is not UNSET:
+            raise errors.InputError(f"{call!r} has both json and body", argument="body")
+        self._sender = sender
+        self._settings = sender.settings
+        self._call = call
+        self._ask = ask
+        self._stream = stream
+        self._in_slot = in_slot
+        self._lane: Lane
+        self._lost: errors.LadingError | None = None
+        self._number = 0
+
+    async def run(self) -> R:
+        """Its result; the event of the whole call goes out whatever happens."""
+        started = perf_counter()
+        failure: str | None = "cancelled"
+        try:
+            result = await self._with_slot()
+            failure = None
+        except Exception as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            if self._settings.hooks:
+                call = self._call
+                seconds = perf_counter() - started
+                self._tell(
+                    CallEvent(self._sender.service.name, call.method, call.template, failure, self._number, seconds)
+                )
+        return result
+
+    async def _with_slot(self) -> R:
+        lane = self._lane = self._sender.lane()
+        if self._in_slot:
+            return await self._attempts()
+        upload = streams(self._call)
+        await lane.take(upload=upload, timeout=self._settings.timeout.pool)
+        try:
+            return await self._attempts()
+        finally:
+            lane.give_back(upload=upload)
+
+    async def _attempts(self) -> R:
+        policy = self._settings.retry
+        if self._call.body is not None and not self._call.body.replayable:
+            policy = replace(policy, attempts=1)
+        try:
+            return await attempts(self._step, policy, lambda e: self._call.repeatable or e is self._lost)
+        except errors.LadingError as error:
+            if error is not self._lost:
+                raise
+            found = await self._found(error)
+            if found is None:
+                error.outcome = "not_done"
+                raise
+            return found
+
+    async def _step(self, number: int) -> R:
+        self._number = number
+        if self._lost is not None and (found := await self._found(self._lost)) is not None:
+            return found
+        try:
+            return await self._attempt()
+        except errors.LadingError as error:
+            if self._call.method in SAFE_METHODS:
+                error.outcome = "not_done"
+            elif error.outcome == "unknown" and self._ask is not None:
+                self._lost = error
+            raise
+
+    async def _found(self, lost: errors.LadingError) -> R | None:
+        """What the store says became of the request whose answer was *lost*."""
+        self._lost = None
+        try:
+            return None if self._ask is None else await self._ask(self._sender.within())
+        except errors.LadingError as error:
+            raise lost from error
+
+    async def _attempt(self) -> R:
+        started = perf_counter()
+        sender = self._sender
+        attempt = Attempt(
+            self._call,
+            sender.service,
+            self._settings,
+            self._lane.exchange,
+            number=self._number,
+            streamed_answer=self._stream,
+        )
+        status: int | None = None
+        failure: str | None = "cancelled"
+        incoming: Incoming | None = None
+        try:
+            incoming, reply = await attempt.head(sender.within().send)
+            status = incoming.status
+            if self._stream:
+                result = cast("R", incoming)
+            else:
+                body = await incoming.read(self._call.max_answer)
+                result = read_answer(sender.service.name, self._call, replace(reply, body=body))
+            failure = None
+        except Exception as error:
+            failure = type(error).__name__
+            status = getattr(error, "status", status)
+            raise
+        finally:
+            keep = False
+            try:
+                self._tell_attempt(status, failure, attempt.sent, perf_counter() - started)
+                keep = self._stream and failure is None
+            finally:
+                if incoming is not None and not keep:
+                    await incoming.aclose()
+        return result
+
+    def _tell_attempt(self, status: int | None, failure: str | None, sent: int, seconds: float) -> None:
+        debug = logger.isEnabledFor(logging.DEBUG)
+        if not debug and not self._settings.hooks:
+            return
+        call, service = self._call, self._sender.service
+        host = service.host_of(call.url(service.base_url))
+        event = AttemptEvent(
+            service.name, call.method, host, call.template, status, failure, sent, seconds, self._number
+        )
+        if debug:
+            logger.debug(
+                "%s %s %s %s: %s in %.3f s, attempt %d",
+                *(event.service, event.method, event.host, event.path),
+                *(failure or status, seconds, self._number),
+            )
+        self._tell(event)
+
+    def _tell(self, event: AttemptEvent | CallEvent) -> None:
+        for hook in self._settings.hooks:
+            hook(event)

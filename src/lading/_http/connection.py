@@ -1,0 +1,351 @@
+"""One HTTP/1.1 connection: a request out, its answer in, and an eye on the answer while the body still goes out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from lading._http.wire import AnswerParser, request_head
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from anyio import CancelScope
+
+    from lading._http.network import Link
+    from lading._http.wire import Head
+
+# A write failed: the answer, if there is one, has arrived or is about to. Seconds to give it.
+_LAST_WORDS = 5.0
+
+
+class NeverSent(Exception):
+    """A kept-alive connection had ended: the request did not leave, or may be sent again."""
+
+
+class Connection:
+    """A connected link and what HTTP needs to know about it.
+
+    Attributes:
+        used: Whether an answer came over it before.
+        idle_since: When it was last given back, by the loop's clock.
+    """
+
+    __slots__ = ("_headers", "_link", "_prefix", "idle_since", "used")
+
+    def __init__(self, link: Link, *, prefix: bytes = b"", headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        self._link = link
+        # A proxy for plain http wants whole addresses, and its own credentials.
+        self._prefix = prefix
+        self._headers = headers
+        self.used = False
+        self.idle_since = 0.0
+
+    def is_quiet(self) -> bool:
+        """Whether it can still be used: see :meth:`Link.is_quiet`."""
+        return self._link.is_quiet()
+
+    def close(self) -> None:
+        """Close it, when nobody waits on it."""
+        self._link.close()
+
+    def abandon(self) -> None:
+        """End it under its user."""
+        self._link.abandon()
+
+    async def exchange(
+        self, request: httpx.Request, timeouts: Mapping[str, float | None], done: Callable[[bool], None]
+    ) -> httpx.Response:
+        """The answer to *request*, its body still to come.
+
+        *done* is called once when the answer is through, told whether the connection can be used again. When this
+        raises, *done* is not called and the connection is of no use any more.
+        """
+        sending = _Sending(self._link, request, timeouts)
+        parser = AnswerParser(request.method)
+        head_bytes = request_head(
+            request.method.encode("ascii", "replace"),
+            self._prefix + request.url.raw_path,
+            [*sending.headers, *self._headers],
+        )
+        head: Head | None = None
+        before = self._link.written
+        try:
+            await self._link.send(head_bytes + sending.content, timeouts.get("write"))
+        except httpx.WriteError as error:
+            if self.used and self._link.written == before:
+                raise NeverSent from error
+            head = await self._last_words(parser, error)
+            sending.whole = False
+        else:
+            if sending.stream is not None:
+                head = await self._upload(sending, parser)
+        read = timeouts.get("read")
+        if head is None:
+            head = await self._head(parser, read, again=self.used and sending.harmless)
+        return self._response(request, head, parser, read, done, whole=sending.whole)
+
+    async def _head(self, parser: AnswerParser, timeout: float | None, *, again: bool = False) -> Head:
+        # Kept alive too long, it may end just as the request arrives. Only what is harmless is sent *again*.
+        try:
+            data = await self._link.receive(timeout, wait_first=True)
+        except httpx.ReadError as error:
+            if again:
+                raise NeverSent from error
+            raise
+        if again and not data:
+            raise NeverSent
+        while (head := parser.feed(data)) is None:
+            data = await self._link.receive(timeout, wait_first=True)
+        return head
+
+    async def _last_words(self, parser: AnswerParser, error: httpx.TransportError) -> Head:
+        """The answer that had arrived before a write failed; *error* when there is none."""
+        head: Head | None = None
+        with contextlib.suppress(httpx.TransportError):
+            head = await self._head(parser, _LAST_WORDS)
+        # A success for half a request would be somebody else's.
+        if head is None or head.status < 300:
+            raise error
+        return head
+
+    async def _upload(self, sending: _Sending, parser: AnswerParser) -> Head | None:
+        """Send the body; an answer that came early, or ``None`` when the whole body is out and none has come."""
+        watch = _Watch(self._link, parser)
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch.run, group.cancel_scope)
+            try:
+                await sending.body()
+            except Exception as error:  # noqa: BLE001 - raised below: out of here it would be an exception group
+                failure = error
+            group.cancel_scope.cancel()
+        if watch.head is not None and (watch.head.status >= 300 or sending.whole):
+            return watch.head
+        if isinstance(failure, httpx.WriteError) and watch.failure is None and watch.head is None:
+            return await self._last_words(parser, failure)
+        if failure is not None or watch.failure is not None:
+            raise failure or watch.failure  # type: ignore[misc] # one of them is there
+        return None
+
+    def _response(
+        self,
+        request: httpx.Request,
+        head: Head,
+        parser: AnswerParser,
+        timeout: float | None,
+        done: Callable[[bool], None],
+        *,
+        whole: bool,
+    ) -> httpx.Response:
+        self.used = True
+        reusable = whole and head.keep_alive
+        stream: httpx.AsyncByteStream
+        through = False
+        if head.chunked:
+            stream = _Chunked(self._link, parser, timeout, done, reusable=reusable)
+        else:
+            rest = parser.rest()
+            through = head.length is not None and len(rest) >= head.length
+            if through:
+                # Bytes beyond the announced ones make the connection useless.
+                reusable = reusable and len(rest) == head.length
+                stream = httpx.ByteStream(rest[: head.length])
+            else:
+                stream = _Counted(self._link, rest, head.length, timeout, done, reusable=reusable)
+        response = httpx.Response(
+            head.status,
+            headers=head.headers,
+            stream=stream,
+            request=request,
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
+        )
+        if through:
+            done(reusable)
+        return response
+
+
+class _Sending:
+    """A request being sent.
+
+    Attributes:
+        content: A small body, sent with the head.
+        stream: A body that is sent piece by piece, or ``None``.
+        whole: Whether all of it is out.
+    """
+
+    def __init__(self, link: Link, request: httpx.Request, timeouts: Mapping[str, float | None]) -> None:
+        self._link = link
+        self._timeout = timeouts.get("write")
+        self.headers = list(request.headers.raw)
+        names = {name.lower(): value for name, value in self.headers}
+        if b"host" not in names:
+            self.headers.insert(0, (b"Host", request.url.netloc))
+        self.content = b""
+        self.stream: AsyncIterator[bytes] | None = None
+        self._length: int | None = None
+        if isinstance(request.stream, httpx.ByteStream):
+            self.content = b"".join(request.stream)
+        elif isinstance(request.stream, httpx.AsyncByteStream):
+            self.stream = aiter(request.stream)
+            self._source = request.stream
+            length = names.get(b"content-length")
+            self._length = None if length is None else int(length)
+            if length is None and b"transfer-encoding" not in names:
+                self.headers.append((b"Transfer-Encoding", b"chunked"))
+        else:
+            raise httpx.LocalProtocolError("an async transport needs an async body")
+        self.whole = self.stream is None
+        self.harmless = self.stream is None and request.method in ("GET", "HEAD", "OPTIONS")
+
+    async def body(self) -> None:
+        """Send the streamed body."""
+        assert self.stream is not None  # noqa: S101 - asked before
+        link, timeout, left = self._link, self._timeout, self._length
+        try:
+            async for piece in self.stream:
+                if left is None:
+                    if piece:
+                        await link.send(b"%x\r\n" % len(piece), timeout)
+                        await link.send(piece, timeout)
+                        await link.send(b"\r\n", timeout)
+                    continue
+                left -= len(piece)
+                if left < 0:
+                    raise httpx.LocalProtocolError("the body is longer than its Content-Length")
+                await link.send(piece, timeout)
+            if left is None:
+                await link.send(b"0\r\n\r\n", timeout)
+            elif left:
+                raise httpx.LocalProtocolError("the body is shorter than its Content-Length")
+            self.whole = True
+        finally:
+            await self._source.aclose()
+
+
+class _Watch:
+    """Looks for an answer while the body goes out, and stops the sending when one says that it is no use."""
+
+    def __init__(self, link: Link, parser: AnswerParser) -> None:
+        self._link = link
+        self._parser = parser
+        self.head: Head | None = None
+        self.failure: httpx.TransportError | None = None
+
+    async def run(self, sending: CancelScope) -> None:
+        """Watch until an answer has come, or the connection has ended."""
+        try:
+            while self.head is None:
+                self.head = self._parser.feed(await self._link.receive(None, wait_first=True))
+        except httpx.TransportError as error:
+            self.failure = error
+            sending.cancel()
+            return
+        # An early success is kept for later: the store still wants the rest.
+        if self.head.status >= 300:
+            sending.cancel()
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body as it arrives. A class, not a generator: see ``Reader`` in ``_core/body.py``."""
+
+    def __init__(self, link: Link, timeout: float | None, done: Callable[[bool], None], *, reusable: bool) -> None:
+        self._link = link
+        self._timeout = timeout
+        self._done: Callable[[bool], None] | None = done
+        self._reusable = reusable
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._done is None:
+            raise StopAsyncIteration
+        try:
+            piece = await self._next()
+        except BaseException:
+            self._end(reusable=False)
+            raise
+        if piece is None:
+            self._end(reusable=self._reusable)
+            raise StopAsyncIteration
+        return piece
+
+    async def _next(self) -> bytes | None:
+        raise NotImplementedError
+
+    def _end(self, *, reusable: bool) -> None:
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(reusable)
+
+    async def aclose(self) -> None:
+        """Let go of the connection, which is of no further use unless the body was read to its end."""
+        self._end(reusable=False)
+
+
+class _Counted(_Body):
+    """A body of announced length, or one that ends with the connection."""
+
+    def __init__(
+        self,
+        link: Link,
+        rest: bytes,
+        length: int | None,
+        timeout: float | None,
+        done: Callable[[bool], None],
+        *,
+        reusable: bool,
+    ) -> None:
+        super().__init__(link, timeout, done, reusable=reusable)
+        self._rest = rest
+        self._length = length
+        self._left = length
+
+    async def _next(self) -> bytes | None:
+        if self._left == 0:
+            return None
+        piece, self._rest = self._rest, b""
+        if not piece:
+            piece = await self._link.receive(self._timeout)
+        if not piece:
+            if self._left is None:
+                return None
+            got = (self._length or 0) - self._left
+            raise httpx.RemoteProtocolError(f"the answer ended after {got} of {self._length} bytes")
+        if self._left is None:
+            return piece
+        if len(piece) > self._left:
+            self._reusable = False
+            piece = piece[: self._left]
+        self._left -= len(piece)
+        if not self._left:
+            self._end(reusable=self._reusable)  # the connection is free before the last piece is looked at
+        return piece
+
+
+class _Chunked(_Body):
+    """A chunked body."""
+
+    def __init__(
+        self,
+        link: Link,
+        parser: AnswerParser,
+        timeout: float | None,
+        done: Callable[[bool], None],
+        *,
+        reusable: bool,
+    ) -> None:
+        super().__init__(link, timeout, done, reusable=reusable)
+        self._parser = parser
+
+    async def _next(self) -> bytes | None:
+        piece = self._parser.chunk(None)
+        while piece == b"":
+            piece = self._parser.chunk(await self._link.receive(self._timeout))
+        if piece is None and self._parser.rest():
+            self._reusable = False
+        return piece

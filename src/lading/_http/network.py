@@ -1,0 +1,347 @@
+"""Sockets and TLS without blocking: connect, send, receive, "has the other side said something?".
+
+Raw sockets with anyio's readiness waits, not anyio's streams: on asyncio a reset throws away an answer that had
+arrived in a stream's buffer, and a socket that is ready needs no suspension here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+from anyio.lowlevel import checkpoint
+
+from lading._core.threads import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+RECEIVE = 256 * 1024
+_TLS_RECEIVE = 128 * 1024
+_TLS_RECORD = 16 * 1024
+
+
+class Turns:
+    """How long one connection may work before the others, and the application, get their turn.
+
+    One budget is shared by all busy connections, so that together they hold the loop for a few milliseconds however
+    many they are. Both loops need two rounds to wake a sleeper, so the budget is a tenth of what we promise.
+    """
+
+    __slots__ = ("busy",)
+    _TOGETHER = 0.002
+
+    def __init__(self) -> None:
+        self.busy = 0
+
+    @property
+    def budget(self) -> float:
+        """Seconds one connection may go on."""
+        return self._TOGETHER / self.busy if self.busy > 1 else self._TOGETHER
+
+    @property
+    def tls_slice(self) -> int:
+        """Bytes to encrypt in one step: the step itself cannot be interrupted."""
+        return 128 * 1024 if self.busy < 4 else 64 * 1024
+
+
+class Link:
+    """A connected TCP socket. Only the task that waits on it closes it: see :meth:`abandon`.
+
+    Attributes:
+        written: Bytes given to the system so far.
+    """
+
+    def __init__(self, sock: socket.socket, turns: Turns) -> None:
+        self._sock = sock
+        self._turns = turns
+        self._resumed = perf_counter()
+        self._waiting = 0
+        self._abandoned = False
+        self._close_later = False
+        self.written = 0
+
+    async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
+        """Send all of *data*; ``WriteTimeout`` when nothing more is taken for *timeout* seconds."""
+        view = memoryview(data)
+        while view:
+            try:
+                count = self._sock.send(view)
+            except (BlockingIOError, InterruptedError):
+                await self._wait(anyio.wait_writable, timeout, httpx.WriteTimeout)
+                continue
+            except OSError as error:
+                raise httpx.WriteError(_reason(error)) from error
+            self.written += count
+            view = view[count:]
+            await self.pause()
+
+    async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
+        """Some bytes; ``b""`` at the end; ``ReadTimeout`` when nothing comes for *timeout* seconds.
+
+        *wait_first* saves a system call where nothing can be there yet.
+        """
+        if wait_first:
+            await self.wait_readable(timeout)
+        while (data := self.try_receive()) is None:
+            await self.wait_readable(timeout)
+        await self.pause()
+        return data
+
+    def try_receive(self) -> bytes | None:
+        """What has arrived; ``b""`` at the end; ``None`` when nothing is there."""
+        return self._receive(RECEIVE)
+
+    def _receive(self, size: int) -> bytes | None:
+        try:
+            return self._sock.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise httpx.ReadError(_reason(error)) from error
+
+    async def wait_readable(self, timeout: float | None) -> None:
+        """Return when something has arrived, or the other side has ended."""
+        await self._wait(anyio.wait_readable, timeout, httpx.ReadTimeout)
+
+    def is_quiet(self) -> bool:
+        """Whether an idle connection can be used: nothing unasked has arrived, and it has not ended."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            return False
+        return False
+
+    async def pause(self) -> None:
+        """Let the others run, if this connection has had its turn."""
+        if perf_counter() - self._resumed > self._turns.budget:
+            await checkpoint()
+            self._resumed = perf_counter()
+
+    def close(self) -> None:
+        """Close the socket; no TLS closing message is sent, so nothing is awaited."""
+        if self._waiting:
+            self._close_later = True
+            self.abandon()
+        else:
+            self._sock.close()
+
+    def abandon(self) -> None:
+        """End it from another task: whoever waits on it wakes with an error, and closes it.
+
+        Closing it here would let its number be given to a new socket, whose waiter the old waiter's clean-up would
+        then deregister (seen on asyncio and uvloop).
+        """
+        self._abandoned = True
+        if self._waiting:
+            anyio.notify_closing(self._sock)
+
+    async def _wait(
+        self,
+        ready: Callable[[socket.socket], Awaitable[None]],
+        timeout: float | None,
+        too_long: type[httpx.TimeoutException],
+    ) -> None:
+        if self._abandoned:
+            raise httpx.ReadError("the client was closed")
+        self._waiting += 1
+        try:
+            if timeout is None:
+                await ready(self._sock)
+                return
+            with anyio.move_on_after(timeout) as scope:
+                await ready(self._sock)
+            if scope.cancelled_caught:
+                raise too_long(f"nothing moved for {timeout:g} s")
+        except anyio.ClosedResourceError as error:
+            raise httpx.ReadError("the client was closed") from error
+        except OSError as error:
+            raise httpx.ReadError(_reason(error)) from error
+        finally:
+            self._waiting -= 1
+            self._resumed = perf_counter()
+            if self._close_later and not self._waiting:
+                self._sock.close()
+
+
+class TLSLink(Link):
+    """A TLS connection over memory BIOs: every record that has arrived is decrypted in one go."""
+
+    def __init__(self, sock: socket.socket, turns: Turns, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(sock, turns)
+        self._in = ssl.MemoryBIO()
+        self._out = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self._ended = False
+
+    async def handshake(self, timeout: float | None) -> None:
+        """Shake hands; ``ConnectError`` with the ``ssl.SSLError`` as its cause."""
+        step: Callable[[], Awaitable[None]] | None = None
+        while True:
+            try:
+                if step is None:
+                    self._tls.do_handshake()  # only writes the greeting
+                else:
+                    await step()
+                break
+            except ssl.SSLWantReadError:
+                await super().send(self._out.read(), timeout)
+                await self.wait_readable(timeout)
+                data = self._receive(_TLS_RECEIVE)
+                if data == b"":
+                    raise httpx.ConnectError("the server ended the connection during the TLS handshake") from None
+                self._in.write(data or b"")
+            except ssl.SSLError as error:
+                raise httpx.ConnectError(_reason(error)) from error
+            # The steps that verify and sign: 0.4 ms each, and fifty may come at once.
+            step = self._step
+        await super().send(self._out.read(), timeout)
+
+    async def _step(self) -> None:
+        await in_thread(self._tls.do_handshake)
+
+    async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
+        view = memoryview(data)
+        while view:
+            size = self._turns.tls_slice
+            try:
+                self._tls.write(view[:size])
+            except ssl.SSLError as error:
+                raise httpx.WriteError(_reason(error)) from error
+            view = view[size:]
+            await super().send(self._out.read(), timeout)
+
+    def try_receive(self) -> bytes | None:
+        data = self._decrypt()
+        if data or self._ended:
+            return data
+        raw = self._receive(_TLS_RECEIVE)
+        if raw is None:
+            return None
+        if raw:
+            self._in.write(raw)
+        else:
+            self._in.write_eof()
+        data = self._decrypt()
+        # Nothing decrypted: session tickets, or half a record.
+        return data if data or self._ended else None
+
+    def _decrypt(self) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            while piece := self._tls.read(_TLS_RECORD):
+                pieces.append(piece)
+            self._ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._ended = True
+        except ssl.SSLError as error:
+            if not pieces:
+                raise httpx.ReadError(_reason(error)) from error
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def is_quiet(self) -> bool:
+        try:
+            return self.try_receive() is None
+        except httpx.ReadError:
+            return False
+
+
+async def connect(host: str, port: int, timeout: float | None) -> socket.socket:
+    """A connected, non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
+    try:
+        with anyio.fail_after(timeout):
+            addresses = await _resolve(host, port)
+            return await _race(addresses)
+    except TimeoutError:
+        raise httpx.ConnectTimeout(f"no connection within {timeout:g} s") from None
+    except OSError as error:
+        raise httpx.ConnectError(_reason(error)) from error
+
+
+_Address = tuple[int, tuple[object, ...]]
+_HEAD_START = 0.25
+
+
+async def _resolve(host: str, port: int) -> list[_Address]:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, (host, port))]
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses: list[_Address] = list(dict.fromkeys((family, where) for family, _, _, _, where in found))
+    first = addresses[0][0]
+    same = [a for a in addresses if a[0] == first]
+    other = [a for a in addresses if a[0] != first]
+    # The system's order within a family, the families in turn.
+    turns = [a for pair in zip(same, other, strict=False) for a in pair]
+    return turns + same[len(other) :] + other[len(same) :]
+
+
+async def _race(addresses: list[_Address]) -> socket.socket:
+    if len(addresses) == 1:
+        return await _connect_one(*addresses[0])
+    winners: list[socket.socket] = []
+    failures: list[OSError] = []
+
+    async def run(address: _Address, over: anyio.Event) -> None:
+        try:
+            sock = await _connect_one(*address)
+        except OSError as error:
+            failures.append(error)
+            over.set()
+            return
+        winners.append(sock)
+        group.cancel_scope.cancel()
+
+    try:
+        async with anyio.create_task_group() as group:
+            for address in addresses:
+                over = anyio.Event()
+                group.start_soon(run, address, over)
+                with anyio.move_on_after(_HEAD_START):
+                    await over.wait()
+    except BaseException:
+        for sock in winners:
+            sock.close()
+        raise
+    for late in winners[1:]:
+        late.close()
+    if winners:
+        return winners[0]
+    raise failures[0]
+
+
+async def _connect_one(family: int, address: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.connect(address)
+        except (BlockingIOError, InterruptedError):
+            await anyio.wait_writable(sock)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code)) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _reason(error: OSError) -> str:
+    """An OS or TLS error in words; a gaierror and an SSLError have theirs in different places."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    return str(error.strerror or error)

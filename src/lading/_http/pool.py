@@ -1,0 +1,193 @@
+"""Which connection a request gets. Every step is a plain function without ``await``, but for waiting one's turn."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import httpx
+
+from lading._http.network import Turns
+
+if TYPE_CHECKING:
+    from lading._http.connection import Connection
+    from lading.types import Limits
+
+
+class Origin(NamedTuple):
+    """What a connection leads to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class _Waiter:
+    __slots__ = ("connection", "event", "granted", "origin")
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.event = anyio.Event()
+        self.granted = False
+        self.connection: Connection | None = None
+
+
+class Pool:
+    """Connections of one client on one loop: ``total = busy + idle``, those being made counted as busy.
+
+    Waiters exist only while nothing is idle and ``total`` is at its limit, so nobody overtakes.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._idle: dict[Origin, deque[Connection]] = {}
+        # All idle connections, the longest idle first: what to end for expiry, and to make room.
+        self._ages: OrderedDict[Connection, Origin] = OrderedDict()
+        self._busy: set[Connection] = set()
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._closed = False
+        self.turns = Turns()
+
+    @property
+    def total(self) -> int:
+        """Connections that are open or being made."""
+        return self.turns.busy + len(self._ages)
+
+    @property
+    def idle(self) -> int:
+        """Connections that nobody uses."""
+        return len(self._ages)
+
+    async def acquire(self, origin: Origin, timeout: float | None, *, fresh: bool = False) -> Connection | None:
+        """A connection to *origin*, or ``None``: a place in the pool to make one.
+
+        Either way it is given back with :meth:`release` or :meth:`discard`. *fresh* passes over kept ones.
+        """
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        self._expire()
+        if not fresh and (connection := self._pop(origin)) is not None:
+            self._take(connection)
+            return connection
+        if self.total < self._limits.connections or self._evict():
+            self.turns.busy += 1
+            return None
+        return await self._wait(origin, timeout)
+
+    async def _wait(self, origin: Origin, timeout: float | None) -> Connection | None:
+        waiter = _Waiter(origin)
+        self._waiters[waiter] = None
+        try:
+            with anyio.move_on_after(timeout):
+                await waiter.event.wait()
+        except BaseException:
+            self._withdraw(waiter)
+            raise
+        if not waiter.granted:
+            self._withdraw(waiter)
+            if self._closed:
+                raise RuntimeError("the transport is closed")
+            raise httpx.PoolTimeout(f"no connection was free within {timeout:g} s")
+        return waiter.connection
+
+    def _withdraw(self, waiter: _Waiter) -> None:
+        """Somebody stops waiting; what was granted meanwhile goes on to the next."""
+        self._waiters.pop(waiter, None)
+        if waiter.granted:
+            if waiter.connection is None:
+                self.vacate()
+            else:
+                self.release(waiter.origin, waiter.connection, reusable=True)
+
+    def adopt(self, connection: Connection) -> None:
+        """A connection was made in the place that :meth:`acquire` gave."""
+        self._busy.add(connection)
+        if self._closed:
+            connection.abandon()
+
+    def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
+        """Its user is done with *connection*."""
+        self._busy.discard(connection)
+        if not reusable or self._closed:
+            connection.close()
+            self.vacate()
+            return
+        if self._waiters:
+            waiter = self._grant()
+            if waiter.origin == origin:
+                self._busy.add(connection)
+                waiter.connection = connection
+            else:
+                connection.close()
+            return
+        self.turns.busy -= 1
+        connection.idle_since = monotonic()
+        self._idle.setdefault(origin, deque()).append(connection)
+        self._ages[connection] = origin
+
+    def vacate(self) -> None:
+        """A place is free: a connection was closed, or was never made."""
+        if self._waiters and not self._closed:
+            self._grant()
+        else:
+            self.turns.busy -= 1
+
+    def _grant(self) -> _Waiter:
+        waiter, _ = self._waiters.popitem(last=False)
+        waiter.granted = True
+        waiter.event.set()
+        return waiter
+
+    def _take(self, connection: Connection) -> None:
+        self._busy.add(connection)
+        self.turns.busy += 1
+
+    def _pop(self, origin: Origin) -> Connection | None:
+        """The connection used last, for it is the likeliest to be still good."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if not idle:
+                del self._idle[origin]
+            del self._ages[connection]
+            if connection.is_quiet():
+                return connection
+            connection.close()
+        return None
+
+    def _expire(self) -> None:
+        if not self._ages:
+            return
+        horizon = monotonic() - self._limits.idle
+        while self._ages and next(iter(self._ages)).idle_since <= horizon:
+            self._evict()
+
+    def _evict(self) -> bool:
+        """Close the connection that has been idle longest, if there is one."""
+        if not self._ages:
+            return False
+        connection, origin = self._ages.popitem(last=False)
+        idle = self._idle[origin]
+        idle.remove(connection)  # the oldest of its origin: at the left end
+        if not idle:
+            del self._idle[origin]
+        connection.close()
+        return True
+
+    def close(self) -> None:
+        """Close what is idle, end what is busy under its user, and turn away who waits."""
+        self._closed = True
+        while self._evict():
+            pass
+        for connection in self._busy:
+            connection.abandon()
+        for waiter in self._waiters:
+            waiter.event.set()
+        self._waiters.clear()
+
+    def close_idle(self) -> None:
+        """Close what is idle. Callable from another loop than the pool's own, which may have ended."""
+        while self._evict():
+            pass

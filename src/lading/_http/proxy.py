@@ -1,0 +1,86 @@
+"""HTTP proxies, as the environment names them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib import request as urllib_request
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from lading._http.wire import AnswerParser, request_head
+from lading.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lading._http.network import Link
+    from lading._http.pool import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. Its ``repr`` shows no credentials."""
+
+    host: str
+    port: int
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+
+
+class Proxies:
+    """The proxies in the environment when the client was made.
+
+    ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, by the standard library's rules, in lower or upper
+    case; system settings of macOS and Windows are not asked, for that can block.
+    """
+
+    def __init__(self, *, trust_env: bool) -> None:
+        self._found = urllib_request.getproxies_environment() if trust_env else {}
+        self._known: dict[Origin, Proxy | None] = {}
+
+    def route(self, origin: Origin) -> Proxy | None:
+        """The proxy for *origin*; ``ConfigError`` when it is of a kind that we do not speak to."""
+        if not self._found:
+            return None
+        if origin not in self._known:
+            self._known[origin] = self._find(origin)
+        return self._known[origin]
+
+    def _find(self, origin: Origin) -> Proxy | None:
+        url = self._found.get(origin.scheme) or self._found.get("all")
+        if not url or _bypassed(f"{origin.host}:{origin.port}", self._found):
+            return None
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise ConfigError(
+                f"the environment names a {parts.scheme}:// proxy for {origin.scheme}; only http:// proxies are spoken "
+                "to. Hand in a client of your own (http=), or set NO_PROXY"
+            )
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers = ((b"Proxy-Authorization", b"Basic " + b64encode(pair.encode())),)
+        return Proxy(parts.hostname, parts.port or 80, headers)
+
+
+def _bypassed(authority: str, proxies: dict[str, str]) -> bool:
+    # The standard library's own reading of NO_PROXY, which typeshed leaves out.
+    bypass: Callable[[str, dict[str, str]], bool] = vars(urllib_request)["proxy_bypass_environment"]
+    return bool(bypass(authority, proxies))
+
+
+async def tunnel(link: Link, proxy: Proxy, origin: Origin, timeout: float | None) -> None:
+    """Ask *proxy* to connect *link* through to *origin*; ``ProxyError`` when it will not."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    authority = f"{host}:{origin.port}".encode("ascii")
+    await link.send(request_head(b"CONNECT", authority, ((b"Host", authority), *proxy.headers)), timeout)
+    parser = AnswerParser("CONNECT")
+    while (head := parser.feed(await link.receive(timeout, wait_first=True))) is None:
+        pass
+    if not 200 <= head.status < 300:
+        reason = head.reason.decode("latin-1")
+        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {reason}")
+    if parser.rest():
+        raise httpx.ProxyError("the proxy sent data before the TLS handshake")

@@ -1,0 +1,208 @@
+"""Every error lading raises.
+
+::
+
+    LadingError                   .outcome: "not_done" or "unknown"
+    ├─ ConfigError                no credentials, a bad configuration file, http:// where https is needed
+    ├─ InputError                 also a ValueError: a bad argument or local file .argument
+    ├─ ConnectError               no usable answer .phase
+    │  └─ CallTimeout             also a builtin TimeoutError
+    ├─ ApiError                   .service .status .code .detail .retry_after .request_id .attempts
+    │  ├─ BadRequest   ├─ Unauthorized   ├─ Forbidden   ├─ NotFound
+    │  ├─ Conflict     ├─ TooLarge       ├─ RateLimited └─ ServerError
+    ├─ BadAnswer                  a 2xx whose body is not what the store promises
+    ├─ IntegrityError             a digest or size does not match
+    ├─ TokenError
+    │  ├─ TokenUnreadable
+    │  ├─ TokenInvalid
+    │  │  └─ MissingContext
+    │  └─ InvalidRestriction      also an InputError
+    ├─ JobFailed                  the work ended badly
+    └─ StageFailed                .done .failed (region -> error)
+
+``outcome`` says what became of the call that raised: ``"not_done"`` when the request never left this machine
+or the store refused it, ``"unknown"`` when the answer was lost and the store could not tell. Only an
+``"unknown"`` error leaves anything to find out by hand.
+
+All of them pickle, so they cross process pools and task queues (``__cause__`` stays behind, as for every
+exception).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Outcome = Literal["not_done", "unknown"]
+Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
+
+
+class LadingError(Exception):
+    """The base of every error that lading raises by itself.
+
+    Attributes:
+        outcome: ``"not_done"`` (never sent, or refused) or ``"unknown"`` (the answer was lost and the store
+            could not tell us).
+    """
+
+    # Subclasses take one positional message and keep the rest in __dict__ as keyword arguments with
+    # defaults: that is all the default exception pickling needs.
+    def __init__(self, message: str, *, outcome: Outcome = "not_done") -> None:
+        super().__init__(message)
+        self.outcome: Outcome = outcome
+
+
+class ConfigError(LadingError):
+    """The client was set up in a way that cannot work; nothing was sent."""
+
+
+class InputError(LadingError, ValueError):
+    """A bad argument or local file, found before anything was sent, or a file that changed while it was read.
+
+    Attributes:
+        argument: The name of the offending argument, where there is one.
+    """
+
+    def __init__(self, message: str, *, argument: str | None = None, outcome: Outcome = "not_done") -> None:
+        super().__init__(message, outcome=outcome)
+        self.argument = argument
+
+
+class ConnectError(LadingError):
+    """No usable answer came back over the network.
+
+    Attributes:
+        phase: Where it went wrong: ``"resolve"``, ``"connect"``, ``"tls"``, ``"proxy"``, ``"pool"`` (all before
+            anything was sent), ``"send"`` or ``"receive"``.
+    """
+
+    def __init__(self, message: str, *, phase: Phase = "connect", outcome: Outcome = "not_done") -> None:
+        super().__init__(message, outcome=outcome)
+        self.phase: Phase = phase
+
+
+class CallTimeout(ConnectError, TimeoutError):
+    """One phase of a call took longer than its :class:`lading.Timeout` allows."""
+
+
+class ApiError(LadingError):
+    """The store answered, and said no.
+
+    Attributes:
+        service: The store's name, as in ``"pypi"``.
+        status: The HTTP status; ``None`` when the problem was found before sending.
+        code: The store's own machine-readable code, where it gives one.
+        detail: What the store said, in one line.
+        retry_after: Seconds the store asked to wait, where it did.
+        request_id: The store's identifier of the request, to quote in a report.
+        attempts: How many times the request was sent.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        detail: str = "",
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        attempts: int = 1,
+        outcome: Outcome = "not_done",
+    ) -> None:
+        super().__init__(message, outcome=outcome)
+        self.service = service
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.attempts = attempts
+
+
+class BadRequest(ApiError):
+    """The store does not accept the request as it is (400, 422 and their like)."""
+
+
+class Unauthorized(ApiError):
+    """The store does not know who is asking (401): credentials are missing, wrong or expired."""
+
+
+class Forbidden(ApiError):
+    """The credentials do not allow this (403)."""
+
+
+class NotFound(ApiError):
+    """There is no such thing (404, 410)."""
+
+
+class Conflict(ApiError):
+    """Something else is already there, or changed meanwhile (409, 412, or a store's "already exists")."""
+
+
+class TooLarge(ApiError):
+    """The store refused the size (413). Nothing was stored."""
+
+
+class RateLimited(ApiError):
+    """The store wants fewer requests (429); ``retry_after`` says for how long, where it told us."""
+
+
+class ServerError(ApiError):
+    """The store failed (5xx). After a write, ``outcome`` says whether the work may have been done."""
+
+
+class BadAnswer(LadingError):
+    """A success whose body is not what the store promises: a proxy's HTML, truncated JSON, a missing key."""
+
+
+class IntegrityError(LadingError):
+    """A digest or a size does not match what was promised."""
+
+
+class TokenError(LadingError):
+    """Something is wrong with a token."""
+
+
+class TokenUnreadable(TokenError):
+    """The text is not a token of the expected kind."""
+
+
+class TokenInvalid(TokenError):
+    """The token does not allow this use, or its signature does not verify."""
+
+
+class MissingContext(TokenInvalid):
+    """A caveat cannot be judged without a value that was not given."""
+
+
+class InvalidRestriction(TokenError, InputError):
+    """A restriction that no token can carry."""
+
+
+class JobFailed(LadingError):
+    """The work that was waited for ended badly."""
+
+
+class StageFailed(LadingError):
+    """Staging did not reach as many regions as its policy asks.
+
+    Attributes:
+        done: The regions that have the artifact, with what each reported.
+        failed: The regions that do not, with the error of each.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        done: Mapping[str, Any] | None = None,
+        failed: Mapping[str, LadingError] | None = None,
+        outcome: Outcome = "not_done",
+    ) -> None:
+        super().__init__(message, outcome=outcome)
+        self.done = dict(done or {})
+        self.failed = dict(failed or {})

@@ -1,0 +1,168 @@
+"""The wire of a package index: the upload form, Simple API pages, and what errors say. Pure."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+from lading._core.answers import api_error, error_class
+from lading.errors import BadAnswer, Conflict
+from lading.pypi._models import File, ProjectPage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from packaging.metadata import RawMetadata
+
+    from lading._core.call import Reply
+    from lading._core.service import Service
+    from lading.errors import ApiError
+    from lading.pypi._distribution import Distribution
+
+SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+
+# What the form calls metadata fields whose name it does not take from packaging's. Wrong names are ignored by the
+# official index without a word, so `license_files` would silently lose the licences.
+_FORM_NAMES = {
+    "platforms": "platform",
+    "supported_platforms": "supported_platform",
+    "license_files": "license_file",
+    "import_names": "import_name",
+    "import_namespaces": "import_namespace",
+}
+
+
+def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
+    """The fields of the upload form before the file itself, in the order they are sent."""
+    return [
+        (":action", "file_upload"),
+        ("protocol_version", "1"),
+        *_metadata_fields(distribution.metadata),
+        ("filetype", distribution.filetype),
+        ("pyversion", distribution.pyversion),
+        *((f"{name}_digest", digest) for name, digest in distribution.hashed.digests.items()),
+    ]
+
+
+def _metadata_fields(metadata: RawMetadata) -> Iterator[tuple[str, str]]:
+    for key, value in metadata.items():
+        # setuptools wrote License-File into older metadata, which the official index then refuses whole.
+        if key == "license_files" and not _at_least(metadata, "2.4"):
+            continue
+        name = _FORM_NAMES.get(key, key)
+        for text in _values(key, value):
+            if text:
+                yield name, text
+
+
+def _values(key: str, value: Any) -> list[str]:
+    if key == "keywords":
+        return [", ".join(value)]
+    if key == "project_urls":
+        return [f"{label}, {url}" for label, url in value.items()]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _at_least(metadata: RawMetadata, version: str) -> bool:
+    try:
+        return Version(metadata.get("metadata_version", "0")) >= Version(version)
+    except InvalidVersion:
+        return False
+
+
+def upload_warnings(reply: Reply) -> tuple[str, ...]:
+    """What an index says besides yes; ``ValueError`` for a page that is no answer to an upload.
+
+    The official index answers 200 with a help page to a form that it does not recognise as an upload.
+    """
+    if reply.media_type == "text/html" and re.search(rb"(?i)<html", reply.body[:2000]) and b"<form" in reply.body:
+        raise BadAnswer("the index answered the upload with a page for people: is upload_url right?", outcome="unknown")
+    if reply.media_type not in ("", "text/plain"):
+        return ()
+    return tuple(line.strip() for line in reply.text.splitlines() if line.strip() not in ("", "OK"))
+
+
+def read_project_page(reply: Reply) -> ProjectPage:
+    """A project's page, in JSON or HTML by what the answer says it is; file addresses made whole."""
+    if reply.media_type.endswith("json"):
+        page = ProjectPage.model_validate_json(reply.body)
+        major = page.meta.api_version.partition(".")[0]
+        if major != "1":
+            raise BadAnswer(f"the index speaks version {page.meta.api_version[:20]} of the Simple API; lading knows 1")
+        files = [f.model_copy(update={"url": urljoin(reply.url, f.url)}) for f in page.files]
+        return page.model_copy(update={"files": tuple(files)})
+    if reply.media_type in ("text/html", "application/vnd.pypi.simple.v1+html"):
+        parser = _Links(reply.url)
+        parser.feed(reply.text)
+        parser.close()
+        return ProjectPage(files=tuple(parser.files))
+    raise BadAnswer(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
+
+
+class _Links(HTMLParser):
+    """The files of an HTML page (PEP 503): attributes and the fragment tell what JSON has by name."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._base = url
+        self.files: list[File] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "base" and found.get("href"):
+            self._base = urljoin(self._base, found["href"])
+        elif tag == "a" and found.get("href"):
+            self.files.append(self._file(found))
+
+    def _file(self, found: dict[str, str]) -> File:
+        parts = urlsplit(urljoin(self._base, found["href"]))
+        metadata = found.get("data-core-metadata", found.get("data-dist-info-metadata"))
+        return File(
+            filename=unquote(parts.path.rpartition("/")[2]),
+            url=parts._replace(fragment="").geturl(),
+            hashes=_digest(parts.fragment),
+            requires_python=found.get("data-requires-python") or None,
+            yanked=found["data-yanked"] or True if "data-yanked" in found else False,
+            core_metadata=False if metadata is None else (_digest(metadata) or True),
+            provenance=found.get("data-provenance") or None,
+        )
+
+
+def _digest(text: str) -> dict[str, str]:
+    """``sha256=abc`` as a mapping; empty for anything else."""
+    match = re.fullmatch(r"(\w+)=([0-9a-fA-F]+)", text)
+    return {match[1].lower(): match[2].lower()} if match else {}
+
+
+def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+    """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
+    detail = _said(reply)
+    kind = error_class(reply.status)
+    # "Already there" is a 400 at the official index and, for some clients, at pypiserver.
+    if reply.status == 400 and re.search(r"(?i)already exist|filename was previously used", detail):
+        kind = Conflict
+    return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
+
+
+def _said(reply: Reply) -> str:
+    """What the index itself says; empty to take what the body says in the usual places."""
+    if reply.media_type.endswith("json"):
+        try:
+            code = reply.json().get("code")
+        except (ValueError, AttributeError):
+            code = None
+        if isinstance(code, str) and re.match(r"\d{3} .", code):
+            return code[4:]
+    try:
+        usual = HTTPStatus(reply.status).phrase
+    except ValueError:
+        usual = ""
+    reason = re.sub(r"^\d{3} ", "", reply.reason)
+    if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
+        return ""
+    return reason

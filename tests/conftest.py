@@ -1,0 +1,101 @@
+"""What every test stands on: both loops, no blocking calls on them, and nothing of this machine's environment."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+from blockbuster import BlockBuster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+try:
+    import uvloop
+except ImportError:  # it has no Windows wheels
+    uvloop = None
+
+BACKENDS = [
+    pytest.param(("asyncio", {"debug": False}), id="asyncio"),
+    pytest.param(("trio", {"restrict_keyboard_interrupt_to_checkpoints": True}), id="trio"),
+]
+if uvloop is not None:
+    BACKENDS.insert(1, pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"))
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Every async test runs on asyncio, on asyncio with uvloop, and on trio."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[None]:
+    """A blocking call on the event loop fails the test."""
+    blockbuster = BlockBuster(excluded_modules=["pytest", "_pytest", "coverage", "hypothesis"])
+    blockbuster.activate()
+    try:
+        yield
+    finally:
+        blockbuster.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No proxy, token or configuration of whoever runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority of the tests' own."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """What a server on loopback shows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """A context that trusts the tests' authority and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The authority's certificate as a file."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+def open_files() -> set[str]:
+    """What this process has open, by descriptor: sockets and files. Linux."""
+    gc.collect()
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
+    return found
+
+
+def threads() -> set[str]:
+    """Names of the threads that are running."""
+    return {thread.name for thread in threading.enumerate()}
