@@ -1,0 +1,123 @@
+"""Imports run one way, and some libraries are known in one place only."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import lading
+
+SOURCE = Path(lading.__file__).parent
+STORES = {"copr", "anaconda", "craft", "pypi", "s3"}
+FOUNDATION = {"errors", "types", "_version"}
+# A library, and the modules that alone may import it (everything below a name that ends in a dot).
+ONLY_IN = {
+    "httpx": ("lading._http.", "lading.testing."),
+    "httpx2": (),
+    "h11": ("lading._http.", "lading.testing."),
+    "aiobotocore": ("lading.s3._aws",),
+    "botocore": ("lading.s3._aws",),
+    "pymacaroons": ("lading.craft._macaroons",),
+    "keyring": ("lading._core.credentials",),
+    "tenacity": ("lading._core.retry",),
+    "opentelemetry": ("lading.otel",),
+    "pytest": ("lading.testing.",),
+    "asyncio": (),
+    "trio": (),
+}
+# No I/O: requests are data and answers are read by pure functions.
+PURE = ("_wire", "_models")
+IO_LIBRARIES = {"anyio", "httpx", "h11", "socket", "ssl", "subprocess", "aiobotocore", "keyring"}
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = list(path.relative_to(SOURCE).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(["lading", *parts])
+
+
+def imports(path: Path, *, at_runtime: bool = False) -> set[str]:
+    """The full names a module imports; *at_runtime* leaves out what only type checkers see."""
+    tree = ast.parse(path.read_text("utf-8"))
+    hidden: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            hidden.update(child for statement in node.body for child in ast.walk(statement))
+    found = set()
+    for node in ast.walk(tree):
+        if at_runtime and node in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the layers"
+            found.add(node.module or "")
+            if node.module == "lading":
+                found.update(f"lading.{alias.name}" for alias in node.names)
+    return found
+
+
+def layer(name: str) -> str:
+    return name.split(".")[1] if "." in name else ""
+
+
+def may_import(here: str, there: str) -> bool:
+    """The rule: errors, types <- _core <- _http; _core <- stores; _http <- stores' clients, s3; fanout on _core."""
+    mine, theirs = layer(here), layer(there)
+    if theirs in FOUNDATION or mine in {"", "testing"}:
+        return True
+    if mine in FOUNDATION:
+        return theirs in FOUNDATION
+    if mine == theirs:
+        return True
+    if mine in {"_http", "fanout", "otel"}:
+        return theirs == "_core"
+    if mine in STORES:
+        return theirs == "_core" or (theirs == "_http" and (mine == "s3" or here.endswith("._client")))
+    return False
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_run_one_way(path: Path) -> None:
+    here = dotted(path)
+    wrong = [there for there in imports(path) if there.startswith("lading.") and not may_import(here, there)]
+    assert not wrong, f"{here} must not import {wrong}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_libraries_are_known_in_one_place(path: Path) -> None:
+    here = dotted(path)
+    for name in imports(path):
+        allowed = ONLY_IN.get(name.partition(".")[0])
+        if allowed is not None:
+            fits = any(here == a or (a.endswith(".") and here.startswith(a)) for a in allowed)
+            assert fits, f"{here} must not import {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_nobody_imports_the_embedded_stores(path: Path) -> None:
+    if layer(dotted(path)) != "testing":
+        assert not [name for name in imports(path) if name.startswith("lading.testing")]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.stem in PURE and layer(dotted(p)) in STORES], ids=dotted)
+def test_wire_and_models_do_no_io(path: Path) -> None:
+    assert not {name.partition(".")[0] for name in imports(path, at_runtime=True)} & IO_LIBRARIES
+    assert not [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Await)]
+
+
+def test_the_rule_can_fail() -> None:
+    assert not may_import("lading.pypi.releases", "lading._http.transport")
+    assert not may_import("lading._core.sender", "lading._http.exchange")
+    assert not may_import("lading._core.sender", "lading.pypi")
+    assert not may_import("lading.pypi._client", "lading.copr")
+    assert not may_import("lading.errors", "lading._core.call")
+    assert may_import("lading.pypi._client", "lading._http.client")
+    assert len(MODULES) > 30
+    assert sys.version_info >= (3, 11)
