@@ -1,0 +1,87 @@
+"""Servers for test suites, on 127.0.0.1 inside the process: true where it matters, and wrong on request.
+
+:class:`Server` serves a handler of yours, :class:`FaultProxy` stands in front of a server that runs already.
+Both do what their :class:`Faults` say: answer with a status, delay, drop the connection before, during or
+after the work, cut the answer short, drip it, answer before the body has come.
+
+Example:
+    >>> import httpx
+    >>> from lading.testing import EarlyAnswer, Request, Response, Server
+    >>> async def handler(request: Request) -> Response:
+    ...     return Response(body=b"stored")
+    >>> with Server(handler) as server:
+    ...     server.faults.add(EarlyAnswer(413, then="keep-reading"), method="PUT", path="/files/*")
+    ...     with httpx.Client(base_url=server.url) as client:
+    ...         print(client.put("/files/a", content=bytes(100_000)).status_code)
+    ...         print(client.put("/files/a", content=bytes(100_000)).text)
+    413
+    stored
+
+With pytest, the fixtures ``lading_server`` and ``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start
+and stop them for you.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lading.testing.faults import (
+        Answer,
+        Delay,
+        Drip,
+        DropAfter,
+        DropBefore,
+        DropDuring,
+        EarlyAnswer,
+        Fault,
+        Faults,
+        Injected,
+        Plan,
+        RawAnswer,
+        Truncate,
+    )
+    from lading.testing.messages import Fields, Headers, Request, Response
+    from lading.testing.proxy import FaultProxy
+    from lading.testing.server import Handler, Server
+
+__all__ = [
+    "Answer",
+    "Delay",
+    "Drip",
+    "DropAfter",
+    "DropBefore",
+    "DropDuring",
+    "EarlyAnswer",
+    "Fault",
+    "FaultProxy",
+    "Faults",
+    "Fields",
+    "Handler",
+    "Headers",
+    "Injected",
+    "Plan",
+    "RawAnswer",
+    "Request",
+    "Response",
+    "Server",
+    "Truncate",
+]
+
+_HOMES = {"FaultProxy": "proxy", "Handler": "server", "Server": "server"} | dict.fromkeys(
+    ("Fields", "Headers", "Request", "Response"), "messages"
+)
+
+
+def __getattr__(name: str) -> Any:
+    # Late, because every pytest run with lading installed imports this package for its plugin.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'faults')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,108 @@
+"""The queue of faults, without a server."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from lading.testing import Answer, Delay, DropAfter, DropBefore, EarlyAnswer, Faults, Injected, Plan
+
+
+def test_faults_are_taken_in_order_and_once():
+    faults = Faults()
+    faults.add(DropBefore())
+    faults.add(DropAfter())
+    assert [faults.take("GET", "/") for _ in range(3)] == [DropBefore(), DropAfter(), None]
+    assert faults.pending == ()
+
+
+def test_times_counts_down_and_none_stays():
+    faults = Faults()
+    faults.add(DropBefore(), times=2)
+    faults.add(DropAfter(), times=None)
+    assert faults.take("GET", "/") == DropBefore()
+    assert faults.pending == (Plan(DropBefore(), None, None, 1), Plan(DropAfter(), None, None, None))
+    assert [faults.take("GET", "/") for _ in range(3)] == [DropBefore(), DropAfter(), DropAfter()]
+    faults.clear()
+    assert faults.take("GET", "/") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fits"),
+    [
+        ("POST", None, True),
+        ("post", None, True),
+        ("GET", None, False),
+        (None, "/simple/demo/", True),
+        (None, "/simple/*", True),
+        (None, "*/demo/", True),
+        (None, "/simple", False),
+        (None, "/SIMPLE/*", False),
+        (None, re.compile("d.mo"), True),
+        (None, re.compile("^demo"), False),
+        ("POST", "/other/*", False),
+    ],
+)
+def test_a_fault_waits_for_the_requests_it_fits(method, path, fits):
+    faults = Faults()
+    faults.add(Answer(), method=method, path=path)
+    assert faults.take("POST", "/simple/demo/") == (Answer() if fits else None)
+    assert bool(faults.pending) is not fits
+
+
+def test_a_fault_that_does_not_fit_does_not_hold_up_the_next():
+    faults = Faults()
+    faults.add(Answer(500), method="PUT")
+    faults.add(Answer(429), method="GET")
+    assert faults.take("GET", "/") == Answer(429)
+    assert faults.take("PUT", "/") == Answer(500)
+
+
+def test_what_happened_is_remembered_until_cleared():
+    faults = Faults()
+    injected = Injected(Delay(1), "PUT", "/a", 7)
+    faults.record(injected)
+    assert faults.happened == (injected,)
+    assert faults.wait() == (injected,)
+    faults.clear()
+    assert faults.happened == ()
+
+
+def test_waiting_ends_when_it_happens_in_another_thread():
+    faults = Faults()
+    injected = Injected(Delay(1), "PUT", "/a", 7)
+    threads = [threading.Thread(target=faults.record, args=(injected,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert faults.wait(3) == (injected,) * 3
+    for thread in threads:
+        thread.join()
+
+
+def test_waiting_in_vain_says_how_far_it_got():
+    with pytest.raises(TimeoutError, match="0 of 2 faults"):
+        Faults().wait(2, timeout=0)
+
+
+def test_many_threads_share_one_queue():
+    faults = Faults()
+    faults.add(DropAfter(), times=400)
+    taken: list[object] = []
+
+    def take() -> None:
+        taken.extend(filter(None, (faults.take("GET", "/") for _ in range(100))))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 400
+    assert faults.pending == ()
+
+
+def test_a_mistyped_ending_is_refused():
+    with pytest.raises(ValueError, match="then='shut' is none of close, reset, half-close"):
+        EarlyAnswer(then="shut")  # type: ignore[arg-type]
