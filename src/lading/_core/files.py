@@ -18,7 +18,7 @@ from lading.errors import BadAnswer, InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-PIECE = 256 * 1024
+PIECE = 112 * 1024
 _HASH_PIECE = 1024 * 1024
 
 # Reading without waiting: Linux answers from the page cache or says EAGAIN. Elsewhere every read takes a thread.

@@ -114,11 +114,19 @@ async def attempts(
         wait = decide(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
         return wait is not None
 
+    try:
+        return await step(1)
+    except LadingError as error:
+        first = error
+    # tenacity's loop costs a fifth of a small request. A first attempt that succeeds does without; one that failed
+    # is the loop's first.
     number = 0
 
     async def numbered() -> T:
         nonlocal number
         number += 1
+        if number == 1:
+            raise first
         return await step(number)
 
     loop = AsyncRetrying(retry=again, wait=lambda _: wait or 0.0, sleep=anyio.sleep, reraise=True)

@@ -47,7 +47,7 @@ class Turns:
     @property
     def tls_slice(self) -> int:
         """Bytes to encrypt in one step: the step itself cannot be interrupted."""
-        return 128 * 1024 if self.busy < 4 else 64 * 1024
+        return 112 * 1024 if self.busy < 64 else 56 * 1024
 
 
 class Link:

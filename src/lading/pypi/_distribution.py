@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -30,15 +29,6 @@ if TYPE_CHECKING:
 
 # The longest metadata PyPI's own would be cut at is far below; more is a broken or hostile archive.
 _MAX_METADATA = 16 * 1024 * 1024
-_BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +114,25 @@ def _read_metadata(path: Path, filetype: str) -> RawMetadata:
         else:
             with zipfile.ZipFile(path) as archive:
                 content = _from_zip(archive, "METADATA" if filetype == "bdist_wheel" else "PKG-INFO")
-    except FileNotFoundError:
+    except (FileNotFoundError, InputError):
         raise
-    except _BROKEN as error:
+    except Exception as error:  # reading a damaged archive fails in a dozen ways
         raise InputError(f"{path.name} is damaged: {type(error).__name__}: {error}", argument="path") from error
     if content is None:
         raise InputError(f"{path.name} has no metadata where a {filetype} keeps them", argument="path")
-    try:
-        return parse_email(content)[0]
-    except (ValueError, UnicodeError) as error:
-        raise InputError(f"the metadata of {path.name} cannot be read: {error}", argument="path") from error
+    metadata, unparsed = parse_email(content)
+    # Fields that nobody knows do no harm. Those that are known and malformed would be missing at the index unnoticed.
+    if lost := [name for name in unparsed if _is_known(name)]:
+        raise InputError(
+            f"the metadata of {path.name} have fields that are malformed, or there twice: {', '.join(sorted(lost))}",
+            argument="path",
+        )
+    return metadata
+
+
+def _is_known(header: str) -> bool:
+    name = header.replace("-", "_")
+    return not RawMetadata.__annotations__.keys().isdisjoint({name, name + "s"})
 
 
 def _from_zip(archive: zipfile.ZipFile, wanted: str) -> bytes | None:

@@ -6,11 +6,11 @@ import re
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from packaging.version import InvalidVersion, Version
 
-from lading._core.answers import api_error, error_class
+from lading._core.answers import api_error, error_class, said
 from lading.errors import BadAnswer, Conflict
 from lading.pypi._models import File, ProjectPage
 
@@ -91,36 +91,44 @@ def read_project_page(reply: Reply) -> ProjectPage:
     """A project's page, in JSON or HTML by what the answer says it is; file addresses made whole."""
     if reply.media_type.endswith("json"):
         page = ProjectPage.model_validate_json(reply.body)
-        major = page.meta.api_version.partition(".")[0]
-        if major != "1":
-            raise BadAnswer(f"the index speaks version {page.meta.api_version[:20]} of the Simple API; lading knows 1")
+        _check_version(page.meta.api_version)
         files = [f.model_copy(update={"url": urljoin(reply.url, f.url)}) for f in page.files]
         return page.model_copy(update={"files": tuple(files)})
     if reply.media_type in ("text/html", "application/vnd.pypi.simple.v1+html"):
         parser = _Links(reply.url)
         parser.feed(reply.text)
         parser.close()
+        _check_version(parser.api_version)
         return ProjectPage(files=tuple(parser.files))
     raise BadAnswer(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
 
 
+def _check_version(version: str) -> None:
+    if version.partition(".")[0] != "1":
+        raise BadAnswer(f"the index speaks version {version[:20]} of the Simple API; lading knows 1")
+
+
 class _Links(HTMLParser):
-    """The files of an HTML page (PEP 503): attributes and the fragment tell what JSON has by name."""
+    """The files of an HTML page (PEP 503, 629): attributes and the fragment tell what JSON has by name."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._base = url
+        self.api_version = "1.0"
         self.files: list[File] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         if tag == "base" and found.get("href"):
             self._base = urljoin(self._base, found["href"])
+        elif tag == "meta" and found.get("name") == "pypi:repository-version":
+            self.api_version = found.get("content", "")
         elif tag == "a" and found.get("href"):
-            self.files.append(self._file(found))
+            parts = urlsplit(urljoin(self._base, found["href"]))
+            if not parts.path.endswith("/"):  # a link to the folder above is no file
+                self.files.append(self._file(parts, found))
 
-    def _file(self, found: dict[str, str]) -> File:
-        parts = urlsplit(urljoin(self._base, found["href"]))
+    def _file(self, parts: SplitResult, found: dict[str, str]) -> File:
         metadata = found.get("data-core-metadata", found.get("data-dist-info-metadata"))
         return File(
             filename=unquote(parts.path.rpartition("/")[2]),
@@ -139,9 +147,19 @@ def _digest(text: str) -> dict[str, str]:
     return {match[1].lower(): match[2].lower()} if match else {}
 
 
+# What is said for a bare 401 or 403, as pypiserver answers a wrong password with.
+_HINTS = {
+    401: ": give a token or a password, and check that it is right",
+    403: ": the token or password is wrong, or is not for this project",
+}
+
+
 def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
-    detail = _said(reply)
+    usual = _usual_phrase(reply.status)
+    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _said(reply, usual) or said(reply))
+    if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
+        detail = usual + _HINTS.get(reply.status, "")
     kind = error_class(reply.status)
     # "Already there" is a 400 at the official index and, for some clients, at pypiserver.
     if reply.status == 400 and re.search(r"(?i)already exist|filename was previously used", detail):
@@ -149,7 +167,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
 
 
-def _said(reply: Reply) -> str:
+def _said(reply: Reply, usual: str) -> str:
     """What the index itself says; empty to take what the body says in the usual places."""
     if reply.media_type.endswith("json"):
         try:
@@ -158,11 +176,14 @@ def _said(reply: Reply) -> str:
             code = None
         if isinstance(code, str) and re.match(r"\d{3} .", code):
             return code[4:]
-    try:
-        usual = HTTPStatus(reply.status).phrase
-    except ValueError:
-        usual = ""
     reason = re.sub(r"^\d{3} ", "", reply.reason)
     if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
         return ""
     return reason
+
+
+def _usual_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -14,13 +14,14 @@ from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer, ConfigError, NotFound
+from lading.pypi._models import ProjectPage
 from lading.pypi._wire import SIMPLE_ACCEPT, read_project_page
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
-    from lading.pypi._models import File, ProjectPage
+    from lading.pypi._models import File
     from lading.types import OnProgress
 
 # The strongest first; md5 only tells a broken transfer, and is better than nothing for that.
@@ -51,7 +52,7 @@ class Files:
         """
 
         async def fetch(_: object) -> Page[File]:
-            page = await self._sender.send(self._page(project))
+            page = await self._ask(project, self._sender)
             return Page(page.files, None, len(page.files))
 
         return Pager(fetch, max_items=max_items)
@@ -65,7 +66,7 @@ class Files:
             sender: Used instead of this resource's, where a question is part of another call.
         """
         try:
-            page = await (sender or self._sender).send(self._page(project, fresh=True))
+            page = await self._ask(project, sender or self._sender, fresh=True)
         except NotFound:
             return None
         return next((file for file in page.files if file.filename == filename), None)
@@ -102,6 +103,12 @@ class Files:
         )
         call = Call("GET", file.url, bytes, label="(file)", headers={"Accept": "*/*"}, auth=self._auth_to_read)
         return await download(self._sender, call, target, promise=promise, on_progress=on_progress)
+
+    async def _ask(self, project: str, sender: Sender, *, fresh: bool = False) -> ProjectPage:
+        if not ProjectPage.__pydantic_complete__:
+            # The first model that a process builds makes pydantic look through all that is installed, for plugins.
+            await in_thread(ProjectPage.model_rebuild)
+        return await sender.send(self._page(project, fresh=fresh))
 
     def _page(self, project: str, *, fresh: bool = False) -> Call[ProjectPage]:
         if self._index.simple_url is None:
