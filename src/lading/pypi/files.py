@@ -14,10 +14,10 @@ from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer, ConfigError, NotFound
-from lading.pypi._models import ProjectPage
 from lading.pypi._wire import SIMPLE_ACCEPT, read_project_page
 
 if TYPE_CHECKING:
+    from lading.pypi._models import ProjectPage
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
