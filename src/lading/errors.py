@@ -204,5 +204,5 @@ class StageFailed(LadingError):
         outcome: Outcome = "not_done",
     ) -> None:
         super().__init__(message, outcome=outcome)
-        self.done = dict(done or {})
-        self.failed = dict(failed or {})
+        self.done: dict[str, Any] = dict(done or {})
+        self.failed: dict[str, LadingError] = dict(failed or {})

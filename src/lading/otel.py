@@ -9,8 +9,8 @@ from lading.types import AttemptEvent
 
 try:
     from opentelemetry import trace
-except ImportError as error:
-    raise ImportError("lading.otel needs OpenTelemetry's API: pip install 'lading[otel]'") from error
+except ImportError as _missing:
+    raise ImportError("lading.otel needs OpenTelemetry's API: pip install 'lading[otel]'") from _missing
 
 if TYPE_CHECKING:
     from lading.types import CallEvent, Hook

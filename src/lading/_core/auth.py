@@ -44,7 +44,7 @@ class _CredentialAuth(Auth):
     """One ``Authorization`` header made of one secret."""
 
     def __init__(self, secret: str | Credentials) -> None:
-        self.credentials = MemoryCredentials(secret) if isinstance(secret, str) else secret
+        self.credentials: Credentials = MemoryCredentials(secret) if isinstance(secret, str) else secret
         self._secret: str | None = None
         self._header = ""
         self._secrets: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from lading.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+
     from lading._core.files import Stamp
     from lading._core.progress import Meter
 
@@ -63,8 +64,8 @@ class BytesBody(Body):
 
     def __init__(self, data: bytes, content_type: str = "application/octet-stream") -> None:
         self.data = data
-        self.length = len(data)
-        self.content_type = content_type
+        self.length: int | None = len(data)
+        self.content_type: str = content_type
 
     def open(self) -> Reader:
         """A reader over the bytes."""
@@ -98,13 +99,13 @@ class FileBody(Body):
         length: int | None = None,
         content_type: str = "application/octet-stream",
     ) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self.stamp = stamp
         self.offset = offset
         count = stamp.size - offset if length is None else length
-        self.length = count
-        self.end = offset + count
-        self.content_type = content_type
+        self.length: int | None = count
+        self.end: int = offset + count
+        self.content_type: str = content_type
         if offset < 0 or count < 0 or self.end > stamp.size:
             raise InputError(f"{self.path} has no bytes {offset} to {self.end}", argument="offset")
 
@@ -169,11 +170,11 @@ class StreamBody(Body):
         length: int | None = None,
         content_type: str = "application/octet-stream",
     ) -> None:
-        self.length = length
-        self.content_type = content_type
+        self.length: int | None = length
+        self.content_type: str = content_type
         self._once: AsyncIterable[bytes] | None = None if callable(source) else source
         self._again: Callable[[], AsyncIterable[bytes]] | None = source if callable(source) else None
-        self.replayable = self._again is not None
+        self.replayable: bool = self._again is not None
 
     def open(self) -> Reader:
         """A reader over the source."""
@@ -235,15 +236,15 @@ class Multipart(Body):
     """
 
     def __init__(self, parts: Iterable[tuple[str, str] | FilePart], *, boundary: str | None = None) -> None:
-        self.boundary = boundary or secrets.token_hex(16)
-        self.content_type = f"multipart/form-data; boundary={self.boundary}"
+        self.boundary: str = boundary or secrets.token_hex(16)
+        self.content_type: str = f"multipart/form-data; boundary={self.boundary}"
         try:
             self._segments = list(self._encode(parts))
         except UnicodeEncodeError:
             raise InputError("a form field has characters that UTF-8 cannot write", argument="parts") from None
         lengths = [s.length if isinstance(s, Body) else len(s) for s in self._segments]
-        self.length = None if None in lengths else sum(n for n in lengths if n is not None)
-        self.replayable = all(s.replayable for s in self._segments if isinstance(s, Body))
+        self.length: int | None = None if None in lengths else sum(n for n in lengths if n is not None)
+        self.replayable: bool = all(s.replayable for s in self._segments if isinstance(s, Body))
 
     def _encode(self, parts: Iterable[tuple[str, str] | FilePart]) -> Iterable[bytes | Body]:
         text = bytearray()
@@ -308,7 +309,7 @@ class CountedReader(Reader):
     """
 
     def __init__(self, body: Body, meter: Meter) -> None:
-        self.length = body.length
+        self.length: int | None = body.length
         self.failure: BaseException | None = None
         self.meter = meter
         self._reader: Reader | None = None

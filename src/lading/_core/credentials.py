@@ -161,7 +161,7 @@ class FileCredentials(Credentials):
     """
 
     def __init__(self, path: StrPath) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
 
     async def get(self) -> str | None:
         """The file's content, or ``None`` when there is no file or nothing in it."""

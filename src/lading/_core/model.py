@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
 
@@ -15,7 +15,7 @@ TypeAdapter(int)
 class Model(BaseModel):
     """A value a store gave us: frozen, and tolerant of fields the store adds later (``model_extra`` has them)."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         extra="allow",
         defer_build=True,

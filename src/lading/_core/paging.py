@@ -22,9 +22,9 @@ class Page(Sequence[T]):
     __slots__ = ("items", "next", "total")
 
     def __init__(self, items: Sequence[T], next: Any = None, total: int | None = None) -> None:
-        self.items = tuple(items)
-        self.next = next
-        self.total = total
+        self.items: tuple[T, ...] = tuple(items)
+        self.next: Any = next
+        self.total: int | None = total
 
     @overload
     def __getitem__(self, index: int) -> T: ...

@@ -19,7 +19,7 @@ class Meter:
     __slots__ = ("_attempt", "_next", "_on_progress", "_total", "count")
 
     def __init__(self, on_progress: OnProgress | None, total: int | None, attempt: int = 1) -> None:
-        self.count = 0
+        self.count: int = 0
         self._on_progress = on_progress
         self._total = total
         self._attempt = attempt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import ssl
 from typing import TYPE_CHECKING
 
 import anyio
@@ -108,8 +108,11 @@ class Connection:
     async def _last_words(self, parser: AnswerParser, error: httpx.TransportError) -> Head:
         """The answer that had arrived before a write failed; *error* when there is none."""
         head: Head | None = None
-        with contextlib.suppress(httpx.TransportError):
+        try:
             head = await self._head(parser, _LAST_WORDS)
+        except httpx.TransportError as last:
+            if isinstance(last.__cause__, ssl.SSLError):
+                raise  # an alert says more than the reset that follows it: "certificate required"
         # A success for half a request would be somebody else's.
         if head is None or head.status < 300:
             raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from functools import partial
 from typing import TYPE_CHECKING
@@ -126,13 +127,15 @@ class Transport(httpx.AsyncBaseTransport):
         return self._context
 
     def _make_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            context = httpx.create_ssl_context(trust_env=self._trust_env)
-        else:
-            try:
+        try:
+            if self._tls is None:
+                context = httpx.create_ssl_context(trust_env=self._trust_env)
+            else:
                 context = ssl.create_default_context(cafile=str(self._tls))
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigError(f"tls={str(self._tls)!r} is not a file of CA certificates in PEM") from error
+        except (OSError, ssl.SSLError) as error:
+            path = os.environ.get("SSL_CERT_FILE") if self._tls is None else str(self._tls)
+            what = "SSL_CERT_FILE" if self._tls is None else "tls"
+            raise ConfigError(f"{what}={path!r} is not a file of CA certificates in PEM") from error
         context.set_alpn_protocols(["http/1.1"])
         return context
 

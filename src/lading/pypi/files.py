@@ -17,11 +17,10 @@ from lading.errors import BadAnswer, ConfigError, NotFound
 from lading.pypi._wire import SIMPLE_ACCEPT, read_project_page
 
 if TYPE_CHECKING:
-    from lading.pypi._models import ProjectPage
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
-    from lading.pypi._models import File
+    from lading.pypi._models import File, ProjectPage
     from lading.types import OnProgress
 
 # The strongest first; md5 only tells a broken transfer, and is better than nothing for that.

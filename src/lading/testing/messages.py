@@ -36,7 +36,7 @@ class Fields(Mapping[str, str]):
     def __init__(self, pairs: HeaderPairs = ()) -> None:
         if isinstance(pairs, Mapping):
             pairs = cast("Mapping[str, str]", pairs).items()
-        self.pairs = tuple(pairs)
+        self.pairs: tuple[tuple[str, str], ...] = tuple(pairs)
 
     @staticmethod
     def _fold(name: str) -> str:
@@ -98,8 +98,8 @@ class Request:
         self.method = method
         self.target = target
         path, _, query = target.partition("?")
-        self.path = unquote(path)
-        self.query = Fields(parse_qsl(query, keep_blank_values=True))
+        self.path: str = unquote(path)
+        self.query: Fields = Fields(parse_qsl(query, keep_blank_values=True))
         self.headers = headers
         self.body = body
         self._workers = workers

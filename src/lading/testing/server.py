@@ -61,7 +61,7 @@ class Server:
     """
 
     def __init__(self, handler: Handler, *, faults: Faults | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self.faults = Faults() if faults is None else faults
+        self.faults: Faults = Faults() if faults is None else faults
         self.errors: list[BaseException] = []
         self._shared = Shared(handler, self.faults, self.errors)
         self._tls = tls
