@@ -17,6 +17,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from lading import AttemptEvent, Index, PyPI
+from tests.conftest import let_coverage_block
 from tests.stores.distributions import sha256, wheel
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _numbers = itertools.count(1)
 def no_blocking_calls() -> Iterator[None]:
     """As in all tests, but only lading's own code is watched: these tests look into files themselves."""
     blockbuster = BlockBuster("lading")
+    let_coverage_block(blockbuster)
     blockbuster.activate()
     try:
         yield

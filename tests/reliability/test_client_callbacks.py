@@ -1,0 +1,285 @@
+"""What progress callbacks and hooks are told, and that what they raise aborts the call and leaves nothing open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from lading import (
+    AttemptEvent,
+    BytesBody,
+    Call,
+    CallEvent,
+    ConnectError,
+    FileBody,
+    LadingError,
+    Limits,
+    NotFound,
+    Progress,
+    Retry,
+    StreamBody,
+)
+from lading._core import progress
+from lading._core.download import Promise, download
+from lading.testing import Answer, DropBefore, DropDuring, Request, Response, Server
+from tests.conftest import open_files
+from tests.support.asking import client_of, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from lading import PyPI
+
+pytestmark = pytest.mark.anyio
+QUICK = Retry(attempts=3, backoff=0)
+SIZE = 16 * 1024 * 1024
+
+
+class Stop(Exception):
+    """Of the caller's own."""
+
+
+class Store:
+    """Takes and gives large files.
+
+    Attributes:
+        whole: How many bodies came whole.
+    """
+
+    def __init__(self) -> None:
+        self.whole = 0
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        async for _ in request.body:
+            pass
+        self.whole += 1
+        return Response(body=bytes(SIZE) if request.method == "GET" else b"")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    with store.server:
+        yield store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "content"
+    with path.open("wb") as file:
+        file.truncate(SIZE)
+    return path
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that progress goes by: a hundredth of a second passes whenever somebody looks."""
+    now = [100.0]
+
+    def tick() -> float:
+        now[0] += 0.01
+        return now[0]
+
+    monkeypatch.setattr(progress, "monotonic", tick)
+    return now
+
+
+def put(path: Path, body: FileBody, told: Callable[[Progress], None]) -> Call[int]:
+    return Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=told)
+
+
+async def fetch(client: PyPI, path: Path, told: Callable[[Progress], None]) -> None:
+    await download(client._sender, Call("GET", "thing", bytes), path, promise=Promise(SIZE), on_progress=told)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_progress_is_told_now_and_then_and_the_end_once(store: Store, path: Path, clock: list[float], way: str):
+    told: list[tuple[float, Progress]] = []
+
+    def note(p: Progress) -> None:
+        told.append((clock[0], p))
+
+    async with client_of(store.server.url) as client:
+        if way == "up":
+            await client.send(put(path, await FileBody.of(path), note))
+        else:
+            await fetch(client, path, note)
+    at, values = zip(*told, strict=True)
+    assert len(told) > 1
+    assert all(later - earlier >= 0.0499 for earlier, later in zip(at[:-1], at[1:-1], strict=False))
+    assert [p.sent for p in values] == sorted({p.sent for p in values})
+    assert {(p.total, p.attempt, p.region) for p in values} == {(SIZE, 1, None)}
+    assert values[-1].sent == SIZE
+
+
+async def test_a_count_starts_again_with_each_attempt(store: Store, path: Path, clock: list[float]):
+    told: list[Progress] = []
+    store.faults.add(DropDuring(SIZE // 2))
+    store.faults.add(Answer(503, retry_after=0))
+    async with client_of(store.server.url, retry=QUICK) as client:
+        await client.send(put(path, await FileBody.of(path), told.append))
+    for attempt in (1, 2, 3):
+        sent = [p.sent for p in told if p.attempt == attempt]
+        assert sent[0] == 0
+        assert sent == sorted(set(sent))
+        assert (sent[-1] == SIZE) is (attempt > 1)
+    assert [p.attempt for p in told] == sorted(p.attempt for p in told)
+
+
+async def test_bodies_of_unknown_length_and_of_none(store: Store, clock: list[float]):
+    async def source() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield bytes(1000)
+
+    for body, end in (
+        (StreamBody(source), Progress(10_000, None)),
+        (BytesBody(b""), Progress(0, 0)),
+        (BytesBody(b"small"), Progress(5, 5)),
+    ):
+        told: list[Progress] = []
+        async with client_of(store.server.url) as client:
+            await client.send(Call("PUT", "thing", reply, body=body, on_progress=told.append))
+        assert told[-1] == end
+        assert end.total is None or told.count(end) == 1
+
+
+async def nothing_left(before: set[str]) -> None:
+    """Return when what is open is what was open: the server, in this process too, may be slow to see an end."""
+    with anyio.fail_after(20):
+        while await to_thread.run_sync(open_files) - before:
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("when", ["start", "middle", "end"])
+@pytest.mark.parametrize("way", ["up", "down"])
+@pytest.mark.parametrize("kind", [Stop, ConnectError, TimeoutError, ValueError])
+async def test_what_a_callback_raises_aborts_the_call_as_it_is(
+    store: Store, path: Path, clock: list[float], when: str, way: str, kind: type[Exception]
+):
+    error = kind("enough")
+    told: list[Progress] = []
+
+    def raising(p: Progress) -> None:
+        told.append(p)
+        if when == "start" or (when == "middle" and p.sent > SIZE // 3) or p.sent == SIZE:
+            raise error
+
+    async with client_of(store.server.url, retry=QUICK, limits=Limits(connections=1)) as client:
+        before = await to_thread.run_sync(open_files)
+        with pytest.raises(kind) as caught:
+            if way == "up":
+                await client.send(put(path, await FileBody.of(path), raising))
+            else:
+                await fetch(client, path.with_name("target"), raising)
+        assert caught.value is error
+        assert len([p for p in told if p.sent in (0, SIZE)]) <= 2
+        assert {p.attempt for p in told} == {1}
+        if (way, when) != ("down", "end"):  # then the answer was whole, and the connection is good
+            await nothing_left(before)
+        assert await to_thread.run_sync(lambda: [p.name for p in path.parent.iterdir()]) == ["content"]
+        assert (await client.send(Call("HEAD", "thing", reply))).status == 200
+
+
+def shown(events: list[Any]) -> list[tuple[Any, ...]]:
+    return [
+        (type(e).__name__, e.method, e.path, getattr(e, "status", None), e.error, getattr(e, "attempt", None) or e.attempts)
+        for e in events
+    ]  # fmt: skip
+
+
+async def test_one_event_for_each_attempt_and_one_for_the_call(store: Store, path: Path):
+    events: list[Any] = []
+    store.faults.add(Answer(503, retry_after=0))
+    store.faults.add(DropBefore())
+    async with client_of(store.server.url, retry=QUICK, hooks=[events.append]) as client:
+        await client.send(Call("PUT", "a/{id}", reply, at={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345")))
+        assert shown(events) == [
+            ("AttemptEvent", "PUT", "a/{id}", 503, "ServerError", 1),
+            ("AttemptEvent", "PUT", "a/{id}", None, "ConnectError", 2),
+            ("AttemptEvent", "PUT", "a/{id}", 200, None, 3),
+            ("CallEvent", "PUT", "a/{id}", None, None, 3),
+        ]
+        assert [e.sent for e in events[:-1]] == [5, 5, 5]
+        assert {e.host for e in events[:-1]} == {store.server.url.removeprefix("http://")}
+        assert {e.service for e in events} == {"index"}
+        assert all(e.seconds >= 0 for e in events)
+        assert events[-1].seconds >= sum(e.seconds for e in events[:-1])
+        for event in events:
+            with pytest.raises(AttributeError):
+                event.method = "other"
+
+
+async def test_events_of_what_failed(store: Store):
+    events: list[Any] = []
+    async with client_of(store.server.url, retry=QUICK, hooks=[events.append]) as client:
+        store.faults.add(Answer(404))
+        with pytest.raises(NotFound):
+            await client.send(Call("GET", "thing", reply))
+        with pytest.raises(LadingError):
+            await client.send(Call("GET", "thing", lambda reply: reply.json()["x"]))
+    assert shown(events) == [
+        ("AttemptEvent", "GET", "thing", 404, "NotFound", 1),
+        ("CallEvent", "GET", "thing", None, "NotFound", 1),
+        ("AttemptEvent", "GET", "thing", 200, "BadAnswer", 1),
+        ("CallEvent", "GET", "thing", None, "BadAnswer", 1),
+    ]
+
+
+async def test_nothing_sent_is_told_as_nothing(store: Store):
+    events: list[Any] = []
+    await to_thread.run_sync(store.server.stop)
+    async with client_of(store.server.url, hooks=[events.append]) as client:
+        for options in ({"json": {"a": 1}}, {"body": BytesBody(b"12345")}, {"body": BytesBody(bytes(100_000))}):
+            with pytest.raises(ConnectError):
+                await client.send(Call("POST", "thing", reply, **options))
+    assert [e.sent for e in events if isinstance(e, AttemptEvent)] == [0, 0, 0]
+
+
+async def test_several_hooks_in_their_order(store: Store):
+    order: list[str] = []
+    hooks = [lambda _: order.append("a"), lambda _: order.append("b")]
+    async with client_of(store.server.url, hooks=hooks) as client:
+        await client.send(Call("HEAD", "thing", reply))
+    assert order == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize("event", [AttemptEvent, CallEvent])
+@pytest.mark.parametrize("way", ["send", "open", "failing"])
+@pytest.mark.parametrize("kind", [Stop, ConnectError])
+async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
+    store: Store, event: type[Any], way: str, kind: type[Exception]
+):
+    error = kind("enough")
+    calls: list[Any] = []
+
+    def hook(e: Any) -> None:
+        calls.append(e)
+        if isinstance(e, event):
+            raise error
+
+    async with client_of(store.server.url, retry=QUICK, limits=Limits(connections=1, requests=1)) as client:
+        before = await to_thread.run_sync(open_files)
+        hooked = client.with_options(hooks=[hook])
+        if way == "failing":
+            store.faults.add(Answer(503, retry_after=0), times=None)
+        with pytest.raises(kind) as caught:
+            if way == "open":
+                async with hooked._sender.open(Call("GET", "thing", bytes)):
+                    pytest.fail("was opened")
+            else:
+                await hooked.send(Call("HEAD", "thing", reply))
+        assert caught.value is error
+        assert len([e for e in calls if isinstance(e, AttemptEvent)]) == (
+            3 if way == "failing" and event is CallEvent else 1
+        )
+        store.faults.clear()
+        if way == "open":
+            await nothing_left(before)  # half an answer: the connection is of no use
+        # Neither the only slot nor the only connection was lost.
+        assert (await client.send(Call("HEAD", "thing", reply))).status == 200

@@ -1,0 +1,149 @@
+"""Nothing that a caller or a store puts into a request's head can end a line early; and no error repeats it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lading
+from lading._http.transport import Transport
+from lading._http.wire import request_head
+from tests.support.asking import client_of, reply
+from tests.support.scripted import Peer, Scripted, until
+
+BREAKS = [
+    "\r\nX-Injected: 1",
+    "\nX-Injected: 1",
+    "\rX-Injected: 1",
+    "\0",
+    "\r\n\r\nGET /smuggled HTTP/1.1",
+    "\x7f",
+    "\x0b",
+]
+SECRET = "s3cret"
+
+
+class Watching:
+    """A script that keeps whatever comes."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+
+    def __call__(self, peer: Peer) -> None:
+        while data := peer.receive():
+            self.received.append(data)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def request_with(where: str, text: str, url: str) -> httpx.Request:
+    """A request made as httpx lets one be made, with *text* in one place."""
+    value = f"{SECRET}{text}".encode("latin-1")
+    if where == "header name":
+        return httpx.Request("GET", url, headers=[(b"X-" + value, b"1")])
+    if where == "header value":
+        return httpx.Request("GET", url, headers=[(b"Authorization", value)])
+    if where == "host header":
+        return httpx.Request("GET", url, headers=[(b"Host", value)])
+    request = httpx.Request("GET", url)
+    if where == "method":
+        request.method = value.decode("latin-1")
+    else:
+        # httpx quotes what it is given; a URL object need not come from there.
+        request.url = _RawURL(request.url, b"/" + value)  # type: ignore[assignment]
+    return request
+
+
+class _RawURL:
+    def __init__(self, url: httpx.URL, raw_path: bytes) -> None:
+        self._url = url
+        self.raw_path = raw_path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._url, name)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", BREAKS)
+@pytest.mark.parametrize("where", ["header name", "header value", "host header", "method", "target"])
+async def test_refused_before_anything_is_sent(where: str, text: str) -> None:
+    watching = Watching()
+    async with Scripted(watching) as server, Transport() as transport:
+        with pytest.raises(httpx.LocalProtocolError) as caught:
+            await transport.handle_async_request(request_with(where, text, server.url))
+        if where == "header name":
+            assert "X-Injected: 1" not in str(caught.value).replace("\\", "")[:20]
+        else:
+            assert SECRET not in str(caught.value)
+        assert transport._pool.turns.busy == 0
+        await until(lambda: len(server.peers) == 0 or server.peers[0].sock.fileno() == -1)
+        assert not watching.received
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", [*BREAKS, " ", "\t", "\n", "\u00e9", "\u20ac", "\udc80"])
+async def test_header_values_of_a_call(text: str) -> None:
+    """A token read from a file with its line end, for one: told by the header's name, never by its value."""
+    watching = Watching()
+    async with Scripted(watching) as server, client_of(server.url) as client:
+        call = lading.Call("GET", "", reply, headers={"X-Token": SECRET + text})
+        with pytest.raises(lading.InputError) as caught:
+            await client.send(call)
+        assert SECRET not in repr(caught.value) + str(caught.value)
+        assert "address" not in str(caught.value)
+        assert not watching.received
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", BREAKS)
+@pytest.mark.parametrize("where", ["method", "path", "hole", "query", "header name"])
+async def test_the_rest_of_a_call(where: str, text: str) -> None:
+    """Refused, or quoted: what arrives, if anything does, is one request."""
+    watching = Watching()
+    calls = {
+        "method": lading.Call(f"GET{text}", "", reply),
+        "path": lading.Call("GET", f"simple{text}/", reply),
+        "hole": lading.Call("GET", "simple/{name}/", reply, at={"name": f"a{text}"}),
+        "query": lading.Call("GET", "", reply, params={"q": f"a{text}"}),
+        "header name": lading.Call("GET", "", reply, headers={f"X-A{text}": "1"}),
+    }
+    async with Scripted(watching) as server, client_of(server.url) as client:
+        if where in {"hole", "query"}:
+            await client.send(calls[where])
+        else:
+            with pytest.raises(lading.InputError):
+                await client.send(calls[where])
+        heads = b"".join(watching.received)
+        assert heads.count(b" HTTP/1.1\r\n") == (1 if where in {"hole", "query"} else 0)
+        assert b"\r\nX-Injected" not in heads
+
+
+@given(st.binary(), st.binary(), st.lists(st.tuples(st.binary(), st.binary()), max_size=3))
+def test_any_head_that_is_written_has_just_its_lines(
+    method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    try:
+        head = request_head(method, target, headers)
+    except httpx.LocalProtocolError:
+        return
+    first, *lines = head.split(b"\r\n")
+    assert first == method + b" " + target + b" HTTP/1.1"
+    assert first.count(b" ") == 2
+    assert lines == [name + b": " + value for name, value in headers] + [b"", b""]
+    assert b"\0" not in head
+    assert head.count(b"\n") == head.count(b"\r") == len(headers) + 2
+
+
+_TOKEN = st.text("!#$%&'*+.^_`|~-0123456789abcXYZ", min_size=1).map(str.encode)
+_INSIDE = st.binary(min_size=1).map(lambda b: bytes(c for c in b if c > 32 and c != 127)).filter(bool)
+
+
+@given(_TOKEN, st.lists(st.tuples(_TOKEN, st.lists(_INSIDE, max_size=3).map(b" \t".join)), max_size=3))
+def test_every_head_that_http_allows_is_written(method: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    head = request_head(method, b"/a?b=%20", headers)
+    assert head == b"".join(
+        [method, b" /a?b=%20 HTTP/1.1\r\n", *(n + b": " + v + b"\r\n" for n, v in headers), b"\r\n"]
+    )

@@ -1,0 +1,180 @@
+"""Every phase of a request has a timeout of its own, and the error names the phase."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+import lading
+from lading._core.body import StreamBody
+from lading._http.transport import Transport
+from tests.support.asking import MIB, Source, ask, client_of, reply, rest, start
+from tests.support.scripted import OK, Peer, Scripted
+
+if TYPE_CHECKING:
+    import ssl
+
+pytestmark = pytest.mark.anyio
+
+SOON = 0.05
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
+    """(the server's context, the client's)."""
+    return (None, None) if request.param == "plain" else (server_tls, client_tls)
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Len", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_read_timeout_before_the_head(sent: bytes, tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.head()
+        peer.send(sent)
+        peer.hold()
+        return None
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        with pytest.raises(httpx.ReadTimeout):
+            await ask(transport, server.url, read=SOON)
+        assert transport._pool.total == 0
+        assert (await ask(transport, server.url, read=20)).body == b"ok"
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 10", b"Transfer-Encoding: chunked", b"X: y"])
+async def test_read_timeout_in_the_body(framing: bytes, tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n9")
+        peer.hold()
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        response = await start(transport, server.url, read=SOON)
+        with pytest.raises(httpx.ReadTimeout):
+            await rest(response)
+        assert transport._pool.total == 0
+
+
+async def test_write_timeout(tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.hold()
+
+    source = Source(64 * MIB)
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        with pytest.raises(httpx.WriteTimeout):
+            await ask(transport, server.url, "POST", stream=source, write=SOON, read=20)
+        assert source.taken < source.size
+        assert source.closed
+        assert transport._pool.total == 0
+
+
+async def test_a_slow_source_is_no_timeout(tls: Any) -> None:
+    """The timeout is the network's: as long as the caller's own source takes, nothing is wrong."""
+
+    class Slow(Source):
+        def __aiter__(self) -> Any:
+            pieces = super().__aiter__()
+
+            class Iterator:
+                def __aiter__(self) -> Any:
+                    return self
+
+                async def __anext__(self) -> bytes:
+                    await anyio.sleep(3 * SOON)
+                    return await anext(pieces)
+
+            return Iterator()
+
+    async with Scripted(Peer.serve, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        answer = await ask(transport, server.url, "POST", stream=Slow(2, b"x"), write=SOON, read=20, connect=20)
+        assert answer.body == b"ok"
+
+
+async def test_the_answer_to_an_upload_has_its_own_timeout() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        time.sleep(3 * SOON)
+        peer.send(OK)
+        peer.request()
+        peer.hold()
+
+    timeout = lading.Timeout(read=SOON, upload=20)
+    async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
+        source = Source(MIB)
+        answer = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
+        assert answer.body == b"ok"
+        with pytest.raises(lading.CallTimeout) as caught:
+            await client.send(lading.Call("POST", "", reply, json=1))
+        assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
+
+
+async def test_write_timeout_in_our_words() -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.hold()
+
+    timeout = lading.Timeout(write=SOON)
+    async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
+        body = StreamBody(lambda: Source(64 * MIB))
+        with pytest.raises(lading.CallTimeout) as caught:
+            await client.send(lading.Call("POST", "", reply, body=body))
+        assert (caught.value.phase, caught.value.outcome) == ("send", "unknown")
+
+
+async def test_connect_timeout_in_the_handshake(client_tls: ssl.SSLContext) -> None:
+    """A server that accepts and is silent: nothing was sent, and any method may go again."""
+    timeout = lading.Timeout(connect=SOON)
+    retry = lading.Retry(attempts=3, backoff=0)
+    async with Scripted(Peer.hold) as server:
+        url = server.url.replace("http:", "https:")
+        async with client_of(url, client_tls, timeout=timeout, retry=retry) as client:
+            with pytest.raises(lading.CallTimeout) as caught:
+                await client.send(lading.Call("POST", "", reply))
+        assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
+        assert len(server.peers) == 3
+
+
+async def test_connect_timeout_is_for_the_whole_of_it(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    """A handshake that moves by a byte now and then ends all the same."""
+
+    def script(peer: Peer) -> None:
+        greeting = b"\x16\x03\x03\x40\x00"  # a record that will be 16 KiB long
+        while True:
+            peer.send(greeting[:1])
+            greeting = greeting[1:] or b"\x02"
+            time.sleep(SOON / 5)
+
+    async with Scripted(script) as server, Transport(tls=client_tls) as transport:
+        with anyio.fail_after(20), pytest.raises(httpx.ConnectTimeout):
+            await ask(transport, server.url.replace("http:", "https:"), connect=4 * SOON)
+        assert transport._pool.total == 0
+
+
+async def test_connect_timeout_of_a_host_that_is_silent() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as one, socket.socket() as two:
+        # The queue of a server that never accepts: once it is full, the system drops what comes.
+        for sock in (one, two):
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        async with Transport() as transport:
+            with pytest.raises(httpx.ConnectTimeout):
+                await ask(transport, f"http://127.0.0.1:{full.getsockname()[1]}", connect=SOON)
+            assert transport._pool.total == 0
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+async def test_the_systems_own_connect_timeout(timeout: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: Any) -> socket.socket:
+        raise TimeoutError(110, "Connection timed out")
+
+    monkeypatch.setattr("lading._http.network._connect_one", gone)
+    async with Transport() as transport:
+        with pytest.raises(httpx.ConnectError, match="timed out"):
+            await ask(transport, "http://127.0.0.1:9", **({"connect": timeout} if timeout else {}))
