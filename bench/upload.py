@@ -77,10 +77,9 @@ def prepare(job: Job) -> list[str]:
     """Bring the page cache into the state the case is about; gives the files to send."""
     if job.argument == "memory":
         return [str(job.scratch / "small"), *job.files]
+    job.warm_cache()
     if job.argument == "cold":
         job.drop_cache()
-    else:
-        job.warm_cache()
     return job.files
 
 

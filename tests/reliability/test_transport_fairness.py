@@ -102,11 +102,15 @@ async def test_uploads(tls: Any, turn: Turn) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         peer.hold()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport, turn.watched():
-        async with anyio.create_task_group() as group:
-            for _ in range(4):
-                body = Counted(turn, 16 * MIB)
-                group.start_soon(lambda b=body: ask(transport, server.url, "POST", stream=b))
+    async with (
+        Scripted(script, tls[0]) as server,
+        Transport(tls=tls[1]) as transport,
+        turn.watched(),
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(4):
+            body = Counted(turn, 16 * MIB)
+            group.start_soon(lambda b=body: ask(transport, server.url, "POST", stream=b))
     # Four at once, each some four looks at the clock between two of its turns.
     assert 0 < turn.longest <= 24
 
@@ -147,10 +151,14 @@ async def test_downloads(tls: Any, turn: Turn) -> None:
         async for _ in response.stream:
             turn.step()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport, turn.watched():
-        async with anyio.create_task_group() as group:
-            for _ in range(4):
-                group.start_soon(download)
+    async with (
+        Scripted(script, tls[0]) as server,
+        Transport(tls=tls[1]) as transport,
+        turn.watched(),
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(4):
+            group.start_soon(download)
     assert 0 < turn.longest <= 24
 
 

@@ -1,4 +1,4 @@
-"""The parser of answers: however the bytes are cut, the answer is the same; and whatever the bytes, the error is ours."""
+"""The parser of answers: however the bytes are cut the answer is the same; whatever the bytes, the error is ours."""
 
 from __future__ import annotations
 

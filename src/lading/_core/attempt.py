@@ -169,6 +169,10 @@ class Attempt:
             request.content = self._reader = CountedReader(body, meter)
         try:
             return await self._exchange.send(request)
+        except errors.LadingError as error:
+            if error.outcome == "not_done":
+                self._content = b""  # none of it left
+            raise
         finally:
             if self._reader is not None:
                 await self._reader.aclose()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A thread is asked once for so many bytes: smaller ones cost more than the writing.
 _BATCH = 2 * 1024 * 1024
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def download(
     download = _Download(sender, call, path, promise, on_progress)
     try:
         await download.open()
-        await attempts(download.step, sender.settings.retry, lambda _: download.broke_off)
+        await attempts(download.step, sender.settings.retry, lambda _: True)
         await download.finish()
     finally:
         with anyio.CancelScope(shield=True):
@@ -82,7 +82,9 @@ class _Download:
         self._sender = sender
         self._call = call
         self._path = path
-        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.part")
+        # Recognisable, and no longer than a file system takes: that counts bytes.
+        beginning = path.name.encode("utf-8", "ignore")[:100].decode("utf-8", "ignore")
+        self._temporary = path.with_name(f".{beginning}.{secrets.token_hex(8)}.part")
         self._promise = promise
         self._on_progress = on_progress
         self._fd = -1
@@ -92,7 +94,6 @@ class _Download:
         self._ranges = False
         self._hashers: dict[str, Any] = {}
         self._kept = False
-        self.broke_off = False
 
     async def open(self) -> None:
         def make() -> None:
@@ -104,42 +105,41 @@ class _Download:
 
     async def step(self, number: int) -> None:
         """Receive from where we are to the end."""
-        self.broke_off = False
         headers = dict(self._call.headers)
-        if self._done and self._ranges:
+        resumed = self._done > 0 and self._ranges
+        if resumed:
             headers["Range"] = f"bytes={self._done}-"
             if self._validator is not None:
                 headers["If-Range"] = self._validator
         call = replace(self._call, headers=headers, accept=frozenset({416}))
-        async with self._sender.open(call) as incoming:
-            total = await self._begin(incoming)
+        # One attempt: answers that do not come and answers that break off are counted together, out there.
+        async with self._sender.open(call, attempt=number) as incoming:
+            total = await self._begin(incoming, resumed=resumed)
             meter = Meter(self._on_progress, total, number)
             meter.count = self._done
             try:
                 await self._receive(incoming, meter)
-            except ConnectError:
-                self.broke_off = True
+            except ConnectError as error:
+                error.outcome = "not_done"  # as for any read
                 raise
             if total is not None and self._done != total:
-                self.broke_off = True
                 raise ConnectError(
                     f"{self._shown()}: the answer ended after {self._done} of {total} bytes", phase="receive"
                 )
             meter.end()
 
-    async def _begin(self, incoming: Incoming) -> int | None:
+    async def _begin(self, incoming: Incoming, *, resumed: bool) -> int | None:
         """Take up the transfer: the total size, with what was received before kept or thrown away."""
         headers = incoming.headers
         if incoming.status == 206:
             found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-            if found is None or int(found[1]) != self._done:
+            if not resumed or found is None or int(found[1]) != self._done:
                 raise BadAnswer(f"{self._shown()}: the store sent another part of the file than it was asked for")
+            if not self._is_same(headers):
+                raise self._from_the_start()
             return None if found[3] == "*" else int(found[3])
         if incoming.status == 416:
-            # The file is not the one that was begun: from the start, as a transfer that broke off.
-            self._ranges, self._validator = False, None
-            self.broke_off = True
-            raise ConnectError(f"{self._shown()}: the file changed while it was downloaded", phase="receive")
+            raise self._from_the_start()
         await self._restart()
         etag = headers.get("etag", "")
         self._validator = etag if etag.startswith('"') else headers.get("last-modified")
@@ -149,6 +149,18 @@ class _Download:
         )
         length = headers.get("content-length", "")
         return int(length) if length.isdigit() else self._promise.size
+
+    def _is_same(self, headers: Mapping[str, str]) -> bool:
+        """Whether a part is of the file that was begun, for a store that does not heed ``If-Range``."""
+        if self._validator is None:
+            return True
+        name = "etag" if self._validator.startswith('"') else "last-modified"
+        return headers.get(name, self._validator) == self._validator
+
+    def _from_the_start(self) -> ConnectError:
+        """As for a transfer that broke off, but what was received is not of this file."""
+        self._ranges, self._validator = False, None
+        return ConnectError(f"{self._shown()}: the file changed while it was downloaded", phase="receive")
 
     async def _restart(self) -> None:
         if self._done:

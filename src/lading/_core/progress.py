@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from lading._core.retry import end_with
 from lading.types import Progress
 
 if TYPE_CHECKING:
@@ -38,4 +39,8 @@ class Meter:
             self._tell(self._on_progress)
 
     def _tell(self, on_progress: OnProgress) -> None:
-        on_progress(Progress(self.count, self._total, self._attempt))
+        try:
+            on_progress(Progress(self.count, self._total, self._attempt))
+        except Exception as error:
+            end_with(error)
+            raise

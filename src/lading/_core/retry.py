@@ -41,6 +41,17 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
     return max(0.0, left)
 
 
+def end_with(error: Exception) -> None:
+    """See that *error* is not retried: a callback of the caller's raised it, and so ended the call."""
+    if isinstance(error, LadingError):
+        vars(error)["_ends"] = True
+
+
+def ends(error: LadingError) -> bool:
+    """Whether *error* is the caller's own."""
+    return "_ends" in vars(error)
+
+
 def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
     """Whether sending again after *error* can do no harm and may help.
 
@@ -110,7 +121,7 @@ async def attempts(
     def again(state: RetryCallState) -> bool:
         nonlocal wait
         error = None if state.outcome is None else state.outcome.exception()
-        if not isinstance(error, LadingError):  # a result, a cancellation, the caller's own error
+        if not isinstance(error, LadingError) or ends(error):  # a result, a cancellation, the caller's own error
             return False
         number = state.attempt_number
         wait = decide(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)

@@ -13,7 +13,7 @@ from lading import errors
 from lading._core.answers import read_answer
 from lading._core.attempt import Attempt, Settings, streams
 from lading._core.call import SAFE_METHODS, UNSET
-from lading._core.retry import attempts
+from lading._core.retry import attempts, end_with, ends
 from lading.types import AttemptEvent, CallEvent
 
 if TYPE_CHECKING:
@@ -92,13 +92,17 @@ class Sender:
         """
         return await _Running[T](self, call, ask=ask, in_slot=self._in_slot).run()
 
-    def open(self, call: Call[Any]) -> Opened:
+    def open(self, call: Call[Any], *, attempt: int | None = None) -> Opened:
         """An async context manager over *call*'s answer as it streams in, its head already judged.
 
         The body comes as the store keeps it (``Accept-Encoding: identity``). Retrying ends when the head is there,
         and so does the call's slot.
+
+        Args:
+            call: The call.
+            attempt: Make one attempt, and count it as this: for a caller that has a loop of its own.
         """
-        return Opened(_Running["Incoming"](self, call, stream=True, in_slot=self._in_slot))
+        return Opened(_Running["Incoming"](self, call, stream=True, only=attempt, in_slot=self._in_slot))
 
     def within(self) -> Sender:
         """This sender for calls that are part of a call: they use its slot."""
@@ -133,6 +137,7 @@ class _Running(Generic[R]):
         *,
         ask: Callable[[Sender], Awaitable[R | None]] | None = None,
         stream: bool = False,
+        only: int | None = None,
         in_slot: bool = False,
     ) -> None:
         if call.body is not None and call.json is not UNSET:
@@ -142,6 +147,7 @@ class _Running(Generic[R]):
         self._call = call
         self._ask = ask
         self._stream = stream
+        self._only = only
         self._in_slot = in_slot
         self._lane: Lane
         self._lost: errors.LadingError | None = None
@@ -161,9 +167,13 @@ class _Running(Generic[R]):
             if self._settings.hooks:
                 call = self._call
                 seconds = perf_counter() - started
-                self._tell(
-                    CallEvent(self._sender.service.name, call.method, call.template, failure, self._number, seconds)
-                )
+                event = CallEvent(self._sender.service.name, call.method, call.template, failure, self._number, seconds)
+                try:
+                    self._tell(event)
+                except BaseException:
+                    if self._stream and failure is None:
+                        await cast("Incoming", result).aclose()
+                    raise
         return result
 
     async def _with_slot(self) -> R:
@@ -178,6 +188,8 @@ class _Running(Generic[R]):
             lane.give_back(upload=upload)
 
     async def _attempts(self) -> R:
+        if self._only is not None:
+            return await self._step(self._only)
         policy = self._settings.retry
         if self._call.body is not None and not self._call.body.replayable:
             policy = replace(policy, attempts=1)
@@ -199,6 +211,8 @@ class _Running(Generic[R]):
         try:
             return await self._attempt()
         except errors.LadingError as error:
+            if ends(error):
+                raise
             if isinstance(error, errors.ApiError):
                 error.attempts = number
             if self._call.method in SAFE_METHODS and self._call.repeatable:
@@ -274,5 +288,9 @@ class _Running(Generic[R]):
         self._tell(event)
 
     def _tell(self, event: AttemptEvent | CallEvent) -> None:
-        for hook in self._settings.hooks:
-            hook(event)
+        try:
+            for hook in self._settings.hooks:
+                hook(event)
+        except Exception as error:
+            end_with(error)
+            raise

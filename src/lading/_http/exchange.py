@@ -89,7 +89,10 @@ class HttpxExchange:
         except Exception as error:
             if isinstance(content, CountedReader) and content.failure is not None:
                 raise content.failure from None
-            raise self._translated(error, request) from error
+            translated = self._translated(error, request)
+            if translated is error:  # an error that is its own cause sends whoever walks along the causes in a circle
+                raise
+            raise translated from error
         return _Answer(response, request, self._translated)
 
     async def aclose(self) -> None:
@@ -191,7 +194,10 @@ class _Answer:
         except StopAsyncIteration:
             raise
         except Exception as error:
-            raise self._translated(error, self._request) from error
+            translated = self._translated(error, self._request)
+            if translated is error:
+                raise
+            raise translated from error
 
     async def read_into(self, buffer: memoryview) -> int:
         """How many bytes of the body were put into *buffer*; 0 at its end."""
@@ -246,7 +252,7 @@ def _decoder(encoding: str) -> _Inflate | None:
         return None
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BadAnswer(f"the answer came compressed as {encoding[:40]!r}, which was not asked for")
-    return _Inflate()
+    return _Inflate(encoding)
 
 
 class _Inflate:
@@ -256,15 +262,36 @@ class _Inflate:
         whole: Whether what was given so far is all of it; so it is when nothing was given (HEAD has no body).
     """
 
-    def __init__(self) -> None:
-        self._zlib = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib, by its header
+    def __init__(self, encoding: str) -> None:
+        self._deflate = encoding == "deflate"
+        self._zlib: zlib._Decompress | None = None
+        self._held = b""
         self.whole = True
 
     def __call__(self, piece: bytes) -> Iterator[bytes]:
-        while piece:
-            yield self._zlib.decompress(piece, _DECODE_STEP)
-            piece = self._zlib.unconsumed_tail
-            self.whole = self._zlib.eof
+        piece = self._held + piece
+        self._held = b""
+        self.whole = self.whole and not piece
+        more = False
+        while piece or more:
+            if self._zlib is None:
+                if len(piece) < 2:  # its first two bytes tell what it is
+                    self._held = piece
+                    return
+                self._zlib = self._begin(piece)
+            step = self._zlib.decompress(piece, _DECODE_STEP)
+            yield step
+            if self._zlib.eof:
+                # A gzip file may be followed by another, which is its continuation (RFC 1952 2.2).
+                piece, self._zlib, more = self._zlib.unused_data, None, False
+                self.whole = not piece
+            else:
+                piece, more = self._zlib.unconsumed_tail, len(step) == _DECODE_STEP
+
+    def _begin(self, piece: bytes) -> zlib._Decompress:
+        # "deflate" is zlib's format; servers that took the name at its word send it without zlib's two bytes.
+        bare = self._deflate and (piece[0] & 0x0F != 8 or int.from_bytes(piece[:2]) % 31)
+        return zlib.decompressobj(-zlib.MAX_WBITS if bare else 32 + zlib.MAX_WBITS)
 
 
 def _library_of(client: Any) -> ModuleType:

@@ -100,4 +100,4 @@ async def tunnel(link: Link, proxy: Proxy, origin: Origin) -> None:
         reason = head.reason.decode("latin-1")
         raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {reason}")
     if parser.rest():
-        raise httpx.ProxyError("the proxy sent data before the TLS handshake")
+        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} sent data before the TLS handshake")

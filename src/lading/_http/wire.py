@@ -78,7 +78,7 @@ class AnswerParser:
                 if event.status_code == 101:
                     raise httpx.RemoteProtocolError("the server switched protocols without being asked")
         except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}") from error
+            raise httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {_kind(error)}") from None
         if not data:
             raise httpx.RemoteProtocolError("the server ended the connection without an answer")
         return None
@@ -107,7 +107,7 @@ class AnswerParser:
                 self._h11.receive_data(data)
             event = self._h11.next_event()
         except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(f"the answer's chunks are broken: {error}") from error
+            raise httpx.RemoteProtocolError(f"the answer's chunks are broken: {_kind(error)}") from None
         if isinstance(event, h11.Data):
             return bytes(event.data)
         if isinstance(event, h11.EndOfMessage):
@@ -128,3 +128,8 @@ def _asked(method: str) -> h11.Request:
         if len(_asked_before) < 16:
             _asked_before[method] = request
     return request
+
+
+def _kind(error: h11.RemoteProtocolError) -> str:
+    """What h11 found wrong, without what it found it in: that may quote a secret."""
+    return str(error).partition(":")[0]

@@ -1,0 +1,246 @@
+"""Downloads: nothing at the target until it is whole and verified, and nothing beside it afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+
+import lading
+from lading import ApiError, BadAnswer, ConnectError, IntegrityError, Progress, Retry
+from lading.pypi import File
+from lading.testing import Answer, DropBefore, Request, Response, Server, Truncate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lading import PyPI
+
+pytestmark = pytest.mark.anyio
+QUICK = Retry(attempts=3, backoff=0)
+CONTENT = os.urandom(3 * 1024 * 1024 + 5)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+NAME = "demo-1.0-py3-none-any.whl"
+
+
+class Index:
+    """A file host that can do ranges.
+
+    Attributes:
+        ranges: The ``Range`` of every request.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "kept"
+        self.path.write_bytes(CONTENT)
+        self.ranges: list[str | None] = []
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        self.ranges.append(request.headers.get("Range"))
+        assert request.headers.get("Accept-Encoding") == "identity"
+        return Response(body=self.path)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    index = Index(tmp_path)
+    with index.server:
+        yield index
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def client(index: Index) -> Any:
+    url = index.server.url
+    async with lading.PyPI(lading.Index(f"{url}/", f"{url}/simple/"), retry=QUICK) as client:
+        yield client
+
+
+def listed(index: Index, **more: Any) -> File:
+    """The file as an index lists it."""
+    entry = {"filename": NAME, "url": f"{index.server.url}/files/x", "hashes": {"sha256": SHA256}, "size": len(CONTENT)}
+    return File.model_validate(entry | more)
+
+
+def look(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+async def content_of(folder: Path) -> dict[str, str]:
+    """Every file in the folder, by its digest."""
+    found = await to_thread.run_sync(look, folder)
+    return {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
+
+
+async def test_a_file_arrives_whole(client: PyPI, index: Index, folder: Path):
+    told: list[Progress] = []
+    target = await client.files.download(listed(index), folder / "mine.whl", on_progress=told.append)
+    assert target == folder / "mine.whl"
+    assert await content_of(folder) == {"mine.whl": SHA256}
+    assert told[-1] == Progress(len(CONTENT), len(CONTENT), 1)
+    assert index.ranges == [None]
+
+
+async def test_a_folder_gets_it_under_its_name(client: PyPI, index: Index, folder: Path):
+    assert await client.files.download(listed(index), str(folder)) == folder / NAME
+    assert await content_of(folder) == {NAME: SHA256}
+
+
+@pytest.mark.parametrize("name", ["../evil.whl", "/etc/evil", "..", "", "a/b.whl", "C:evil", "nul", "evil\0.whl"])
+async def test_a_name_does_not_leave_its_folder(client: PyPI, index: Index, folder: Path, name: str):
+    with pytest.raises(BadAnswer, match="nothing was written"):
+        await client.files.download(listed(index, filename=name), folder)
+    assert await content_of(folder) == {}
+    assert not index.ranges
+    # A name of the caller's own is the caller's business.
+    assert await client.files.download(listed(index, filename=name), folder / "mine") == folder / "mine"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "中" * 85, "😀" * 60])
+async def test_names_as_long_as_a_file_system_takes(client: PyPI, index: Index, folder: Path, name: str):
+    assert await client.files.download(listed(index, filename=name), folder) == folder / name
+    assert await content_of(folder) == {name: SHA256}
+
+
+async def test_permissions_are_those_of_any_new_file(client: PyPI, index: Index, folder: Path):
+    target = await client.files.download(listed(index), folder)
+    plain = folder / "plain"
+    await to_thread.run_sync(plain.touch)
+    modes = {stat.S_IMODE((await to_thread.run_sync(path.stat)).st_mode) for path in (target, plain)}
+    assert len(modes) == 1
+
+
+OLD = hashlib.sha256(b"old").hexdigest()
+
+FAILURES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "another digest": ({"hashes": {"sha256": "0" * 64}}, IntegrityError, "sha256 is"),
+    "fewer bytes than listed": ({"size": len(CONTENT) + 1}, IntegrityError, f"{len(CONTENT)} bytes came instead of"),
+    "more bytes than listed": ({"size": len(CONTENT) - 1}, IntegrityError, "more than the promised"),
+    "many more": ({"size": 5}, IntegrityError, "more than the promised 5 bytes"),
+    "none was to come": ({"size": 0}, IntegrityError, "more than the promised 0 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+async def test_what_was_not_promised_is_not_kept(client: PyPI, index: Index, folder: Path, kind: str):
+    entry, error, says = FAILURES[kind]
+    target = folder / "target"
+    await to_thread.run_sync(target.write_bytes, b"old")
+    with pytest.raises(error, match=says):
+        await client.files.download(listed(index, **entry), target)
+    assert await content_of(folder) == {"target": OLD}
+    assert len(index.ranges) == 1  # sending it again would not help
+
+
+async def test_an_existing_file_is_replaced_only_by_a_whole_one(client: PyPI, index: Index, folder: Path):
+    target = folder / "target"
+    await to_thread.run_sync(target.write_bytes, b"old")
+    index.faults.add(Answer(404))
+    with pytest.raises(lading.NotFound):
+        await client.files.download(listed(index), target)
+    assert await content_of(folder) == {"target": OLD}
+    await client.files.download(listed(index), target)
+    assert await content_of(folder) == {"target": SHA256}
+
+
+@pytest.mark.parametrize(
+    "hashes",
+    [
+        {},
+        {"md5": hashlib.md5(CONTENT).hexdigest()},
+        {"sha256": SHA256.upper()},
+        {"sha512": hashlib.sha512(CONTENT).hexdigest(), "sha256": "0" * 64},  # the strongest counts
+        {"unheard-of": "0" * 64},
+    ],
+)
+async def test_digests_of_other_kinds(client: PyPI, index: Index, folder: Path, hashes: dict[str, str]):
+    await client.files.download(listed(index, hashes=hashes, size=None), folder)
+    assert await content_of(folder) == {NAME: SHA256}
+
+
+async def test_an_empty_file(client: PyPI, index: Index, folder: Path):
+    await to_thread.run_sync(index.path.write_bytes, b"")
+    told: list[Progress] = []
+    empty = hashlib.sha256(b"").hexdigest()
+    for entry in ({"hashes": {"sha256": empty}, "size": 0}, {"hashes": {}, "size": None}):
+        await client.files.download(listed(index, **entry), folder, on_progress=told.append)
+    assert await content_of(folder) == {NAME: empty}
+    assert told[-1] == Progress(0, 0, 1)
+
+
+async def test_nowhere_to_write_is_said_by_the_system(client: PyPI, index: Index, folder: Path):
+    with pytest.raises(FileNotFoundError):
+        await client.files.download(listed(index), folder / "missing" / "x")
+    await to_thread.run_sync(folder.chmod, 0o500)
+    target = Path("/proc/nothing/x")  # who runs the tests may write anywhere else
+    with pytest.raises(OSError):
+        await client.files.download(listed(index), target)
+    await to_thread.run_sync(folder.chmod, 0o700)
+    assert await content_of(folder) == {}
+    assert not index.ranges
+
+
+@pytest.mark.parametrize("url", ["http://localhost:{port}/x", "ftp://host/x", "file:///etc/passwd", "https://[", "x"])
+async def test_an_address_that_is_not_https_is_not_followed(client: PyPI, index: Index, folder: Path, url: str):
+    with pytest.raises(BadAnswer, match="not followed"):
+        await client.files.download(listed(index, url=url.format(port=index.server.port)), folder)
+    assert await content_of(folder) == {}
+
+
+FAULTS = [
+    (Answer(429, retry_after=0), ApiError),
+    (Answer(503, retry_after=0), ApiError),
+    (Answer(500), ApiError),
+    (DropBefore(), ConnectError),
+    (Truncate(0), ConnectError),
+    (Truncate(1_000_000), ConnectError),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS, ids=lambda v: getattr(v, "__name__", repr(v)))
+async def test_attempts_are_as_many_as_was_said(client: PyPI, index: Index, folder: Path, fault: Any, kind: Any):
+    """Those that get no answer and those whose answer breaks off together."""
+    index.faults.add(fault, times=None)
+    with pytest.raises(kind) as caught:
+        await client.files.download(listed(index), folder)
+    assert len(index.faults.happened) == 3
+    assert caught.value.outcome == "not_done"
+    if isinstance(caught.value, ApiError):
+        assert caught.value.attempts == 3
+    assert await content_of(folder) == {}
+
+
+async def test_a_refused_connection_is_tried_as_often(index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    await to_thread.run_sync(index.server.stop)
+    events: list[Any] = []
+    url = index.server.url
+    async with lading.PyPI(lading.Index(f"{url}/", f"{url}/simple/"), retry=QUICK, hooks=[events.append]) as client:
+        with pytest.raises(ConnectError):
+            await client.files.download(listed(index), folder)
+    assert [e.attempt for e in events if isinstance(e, lading.AttemptEvent)] == [1, 2, 3]
+
+
+async def test_what_cannot_be_written_out_is_said_and_leaves_nothing(
+    client: PyPI, index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        await client.files.download(listed(index), folder)
+    monkeypatch.undo()
+    assert await content_of(folder) == {}

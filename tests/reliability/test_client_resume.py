@@ -1,0 +1,260 @@
+"""A download that breaks off goes on where it was, if that is still the same file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+
+from lading import BadAnswer, Call, IntegrityError, LadingError, Progress, Retry
+from lading._core.download import Promise, download
+from lading.testing import Request, Response, Server, Truncate
+from tests.support.asking import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+MIB = 1024 * 1024
+SIZE = 8 * MIB
+FIRST = os.urandom(SIZE)
+SECOND = os.urandom(SIZE)
+DROP = Truncate(5 * MIB)
+
+Headers = dict[str, str]
+
+
+class Host:
+    """A file host whose manners each test decides.
+
+    Attributes:
+        content: The file.
+        headers: What goes with it.
+        partial: From a request with a ``Range``, where it begins, to the answer; none ignores ranges.
+        asked: ``Range`` and ``If-Range`` of each request.
+    """
+
+    def __init__(self) -> None:
+        self.content = FIRST
+        self.headers: Headers = {"ETag": '"one"', "Accept-Ranges": "bytes"}
+        self.partial: Callable[[Request, int], Response] | None = self.rest
+        self.asked: list[tuple[str | None, str | None]] = []
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        wanted = request.headers.get("Range")
+        self.asked.append((wanted, request.headers.get("If-Range")))
+        if wanted is None or self.partial is None:
+            return Response(200, self.headers, self.content)
+        return self.partial(request, int(wanted.removeprefix("bytes=").removesuffix("-")))
+
+    def rest(self, request: Request, start: int, **headers: str) -> Response:
+        known = request.headers.get("If-Range")
+        if known is not None and known not in (self.headers.get("ETag"), self.headers.get("Last-Modified")):
+            return Response(200, self.headers, self.content)
+        found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", **self.headers, **headers}
+        return Response(206, found, self.content[start:])
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    host = Host()
+    with host.server:
+        yield host
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "target"
+
+
+def digest(content: bytes) -> Promise:
+    return Promise(SIZE, {"sha256": hashlib.sha256(content).hexdigest()}, {"sha256": hashlib.sha256})
+
+
+async def fetch(host: Host, target: Path, promise: Promise | None = None, **options: Any) -> list[Progress]:
+    """Download, and what was told meanwhile."""
+    told: list[Progress] = []
+    call = Call("GET", "file", bytes, headers={"X-Own": "1"})
+    options = {"retry": Retry(attempts=3, backoff=0), **options}
+    async with client_of(host.server.url, **options) as client:
+        await download(client._sender, call, target, promise=promise or Promise(), on_progress=told.append)
+    return told
+
+
+async def assert_got(target: Path, content: bytes) -> None:
+    found = await to_thread.run_sync(target.read_bytes)
+    assert (len(found), hashlib.sha256(found).digest()) == (len(content), hashlib.sha256(content).digest())
+    assert await to_thread.run_sync(lambda: [path.name for path in target.parent.iterdir()]) == [target.name]
+
+
+@pytest.mark.parametrize(
+    ("headers", "validator"),
+    [
+        ({"ETag": '"one"'}, '"one"'),
+        ({"ETag": '"one"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, '"one"'),
+        ({"ETag": 'W/"weak"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ({"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ],
+)
+async def test_it_goes_on_where_it_was(host: Host, target: Path, headers: Headers, validator: str):
+    host.headers = headers
+    host.faults.add(DROP)
+    told = await fetch(host, target, digest(FIRST))
+    await assert_got(target, FIRST)
+    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", validator)]
+    assert told[-1] == Progress(SIZE, SIZE, 2)
+    assert min(p.sent for p in told if p.attempt == 2) >= 5 * MIB
+
+
+async def test_and_once_more(host: Host, target: Path):
+    host.faults.add(Truncate(3 * MIB))
+    host.faults.add(Truncate(2 * MIB))
+    await fetch(host, target)
+    await assert_got(target, FIRST)
+    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={3 * MIB}-", f"bytes={5 * MIB}-"]
+
+
+async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: Path):
+    def changed(request: Request, start: int) -> Response:
+        host.content, host.headers = SECOND, {"ETag": '"two"'}
+        return host.rest(request, start)
+
+    host.partial = changed
+    host.faults.add(DROP)
+    await fetch(host, target)
+    await assert_got(target, SECOND)
+    assert len(host.asked) == 2
+
+
+async def test_a_host_that_ignores_ranges_sends_all_of_it_again(host: Host, target: Path):
+    host.partial = None
+    host.faults.add(DROP)
+    told = await fetch(host, target, digest(FIRST))
+    await assert_got(target, FIRST)
+    assert told[-1] == Progress(SIZE, SIZE, 2)
+
+
+async def test_a_host_that_has_no_ranges_is_not_asked_for_one(host: Host, target: Path):
+    host.headers = {"ETag": '"one"', "Accept-Ranges": "none"}
+    host.faults.add(DROP)
+    await fetch(host, target, digest(FIRST))
+    await assert_got(target, FIRST)
+    assert host.asked == [(None, None), (None, None)]
+
+
+async def test_without_a_validator_a_digest_has_to_tell(host: Host, target: Path):
+    host.headers = {}
+    host.faults.add(DROP)
+    await fetch(host, target)
+    assert host.asked == [(None, None), (None, None)]
+    host.asked.clear()
+    host.faults.add(DROP)
+    await fetch(host, target, digest(FIRST))
+    await assert_got(target, FIRST)
+    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", None)]
+
+
+async def test_a_mixture_is_not_kept(host: Host, target: Path):
+    """No validator, and another file meanwhile: the digest tells."""
+
+    def mixed(request: Request, start: int) -> Response:
+        host.content = SECOND
+        return host.rest(request, start)
+
+    host.headers, host.partial = {}, mixed
+    host.faults.add(DROP)
+    with pytest.raises(IntegrityError):
+        await fetch(host, target, digest(FIRST))
+    assert not await to_thread.run_sync(target.exists)
+
+
+async def test_a_part_of_another_file_is_not_put_behind_ours(host: Host, target: Path):
+    """A host that gives a range whatever ``If-Range`` says, and names the other file in its answer."""
+
+    def deaf(request: Request, start: int) -> Response:
+        found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"two"'}
+        host.content = SECOND
+        return Response(206, found, SECOND[start:])
+
+    host.partial = deaf
+    host.faults.add(DROP)
+    await fetch(host, target)
+    await assert_got(target, SECOND)
+
+
+async def test_a_range_that_is_no_more_is_given_up(host: Host, target: Path):
+    def shorter(request: Request, start: int) -> Response:
+        host.content = SECOND[:MIB]
+        return Response(416, {"Content-Range": f"bytes */{MIB}"})
+
+    host.partial = shorter
+    host.faults.add(DROP)
+    await fetch(host, target)
+    await assert_got(target, SECOND[:MIB])
+    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={5 * MIB}-", None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "bytes", "bytes 0-1/2", "bytes */8388608", f"bytes {5 * MIB + 1}-{SIZE - 1}/{SIZE}", f"items {5 * MIB}-{SIZE - 1}/{SIZE}",
+     f"bytes {5 * MIB}-{SIZE - 1}/{'9' * 5000}", f"bytes {'9' * 5000}-{SIZE - 1}/{SIZE}"],
+    ids=range(8),
+)  # fmt: skip
+async def test_another_part_than_the_one_asked_for(host: Host, target: Path, said: str):
+    host.partial = lambda request, start: Response(206, {"Content-Range": said, "ETag": '"one"'}, FIRST[start:])
+    host.faults.add(DROP)
+    with pytest.raises(LadingError):
+        await fetch(host, target, Promise(SIZE))
+    assert not await to_thread.run_sync(lambda: list(target.parent.iterdir()))
+
+
+async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
+    """Taken for the whole file, it would even pass unverified."""
+    evil = os.urandom(SIZE)
+
+    async def answer(request: Request) -> Response:
+        return Response(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, evil)
+
+    async with Server(answer) as server:
+        host.server = server
+        with pytest.raises(BadAnswer):
+            await fetch(host, target, digest(FIRST))
+    assert not await to_thread.run_sync(target.exists)
+
+
+async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(host: Host, target: Path):
+    def some(request: Request, start: int) -> Response:
+        end = min(start + MIB, SIZE)
+        return Response(206, {"Content-Range": f"bytes {start}-{end - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start:end])
+
+    host.partial = some
+    host.faults.add(DROP)
+    await fetch(host, target, digest(FIRST), retry=Retry(attempts=9, backoff=0))
+    await assert_got(target, FIRST)
+
+
+async def test_a_length_that_nobody_says(host: Host, target: Path):
+    """Chunked, and cut in the middle: what came is kept, and the rest asked for."""
+
+    async def pieces() -> Any:
+        for start in range(0, SIZE, MIB):
+            yield FIRST[start : start + MIB]
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("Range"):
+            return await host.answer(request)
+        host.asked.append((None, None))
+        return Response(200, {"ETag": '"one"'}, pieces())
+
+    async with Server(answer) as server:
+        server.faults.add(Truncate(2 * MIB))
+        host.server = server
+        await fetch(host, target)
+    await assert_got(target, FIRST)
+    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={2 * MIB}-"]

@@ -1,0 +1,153 @@
+"""Requests of every kind, to be cancelled: what the churn tests are made of."""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+from anyio.lowlevel import checkpoint
+
+from tests.support.asking import MIB, Source, ask, rest, start
+from tests.support.scripted import OK, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from lading._http.transport import Transport
+
+    Kind = Callable[["Churn", Callable[[], None]], Awaitable[None]]
+
+WIDTH = 20
+
+
+class Server:
+    """The script: what it does depends on the address. ``/all`` waits until the whole width has asked."""
+
+    def __init__(self) -> None:
+        self.all = threading.Barrier(WIDTH)
+
+    def __call__(self, peer: Peer) -> None:
+        while True:
+            head = peer.head()
+            if head.target == "/early":
+                peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno\n")
+                peer.body(head)  # all of it may be out before the answer is seen: then the connection is kept
+                continue
+            peer.body(head)
+            if head.target == "/stream":
+                peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                for _ in range(8):
+                    peer.send(b"8000\r\n" + bytes(0x8000) + b"\r\n")
+                peer.send(b"0\r\n\r\n")
+                continue
+            if head.target == "/all":
+                self.all.wait(20)
+            peer.send(OK)
+
+
+class Stepping(Source):
+    """A body that says when a piece is asked for."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        super().__init__(MIB // 2, bytes(65536))
+        self._step = step
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces, step = super().__aiter__(), self._step
+
+        class Steps:
+            def __aiter__(self) -> Any:
+                return self
+
+            async def __anext__(self) -> bytes:
+                step()
+                return await anext(pieces)
+
+        return Steps()
+
+
+class Churn:
+    """Requests of every kind through one transport.
+
+    Attributes:
+        whole: How many were answered.
+    """
+
+    def __init__(self, transport: Transport, url: str, seed: int) -> None:
+        self.transport = transport
+        self.url = url
+        self.random = random.Random(seed)
+        self.whole = 0
+
+    async def get(self, step: Callable[[], None]) -> None:
+        step()
+        response = await start(self.transport, f"{self.url}/get")
+        step()
+        await rest(response)
+
+    async def stream(self, step: Callable[[], None]) -> None:
+        response = await start(self.transport, f"{self.url}/stream")
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        try:
+            async for _ in response.stream:
+                step()
+        finally:
+            await response.aclose()
+
+    async def upload(self, step: Callable[[], None]) -> None:
+        headers = {"Content-Length": str(MIB // 2)}
+        await ask(self.transport, f"{self.url}/upload", "POST", stream=Stepping(step), headers=headers)
+
+    async def chunked(self, step: Callable[[], None]) -> None:
+        await ask(self.transport, f"{self.url}/upload", "PUT", stream=Stepping(step))
+
+    async def early(self, step: Callable[[], None]) -> None:
+        assert (await ask(self.transport, f"{self.url}/early", "POST", stream=Stepping(step))).status == 413
+
+    async def leave(self, step: Callable[[], None]) -> None:
+        """Not cancelled, but left in the middle of the answer."""
+        response = await start(self.transport, f"{self.url}/stream")
+        step()
+        await response.aclose()
+
+    async def one(self, cancelling: Callable[[], AbstractAsyncContextManager[Callable[[], None]]]) -> None:
+        """One request of some kind, cancelled at its own n-th step, or after n turns of the loop, or not at all."""
+        kind: Kind = self.random.choice(
+            [Churn.get, Churn.stream, Churn.upload, Churn.chunked, Churn.early, Churn.leave]
+        )
+        how = self.random.choices(["steps", "turns", "none"], [4, 5, 1])[0]
+        most = {Churn.get: 2, Churn.leave: 1, Churn.early: 2}.get(kind, 4)
+        count = self.random.randrange(most) if how == "steps" else int(self.random.expovariate(1 / 6))
+        async with cancelling() as cancel, anyio.create_task_group() as group:
+            left = count
+
+            def step() -> None:
+                nonlocal left
+                left -= 1
+                if how == "steps" and left < 0:
+                    cancel()
+
+            async def after_turns() -> None:
+                for _ in range(count):
+                    await checkpoint()
+                cancel()
+
+            if how == "turns":
+                group.start_soon(after_turns)
+            await kind(self, step)
+            self.whole += 1
+            group.cancel_scope.cancel()
+
+
+KINDS: list[Kind] = [Churn.get, Churn.stream, Churn.upload, Churn.chunked, Churn.early, Churn.leave]
+
+
+@asynccontextmanager
+async def scope() -> AsyncIterator[Callable[[], None]]:
+    """A cancel scope; what cancels it."""
+    with anyio.CancelScope() as inner:
+        yield inner.cancel
