@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 PIECE = 256 * 1024  # what the raw references read and send at once
+EVEN = "loop held 1 ms at a time"
 
 
 class Job:
@@ -106,6 +107,16 @@ async def _watch_loop(result: dict[str, float]) -> None:
         await asyncio.sleep(0.002)
         result["gap"] = max(result["gap"], (time.perf_counter() - wall) * 1000)
         result["lag"] = max(result["lag"], (time.thread_time() - cpu) * 1000)
+
+
+async def even_loop(job: Job) -> None:
+    """A loop that is held for one millisecond at a time: what the watch shows of this machine's own unevenness."""
+    with job.measure():
+        end = time.perf_counter() + 1.5
+        while (now := time.perf_counter()) < end:
+            while time.perf_counter() < now + 0.001:
+                pass
+            await asyncio.sleep(0)
 
 
 def peak_rss() -> float:

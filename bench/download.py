@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from bench import _measure, _servers
-from bench._job import MIB, PIECE
+from bench._job import EVEN, MIB, PIECE, even_loop  # noqa: F401 - a case by its name
 from bench._measure import Figure, Options, Reading
 from bench.upload import connect
 
@@ -31,7 +31,7 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
             f"{size} MiB to disk with sha256: longest the loop was held",
             "cpu ms",
             Reading("ours+lag", "lag"),
-            {"aiohttp": Reading("with_aiohttp+lag", "lag")},
+            {"aiohttp": Reading("with_aiohttp+lag", "lag"), EVEN: Reading("even_loop+lag", "lag")},
         ),
     ]
     with _measure.scratch() as folder:

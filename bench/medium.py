@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from bench import _measure, _servers
+from bench._job import EVEN, even_loop  # noqa: F401 - a case by its name
 from bench._measure import Figure, Options, Reading
 from bench.upload import connect, raw_upload
 
@@ -46,7 +47,7 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
                     f"{COUNT} uploads, {width} at once: {what}",
                     unit,
                     Reading(f"ours:{width}+lag", key),
-                    {peer: Reading(f"{case}+lag", key) for peer, case in peers.items()},
+                    {peer: Reading(f"{case}+lag", key) for peer, case in {**peers, EVEN: "even_loop"}.items()},
                 )
             )
     with _measure.scratch() as folder:

@@ -99,7 +99,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("how", ["whole", "bytes", "into"])
+@pytest.mark.parametrize("how", ["bytes", "into"])
 @pytest.mark.parametrize("case", GOOD.values(), ids=GOOD.keys())
 async def test_good_answer(case: Case, how: str, tls: Any) -> None:
     """However the bytes arrive, and however they are taken."""
@@ -145,21 +145,18 @@ async def taken_into(response: httpx.Response) -> bytes:
     return found
 
 
-@pytest.mark.parametrize("how", ["pieces", "into"])
 @pytest.mark.parametrize("sent", BAD.values(), ids=BAD.keys())
-async def test_bad_answer(sent: bytes, how: str, tls: Any) -> None:
+async def test_bad_answer(sent: bytes, tls: Any) -> None:
     def script(peer: Peer) -> None:
-        if peer.number:
-            return peer.serve()
         peer.request()
         peer.send(sent)
-        return None
 
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-            await (taken_into if how == "into" else taken)(await start(transport, server.url))
-        assert transport._pool.total == 0
-        assert (await ask(transport, server.url)).body == b"ok"
+        for take in (taken, taken_into):
+            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+                await take(await start(transport, server.url))
+            assert transport._pool.total == 0
+        assert len(server.peers) == 2
 
 
 @pytest.mark.parametrize("name", ["garbage", "short body", "no last chunk"])

@@ -169,12 +169,12 @@ async def test_connect_timeout_of_a_host_that_is_silent() -> None:
             assert transport._pool.total == 0
 
 
-@pytest.mark.parametrize("timeout", [None, 20.0])
-async def test_the_systems_own_connect_timeout(timeout: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("timeout", [{}, {"connect": 20.0}], ids=["none", "longer"])
+async def test_the_systems_own_connect_timeout(timeout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def gone(*_: Any) -> socket.socket:
         raise TimeoutError(110, "Connection timed out")
 
     monkeypatch.setattr("lading._http.network._connect_one", gone)
     async with Transport() as transport:
         with pytest.raises(httpx.ConnectError, match="timed out"):
-            await ask(transport, "http://127.0.0.1:9", **({"connect": timeout} if timeout else {}))
+            await ask(transport, "http://127.0.0.1:9", **timeout)

@@ -120,8 +120,7 @@ class Churn:
             [Churn.get, Churn.stream, Churn.upload, Churn.chunked, Churn.early, Churn.leave]
         )
         how = self.random.choices(["steps", "turns", "none"], [4, 5, 1])[0]
-        most = {Churn.get: 2, Churn.leave: 1, Churn.early: 2}.get(kind, 4)
-        count = self.random.randrange(most) if how == "steps" else int(self.random.expovariate(1 / 6))
+        count = self.random.randrange(STEPS[kind]) if how == "steps" else int(self.random.expovariate(1 / 6))
         async with cancelling() as cancel, anyio.create_task_group() as group:
             left = count
 
@@ -143,7 +142,16 @@ class Churn:
             group.cancel_scope.cancel()
 
 
-KINDS: list[Kind] = [Churn.get, Churn.stream, Churn.upload, Churn.chunked, Churn.early, Churn.leave]
+# Each kind, and about how many steps it has.
+STEPS: dict[Kind, int] = {
+    Churn.get: 2,
+    Churn.stream: 4,
+    Churn.upload: 4,
+    Churn.chunked: 4,
+    Churn.early: 2,
+    Churn.leave: 1,
+}
+KINDS = list(STEPS)
 
 
 @asynccontextmanager

@@ -89,7 +89,9 @@ class Connection:
         read = timeouts.get("read")
         if head is None:
             head = await self._head(parser, read, again=self.used and sending.harmless)
-        return self._response(request, head, parser, read, done, whole=sending.whole)
+        # A server that refuses an upload may not have read all that the system took from us, and end the connection.
+        whole = sending.whole and (sending.stream is None or head.status < 400)
+        return self._response(request, head, parser, read, done, whole=whole)
 
     async def _head(self, parser: AnswerParser, timeout: float | None, *, again: bool = False) -> Head:
         # Kept alive too long, it may end just as the request arrives. Only what is harmless is sent *again*.
