@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -105,11 +105,10 @@ def _said_in_json(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_said_in_json, cast("list[Any]", value))))
+        return "; ".join(filter(None, map(_said_in_json, value)))
     if isinstance(value, dict):
-        found = cast("dict[str, Any]", value)
         for key in ("error", "message", "detail", "description", "errors", "error_list", "title"):
-            if text := _said_in_json(found.get(key)):
+            if text := _said_in_json(value.get(key)):
                 return text
     return ""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from lading._core.files import PIECE, FileReader, StrPath, changed, stamp
 from lading.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+
     from lading._core.files import Stamp
     from lading._core.progress import Meter
 
