@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -69,7 +70,7 @@ def api_error(
     retry_after = parse_retry_after(reply.headers.get("retry-after"))
     text = f"{service}: {detail or 'no reason given'} (HTTP {reply.status})"
     if retry_after is not None:
-        text += f"; it asks to wait {retry_after:g} s"
+        text += f"; it asks to wait {round(retry_after, 1):.15g} s"
     done_perhaps = (
         method not in SAFE_METHODS
         and (reply.status >= 500 or reply.status == 408)
@@ -94,7 +95,7 @@ def said(reply: Reply) -> str:
     if kind.endswith("json"):
         try:
             return _said_in_json(reply.json()) or reply.reason
-        except ValueError:
+        except (ValueError, RecursionError):
             return reply.reason
     if kind == "text/html" or reply.body.lstrip()[:1] == b"<":
         return _said_in_html(reply.text) or reply.reason
@@ -115,9 +116,13 @@ def _said_in_json(value: Any) -> str:
 
 def _said_in_html(text: str) -> str:
     for tag in ("pre", "title", "h1"):
-        found = re.search(rf"(?is)<{tag}[^>]*>(.*?)</{tag}>", text)
-        if found and (inner := unescape(re.sub(r"<[^>]*>", " ", found[1])).strip()):
-            return inner
+        # Opening and end apart, and no scan across a "<": a page made for it would take one pattern minutes.
+        opening = re.search(rf"(?i)<{tag}\b[^<>]*>", text)
+        end = opening and re.compile(rf"(?i)</{tag}\b").search(text, opening.end())
+        if opening and end:
+            inner = re.sub(r"<[^<>]*>", " ", text[opening.end() : end.start()])
+            if plain := unescape(inner).strip():
+                return plain
     return ""
 
 
@@ -131,11 +136,12 @@ def read_answer(service: str, call: Call[T], reply: Reply) -> T:
     except errors.LadingError:
         raise
     except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
+        quotes = isinstance(error, ValueError) and not isinstance(error, (ValidationError, JSONDecodeError))
         raise errors.BadAnswer(
             f"{service}: {call.method} {call.template} was answered with {_describe(reply)}, "
             f"which is not what the store promises: {_first_line(error)}",
             outcome="not_done" if call.method in SAFE_METHODS else "unknown",
-        ) from error
+        ) from (None if quotes else error)  # int() and its like show what they were given, and a traceback shows them
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -12,10 +13,12 @@ from lading._core.auth import Auth
 from lading._core.body import BytesBody, CountedReader
 from lading._core.call import SAFE_METHODS, UNSET, Call, Outgoing, Reply
 from lading._core.progress import Meter
-from lading._core.redact import safe_url
+from lading._core.redact import one_line, safe_url, scrub
 from lading.types import Retry, Timeout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lading._core.call import Exchange, Incoming
     from lading._core.sender import Sender
     from lading._core.service import Service
@@ -27,6 +30,7 @@ _MAX_ERROR_BODY = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What may follow a read to a host that the store sent us to but that was not configured.
 _HARMLESS = {"user-agent", "accept", "accept-encoding", "range", "if-range", "if-none-match", "cache-control"}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_AUTH = Auth()
 
 
@@ -155,6 +159,7 @@ class Attempt:
         )
 
     async def _exchange_once(self, request: Outgoing) -> Incoming:
+        _check_headers(request.headers)
         body = self._call.body
         if body is None:
             request.content = self._content
@@ -178,23 +183,41 @@ class Attempt:
 
     def _redirected(self, request: Outgoing, incoming: Incoming) -> Outgoing:
         name, call = self._service.name, self._call
-        target = urljoin(request.url, incoming.headers["location"])
-        shown = safe_url(target)
+        try:
+            target = urljoin(request.url, incoming.headers["location"])
+        except ValueError:
+            target = ""
+        secrets = self._settings.auth.secrets()
+        shown = one_line(scrub(safe_url(target), secrets)) or "no address"
         if call.method not in SAFE_METHODS:
             raise errors.ApiError(
                 f"{name}: {call.method} {call.template} was redirected to {shown}. A write is never redirected: "
                 "configure that address if it is the right one",
                 service=name,
                 status=incoming.status,
-                detail=incoming.reason,
+                detail=one_line(scrub(incoming.reason, secrets)),
             )
         if self._service.trusts(target):
             return replace(request, url=target)
-        if not target.startswith("https://"):
+        why = "" if self._service.follows(target) else "which is not https"
+        if call.body is not None or call.json is not UNSET:
+            why = "where its body is not to be shown"
+        if why:
             raise errors.ApiError(
-                f"{name}: {call.method} {call.template} was redirected to {shown}, which is not https; not followed",
+                f"{name}: {call.method} {call.template} was redirected to {shown}, {why}; not followed",
                 service=name,
                 status=incoming.status,
             )
         headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
         return replace(request, url=target, headers=headers)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """``InputError`` for what no header can carry. Said here, for an HTTP library may quote the value."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise errors.InputError(f"{name[:40]!r} is not a header name", argument="headers")
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            raise errors.InputError(
+                f"the value of header {name} has a character that HTTP does not allow there", argument="headers"
+            )

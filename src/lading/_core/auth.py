@@ -49,6 +49,7 @@ class _CredentialAuth(Auth):
         self.credentials = MemoryCredentials(secret) if isinstance(secret, str) else secret
         self._secret: str | None = None
         self._header = ""
+        self._secrets: tuple[str, ...] = ()
 
     async def prepare(self, sender: Sender) -> None:
         del sender
@@ -56,9 +57,12 @@ class _CredentialAuth(Auth):
         if secret is None:
             raise ConfigError(f"no credentials: {self.credentials!r} has none")
         if secret != self._secret:
-            if not secret.isprintable():
-                raise ConfigError(f"the secret from {self.credentials!r} has a line break or control character in it")
-            self._secret, self._header = secret, self._make_header(secret)
+            header = self._make_header(secret)
+            if not (secret.isprintable() and header.isascii()):
+                raise ConfigError(f"the secret from {self.credentials!r} has a character that no header can carry")
+            self._secret, self._header = secret, header
+            # With the ones before: answers to requests that they signed may still come.
+            self._secrets = (secret, header.partition(" ")[2], *self._secrets[:2])
 
     def _make_header(self, secret: str) -> str:
         raise NotImplementedError
@@ -68,7 +72,7 @@ class _CredentialAuth(Auth):
         yield request
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._secret, self._header.partition(" ")[2]) if self._secret else ()
+        return self._secrets
 
 
 class BasicAuth(_CredentialAuth):

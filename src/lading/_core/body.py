@@ -238,7 +238,10 @@ class Multipart(Body):
     def __init__(self, parts: Iterable[tuple[str, str] | FilePart], *, boundary: str | None = None) -> None:
         self.boundary = boundary or secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={self.boundary}"
-        self._segments = list(self._encode(parts))
+        try:
+            self._segments = list(self._encode(parts))
+        except UnicodeEncodeError:
+            raise InputError("a form field has characters that UTF-8 cannot write", argument="parts") from None
         lengths = [s.length if isinstance(s, Body) else len(s) for s in self._segments]
         self.length = None if None in lengths else sum(n for n in lengths if n is not None)
         self.replayable = all(s.replayable for s in self._segments if isinstance(s, Body))
@@ -250,8 +253,10 @@ class Multipart(Body):
             text += f'--{self.boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'.encode()
             if isinstance(part, FilePart):
                 text += f'; filename="{_quoted(part.filename)}"'.encode()
-                if part.body.content_type:
-                    text += f"\r\nContent-Type: {part.body.content_type}".encode("ascii")
+                if kind := part.body.content_type:
+                    if not (kind.isascii() and kind.isprintable()):
+                        raise InputError("a content type must be printable ASCII", argument="content_type")
+                    text += f"\r\nContent-Type: {kind}".encode()
                 yield bytes(text + b"\r\n\r\n")
                 yield part.body
                 text = bytearray(b"\r\n")

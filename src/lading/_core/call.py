@@ -100,7 +100,8 @@ class Call(Generic[T]):
 
     def url(self, base_url: str) -> str:
         """The whole address, for a store at *base_url* (which ends in a slash)."""
-        path = _HOLE.sub(self._segment, self.path) if self.at else self.path
+        # An address that a server gave us may have braces of its own.
+        path = self.path if "://" in self.path and not self.at else _HOLE.sub(self._segment, self.path)
         url = path if "://" in path else base_url + path.removeprefix("/")
         if not self.params:
             return url
@@ -115,7 +116,10 @@ class Call(Generic[T]):
             raise InputError(f"{self!r} needs a value for {name!r}", argument=name) from None
         if value in {"", ".", ".."}:
             raise InputError(f"{name} must not be {value!r}", argument=name)
-        return quote(value, safe="")
+        try:
+            return quote(value, safe="")
+        except UnicodeEncodeError:
+            raise InputError(f"{name} has characters that UTF-8 cannot write", argument=name) from None
 
 
 def encode_query(params: Params) -> str:
@@ -166,7 +170,10 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON; ``ValueError`` when it is none."""
-        return jsonlib.loads(self.body)
+        try:
+            return jsonlib.loads(self.body)
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
 
 
 @dataclass(slots=True, repr=False)
@@ -198,6 +205,10 @@ class Incoming(Protocol):
 
     async def read(self, limit: int) -> bytes:
         """The whole body, content encoding undone; ``BadAnswer`` above *limit* bytes. Closes."""
+        ...
+
+    async def read_into(self, buffer: memoryview) -> int:
+        """How many bytes of the body, as sent, were put into *buffer*; 0 at its end."""
         ...
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...

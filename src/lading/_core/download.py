@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.types import OnProgress
 
-_BATCH = 1024 * 1024
+# A thread is asked once for so many bytes: smaller ones cost more than the writing.
+_BATCH = 2 * 1024 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -64,8 +65,8 @@ async def download(
     """
     path = Path(target)
     download = _Download(sender, call, path, promise, on_progress)
-    await download.open()
     try:
+        await download.open()
         await attempts(download.step, sender.settings.retry, lambda _: download.broke_off)
         await download.finish()
     finally:
@@ -85,6 +86,7 @@ class _Download:
         self._promise = promise
         self._on_progress = on_progress
         self._fd = -1
+        self._buffer = bytearray(min(_BATCH, promise.size or _BATCH))
         self._done = 0
         self._validator: str | None = None
         self._ranges = False
@@ -93,12 +95,12 @@ class _Download:
         self.broke_off = False
 
     async def open(self) -> None:
-        def make() -> int:
+        def make() -> None:
             # Not mkstemp: the finished file is to have the permissions that the umask gives.
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            return os.open(self._temporary, flags, 0o666)
+            self._fd = os.open(self._temporary, flags, 0o666)
 
-        self._fd = await in_thread(make)
+        await in_thread(make)
 
     async def step(self, number: int) -> None:
         """Receive from where we are to the end."""
@@ -156,36 +158,34 @@ class _Download:
         self._hashers = {name: self._promise.hashers[name]() for name in self._promise.digests}
 
     async def _receive(self, incoming: Incoming, meter: Meter) -> None:
-        batch: list[bytes] = []
-        held = 0
+        buffer = memoryview(self._buffer)
         limit = self._promise.size
+        held = 0
         try:
-            async for piece in incoming:
-                if limit is not None and self._done + held + len(piece) > limit:
+            while count := await incoming.read_into(buffer[held:]):
+                held += count
+                if limit is not None and self._done + held > limit:
                     raise IntegrityError(f"{self._shown()}: more than the promised {limit} bytes came")
-                batch.append(piece)
-                held += len(piece)
-                if held >= _BATCH:
-                    await in_thread(self._write, batch)
-                    self._done, batch, held = self._done + held, [], 0
-                meter.add(len(piece))
+                meter.add(count)
+                if held == len(buffer):
+                    full, held = held, 0
+                    await self._flush(buffer[:full])
         except ConnectError:
             # What did arrive need not be sent again.
-            if batch:
-                await in_thread(self._write, batch)
-                self._done += held
+            await self._flush(buffer[:held])
             raise
-        if batch:
-            await in_thread(self._write, batch)
-            self._done += held
+        await self._flush(buffer[:held])
 
-    def _write(self, pieces: list[bytes]) -> None:
-        for piece in pieces:
-            for hasher in self._hashers.values():
-                hasher.update(piece)
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+    async def _flush(self, piece: memoryview) -> None:
+        if piece:
+            await in_thread(self._write, piece)
+            self._done += len(piece)
+
+    def _write(self, piece: memoryview) -> None:
+        for hasher in self._hashers.values():
+            hasher.update(piece)
+        while piece:
+            piece = piece[os.write(self._fd, piece) :]
 
     async def finish(self) -> None:
         """Verify, and rename into place."""

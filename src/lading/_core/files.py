@@ -10,9 +10,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anyio import from_thread
-
-from lading._core.threads import in_thread
+from lading._core.threads import check_cancelled, in_thread
 from lading.errors import BadAnswer, InputError
 
 if TYPE_CHECKING:
@@ -51,19 +49,29 @@ class Hashed:
     digests: Mapping[str, str]
 
 
-def _stamp(fd: int, path: str) -> Stamp:
+def _open(path: StrPath) -> Any:
+    if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - opening it would wait for a writer, for ever
+        raise _no_file(path)
+    return open(path, "rb", buffering=0)  # noqa: PTH123 - nothing of pathlib's is needed
+
+
+def _stamp(fd: int, path: StrPath) -> Stamp:
     info = os.fstat(fd)
     if not stat.S_ISREG(info.st_mode):
-        raise InputError(f"{path} is not a regular file", argument="path")
+        raise _no_file(path)
     return Stamp(info.st_size, info.st_mtime_ns, (info.st_dev, info.st_ino))
+
+
+def _no_file(path: StrPath) -> InputError:
+    return InputError(f"{os.fspath(path)} is not a regular file", argument="path")
 
 
 async def stamp(path: StrPath) -> Stamp:
     """The stamp of the file at *path*; ``OSError`` as the system says it."""
 
     def look() -> Stamp:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - nothing of pathlib's is needed
-            return _stamp(file.fileno(), os.fspath(path))
+        with _open(path) as file:
+            return _stamp(file.fileno(), path)
 
     return await in_thread(look)
 
@@ -79,13 +87,13 @@ async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> 
     def run() -> Hashed:
         running = {name: make() for name, make in hashers.items()}
         buffer = memoryview(bytearray(_HASH_PIECE))
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            before = _stamp(file.fileno(), os.fspath(path))
+        with _open(path) as file:
+            before = _stamp(file.fileno(), path)
             while count := file.readinto(buffer):
-                from_thread.check_cancelled()
+                check_cancelled()
                 for hasher in running.values():
                     hasher.update(buffer[:count])
-            if _stamp(file.fileno(), os.fspath(path)) != before:
+            if _stamp(file.fileno(), path) != before:
                 raise changed(path)
         return Hashed(before, {name: hasher.hexdigest() for name, hasher in running.items()})
 
@@ -119,11 +127,11 @@ class FileReader:
 
     async def open(self) -> None:
         """Open it in a thread; ``InputError`` when it is not the file that was stamped."""
-        self._raw = await in_thread(self._open)
+        await in_thread(self._open)
 
-    def _open(self) -> Any:
+    def _open(self) -> None:
         try:
-            raw = open(self._path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed by close()
+            raw = _open(self._path)
         except FileNotFoundError:
             raise changed(self._path) from None
         try:
@@ -131,10 +139,10 @@ class FileReader:
         except BaseException:
             raw.close()
             raise
-        return raw
+        self._raw = raw
 
     def _check(self, raw: Any) -> None:
-        if _stamp(raw.fileno(), os.fspath(self._path)) != self._stamp:
+        if _stamp(raw.fileno(), self._path) != self._stamp:
             raise changed(self._path)
 
     def check(self) -> None:

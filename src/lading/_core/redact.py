@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 MASK = "***"
 
 # Shapes of secrets that a store or proxy may echo back at us: PyPI macaroons, serialised macaroons of any store
-# (v1 and v2 both begin with these letters in base64), JSON web tokens, and credentials in a header or an address.
+# (v1 and v2 both begin with these letters in base64), JSON in base64 (web tokens, bundles of macaroons), and
+# credentials in a header or an address. Every shape is found in linear time: the texts come from servers.
 _SHAPES = re.compile(
     r"""(?x)
       pypi-[A-Za-z0-9_+/=-]{16,}
     | \b(?:MDA|AgE)[A-Za-z0-9_+/=-]{30,}
-    | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*
-    | (?<=\bBasic\ )[A-Za-z0-9+/=]{6,}
+    | \beyJ[A-Za-z0-9_+/=-]{10,}(?:\.[A-Za-z0-9_-]+){0,2}
+    | (?<=\bBasic\ )(?![A-Z]?[a-z]+(?![A-Za-z0-9+/]))[A-Za-z0-9+/=]{6,}  # words are none: "Basic authentication"
     | (?i:(?<=\bbearer\ )|(?<=\btoken\ )|(?<=\bmacaroon\ ))[A-Za-z0-9._~+/=-]{16,}
     | (?<=://)[^/\s@]+(?=@)
     | (?i:(?<=signature=)|(?<=credential=)|(?<=security-token=))[^&\s"']+
@@ -38,7 +39,10 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
 
 def safe_url(url: str) -> str:
     """*url* without user information, query and fragment: what an error or a log line may show."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no address)"
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import TYPE_CHECKING, TypeVar
@@ -31,10 +32,13 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
     if value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)  # more digits than a float holds give infinity, which is above every limit
     try:
-        moment = parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value)
+        if moment.tzinfo is None:  # one of HTTP's three forms of a date names no zone, and means GMT
+            moment = moment.replace(tzinfo=UTC)
+        left = moment.timestamp() - (time() if now is None else now)
     except (ValueError, OverflowError, TypeError):
         return None
-    return max(0.0, moment - (time() if now is None else now))
+    return max(0.0, left)
 
 
 def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
@@ -109,8 +113,6 @@ async def attempts(
         if not isinstance(error, LadingError):  # a result, a cancellation, the caller's own error
             return False
         number = state.attempt_number
-        if isinstance(error, ApiError):
-            error.attempts = number
         wait = decide(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
         return wait is not None
 

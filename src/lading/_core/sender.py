@@ -193,15 +193,21 @@ class _Running(Generic[R]):
             return found
 
     async def _step(self, number: int) -> R:
-        self._number = number
         if self._lost is not None and (found := await self._found(self._lost)) is not None:
             return found
+        self._number = number
         try:
             return await self._attempt()
         except errors.LadingError as error:
-            if self._call.method in SAFE_METHODS:
+            if isinstance(error, errors.ApiError):
+                error.attempts = number
+            if self._call.method in SAFE_METHODS and self._call.repeatable:
                 error.outcome = "not_done"
-            elif error.outcome == "unknown" and self._ask is not None:
+                raise
+            if isinstance(error, errors.BadAnswer):
+                # The store took the request; that we cannot read what it says does not undo it.
+                error.outcome = "unknown"
+            if error.outcome == "unknown" and self._ask is not None:
                 self._lost = error
             raise
 

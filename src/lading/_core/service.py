@@ -44,16 +44,26 @@ class Service:
         at = origin(url)
         return at in self.hosts or at == origin(self.base_url)
 
+    def follows(self, url: str) -> bool:
+        """Whether *url*, which a server gave us, may be asked: it is https, or at an origin we were configured with."""
+        return origin(url).startswith("https://") or self.trusts(url)
+
     @staticmethod
     def host_of(url: str) -> str:
-        """Host and port of *url*, without user information."""
-        return urlsplit(url).netloc.rpartition("@")[2]
+        """Host and port of *url*, without user information; empty when it is no address."""
+        try:
+            return urlsplit(url).netloc.rpartition("@")[2]
+        except ValueError:
+            return ""
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of *url*, the port always named."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    """Scheme, host and port of *url*, the port always named; empty, and so nobody's, when it is no address."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    except ValueError:
+        return ""
 
 
 def check_address(url: str, what: str, *, allow_http: bool = False) -> str:

@@ -5,10 +5,11 @@ anyio's default limiter belongs to the application we are embedded in; using it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import anyio
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from anyio.lowlevel import RunVar
 
 if TYPE_CHECKING:
@@ -19,17 +20,68 @@ Ts = TypeVarTuple("Ts")
 
 _THREADS = 16
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("lading thread limiter")
+_here = threading.local()
 
 
 async def in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
     """What ``func(*args)`` returns, run in a worker thread.
 
     When the caller is cancelled the thread is waited for, so that nothing works on after the call has ended;
-    *func* keeps its steps short, or asks ``anyio.from_thread.check_cancelled()`` between them.
+    *func* keeps its steps short, or asks :func:`check_cancelled` between them. Its result may be lost then: what must
+    be closed, *func* puts where the caller's clean-up finds it.
     """
     try:
         limiter = _limiter.get()
     except LookupError:
         limiter = anyio.CapacityLimiter(_THREADS)
         _limiter.set(limiter)
-    return await to_thread.run_sync(func, *args, limiter=limiter)
+    work = _Work(func, args)
+    try:
+        result: T = await to_thread.run_sync(work.run, limiter=limiter)
+    except anyio.get_cancelled_exc_class():
+        # anyio waits for the thread when a scope of its own is cancelled. It lets asyncio's own cancelling through (a
+        # timeout, wait_for, a TaskGroup), and the thread would read on into a buffer that is somebody else's by then.
+        await work.give_up(limiter)
+        raise
+    return result
+
+
+def check_cancelled() -> None:
+    """End the work of this thread if nobody wants its result any more; called between its steps."""
+    from_thread.check_cancelled()
+    if _here.work.given_up:
+        raise _GivenUp
+
+
+class _GivenUp(BaseException):
+    """Ends a thread's work; nobody sees it."""
+
+
+class _Work:
+    def __init__(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._func = func
+        self._args = args
+        self._claim = threading.Lock()
+        self._ended = threading.Event()
+        self.given_up = False
+
+    def run(self) -> Any:
+        if not self._claim.acquire(blocking=False):
+            raise _GivenUp
+        _here.work = self
+        try:
+            return self._func(*self._args)
+        finally:
+            self._ended.set()
+
+    async def give_up(self, limiter: anyio.CapacityLimiter) -> None:
+        """Return when no thread works on it any more, nor ever will."""
+        if self._claim.acquire(blocking=False):
+            return
+        self.given_up = True
+        while not self._ended.is_set():
+            try:
+                with anyio.CancelScope(shield=True):
+                    await to_thread.run_sync(self._ended.wait, limiter=limiter)
+            except anyio.get_cancelled_exc_class():
+                continue  # cancelled once more

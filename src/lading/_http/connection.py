@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
+from lading._http.answer import ChunkedBody, CountedBody
 from lading._http.wire import AnswerParser, request_head
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # A write failed: the answer, if there is one, has arrived or is about to. Seconds to give it.
 _LAST_WORDS = 5.0
+# A body in memory up to this size goes out with the head; a larger one is sent like a stream, the answer watched.
+_AT_ONCE = 64 * 1024
 
 
 class NeverSent(Exception):
@@ -65,12 +68,12 @@ class Connection:
         raises, *done* is not called and the connection is of no use any more.
         """
         sending = _Sending(self._link, request, timeouts)
-        parser = AnswerParser(request.method)
         head_bytes = request_head(
             request.method.encode("ascii", "replace"),
             self._prefix + request.url.raw_path,
             [*sending.headers, *self._headers],
         )
+        parser = AnswerParser(request.method)
         head: Head | None = None
         before = self._link.written
         try:
@@ -146,7 +149,7 @@ class Connection:
         stream: httpx.AsyncByteStream
         through = False
         if head.chunked:
-            stream = _Chunked(self._link, parser, timeout, done, reusable=reusable)
+            stream = ChunkedBody(self._link, parser, timeout, done, reusable=reusable)
         else:
             rest = parser.rest()
             through = head.length is not None and len(rest) >= head.length
@@ -155,7 +158,7 @@ class Connection:
                 reusable = reusable and len(rest) == head.length
                 stream = httpx.ByteStream(rest[: head.length])
             else:
-                stream = _Counted(self._link, rest, head.length, timeout, done, reusable=reusable)
+                stream = CountedBody(self._link, rest, head.length, timeout, done, reusable=reusable)
         response = httpx.Response(
             head.status,
             headers=head.headers,
@@ -187,11 +190,18 @@ class _Sending:
         self.content = b""
         self.stream: AsyncIterator[bytes] | None = None
         self._length: int | None = None
-        if isinstance(request.stream, httpx.ByteStream):
-            self.content = b"".join(request.stream)
-        elif isinstance(request.stream, httpx.AsyncByteStream):
-            self.stream = aiter(request.stream)
-            self._source = request.stream
+        source = request.stream
+        if isinstance(source, httpx.ByteStream):
+            content = b"".join(source)
+            if len(content) <= _AT_ONCE:
+                self.content = content
+            else:
+                source = _InMemory(content)
+        if isinstance(source, httpx.ByteStream):
+            pass
+        elif isinstance(source, httpx.AsyncByteStream):
+            self.stream = aiter(source)
+            self._source = source
             length = names.get(b"content-length")
             self._length = None if length is None else int(length)
             if length is None and b"transfer-encoding" not in names:
@@ -226,6 +236,21 @@ class _Sending:
             await self._source.aclose()
 
 
+class _InMemory(httpx.AsyncByteStream):
+    """A large body in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
 class _Watch:
     """Looks for an answer while the body goes out, and stops the sending when one says that it is no use."""
 
@@ -247,105 +272,3 @@ class _Watch:
         # An early success is kept for later: the store still wants the rest.
         if self.head.status >= 300:
             sending.cancel()
-
-
-class _Body(httpx.AsyncByteStream):
-    """An answer's body as it arrives. A class, not a generator: see ``Reader`` in ``_core/body.py``."""
-
-    def __init__(self, link: Link, timeout: float | None, done: Callable[[bool], None], *, reusable: bool) -> None:
-        self._link = link
-        self._timeout = timeout
-        self._done: Callable[[bool], None] | None = done
-        self._reusable = reusable
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._done is None:
-            raise StopAsyncIteration
-        try:
-            piece = await self._next()
-        except BaseException:
-            self._end(reusable=False)
-            raise
-        if piece is None:
-            self._end(reusable=self._reusable)
-            raise StopAsyncIteration
-        return piece
-
-    async def _next(self) -> bytes | None:
-        raise NotImplementedError
-
-    def _end(self, *, reusable: bool) -> None:
-        if self._done is not None:
-            done, self._done = self._done, None
-            done(reusable)
-
-    async def aclose(self) -> None:
-        """Let go of the connection, which is of no further use unless the body was read to its end."""
-        self._end(reusable=False)
-
-
-class _Counted(_Body):
-    """A body of announced length, or one that ends with the connection."""
-
-    def __init__(
-        self,
-        link: Link,
-        rest: bytes,
-        length: int | None,
-        timeout: float | None,
-        done: Callable[[bool], None],
-        *,
-        reusable: bool,
-    ) -> None:
-        super().__init__(link, timeout, done, reusable=reusable)
-        self._rest = rest
-        self._length = length
-        self._left = length
-
-    async def _next(self) -> bytes | None:
-        if self._left == 0:
-            return None
-        piece, self._rest = self._rest, b""
-        if not piece:
-            piece = await self._link.receive(self._timeout)
-        if not piece:
-            if self._left is None:
-                return None
-            got = (self._length or 0) - self._left
-            raise httpx.RemoteProtocolError(f"the answer ended after {got} of {self._length} bytes")
-        if self._left is None:
-            return piece
-        if len(piece) > self._left:
-            self._reusable = False
-            piece = piece[: self._left]
-        self._left -= len(piece)
-        if not self._left:
-            self._end(reusable=self._reusable)  # the connection is free before the last piece is looked at
-        return piece
-
-
-class _Chunked(_Body):
-    """A chunked body."""
-
-    def __init__(
-        self,
-        link: Link,
-        parser: AnswerParser,
-        timeout: float | None,
-        done: Callable[[bool], None],
-        *,
-        reusable: bool,
-    ) -> None:
-        super().__init__(link, timeout, done, reusable=reusable)
-        self._parser = parser
-
-    async def _next(self) -> bytes | None:
-        piece = self._parser.chunk(None)
-        while piece == b"":
-            piece = self._parser.chunk(await self._link.receive(self._timeout))
-        if piece is None and self._parser.rest():
-            self._reusable = False
-        return piece

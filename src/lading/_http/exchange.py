@@ -14,6 +14,7 @@ import httpx
 
 from lading._core.body import CountedReader, Piece
 from lading._core.redact import one_line, scrub
+from lading._http.answer import CountedBody
 from lading.errors import BadAnswer, CallTimeout, ConfigError, ConnectError, InputError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class HttpxExchange:
 
     async def send(self, request: Outgoing) -> Incoming:
         """The head of the answer to *request*."""
+        if self._transport is not None and self._transport.closed:
+            raise ConfigError("the client was closed while this call was running")
         timeout = request.timeout
         content = request.content
         streamed = isinstance(content, CountedReader)
@@ -133,7 +136,7 @@ def _connect_phase(error: BaseException) -> Phase:
             return "tls"
         if isinstance(cause, socket.gaierror):
             return "resolve"
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     return "connect"
 
 
@@ -175,6 +178,7 @@ class _Answer:
         self._request = request
         self._translated = translated
         self._iterator: AsyncIterator[bytes] | None = None
+        self._left = memoryview(b"")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -189,6 +193,20 @@ class _Answer:
         except Exception as error:
             raise self._translated(error, self._request) from error
 
+    async def read_into(self, buffer: memoryview) -> int:
+        """How many bytes of the body were put into *buffer*; 0 at its end."""
+        if isinstance(self._response.stream, CountedBody):
+            try:
+                return await self._response.stream.read_into(buffer)
+            except httpx.HTTPError as error:
+                raise self._translated(error, self._request) from error
+        if not self._left:
+            self._left = memoryview(await anext(self, b""))
+        count = min(len(self._left), len(buffer))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
     async def read(self, limit: int) -> bytes:
         """The whole body, content encoding undone."""
         try:
@@ -201,6 +219,8 @@ class _Answer:
                     count += len(plain)
                     if count > limit:
                         raise BadAnswer(f"{self._host()} answered with more than {limit} bytes; nothing was read of it")
+            if decode is not None and not decode.whole:
+                raise BadAnswer(f"{self._host()} answered with the beginning of something compressed")
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except zlib.error as error:
             raise BadAnswer(f"{self._host()} answered with broken compression") from error
@@ -219,21 +239,32 @@ class _Answer:
         await self._response.aclose()
 
 
-def _decoder(encoding: str) -> Callable[[bytes], Iterator[bytes]] | None:
-    """A function from a compressed piece to plain ones; each step is bounded, so that a bomb cannot fill memory."""
+def _decoder(encoding: str) -> _Inflate | None:
+    """What undoes *encoding*; ``None`` when there is nothing to undo."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BadAnswer(f"the answer came compressed as {encoding[:40]!r}, which was not asked for")
-    inflate = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib, by its header
+    return _Inflate()
 
-    def decode(piece: bytes) -> Iterator[bytes]:
+
+class _Inflate:
+    """From a compressed piece to plain ones; each step is bounded, so that a bomb cannot fill memory.
+
+    Attributes:
+        whole: Whether what was given so far is all of it; so it is when nothing was given (HEAD has no body).
+    """
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib, by its header
+        self.whole = True
+
+    def __call__(self, piece: bytes) -> Iterator[bytes]:
         while piece:
-            yield inflate.decompress(piece, _DECODE_STEP)
-            piece = inflate.unconsumed_tail
-
-    return decode
+            yield self._zlib.decompress(piece, _DECODE_STEP)
+            piece = self._zlib.unconsumed_tail
+        self.whole = self._zlib.eof
 
 
 def _library_of(client: Any) -> ModuleType:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx
@@ -19,7 +20,7 @@ from anyio.lowlevel import checkpoint
 from lading._core.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Sized
 
 RECEIVE = 256 * 1024
 _TLS_RECEIVE = 128 * 1024
@@ -88,14 +89,30 @@ class Link:
         """
         if wait_first:
             await self.wait_readable(timeout)
+        # Before receiving, not after: a cancellation in there would lose what had been received.
+        await self.pause()
         while (data := self.try_receive()) is None:
             await self.wait_readable(timeout)
-        await self.pause()
         return data
+
+    async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
+        """How many bytes were put into *buffer*; 0 at the end. For long answers: no allocation, no copy."""
+        await self.pause()
+        while (count := self._try_receive_into(buffer)) is None:
+            await self.wait_readable(timeout)
+        return count
 
     def try_receive(self) -> bytes | None:
         """What has arrived; ``b""`` at the end; ``None`` when nothing is there."""
         return self._receive(RECEIVE)
+
+    def _try_receive_into(self, buffer: memoryview) -> int | None:
+        try:
+            return self._sock.recv_into(buffer, min(len(buffer), RECEIVE))
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise httpx.ReadError(_reason(error)) from error
 
     def _receive(self, size: int) -> bytes | None:
         try:
@@ -124,6 +141,8 @@ class Link:
         if perf_counter() - self._resumed > self._turns.budget:
             await checkpoint()
             self._resumed = perf_counter()
+        if self._abandoned:
+            raise httpx.ReadError("the client was closed")
 
     def close(self) -> None:
         """Close the socket; no TLS closing message is sent, so nothing is awaited."""
@@ -181,7 +200,7 @@ class TLSLink(Link):
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
         self._ended = False
 
-    async def handshake(self, timeout: float | None) -> None:
+    async def handshake(self) -> None:
         """Shake hands; ``ConnectError`` with the ``ssl.SSLError`` as its cause."""
         step: Callable[[], Awaitable[None]] | None = None
         while True:
@@ -192,8 +211,8 @@ class TLSLink(Link):
                     await step()
                 break
             except ssl.SSLWantReadError:
-                await super().send(self._out.read(), timeout)
-                await self.wait_readable(timeout)
+                await super().send(self._out.read(), None)
+                await self.wait_readable(None)
                 data = self._receive(_TLS_RECEIVE)
                 if data == b"":
                     raise httpx.ConnectError("the server ended the connection during the TLS handshake") from None
@@ -202,7 +221,7 @@ class TLSLink(Link):
                 raise httpx.ConnectError(_reason(error)) from error
             # The steps that verify and sign: 0.4 ms each, and fifty may come at once.
             step = self._step
-        await super().send(self._out.read(), timeout)
+        await super().send(self._out.read(), None)
 
     async def _step(self) -> None:
         await in_thread(self._tls.do_handshake)
@@ -218,35 +237,67 @@ class TLSLink(Link):
             view = view[size:]
             await super().send(self._out.read(), timeout)
 
+    async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
+        # What came together with the handshake, or with the end, makes the socket readable no more.
+        wait_first = wait_first and not self._in.pending and not self._ended
+        return await super().receive(timeout, wait_first=wait_first)
+
     def try_receive(self) -> bytes | None:
         data = self._decrypt()
-        if data or self._ended:
-            return data
+        if not data and not self._ended and self._feed():
+            data = self._decrypt()
+        # Nothing decrypted: nothing there, session tickets, or half a record.
+        return data if data or self._ended else None
+
+    def _try_receive_into(self, buffer: memoryview) -> int | None:
+        count = self._decrypt_into(buffer)
+        if not count and not self._ended and self._feed():
+            count = self._decrypt_into(buffer)
+        return count if count or self._ended else None
+
+    def _feed(self) -> bool:
+        """Whether the socket had something, which is then there to be decrypted."""
         raw = self._receive(_TLS_RECEIVE)
         if raw is None:
-            return None
+            return False
         if raw:
             self._in.write(raw)
         else:
             self._in.write_eof()
-        data = self._decrypt()
-        # Nothing decrypted: session tickets, or half a record.
-        return data if data or self._ended else None
+        return True
 
     def _decrypt(self) -> bytes:
         pieces: list[bytes] = []
-        try:
+        with self._decrypting(pieces):
             while piece := self._tls.read(_TLS_RECORD):
                 pieces.append(piece)
             self._ended = True
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _decrypt_into(self, buffer: memoryview) -> int:
+        got: list[int] = []
+        with self._decrypting(got):
+            while buffer:
+                count = cast("int", self._tls.read(len(buffer), cast("Any", buffer)))  # with a buffer, a count
+                if not count:
+                    self._ended = True
+                    break
+                got.append(count)
+                buffer = buffer[count:]
+        return sum(got)
+
+    @contextmanager
+    def _decrypting(self, got: Sized) -> Iterator[None]:
+        """What the end of the decrypted bytes means. A broken record counts once what came before it is taken."""
+        try:
+            yield
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self._ended = True
         except ssl.SSLError as error:
-            if not pieces:
+            if not got:
                 raise httpx.ReadError(_reason(error)) from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def is_quiet(self) -> bool:
         try:
@@ -255,14 +306,10 @@ class TLSLink(Link):
             return False
 
 
-async def connect(host: str, port: int, timeout: float | None) -> socket.socket:
+async def connect(host: str, port: int) -> socket.socket:
     """A connected, non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
     try:
-        with anyio.fail_after(timeout):
-            addresses = await _resolve(host, port)
-            return await _race(addresses)
-    except TimeoutError:
-        raise httpx.ConnectTimeout(f"no connection within {timeout:g} s") from None
+        return await _race(await _resolve(host, port))
     except OSError as error:
         raise httpx.ConnectError(_reason(error)) from error
 

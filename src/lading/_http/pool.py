@@ -12,6 +12,8 @@ import httpx
 from lading._http.network import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from lading._http.connection import Connection
     from lading.types import Limits
 
@@ -47,7 +49,8 @@ class Pool:
         self._ages: OrderedDict[Connection, Origin] = OrderedDict()
         self._busy: set[Connection] = set()
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
-        self._closed = False
+        self._making: set[anyio.CancelScope] = set()
+        self.closed = False
         self.turns = Turns()
 
     @property
@@ -65,7 +68,7 @@ class Pool:
 
         Either way it is given back with :meth:`release` or :meth:`discard`. *fresh* passes over kept ones.
         """
-        if self._closed:
+        if self.closed:
             raise RuntimeError("the transport is closed")
         self._expire()
         if not fresh and (connection := self._pop(origin)) is not None:
@@ -87,10 +90,16 @@ class Pool:
             raise
         if not waiter.granted:
             self._withdraw(waiter)
-            if self._closed:
-                raise RuntimeError("the transport is closed")
+            if self.closed:
+                raise httpx.ConnectError("the client was closed")
             raise httpx.PoolTimeout(f"no connection was free within {timeout:g} s")
-        return waiter.connection
+        connection = waiter.connection
+        if connection is not None and not connection.is_quiet():
+            # The server ended it while it was handed over. The place is ours all the same.
+            self._busy.discard(connection)
+            connection.close()
+            return None
+        return connection
 
     def _withdraw(self, waiter: _Waiter) -> None:
         """Somebody stops waiting; what was granted meanwhile goes on to the next."""
@@ -101,16 +110,32 @@ class Pool:
             else:
                 self.release(waiter.origin, waiter.connection, reusable=True)
 
-    def adopt(self, connection: Connection) -> None:
-        """A connection was made in the place that :meth:`acquire` gave."""
-        self._busy.add(connection)
-        if self._closed:
-            connection.abandon()
+    async def make(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
+        """The connection that *opening* makes in the place that :meth:`acquire` gave, within *timeout* seconds."""
+        connection: Connection | None = None
+        with anyio.move_on_after(timeout) as scope:
+            self._making.add(scope)
+            try:
+                connection = await opening()
+            except BaseException:
+                self.vacate()
+                raise
+            finally:
+                self._making.discard(scope)
+        if connection is not None and not self.closed:
+            self._busy.add(connection)
+            return connection
+        if connection is not None:
+            connection.close()
+            self.vacate()
+        if self.closed:
+            raise httpx.ConnectError("the client was closed")
+        raise httpx.ConnectTimeout(f"no connection within {timeout:g} s")
 
     def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
         """Its user is done with *connection*."""
         self._busy.discard(connection)
-        if not reusable or self._closed:
+        if not reusable or self.closed:
             connection.close()
             self.vacate()
             return
@@ -129,7 +154,7 @@ class Pool:
 
     def vacate(self) -> None:
         """A place is free: a connection was closed, or was never made."""
-        if self._waiters and not self._closed:
+        if self._waiters and not self.closed:
             self._grant()
         else:
             self.turns.busy -= 1
@@ -178,11 +203,13 @@ class Pool:
 
     def close(self) -> None:
         """Close what is idle, end what is busy under its user, and turn away who waits."""
-        self._closed = True
+        self.closed = True
         while self._evict():
             pass
         for connection in self._busy:
             connection.abandon()
+        for scope in self._making:
+            scope.cancel()
         for waiter in self._waiters:
             waiter.event.set()
         self._waiters.clear()

@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from lading._http.network import connect
 from lading._http.wire import AnswerParser, request_head
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from lading._http.network import Link
@@ -52,7 +54,11 @@ class Proxies:
         url = self._found.get(origin.scheme) or self._found.get("all")
         if not url or _bypassed(f"{origin.host}:{origin.port}", self._found):
             return None
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            port = parts.port or 80
+        except ValueError:  # its text may quote a password
+            raise ConfigError(f"the environment names a proxy for {origin.scheme} that is no address") from None
         if parts.scheme != "http" or not parts.hostname:
             raise ConfigError(
                 f"the environment names a {parts.scheme}:// proxy for {origin.scheme}; only http:// proxies are spoken "
@@ -62,7 +68,7 @@ class Proxies:
         if parts.username:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers = ((b"Proxy-Authorization", b"Basic " + b64encode(pair.encode())),)
-        return Proxy(parts.hostname, parts.port or 80, headers)
+        return Proxy(parts.hostname, port, headers)
 
 
 def _bypassed(authority: str, proxies: dict[str, str]) -> bool:
@@ -71,14 +77,25 @@ def _bypassed(authority: str, proxies: dict[str, str]) -> bool:
     return bool(bypass(authority, proxies))
 
 
-async def tunnel(link: Link, proxy: Proxy, origin: Origin, timeout: float | None) -> None:
+async def reach(proxy: Proxy) -> socket.socket:
+    """A socket connected to *proxy*; ``ProxyError`` when there is none."""
+    try:
+        return await connect(proxy.host, proxy.port)
+    except httpx.ConnectError as error:
+        raise httpx.ProxyError(f"no connection to the proxy {proxy.host}:{proxy.port}: {error}") from error
+
+
+async def tunnel(link: Link, proxy: Proxy, origin: Origin) -> None:
     """Ask *proxy* to connect *link* through to *origin*; ``ProxyError`` when it will not."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     authority = f"{host}:{origin.port}".encode("ascii")
-    await link.send(request_head(b"CONNECT", authority, ((b"Host", authority), *proxy.headers)), timeout)
     parser = AnswerParser("CONNECT")
-    while (head := parser.feed(await link.receive(timeout, wait_first=True))) is None:
-        pass
+    try:
+        await link.send(request_head(b"CONNECT", authority, ((b"Host", authority), *proxy.headers)), None)
+        while (head := parser.feed(await link.receive(None, wait_first=True))) is None:
+            pass
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} gave no answer: {error}") from error
     if not 200 <= head.status < 300:
         reason = head.reason.decode("latin-1")
         raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,7 +14,7 @@ from lading._core.threads import in_thread
 from lading._http.connection import Connection, NeverSent
 from lading._http.network import Link, TLSLink, connect
 from lading._http.pool import Origin, Pool
-from lading._http.proxy import Proxies, tunnel
+from lading._http.proxy import Proxies, reach, tunnel
 from lading.errors import ConfigError
 from lading.types import Limits
 
@@ -68,7 +69,7 @@ class Transport(httpx.AsyncBaseTransport):
         while True:
             connection = await pool.acquire(origin, timeouts.get("pool"), fresh=fresh)
             if connection is None:
-                connection = await self._connect(origin, timeouts.get("connect"))
+                connection = await pool.make(partial(self._open, origin), timeouts.get("connect"))
             try:
                 return await connection.exchange(request, timeouts, _Return(pool, origin, connection))
             except NeverSent:
@@ -78,6 +79,11 @@ class Transport(httpx.AsyncBaseTransport):
                 pool.release(origin, connection, reusable=False)
                 raise
 
+    @property
+    def closed(self) -> bool:
+        """Whether it can be used no more."""
+        return self._pool.closed
+
     async def aclose(self) -> None:
         """Close every connection; requests still running end with ``ReadError``. Harmless twice."""
         self._pool.close()
@@ -86,20 +92,10 @@ class Transport(httpx.AsyncBaseTransport):
         """Close the connections that nobody uses, from any thread."""
         self._pool.close_idle()
 
-    async def _connect(self, origin: Origin, timeout: float | None) -> Connection:
-        """A new connection in the place that the pool gave."""
-        try:
-            connection = await self._open(origin, timeout)
-        except BaseException:
-            self._pool.vacate()
-            raise
-        self._pool.adopt(connection)
-        return connection
-
-    async def _open(self, origin: Origin, timeout: float | None) -> Connection:
+    async def _open(self, origin: Origin) -> Connection:
+        """A new connection."""
         proxy = self._proxies.route(origin)
-        where = origin if proxy is None else proxy
-        sock = await connect(where.host, where.port, timeout)
+        sock = await (connect(origin.host, origin.port) if proxy is None else reach(proxy))
         link = Link(sock, self._pool.turns)
         try:
             if origin.scheme == "http":
@@ -108,13 +104,10 @@ class Transport(httpx.AsyncBaseTransport):
                 host = f"[{origin.host}]" if ":" in origin.host else origin.host
                 return Connection(link, prefix=f"http://{host}:{origin.port}".encode("ascii"), headers=proxy.headers)
             if proxy is not None:
-                await tunnel(link, proxy, origin, timeout)
+                await tunnel(link, proxy, origin)
             secure = TLSLink(sock, self._pool.turns, await self._ssl_context(), origin.host)
-            await secure.handshake(timeout)
-        except httpx.TimeoutException as error:
-            sock.close()
-            raise httpx.ConnectTimeout(f"no TLS connection within {timeout:g} s") from error
-        except httpx.ReadError as error:
+            await secure.handshake()
+        except (httpx.ReadError, httpx.WriteError) as error:
             sock.close()
             raise httpx.ConnectError(f"the connection broke during the TLS handshake: {error}") from error
         except BaseException:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from anyio import from_thread
 from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import (
     InvalidSdistFilename,
@@ -21,7 +20,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from lading._core.files import Hashed, StrPath, blake2b_256, hash_file
-from lading._core.threads import in_thread
+from lading._core.threads import check_cancelled, in_thread
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ def _from_zip(archive: zipfile.ZipFile, wanted: str) -> bytes | None:
 
 def _from_tar(archive: tarfile.TarFile) -> bytes | None:
     for member in archive:
-        from_thread.check_cancelled()
+        check_cancelled()
         parts = member.name.removeprefix("./").split("/")
         if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isfile():
             file = archive.extractfile(member)

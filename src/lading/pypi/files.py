@@ -14,14 +14,13 @@ from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer, ConfigError, NotFound
-from lading.pypi._models import ProjectPage
 from lading.pypi._wire import SIMPLE_ACCEPT, read_project_page
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
-    from lading.pypi._models import File
+    from lading.pypi._models import File, ProjectPage
     from lading.types import OnProgress
 
 # The strongest first; md5 only tells a broken transfer, and is better than nothing for that.
@@ -90,7 +89,7 @@ class Files:
         Source: the ``url`` of a Simple API file entry.
         """
         service = self._sender.service
-        if not (file.url.startswith("https://") or service.trusts(file.url)):
+        if not service.follows(file.url):
             raise BadAnswer(f"{service.name}: {file.filename} is listed at an address that is not https; not followed")
         target = Path(to)
         if await in_thread(target.is_dir):
@@ -105,9 +104,6 @@ class Files:
         return await download(self._sender, call, target, promise=promise, on_progress=on_progress)
 
     async def _ask(self, project: str, sender: Sender, *, fresh: bool = False) -> ProjectPage:
-        if not ProjectPage.__pydantic_complete__:
-            # The first model that a process builds makes pydantic look through all that is installed, for plugins.
-            await in_thread(ProjectPage.model_rebuild)
         return await sender.send(self._page(project, fresh=fresh))
 
     def _page(self, project: str, *, fresh: bool = False) -> Call[ProjectPage]:

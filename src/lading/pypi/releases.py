@@ -64,18 +64,26 @@ class Releases:
         if await self._is_there_already(distribution):
             return _uploaded(distribution, "skipped")
 
-        async def ask(sender: Sender) -> Uploaded | None:
-            return _uploaded(distribution, "confirmed") if await self._has(distribution, sender) else None
+        async def ask(sender: Sender) -> Uploaded | Conflict | None:
+            try:
+                return _uploaded(distribution, "confirmed") if await self._has(distribution, sender) else None
+            except Conflict as conflict:
+                if conflict.detail == _NO_DIGEST:
+                    raise  # it may be ours, and nobody can tell
+                return conflict
 
         try:
-            return await self._sender.settle(self._call(distribution, on_progress), ask)
+            result = await self._sender.settle(self._call(distribution, on_progress), ask)
         except Conflict:
             # Somebody was faster, or an answer to an earlier attempt was lost: same file or another?
-            if self._index.simple_url is not None and await self._has(distribution):
+            if await self._is_there_already(distribution):
                 return _uploaded(distribution, "confirmed")
             raise
+        if isinstance(result, Conflict):
+            raise result
+        return result
 
-    def _call(self, distribution: Distribution, on_progress: OnProgress | None) -> Call[Uploaded]:
+    def _call(self, distribution: Distribution, on_progress: OnProgress | None) -> Call[Uploaded | Conflict]:
         def read(reply: Reply) -> Uploaded:
             return _uploaded(distribution, "uploaded", upload_warnings(reply))
 
@@ -115,7 +123,7 @@ class Releases:
             raise Conflict(
                 f"{self._index.name}: it has a file {filename} and lists no digest that could be compared",
                 service=self._index.name,
-                detail="no digest listed",
+                detail=_NO_DIGEST,
             )
         if all(theirs[name] == known[name] for name in common):
             return True
@@ -126,6 +134,7 @@ class Releases:
         )
 
 
+_NO_DIGEST = "no digest listed"
 # blake2b_256 is what the JSON API calls what the form calls blake2_256.
 _OUR_NAMES = {"blake2b_256": "blake2_256"}
 

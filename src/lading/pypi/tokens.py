@@ -87,7 +87,9 @@ def problem_with(token: Token, index: Index, project: str, now: datetime | None)
         return f"the token is one of {token.domain or 'an index that it does not name'}, not of {wanted}"
     names = token.project_names
     if names is not None and canonicalize_name(project) not in names:
-        return f"the token is for {', '.join(sorted(names)) or 'no project at all'}, not for {canonicalize_name(project)}"
+        return (
+            f"the token is for {', '.join(sorted(names)) or 'no project at all'}, not for {canonicalize_name(project)}"
+        )
     if now is not None:
         moment = now.astimezone(UTC)
         if token.expires_at is not None and moment >= token.expires_at:

@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside a peer in the same run. `python -m bench` lists them."""

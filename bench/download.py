@@ -1,0 +1,133 @@
+"""One large file to disk with its SHA-256 verified."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from bench import _measure, _servers
+from bench._job import MIB, PIECE
+from bench._measure import Figure, Options, Reading
+from bench.upload import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench._job import Job
+
+
+def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
+    """The lines of `download` or `download-tls`."""
+    size = options.size or 2048
+    peers = {
+        "raw loop": Reading("raw"),
+        "aiohttp": Reading("with_aiohttp"),
+        "httpx aiter_raw": Reading("with_httpx"),
+    }
+    wanted = [
+        Figure(f"{size} MiB to disk with sha256", "cpu s", Reading("ours"), peers, "ours+lag"),
+        Figure(
+            f"{size} MiB to disk with sha256: longest the loop was held",
+            "cpu ms",
+            Reading("ours+lag", "lag"),
+            {"aiohttp": Reading("with_aiohttp+lag", "lag")},
+        ),
+    ]
+    with _measure.scratch() as folder:
+        ca, pem = _measure.certificate(folder) if name.endswith("-tls") else (None, "")
+        digest = _measure.write_file(folder / "served", size)
+        with _servers.running("files", pem=pem, name=str(folder / "served"), size=size * MIB) as url:
+            params = {"url": url, "ca": ca, "size": size * MIB, "digest": digest, "scratch": str(folder)}
+            yield from _measure.figures(name, __name__, wanted, params, options)
+
+
+def finish(job: Job, target: Path, digest: str) -> None:
+    """What every case ends with: the file is whole, and makes room for the next."""
+    assert digest == job.digest
+    assert target.stat().st_size == job.size
+    target.unlink()
+
+
+async def ours(job: Job) -> None:
+    """`client.files.download`, as a user calls it."""
+    from bench._ours import client, get_call, served_file
+
+    target = job.scratch / "target"
+    async with client(job) as pypi:
+        await pypi.send(get_call("small"))
+        file = served_file(job)
+        with job.measure():
+            await pypi.files.download(file, target)
+    finish(job, target, job.digest)
+
+
+def raw(job: Job) -> None:
+    """A blocking loop, one buffer: receive a piece, hash it, write it."""
+    target = job.scratch / "target"
+    sock = connect(job)
+    host = job.address[0].encode()
+    sock.sendall(b"GET /small HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b" " * 8):
+        answer += sock.recv(65536)
+    buffer = bytearray(PIECE)
+    view = memoryview(buffer)
+    with job.measure():
+        sock.sendall(b"GET /file HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        hasher, left, head = hashlib.sha256(), job.size, b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(4096)
+        with open(target, "wb", buffering=0) as file:
+            start = head.split(b"\r\n\r\n", 1)[1]
+            hasher.update(start)
+            file.write(start)
+            left -= len(start)
+            while left:
+                got = sock.recv_into(buffer)
+                assert got, "the server closed the connection"
+                hasher.update(view[:got])
+                file.write(view[:got])
+                left -= got
+        digest = hasher.hexdigest()
+    sock.close()
+    finish(job, target, digest)
+
+
+async def with_aiohttp(job: Job) -> None:
+    """aiohttp's chunks as they come, hashed and written where they arrive."""
+    import aiohttp
+
+    target = job.scratch / "target"
+    connector = aiohttp.TCPConnector(ssl=job.context() if job.ca else True)
+    timeout = aiohttp.ClientTimeout(total=600)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        async with session.get(f"{job.url}/small") as response:
+            await response.read()
+        with job.measure():
+            hasher = hashlib.sha256()
+            async with session.get(f"{job.url}/file") as response:
+                with open(target, "wb", buffering=0) as file:
+                    async for piece in response.content.iter_any():
+                        hasher.update(piece)
+                        file.write(piece)
+            digest = hasher.hexdigest()
+    finish(job, target, digest)
+
+
+async def with_httpx(job: Job) -> None:
+    """httpx's raw chunks, hashed and written where they arrive."""
+    import httpx
+
+    target = job.scratch / "target"
+    async with httpx.AsyncClient(verify=job.verify(), timeout=600) as http:
+        await http.get(f"{job.url}/small")
+        with job.measure():
+            hasher = hashlib.sha256()
+            async with http.stream("GET", f"{job.url}/file") as response:
+                with open(target, "wb", buffering=0) as file:
+                    async for piece in response.aiter_raw():
+                        hasher.update(piece)
+                        file.write(piece)
+            digest = hasher.hexdigest()
+    finish(job, target, digest)

@@ -1,0 +1,21 @@
+"""The last line of a run: one for each official client that lading was compared with."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from tests.conformance.ledger import LEDGERS
+
+if TYPE_CHECKING:
+    import pytest
+
+
+# Official clients are dependencies of this folder alone: where one is missing, so are its tests, and the others run.
+collect_ignore = [f"test_{client}.py" for client in ("twine",) if find_spec(client) is None]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print them, however quiet pytest is asked to be."""
+    for ledger in LEDGERS:
+        terminalreporter.write_line(ledger.summary)

@@ -1,0 +1,177 @@
+"""twine beside lading: the same wheels and sdists, the same fields with the same values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from twine.package import PackageFile, PackageMetadata
+from twine.repository import Repository
+
+from lading import Index, PyPI
+from lading.testing import Response
+from tests.conformance.ledger import EQUAL, Ledger, ledger
+from tests.conformance.recorder import Recorded, Recorder, form_parts
+from tests.conformance.twine_cases import cases
+from tests.stores.distributions import wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PASSWORD = "pypi-made-up"
+
+FIELDS = frozenset({*PackageMetadata.__annotations__, ":action", "protocol_version", "content"})
+
+ROWS = {
+    **dict.fromkeys(FIELDS, EQUAL),
+    "name": "twine makes one dash of each run of other characters than letters, digits and dots; the official index "
+    "calls a project what its last upload called it, so lading sends the name as the metadata have it",
+    "comment": "twine's option --comment, which no index shows; lading has none like it",
+    "gpg_signature": "indexes have no use for signatures any more; lading sends none",
+    "attestations": "lading does not send attestations",
+    "import_name": "twine leaves this field of metadata 2.5 out; the official index takes it",
+    "import_namespace": "twine leaves this field of metadata 2.5 out; the official index takes it",
+    "(empty fields)": "indexes drop them; lading does not send them",
+    "(method)": EQUAL,
+    "(path)": EQUAL,
+    "(requests before)": "lading looks whether the index has the file already; twine does when asked to, and at the "
+    "official index alone",
+    "(last part)": EQUAL,
+    "(heads of text parts)": EQUAL,
+    "(head of the file's part)": EQUAL,
+    "(length announced)": EQUAL,
+    "header authorization": EQUAL,
+    "header content-type": EQUAL,
+    "header transfer-encoding": EQUAL,
+    "header expect": EQUAL,
+    "header accept": "an error in JSON has its reason in the body, whatever becomes of the reason phrase on the way",
+    "header user-agent": "each by its own name",
+}
+LEDGER = ledger("twine", FIELDS, ROWS)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """The ledger, after both clients have uploaded every case."""
+    recorder = Recorder(lambda request: Response(404) if request.method == "GET" else Response())
+    with pytest.MonkeyPatch.context() as patch, recorder.server:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        for case, make in cases().items():
+            path = make(tmp_path_factory.mktemp("case"))
+            compare(recorder, case, path)
+        path = wheel(tmp_path_factory.mktemp("case"))
+        for case, extra in EXTRAS.items():
+            compare(recorder, case, path, extra)
+    assert recorder.server.errors == []
+    return LEDGER
+
+
+def compare(recorder: Recorder, case: str, path: Path, extra: Callable[[PackageFile], None] | None = None) -> None:
+    """Upload the same file with both."""
+    with_twine(recorder.server.url, path, extra)
+    theirs = seen(recorder.take())
+    anyio.run(with_lading, recorder.server.url, path)
+    LEDGER.compare(case, theirs, seen(recorder.take()))
+
+
+def with_twine(url: str, path: Path, extra: Callable[[PackageFile], None] | None) -> None:
+    package = PackageFile.from_filename(str(path), None)
+    if extra is not None:
+        extra(package)
+    repository = Repository(f"{url}/legacy/", "__token__", PASSWORD, disable_progress_bar=True)
+    try:
+        assert repository.upload(package).status_code == 200
+    finally:
+        repository.close()
+
+
+async def with_lading(url: str, path: Path) -> None:
+    async with PyPI(Index(f"{url}/legacy/", f"{url}/simple/"), token=PASSWORD) as pypi:
+        assert (await pypi.releases.upload(path)).result == "uploaded"
+
+
+def signed(package: PackageFile) -> None:
+    package.gpg_signature = ("demo-1.0-py3-none-any.whl.asc", b"-----BEGIN PGP SIGNATURE-----")
+
+
+def attested(package: PackageFile) -> None:
+    package.attestations = [{"version": json.dumps(1)}]
+
+
+def commented(package: PackageFile) -> None:
+    package.comment = "a comment"
+
+
+EXTRAS = {"signed": signed, "attested": attested, "commented": commented}
+
+
+def seen(requests: list[Recorded]) -> dict[str, Any]:
+    """All that matters of an upload, by the names of the rows. Fields are compared whatever their order."""
+    *before, upload = requests
+    parts = form_parts(upload)
+    found: dict[str, Any] = {
+        "(method)": upload.method,
+        "(path)": upload.target,
+        "(requests before)": [f"{request.method} {request.target}" for request in before],
+        "(last part)": parts[-1].name,
+        "(heads of text parts)": {part.headers for part in parts if part.filename is None},
+        "(head of the file's part)": [(part.filename, part.headers) for part in parts if part.name == "content"],
+        "(length announced)": upload.headers.get("Content-Length") == str(len(upload.body)),
+        "(empty fields)": sorted(part.name for part in parts if not part.content),
+    }
+    for name in ("authorization", "transfer-encoding", "expect", "accept", "user-agent"):
+        found[f"header {name}"] = upload.headers.get(name)
+    found["header content-type"] = upload.headers["Content-Type"].partition("; boundary=")[0]
+    for part in parts:
+        if part.content:
+            found.setdefault(part.name, []).append(shown(part.content))
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def shown(content: bytes) -> str:
+    """A value to compare and, where the suite fails, to read."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = ""
+    return text if text and len(text) < 1000 else f"sha256 {hashlib.sha256(content).hexdigest()}"
+
+
+def test_everything_has_a_row(compared: Ledger):
+    compared.check_complete()
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_row(compared: Ledger, name: str):
+    compared.check(name)
+
+
+def test_nothing_of_the_fields_is_left_out(compared: Ledger):
+    assert compared.methods <= compared.seen
+
+
+def test_the_name_differs_in_what_twine_replaces_and_in_nothing_else(compared: Ledger):
+    found = [(difference.theirs, difference.ours) for difference in compared.different["name"]]
+    assert (["Demo.Pkg-x"], ["Demo.Pkg_x"]) in found
+    for (theirs,), (ours,) in found:
+        assert theirs == re.sub("[^A-Za-z0-9.]+", "-", ours)
+
+
+@pytest.mark.parametrize("name", ["comment", "gpg_signature", "attestations"])
+def test_what_only_twine_sends(compared: Ledger, name: str):
+    assert [difference.ours for difference in compared.different[name]] == [None]
+
+
+@pytest.mark.parametrize("name", ["import_name", "import_namespace"])
+def test_what_only_lading_sends(compared: Ledger, name: str):
+    found = compared.different[name]
+    assert {difference.case for difference in found} == {"2.5 wheel", "2.5 tar.gz", "2.5 zip"}
+    assert {difference.theirs for difference in found} == {None}

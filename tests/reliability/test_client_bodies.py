@@ -1,0 +1,213 @@
+"""A body that is sent again is sent whole, byte for byte; one that can be read once is sent once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+
+from lading import (
+    Body,
+    BytesBody,
+    Call,
+    ConnectError,
+    FileBody,
+    FilePart,
+    InputError,
+    LadingError,
+    Multipart,
+    Progress,
+    Retry,
+    StreamBody,
+)
+from lading.testing import Answer, DropAfter, DropDuring, EarlyAnswer, Fault, Request, Response, Server
+from tests.support.asking import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+QUICK = Retry(attempts=4, backoff=0)
+CONTENT = os.urandom(2 * 1024 * 1024 + 7)
+
+
+class Store:
+    """Keeps what it gets.
+
+    Attributes:
+        bodies: Bodies that came whole.
+        heads: The headers of every request that was begun.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.heads: list[dict[str, str]] = []
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        self.heads.append({name.lower(): value for name, value in request.headers.pairs})
+        self.bodies.append(await request.read())
+        return Response()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    with store.server:
+        yield store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "content.bin"
+    path.write_bytes(CONTENT)
+    return path
+
+
+async def source() -> AsyncIterator[bytes]:
+    for start in range(0, len(CONTENT), 300_001):
+        yield CONTENT[start : start + 300_001]
+
+
+async def body_of(kind: str, path: Path) -> Body:
+    file = await FileBody.of(path)
+    return {
+        "bytes": BytesBody(CONTENT),
+        "file": file,
+        "multipart": Multipart([("field", "value"), FilePart("content", file, path.name)]),
+        "stream": StreamBody(source, len(CONTENT)),
+        "stream of unknown length": StreamBody(source),
+    }[kind]
+
+
+async def whole(body: Body) -> bytes:
+    """The body as it has to arrive."""
+    reader = body.open()
+    try:
+        return b"".join([bytes(piece) async for piece in reader])
+    finally:
+        await reader.aclose()
+
+
+KINDS = ["bytes", "file", "multipart", "stream", "stream of unknown length"]
+FAULTS = [
+    Answer(503, retry_after=0),
+    EarlyAnswer(503, after=100_000, retry_after=0, then="close"),
+    EarlyAnswer(429, after=0, then="reset"),
+    EarlyAnswer(429, after=500_000, then="keep-reading"),
+    DropDuring(0),
+    DropDuring(1_000_000),
+    DropDuring(1_000_000, reset=True),
+    DropAfter(),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{type(fault).__name__}-{getattr(fault, 'then', '')}")
+async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Store, path: Path, kind: str, fault: Fault):
+    body = await body_of(kind, path)
+    told: list[Progress] = []
+    store.faults.add(fault, times=2)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=told.append))
+    assert not store.faults.pending
+    expected = await whole(body)
+    assert store.bodies == [expected] * (3 if isinstance(fault, DropAfter) else 1)
+    head = store.heads[-1]
+    if body.length is None:
+        assert head["transfer-encoding"] == "chunked"
+        assert "content-length" not in head
+    else:
+        assert head["content-length"] == str(len(expected))
+        assert "transfer-encoding" not in head
+    assert {p.attempt for p in told} == {1, 2, 3}
+    assert told[-1] == Progress(len(expected), body.length, 3)
+
+
+@pytest.mark.parametrize("fault", [Answer(503, retry_after=0), Answer(429), DropDuring(1000)], ids=repr)
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a form"])
+async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: Fault, inside: bool):
+    body: Body = StreamBody(source(), len(CONTENT))
+    if inside:
+        body = Multipart([FilePart("content", body, "content.bin")])
+    store.faults.add(fault, times=None)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        with pytest.raises((LadingError,)) as caught:
+            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
+    assert isinstance(caught.value, ConnectError if isinstance(fault, DropDuring) else LadingError)
+    assert len(store.faults.happened) == 1
+    assert not store.bodies
+
+
+async def test_a_source_that_can_be_read_once_does_arrive(store: Store):
+    async with client_of(store.server.url, retry=QUICK) as client:
+        await client.send(Call("POST", "thing", lambda reply: reply.status, body=StreamBody(source())))
+    assert store.bodies == [CONTENT]
+
+
+@pytest.mark.parametrize("fault", [DropDuring(1000), DropAfter(), Answer(500)], ids=repr)
+async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: Path, fault: Fault):
+    store.faults.add(fault, times=None)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        with pytest.raises(LadingError) as caught:
+            await client.send(Call("POST", "thing", lambda reply: reply.status, body=await FileBody.of(path)))
+    assert caught.value.outcome == "unknown"
+    assert len(store.faults.happened) == 1
+
+
+@pytest.mark.parametrize("length", [len(CONTENT) - 1, len(CONTENT) + 1])
+async def test_a_source_that_breaks_its_word_leaves_nothing_whole(store: Store, length: int):
+    async with client_of(store.server.url, retry=QUICK) as client:
+        with pytest.raises(InputError) as caught:
+            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(source, length)))
+        assert caught.value.argument == "body"
+        assert not store.bodies
+        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(source)))
+    assert store.bodies == [CONTENT]
+    assert len(store.heads) <= 2  # and it was not tried again
+
+
+async def test_what_a_source_raises_comes_out_as_it_is(store: Store):
+    class Mine(Exception):
+        pass
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield CONTENT
+        raise Mine
+
+    opened: list[Any] = []
+
+    def again() -> AsyncIterator[bytes]:
+        opened.append(1)
+        return broken()
+
+    async with client_of(store.server.url, retry=QUICK) as client:
+        with pytest.raises(Mine) as caught:
+            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(again)))
+        assert caught.value.__cause__ is None
+        assert len(opened) == 1
+        assert not store.bodies
+
+
+async def test_many_bodies_at_once_do_not_mix(store: Store, tmp_path: Path):
+    """They share read buffers, so each is checked against itself."""
+    import anyio
+
+    contents = [os.urandom(400_000 + number) for number in range(12)]
+    for number, content in enumerate(contents):
+        await to_thread.run_sync((tmp_path / str(number)).write_bytes, content)
+    store.faults.add(DropDuring(200_000), times=6)
+    async with client_of(store.server.url, retry=Retry(attempts=20, backoff=0)) as client:
+
+        async def upload(number: int) -> None:
+            body = await FileBody.of(tmp_path / str(number))
+            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
+
+        async with anyio.create_task_group() as group:
+            for number in range(len(contents)):
+                group.start_soon(upload, number)
+    assert sorted(store.bodies, key=len) == contents

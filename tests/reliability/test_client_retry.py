@@ -1,0 +1,277 @@
+"""What is sent again, and when, as the store sees it."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+import lading
+from lading import ApiError, Call, CallTimeout, ConnectError, LadingError, RateLimited, Retry, ServerError, Timeout
+from lading._core import retry
+from lading.testing import (
+    Answer,
+    Delay,
+    DropAfter,
+    DropBefore,
+    DropDuring,
+    Fault,
+    RawAnswer,
+    Request,
+    Response,
+    Server,
+    Truncate,
+)
+from tests.support.asking import client_of, reply
+from tests.support.scripted import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+QUICK = Retry(attempts=3, backoff=0)
+NOW = 1_700_000_000.0
+
+
+class Store:
+    """A store that takes everything.
+
+    Attributes:
+        requests: Method and body of what was really worked on.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, bytes]] = []
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        self.requests.append((request.method, await request.read()))
+        return Response(body=b"x" * 1000)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    with store.server:
+        yield store
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, none of which is waited; the clock goes on by each."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(retry.anyio, "sleep", sleep)
+    monkeypatch.setattr(retry, "monotonic", lambda: sum(waits))
+    monkeypatch.setattr(retry, "time", lambda: NOW)
+    return waits
+
+
+# What can be sent: (method, idempotent), and whether that may be done twice.
+ONCE: list[tuple[str, bool | None]] = [("POST", None), ("PATCH", None), ("GET", False), ("PUT", False)]
+OFTEN: list[tuple[str, bool | None]] = [("GET", None), ("HEAD", None), ("PUT", None), ("DELETE", None), ("POST", True)]
+
+REFUSED = [Answer(429), Answer(429, retry_after=0), Answer(503, retry_after=0)]
+UNKNOWN = [
+    *map(Answer, (408, 425, 500, 502, 503, 504)),
+    Answer(500, retry_after=0),
+    DropBefore(),
+    DropBefore(reset=True),
+    DropAfter(),
+    RawAnswer(b"nonsense\r\n\r\n"),
+    RawAnswer(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    Truncate(10),
+]
+FINAL = [*map(Answer, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507))]
+
+
+async def sent(store: Store, fault: Fault, method: str, idempotent: bool | None) -> int:
+    """How many requests arrived until the call was done, or not."""
+    store.faults.add(fault, times=1)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        body = None if method in ("GET", "HEAD", "DELETE") else lading.BytesBody(b"content")
+        call = Call(method, "thing", reply, idempotent=idempotent, body=body)
+        try:
+            await client.send(call)
+        except LadingError:
+            return 1
+    return 2
+
+
+@pytest.mark.parametrize("fault", REFUSED + UNKNOWN + FINAL, ids=repr)
+async def test_the_whole_table(store: Store, fault: Fault):
+    for methods, again in ((ONCE, fault in REFUSED), (OFTEN, fault not in FINAL)):
+        for method, idempotent in methods:
+            if method == "HEAD" and isinstance(fault, Truncate):
+                continue  # has no body to cut
+            count = await sent(store, fault, method, idempotent)
+            assert count == (2 if again else 1), (method, idempotent)
+    assert not store.faults.pending
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nobody listens any more."""
+    with Server(Store().answer) as server:
+        return server.url
+
+
+async def test_what_never_left_is_always_sent_again(nobody: str, slept: list[float]):
+    for method, idempotent in ONCE + OFTEN:
+        async with client_of(nobody, retry=QUICK) as client:
+            with pytest.raises(ConnectError) as caught:
+                await client.send(Call(method, "thing", reply, idempotent=idempotent))
+            assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
+    assert len(slept) == 2 * len(ONCE + OFTEN)
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
+async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: str):
+    store.faults.add(Delay(60), times=None)
+    timeout = Timeout(read=0.05)
+    async with client_of(store.server.url, timeout=timeout, retry=QUICK) as client:
+        with pytest.raises(CallTimeout) as caught:
+            await client.send(Call(method, "thing", reply))
+    assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
+    assert isinstance(caught.value, TimeoutError)
+    await until(lambda: len(store.faults.happened) >= (3 if method == "GET" else 1))  # it may be slow to see them
+    assert len(store.faults.happened) == (3 if method == "GET" else 1)
+
+
+async def test_the_outcome_says_what_became_of_it(store: Store):
+    async with client_of(store.server.url) as client:
+        for fault, outcome in (
+            (Answer(400), "not_done"),
+            (Answer(503, retry_after=1), "not_done"),
+            (Answer(500), "unknown"),
+            (DropAfter(), "unknown"),
+            (DropDuring(0), "unknown"),
+        ):
+            for method, expected in (("POST", outcome), ("GET", "not_done")):
+                store.faults.add(fault)
+                with pytest.raises(LadingError) as caught:
+                    await client.send(Call(method, "thing", reply))
+                assert caught.value.outcome == expected, fault
+
+
+async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]):
+    store.faults.add(Answer(429), times=None)
+    for most in (1, 2, 5):
+        async with client_of(store.server.url, retry=Retry(attempts=most)) as client:
+            with pytest.raises(RateLimited) as caught:
+                await client.send(Call("POST", "thing", reply))
+        assert caught.value.attempts == most
+    assert len(store.faults.happened) == 1 + 2 + 5
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("0", 0),
+        ("3", 3),
+        ("2.5", 2.5),
+        ("120", 120),
+        (formatdate(NOW + 90, usegmt=True), 90),
+        (formatdate(NOW - 90, usegmt=True), 0),
+        (formatdate(0, usegmt=True), 0),
+        ("-5", 0),
+        ("soon", 0),
+        ("", 0),
+        ("1e3", 0),
+        ("Fri, 31 Feb 2023 99:99:99 GMT", 0),
+    ],
+)
+async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: list[float], header: str, wait: float):
+    store.faults.add(Answer(429, retry_after=header))
+    async with client_of(store.server.url, retry=QUICK) as client:
+        await client.send(Call("POST", "thing", reply))
+    assert slept == [wait]
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("121", "121"),
+        ("86400", "86400"),
+        ("31536000", "31536000"),
+        ("9" * 400, "inf"),
+        (formatdate(NOW + 7200, usegmt=True), "7200"),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", ""),
+    ],
+)
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerError)])
+async def test_a_wait_that_is_too_long_fails_at_once_and_says_how_long(
+    store: Store, slept: list[float], header: str, says: str, status: int, kind: type[ApiError]
+):
+    store.faults.add(Answer(status, retry_after=header), times=None)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        with pytest.raises(kind, match=f"asks to wait {says}") as caught:
+            await client.send(Call("GET", "thing", reply))
+    assert not slept
+    assert caught.value.attempts == 1
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after > 120
+
+
+async def test_waiting_is_bounded_by_the_deadline(store: Store, slept: list[float]):
+    store.faults.add(Answer(429, retry_after=4), times=None)
+    for deadline, waits in ((9.0, [4, 4]), (8.0, [4, 4]), (7.9, [4]), (3.0, []), (None, [4] * 9)):
+        slept.clear()
+        async with client_of(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
+            with pytest.raises(RateLimited):
+                await client.send(Call("GET", "thing", reply))
+        assert slept == waits
+
+
+async def test_backoff_doubles_to_its_cap_with_full_jitter(
+    store: Store, slept: list[float], monkeypatch: pytest.MonkeyPatch
+):
+    # The draw is a default of the decision's, and so bound once: this policy shows its bounds instead.
+    store.faults.add(Answer(500), times=None)
+    policy = Retry(attempts=8, backoff=1, backoff_max=10, deadline=None)
+    async with client_of(store.server.url, retry=policy) as client:
+        for _ in range(3):
+            with pytest.raises(ServerError):
+                await client.send(Call("GET", "thing", reply))
+    for first in range(0, 21, 7):
+        waits = slept[first : first + 7]
+        assert len(waits) == 7
+        assert all(0 <= wait <= most for wait, most in zip(waits, (1, 2, 4, 8, 10, 10, 10), strict=True))
+    assert len(set(slept)) == len(slept)
+
+
+async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
+    store.faults.add(Answer(429, retry_after=100), times=None)
+    async with client_of(store.server.url, retry=Retry()) as client:
+        with anyio.move_on_after(0.05) as scope:
+            await client.send(Call("GET", "thing", reply))
+        assert scope.cancelled_caught
+        store.faults.clear()
+        assert (await client.send(Call("GET", "thing", reply))).status == 200
+
+
+async def test_no_retrying_at_all(store: Store):
+    for fault in (Answer(429, retry_after=0), Answer(500), DropBefore()):
+        store.faults.add(fault)
+        async with client_of(store.server.url, retry=Retry(attempts=1)) as client:
+            with pytest.raises(LadingError):
+                await client.send(Call("GET", "thing", reply))
+    assert not store.requests
+
+
+async def test_errors_know_how_often_it_was_tried(store: Store):
+    found: list[Any] = []
+    store.faults.add(Answer(500))
+    store.faults.add(Answer(404))
+    async with client_of(store.server.url, retry=QUICK, hooks=[found.append]) as client:
+        with pytest.raises(lading.NotFound) as caught:
+            await client.send(Call("GET", "thing", reply))
+    assert caught.value.attempts == 2
+    assert [(event.attempt, event.status) for event in found[:-1]] == [(1, 500), (2, 404)]
+    assert found[-1].attempts == 2

@@ -1,0 +1,188 @@
+"""Closing a transport, and its client, while things are going on."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+from anyio import to_thread
+
+import lading
+from lading._core.body import StreamBody
+from lading._http.transport import Transport
+from lading.types import Limits
+from tests.conftest import open_files
+from tests.support.asking import MIB, Source, ask, client_of, reply, rest, start
+from tests.support.scripted import OK, Peer, Scripted, until
+
+if TYPE_CHECKING:
+    import ssl
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
+    """(the server's context, the client's)."""
+    return (None, None) if request.param == "plain" else (server_tls, client_tls)
+
+
+def stubborn(peer: Peer) -> None:
+    """Answers ``/partly`` with half a body, reads nothing of ``/upload``, and never answers anything else."""
+    head = peer.head()
+    if head.target == "/partly":
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf.")
+    peer.hold()
+
+
+async def test_everything_ends(tls: Any) -> None:
+    before = await to_thread.run_sync(open_files)
+    errors: list[Exception] = []
+    transport = Transport(tls=tls[1], limits=Limits(connections=4))
+
+    async def failing(func: Any, *args: Any, **options: Any) -> None:
+        try:
+            await func(transport, *args, **options)
+        except httpx.TransportError as error:
+            errors.append(error)
+
+    async with Scripted(stubborn, tls[0]) as server:
+        url = server.url
+        held = await start(transport, f"{url}/partly")
+        async with anyio.create_task_group() as group:
+            group.start_soon(failing, ask, f"{url}/silent")
+            group.start_soon(failing, ask, f"{url}/partly")
+            group.start_soon(lambda: failing(ask, f"{url}/upload", "POST", stream=Source(64 * MIB)))
+            await until(lambda: len(server.requests) == 4)
+            for _ in range(3):
+                group.start_soon(failing, ask, f"{url}/waiting")
+            await until(lambda: len(transport._pool._waiters) == 3)
+            # All but the held one, and the upload both ways: the kernel takes no more of it.
+            await until(lambda: sum(c._link._waiting for c in transport._pool._busy) == 4)
+            await transport.aclose()
+            await transport.aclose()
+        assert len(errors) == 6
+        assert all("closed" in str(error) for error in errors)
+        # An answer that nobody was reading from ends when it is read again.
+        with pytest.raises(httpx.ReadError):
+            await rest(held)
+        assert transport._pool.total == 0
+        assert len(server.requests) == 4
+        with pytest.raises(RuntimeError, match="closed"):
+            await ask(transport, url)
+    gc.collect()
+    assert await to_thread.run_sync(open_files) == before
+
+
+async def test_connections_being_made_end(client_tls: ssl.SSLContext) -> None:
+    """Without any timeout: nothing but the closing ends a server that accepts and then says nothing."""
+    transport = Transport(tls=client_tls)
+    ended: list[int] = []
+    async with Scripted(lambda peer: ended.append(peer.drain())) as server:
+        async with anyio.create_task_group() as group:
+
+            async def failing() -> None:
+                with pytest.raises(httpx.ConnectError, match="closed"):
+                    await ask(transport, server.url.replace("http:", "https:"))
+
+            for _ in range(3):
+                group.start_soon(failing)
+            await until(lambda: len(server.peers) == 3)
+            await transport.aclose()
+        assert transport._pool.total == 0
+        await until(lambda: len(ended) == 3)
+
+
+async def test_answer_that_flows_ends() -> None:
+    """Data that is always ready is no reason to go on after the close."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            peer.send(bytes(MIB))
+
+    transport = Transport()
+    async with Scripted(script) as server:
+        response = await start(transport, server.url)
+        pieces = aiter(response.stream)  # type: ignore[arg-type]
+        await anext(pieces)
+        await transport.aclose()
+        with pytest.raises(httpx.ReadError, match="closed"):
+            for _ in range(10_000):
+                await anext(pieces)
+        assert transport._pool.total == 0
+
+
+async def test_idle_connections_end(tls: Any) -> None:
+    transport = Transport(tls=tls[1])
+    async with Scripted(Peer.serve, tls[0]) as server:
+        for _ in range(2):
+            await ask(transport, server.url)
+        transport.close_idle()
+        await until(lambda: len(server.failures) == 1)
+        await ask(transport, server.url)  # it goes on with a fresh one
+        await transport.aclose()
+        await until(lambda: len(server.failures) == 2)
+
+
+async def test_answer_ended_from_another_task() -> None:
+    """Closing an answer under its reader: the reader ends, and closes the socket itself."""
+    transport = Transport()
+    async with Scripted(stubborn) as server, transport:
+        response = await start(transport, f"{server.url}/partly")
+        async with anyio.create_task_group() as group:
+
+            async def reader() -> None:
+                with pytest.raises(httpx.ReadError):
+                    await rest(response)
+
+            group.start_soon(reader)
+            (connection,) = transport._pool._busy
+            await until(lambda: connection._link._waiting)
+            await response.aclose()
+        assert transport._pool.total == 0
+        assert connection._link._sock.fileno() == -1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_calls_of_a_closed_client_end_at_once(method: str) -> None:
+    """Nothing is tried again, and the error is ours."""
+    limits = Limits(connections=1)
+    retry = lading.Retry(attempts=5, backoff=0)
+    errors: list[lading.LadingError] = []
+    async with Scripted(stubborn) as server:
+        client = client_of(server.url, retry=retry, limits=limits)
+
+        async def failing(call: lading.Call[Any]) -> None:
+            try:
+                await client.send(call)
+            except lading.LadingError as error:
+                errors.append(error)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(failing, lading.Call(method, "", reply))
+                await until(lambda: server.requests)
+                body = StreamBody(lambda: Source(10))
+                group.start_soon(failing, lading.Call("POST", "", reply, body=body))
+                await until(lambda: len(client._lifetime.lane().exchange._transport._pool._waiters) == 1)
+                await client.aclose()
+        assert sorted(error.outcome for error in errors) == ["not_done", "not_done" if method == "GET" else "unknown"]
+        assert all(isinstance(error, (lading.ConnectError, lading.ConfigError)) for error in errors)
+        with pytest.raises(lading.ConfigError, match="closed"):
+            await client.send(lading.Call("GET", "", reply))
+        assert len(server.requests) == 1
+
+
+async def test_answer_at_hand_outlives_nothing() -> None:
+    """An answer that was complete is not lost by the close."""
+    transport = Transport()
+    async with Scripted(lambda peer: peer.serve(OK)) as server:
+        response = await start(transport, server.url)
+        await until(lambda: transport._pool.idle)
+        await transport.aclose()
+        assert await rest(response) == b"ok"

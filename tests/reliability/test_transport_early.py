@@ -1,0 +1,164 @@
+"""A server that answers before the body is out is heard, whatever it does to the connection afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import lading
+from lading._core.body import StreamBody
+from tests.support.asking import MIB, Source, client_of, reply
+from tests.support.scripted import OK, Peer, Scripted
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.anyio
+
+SIZE = 64 * MIB
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo big\n"
+SLOW_DOWN = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
+
+
+def close(peer: Peer) -> None:
+    """Ends with data unread: the system sends a reset."""
+
+
+def reset(peer: Peer) -> None:
+    peer.reset()
+
+
+def half_close(peer: Peer) -> None:
+    peer.half_close()
+    peer.drain()
+
+
+def keep_reading(peer: Peer) -> None:
+    peer.drain()
+
+
+def stop_reading(peer: Peer) -> None:
+    peer.hold()
+
+
+def early(answer: bytes, then: Callable[[Peer], None]) -> Callable[[Peer], None]:
+    """A script that answers the first connection when it has read the head, and serves the others."""
+
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.head()
+        peer.send(answer)
+        then(peer)
+        return None
+
+    return script
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
+    """(the server's context, the client's)."""
+    return (None, None) if request.param == "plain" else (server_tls, client_tls)
+
+
+@pytest.mark.parametrize("length", [SIZE, None], ids=["length", "chunked"])
+@pytest.mark.parametrize("answer", [TOO_LARGE, SLOW_DOWN], ids=["413", "429"])
+@pytest.mark.parametrize("then", [close, reset, half_close, keep_reading, stop_reading])
+async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: bytes, length: int | None) -> None:
+    source = Source(SIZE)
+    events: list[Any] = []
+    async with (
+        Scripted(early(answer, then), tls[0]) as server,
+        client_of(server.url, tls[1], hooks=[events.append]) as client,
+    ):
+        call = lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length))
+        with pytest.raises(lading.ApiError) as caught:
+            await client.send(call)
+        if answer is TOO_LARGE:
+            assert isinstance(caught.value, lading.TooLarge)
+        else:
+            assert isinstance(caught.value, lading.RateLimited)
+            assert caught.value.retry_after == 7
+        assert caught.value.outcome == "not_done"
+        assert source.taken < SIZE / 2
+        assert events[0].sent < SIZE / 2
+        assert events[0].status == caught.value.status
+        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
+        # The first connection is in the middle of a body: of no use to anybody.
+        assert len(server.peers) == 2
+
+
+async def test_early_answer_to_a_large_body_in_memory(tls: Any) -> None:
+    async with Scripted(early(TOO_LARGE, stop_reading), tls[0]) as server, client_of(server.url, tls[1]) as client:
+        with pytest.raises(lading.TooLarge):
+            await client.send(lading.Call("POST", "upload", reply, json="x" * (32 * MIB)))
+        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
+
+
+async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
+    received: list[int] = []
+
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        peer.send(b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\ndone")
+        received.append(len(peer.body(head)))
+        peer.serve()
+
+    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+        source = Source(16 * MIB)
+        for length in (source.size, None):
+            answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length)))
+            assert (answer.status, answer.body) == (201 if length else 200, b"done" if length else b"ok")
+        assert received == [source.size]
+        # The body was sent to its end, so the connection was as good as new.
+        assert len(server.peers) == 1
+
+
+async def test_informational_answers_while_uploading(tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        peer.exactly(4 * MIB)
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n")
+        peer.exactly(int(head.headers["content-length"]) - 4 * MIB)
+        peer.send(OK)
+
+    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+        source = Source(16 * MIB)
+        answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+        assert (answer.status, answer.body) == (200, b"ok")
+
+
+async def test_informational_answers_before_an_early_refusal(tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        for piece in (b"HTTP/1.1 100 Cont", b"inue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r", b"\n", TOO_LARGE):
+            peer.send(piece)
+            peer.exactly(1 * MIB)
+        peer.hold()
+
+    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+        source = Source(SIZE)
+        with pytest.raises(lading.TooLarge):
+            await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+        assert source.taken < SIZE / 2
+
+
+async def test_server_ends_during_the_body_without_an_answer(tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.head()
+        peer.exactly(1 * MIB)
+        return None
+
+    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+        source = Source(SIZE)
+        with pytest.raises(lading.ConnectError) as caught:
+            await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+        assert caught.value.outcome == "unknown"
+        assert source.taken < SIZE / 2
+        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"

@@ -1,0 +1,231 @@
+"""The pool: its limit, whose turn it is, what is kept, what is ended."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import pytest
+
+import lading
+from lading._http.transport import Transport
+from lading.types import Limits
+from tests.support.asking import ask, client_of, reply, rest, start
+from tests.support.scripted import OK, Peer, Scripted, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.anyio
+
+
+class Gate:
+    """A script whose every answer waits for :meth:`open`; the answer's body names the connection."""
+
+    def __init__(self) -> None:
+        self._tickets = threading.Semaphore(0)
+
+    def open(self, answers: int = 1) -> None:
+        self._tickets.release(answers)
+
+    def __call__(self, peer: Peer) -> None:
+        while True:
+            peer.request()
+            while not self._tickets.acquire(timeout=0.1):
+                if peer.server.over.is_set():
+                    return
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % peer.number)
+
+
+def waiting(transport: Transport) -> int:
+    return len(transport._pool._waiters)
+
+
+def in_use(transport: Transport) -> int:
+    return transport._pool.turns.busy
+
+
+async def test_never_more_connections_than_the_limit() -> None:
+    transport = Transport(limits=Limits(connections=4))
+    async with Scripted(Peer.serve) as server, transport:
+        async with anyio.create_task_group() as group:
+            for _ in range(60):
+                group.start_soon(ask, transport, server.url)
+        assert len(server.requests) == 60
+        assert len(server.peers) == 4
+        assert (transport._pool.total, transport._pool.idle) == (4, 4)
+
+
+async def test_first_come_first_served() -> None:
+    gate = Gate()
+    transport = Transport(limits=Limits(connections=1))
+    async with Scripted(gate) as server, transport:
+        async with anyio.create_task_group() as group:
+            for number in range(40):
+                group.start_soon(ask, transport, f"{server.url}/{number}")
+                await until(lambda n=number: in_use(transport) == 1 and waiting(transport) == n)
+            gate.open(40)
+        assert [request.target for request in server.requests] == [f"/{number}" for number in range(40)]
+        assert len(server.peers) == 1
+
+
+@pytest.mark.parametrize("first", ["cancelled", "granted"])
+@pytest.mark.parametrize("whole", [True, False], ids=["connection", "place"])
+async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool, first: str) -> None:
+    gate = threading.Event()
+
+    def script(peer: Peer) -> None:
+        if not peer.number:
+            peer.request()
+            peer.send(OK[:-2])
+            gate.wait(20)
+            peer.send(OK[-2:])
+        peer.serve()
+
+    transport = Transport(limits=Limits(connections=1))
+    answers: list[bytes] = []
+
+    async def waiter(number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            answers.append(b"%d" % number + (await ask(transport, server.url)).body)
+
+    async with Scripted(script) as server, transport:
+        response = await start(transport, server.url)
+        (connection,) = transport._pool._busy
+        async with anyio.create_task_group() as group:
+            scopes = [anyio.CancelScope(), anyio.CancelScope()]
+            for number, scope in enumerate(scopes):
+                group.start_soon(waiter, number, scope)
+                await until(lambda n=number: waiting(transport) == n + 1)
+            gate.set()
+            await until(lambda: not connection.is_quiet())
+            # Nothing of this suspends: the first waiter does not run in between.
+            if first == "cancelled":
+                scopes[0].cancel()
+            if whole:
+                await rest(response)
+            else:
+                await response.aclose()
+            scopes[0].cancel()
+        assert answers == [b"1ok"]
+        if first == "cancelled":  # else it may have used the connection, and ended it
+            assert len(server.peers) == (1 if whole else 2)
+        assert (in_use(transport), waiting(transport)) == (0, 0)
+        assert (await ask(transport, server.url)).body == b"ok"
+
+
+async def test_waiter_for_another_server_gets_the_place() -> None:
+    gate = Gate()
+    transport = Transport(limits=Limits(connections=1))
+    async with Scripted(gate) as one, Scripted(Peer.serve) as other, transport:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, transport, one.url)
+            await until(lambda: one.requests)
+            group.start_soon(ask, transport, other.url)
+            await until(lambda: waiting(transport) == 1)
+            gate.open()
+        assert len(other.requests) == 1
+        assert transport._pool.total == 1
+        await until(lambda: one.failures)  # its script saw the end
+
+
+async def test_pool_timeout() -> None:
+    gate = Gate()
+    limits = Limits(connections=1)
+    async with Scripted(gate) as server, client_of(server.url, limits=limits) as client:
+        impatient = client.with_options(timeout=lading.Timeout(pool=0.01))
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.send, lading.Call("GET", "", reply))
+            await until(lambda: server.requests)
+            with pytest.raises(lading.CallTimeout) as caught:
+                await impatient.send(lading.Call("POST", "", reply))
+            gate.open()
+        assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
+        gate.open()
+        await impatient.send(lading.Call("GET", "", reply))
+        assert len(server.requests) == 2
+
+
+async def test_a_place_given_at_the_last_moment_is_used() -> None:
+    """Granted and timed out in one turn of the loop: the grant counts."""
+    transport = Transport(limits=Limits(connections=1))
+    async with Scripted(Peer.serve) as server, transport:
+        pool = transport._pool
+        origin = ("http", "127.0.0.1", server.port)
+        assert await pool.acquire(origin, None) is None  # type: ignore[arg-type]
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(ask, transport, server.url)
+            await until(lambda: waiting(transport) == 2)
+            pool.vacate()
+        assert (in_use(transport), len(server.requests)) == (0, 2)
+
+
+async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("lading._http.pool.monotonic", lambda: now)
+    transport = Transport(limits=Limits(idle=30))
+    async with Scripted(Peer.serve) as server, transport:
+        await ask(transport, server.url)
+        now += 29
+        await ask(transport, server.url)
+        assert len(server.peers) == 1
+        now += 31
+        await ask(transport, server.url)
+        assert len(server.peers) == 2
+        await until(lambda: server.failures)  # the first was ended
+        assert transport._pool.total == 1
+
+
+async def test_no_idle_time_at_all() -> None:
+    transport = Transport(limits=Limits(idle=0))
+    async with Scripted(Peer.serve) as server, transport:
+        for _ in range(3):
+            await ask(transport, server.url)
+        assert len(server.peers) == 3
+        assert transport._pool.total == 1
+
+
+async def test_longest_idle_connection_makes_room() -> None:
+    transport = Transport(limits=Limits(connections=2))
+    async with Scripted(Peer.serve) as a, Scripted(Peer.serve) as b, Scripted(Peer.serve) as c, transport:
+        for server in (a, b, a, c, a):
+            await ask(transport, server.url)
+        # c took b's place, for a had been used since.
+        assert [len(server.peers) for server in (a, b, c)] == [1, 1, 1]
+        await until(lambda: b.failures)
+        assert transport._pool.total == 2
+        await ask(transport, b.url)
+        assert [len(server.peers) for server in (a, b, c)] == [1, 2, 1]
+
+
+async def test_connection_used_last_is_used_next() -> None:
+    transport = Transport()
+    order: list[bytes] = []
+    gates = [Gate() for _ in range(3)]
+    scripts: list[Callable[[Peer], None]] = list(gates)
+
+    async def one() -> None:
+        order.append((await ask(transport, server.url)).body)
+
+    async with Scripted(lambda peer: scripts[peer.number](peer)) as server, transport:
+        async with anyio.create_task_group() as group:
+            for number in range(3):
+                group.start_soon(one)
+                await until(lambda n=number: len(server.requests) == n + 1)
+            for position, number in enumerate((1, 2, 0)):
+                gates[number].open()
+                await until(lambda n=position: len(order) == n + 1)
+        for gate in gates:
+            gate.open(9)
+        assert [(await ask(transport, server.url)).body for _ in range(2)] == [b"0", b"0"]
+        assert order == [b"1", b"2", b"0"]
+
+
+async def test_scheme_that_is_not_ours() -> None:
+    async with Transport() as transport:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await ask(transport, "ftp://127.0.0.1/")
+        assert in_use(transport) == 0

@@ -1,0 +1,176 @@
+"""Kept-alive connections that the server has ended meanwhile: nothing is lost, and nothing is done twice."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+import lading
+from lading._http.network import Link, TLSLink
+from lading._http.transport import Transport
+from lading.types import Limits
+from tests.support.asking import MIB, Source, ask, client_of, reply
+from tests.support.scripted import OK, Peer, Scripted, until
+
+if TYPE_CHECKING:
+    import ssl
+
+pytestmark = pytest.mark.anyio
+
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
+    """(the server's context, the client's)."""
+    return (None, None) if request.param == "plain" else (server_tls, client_tls)
+
+
+def answer(peer: Peer) -> None:
+    head, _ = peer.request()
+    peer.send(OK[:-2] if head.method == "HEAD" else OK)
+
+
+def content(method: str) -> bytes | None:
+    return b"a body" if method in {"POST", "PUT", "PATCH"} else None
+
+
+async def unquiet(transport: Transport) -> None:
+    """Return when the server's end has arrived at the idle connection."""
+    (connection,) = transport._pool._ages
+    # Below TLS, so that nothing is decrypted yet: that is what the transport is to do.
+    await until(lambda: not Link.is_quiet(connection._link))
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_ended_while_idle(method: str, tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        answer(peer)
+        if peer.number:
+            peer.serve()
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await ask(transport, server.url, method, content=content(method))
+        await unquiet(transport)
+        await ask(transport, server.url, method, content=content(method))
+        assert [len(peer.requests) for peer in server.peers] == [1, 1]
+        assert transport._pool.total == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_unasked_answer_on_an_idle_connection(method: str, tls: Any) -> None:
+    idle = threading.Event()
+
+    def script(peer: Peer) -> None:
+        answer(peer)
+        if not peer.number:
+            idle.wait(20)
+            peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        answer(peer)
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await ask(transport, server.url, method, content=content(method))
+        idle.set()
+        await unquiet(transport)
+        assert (await ask(transport, server.url, method, content=content(method))).status == 200
+        assert [len(peer.requests) for peer in server.peers] == [1, 1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("end", ["close", "reset"])
+async def test_ended_upon_the_second_request(method: str, end: str, tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        answer(peer)
+        peer.request()
+        if peer.number == 0:
+            if end == "reset":
+                peer.reset()
+            return
+        peer.send(OK[:-2] if method == "HEAD" else OK)
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await ask(transport, server.url, method, content=content(method))
+        if method in SAFE:
+            assert (await ask(transport, server.url, method)).status == 200
+            assert [len(peer.requests) for peer in server.peers] == [2, 1]
+        else:
+            with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+                await ask(transport, server.url, method, content=content(method))
+            assert [len(peer.requests) for peer in server.peers] == [2]
+
+
+async def test_moved_once_and_not_for_ever() -> None:
+    """A server that ends every connection, the fresh one too, gets no third request from one attempt."""
+
+    def script(peer: Peer) -> None:
+        if not peer.number:
+            answer(peer)
+        peer.request()
+
+    async with Scripted(script) as server, Transport() as transport:
+        await ask(transport, server.url)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ask(transport, server.url)
+        assert [len(peer.requests) for peer in server.peers] == [2, 1]
+
+
+async def test_lost_answer_to_a_post_is_an_unknown_outcome() -> None:
+    def script(peer: Peer) -> None:
+        answer(peer)
+        peer.request()
+
+    retry = lading.Retry(attempts=3, backoff=0)
+    async with Scripted(script) as server, client_of(server.url, retry=retry) as client:
+        await client.send(lading.Call("POST", "", reply, json=1))
+        with pytest.raises(lading.ConnectError) as caught:
+            await client.send(lading.Call("POST", "", reply, json=2))
+        assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("method", METHODS)
+async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server resets between the look at the connection and the first write, which then fails."""
+
+    def script(peer: Peer) -> None:
+        answer(peer)
+        if not peer.number:
+            peer.reset()
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await ask(transport, server.url, method)
+        await unquiet(transport)
+        (connection,) = transport._pool._ages
+        # What the kernel would report to the look is taken away, so that the write is first to see it.
+        connection._link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        for kind in (Link, TLSLink):
+            monkeypatch.setattr(kind, "is_quiet", lambda _: True)
+        source = Source(2 * MIB) if streamed else None
+        headers = {"Content-Length": str(2 * MIB)} if streamed else None
+        assert (await ask(transport, server.url, method, stream=source, headers=headers)).status == 200
+        assert [len(peer.requests) for peer in server.peers] == [1, 1]
+        if source is not None:
+            assert source.taken == source.size
+
+
+async def test_ended_while_handed_over() -> None:
+    """The answer and the end arrive together, with others waiting for the connection: they get fresh ones."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        # Held back until the end goes out, so that both are one packet.
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        peer.send(OK)
+
+    async with Scripted(script) as server, Transport(limits=Limits(connections=1)) as transport:
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(lambda: ask(transport, server.url, "POST", content=b"once"))
+        assert len(server.peers) == len(server.requests) == 20

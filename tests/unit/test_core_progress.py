@@ -1,0 +1,50 @@
+"""Progress: at most 20 times a second, and the end said once."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lading import Progress
+from lading._core import progress
+from lading._core.progress import Meter
+
+steps = st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 0.2)), max_size=60)
+
+
+@given(steps, st.booleans(), st.integers(1, 9))
+def test_the_contract_holds_at_any_speed(moves: list[tuple[int, float]], known: bool, attempt: int):
+    now = [1000.0]
+    total = sum(count for count, _ in moves) if known else None
+    told: list[tuple[float, Progress]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "monotonic", lambda: now[0])
+        meter = Meter(lambda p: told.append((now[0], p)), total, attempt)
+        for count, seconds in moves:
+            now[0] += seconds
+            meter.add(count)
+        before = len(told)
+        meter.end()
+    assert len(told) == before + 1
+    assert told[-1][1] == Progress(sum(count for count, _ in moves), total, attempt)
+    sent = [p.sent for _, p in told]
+    assert sent == sorted(sent)
+    assert {(p.total, p.attempt) for _, p in told} == {(total, attempt)}
+    if known:
+        assert [p.sent == total for _, p in told].count(True) == 1  # nothing looks like the end before it
+    times = [at for at, _ in told[:-1]]
+    assert all(later - earlier >= 0.05 - 1e-9 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_what_the_callback_raises_comes_out():
+    class Enough(Exception):
+        pass
+
+    def stop(_: Progress) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        Meter(stop, 10).add(1)
+    with pytest.raises(Enough):
+        Meter(stop, 10).end()

@@ -1,0 +1,250 @@
+"""The documentation: every example runs, says what it claims to print, and every public name is documented once.
+
+A page's ``python`` blocks run in order, as one program and in one namespace, in a folder that has a ``dist/``. A
+``text`` block right after one is what it prints. ``"pypi"`` is an index on loopback for the time. An HTML comment that
+begins with ``setup`` is code for this test alone: it prepares what the next block meets, or checks what it did, and
+its own names are not seen by the program.
+Functions called ``test_...`` are called as pytest calls them, with fixtures and as async where they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import doctest
+import functools
+import hashlib
+import importlib
+import inspect
+import logging
+import pkgutil
+import re
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import anyio
+import pytest
+
+import lading
+import lading.pypi
+import lading.testing
+from lading.pypi import _indexes
+from lading.testing import Request, Response, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"^```python\n(?P<python>.*?)^```$|^<!-- setup\n(?P<setup>.*?)^-->$|^```(?P<info>\S*)[^\n]*\n(?P<other>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+PRINTED = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+class Block(NamedTuple):
+    """One block to run; *line* is where its first line stands, *printed* what it says to print."""
+
+    line: int
+    code: str
+    hidden: bool
+    printed: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    """What there is to run on *page*."""
+    text = page.read_text("utf-8")
+    found: list[Block] = []
+    end = 0
+    for match in BLOCK.finditer(text):
+        code = match["python"] or match["setup"]
+        if code is not None:
+            start = match.start("python" if match["python"] else "setup")
+            found.append(Block(text.count("\n", 0, start), code, match["setup"] is not None, None))
+            end = match.end()
+        elif match["info"] == "text" and found and text[end : match.start()].isspace():
+            found[-1] = found[-1]._replace(printed=match["other"])
+    return found
+
+
+EXAMPLES = [page for page in PAGES if blocks(page)]
+
+
+class TinyIndex:
+    """A package index in memory: enough of the upload and the Simple API for the examples."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.users: list[str] = []
+        self.server = Server(self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        """One answer."""
+        if request.method == "POST":
+            return self.take(request.headers.get("Authorization", ""), await request.read())
+        kind, _, name = request.path.strip("/").partition("/")
+        if kind == "files" and name in self.files:
+            return Response(body=self.files[name])
+        files = [file for file in sorted(self.files) if file.startswith(f"{name}-")]
+        if kind != "simple" or not files:
+            return Response.json({"message": "Not Found"}, 404)
+        return Response.json({"meta": {"api-version": "1.1"}, "name": name, "files": list(map(self.entry, files))})
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """One file as the Simple API lists it."""
+        data = self.files[name]
+        digest = hashlib.sha256(data).hexdigest()
+        return {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": digest}, "size": len(data)}
+
+    def take(self, authorization: str, form: bytes) -> Response:
+        """An upload."""
+        scheme, _, pair = authorization.partition(" ")
+        user, _, secret = base64.b64decode(pair).decode().partition(":")
+        if scheme != "Basic" or secret.startswith("wrong"):
+            return Response.json({"code": "403 Invalid or non-existent authentication information."}, 403)
+        boundary, _, _ = form.partition(b"\r\n")
+        part = next(part for part in form.split(boundary) if b'name="content"' in part)
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = head.partition(b'filename="')[2].partition(b'"')[0].decode()
+        if name in self.files:
+            return Response.json({"code": f"400 File already exists ('{name}')."}, 400)
+        self.files[name] = content.removesuffix(b"\r\n")
+        self.users.append(user)
+        return Response()
+
+
+def make_wheel(folder: Path, project: str, version: str) -> Path:
+    """A wheel that an index takes."""
+    name = project.replace("-", "_")
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", f"version = {version!r}\n")
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", metadata)
+    return path
+
+
+@pytest.fixture
+def index() -> Iterator[TinyIndex]:
+    """A running index; nothing may have gone wrong in it."""
+    index = TinyIndex()
+    with index.server:
+        yield index
+    assert not index.server.errors
+
+
+@pytest.fixture
+def index_url(index: TinyIndex) -> str:
+    """The index's address, for examples of tests."""
+    return index.server.url
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """A wheel, for examples of tests."""
+    return make_wheel(tmp_path, "other", "2.0")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def program(
+    request: pytest.FixtureRequest, index: TinyIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The namespace of a program, on a machine with something to publish."""
+    url = index.server.url
+    monkeypatch.setitem(_indexes._BY_NAME, "pypi", lading.Index(f"{url}/legacy/", f"{url}/simple/", "pypi"))
+    monkeypatch.setenv("PYPI_TOKEN", "pypi-from-the-environment")
+    monkeypatch.setattr(anyio, "run", functools.partial(anyio.run, backend=request.param))
+    monkeypatch.chdir(tmp_path)
+    Path("dist").mkdir()
+    for project in ("demo", "demo-tools", "demo-docs"):
+        make_wheel(Path("dist"), project, "1.0")
+    return {"__name__": "__main__"}
+
+
+@contextmanager
+def fresh_logging() -> Iterator[None]:
+    """Logging as it is when a program starts, and afterwards as it was."""
+    loggers = [logging.getLogger(name) for name in (None, "lading")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    loggers[0].handlers.clear()
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_run(
+    page: Path,
+    program: dict[str, Any],
+    index: TinyIndex,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Every example runs, on both loops, and prints what the page says."""
+    helpers = {"index": index, "make_wheel": make_wheel, "anyio": anyio, "Path": Path}
+    for block in blocks(page):
+        known = set(program)
+        # The blank lines put the traceback of a failure where the block stands on the page.
+        code = compile("\n" * block.line + block.code, page, "exec", dont_inherit=True)
+        with fresh_logging():
+            exec(code, {**program, **helpers} if block.hidden else program)
+        for name in [name for name in program if name.startswith("test_") and name not in known]:
+            call_test(program[name], request)
+        printed = capsys.readouterr().out
+        if block.printed is not None and not doctest.OutputChecker().check_output(block.printed, printed, PRINTED):
+            pytest.fail(f"{page.name}, line {block.line}, should print\n{block.printed}\nand printed\n{printed}")
+
+
+def call_test(function: Any, request: pytest.FixtureRequest) -> None:
+    """Call an example of a test, as pytest would."""
+    fixtures = {name: request.getfixturevalue(name) for name in inspect.signature(function).parameters}
+    bound = functools.partial(function, **fixtures)
+    if inspect.iscoroutinefunction(function):
+        anyio.run(bound)
+    else:
+        bound()
+
+
+def modules() -> list[str]:
+    """Every module of lading with an interactive example in a docstring."""
+    found = pkgutil.walk_packages(lading.__path__, "lading.")
+    source = Path(lading.__file__).parent
+    paths = {
+        m.name: source.joinpath(*m.name.split(".")[1:], *(["__init__"] if m.ispkg else [])).with_suffix(".py")
+        for m in found
+    }
+    return [name for name, path in paths.items() if "    >>> " in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples_run(name: str) -> None:
+    """Interactive examples in docstrings print what they say."""
+    assert not doctest.testmod(importlib.import_module(name), optionflags=PRINTED).failed
+
+
+def test_every_public_name_is_in_the_reference_once() -> None:
+    """A page of the reference names it in one autodoc directive."""
+    text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    named = re.findall(r"^\.\. auto(?!module)\w+:: (lading\.[\w.]+)", text, re.MULTILINE)
+    homes = {"lading": lading, "lading.pypi": lading.pypi, "lading.testing": lading.testing}
+    public = {f"{home}.{name}" for home, module in homes.items() for name in module.__all__ if name != "__version__"}
+    # The client and its index are documented where they are imported from.
+    public -= {"lading.pypi.PyPI", "lading.pypi.Index"}
+    public.add("lading.otel.tracing")
+    assert [name for name, count in collections.Counter(named).items() if count > 1] == []
+    assert public == {name for name in named if name.rpartition(".")[0] not in public}
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """A relative link names a file of the repository; Sphinx checks the anchors."""
+    texts = {
+        page: re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL) for page in PAGES
+    }
+    links = [(page, link) for page, text in texts.items() for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)]
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
