@@ -9,13 +9,12 @@ from packaging.utils import canonicalize_name
 from lading._core.call import Call
 from lading._core.paging import Page, Pager
 from lading.errors import NotFound
-from lading.pypi._models import Project, ProjectInfo
-from lading.pypi._wire import SIMPLE_ACCEPT, read_project_list, read_release_info
+from lading.pypi._models import Project, ReleaseInfo
+from lading.pypi._wire import SIMPLE_ACCEPT, read_project_list, version_of
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
-    from lading.pypi._models import ReleaseInfo
     from lading.pypi.files import Files
 
 # The official index lists some 700,000 projects, in about 40 MB.
@@ -70,7 +69,7 @@ class Projects:
             name=page.name or (info.info.name if info else str(canonicalize_name(project))),
             status=page.project_status.status,
             status_reason=page.project_status.reason,
-            versions=page.versions,
+            versions=page.versions or tuple(dict.fromkeys(filter(None, (version_of(f.filename) for f in page.files)))),
             files=page.files,
             info=None if info is None else info.info,
         )
@@ -85,11 +84,8 @@ class Projects:
             return None
         at = {"project": str(canonicalize_name(project))} | ({} if version is None else {"version": version})
         path = "{project}/json" if version is None else "{project}/{version}/json"
-        call = Call("GET", root + path, read_release_info, at=at, auth=self._files.auth_to_read, label=f"json/{path}")
+        call = Call("GET", root + path, ReleaseInfo, at=at, auth=self._files.auth_to_read, label=f"json/{path}")
         try:
             return await self._sender.send(call)
         except NotFound:
             return None
-
-
-__all__ = ["ProjectInfo", "Projects"]
