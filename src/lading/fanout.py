@@ -99,9 +99,13 @@ class FanOut(Generic[T, R]):
     async def _feed(self) -> None:
         with self._send:
             try:
-                async for item in _each(self._items):
-                    await self._slots.acquire()
-                    self._group.start_soon(self._work, item, self._send.clone())
+                source = _each(self._items)
+                try:
+                    async for item in source:
+                        await self._slots.acquire()
+                        self._group.start_soon(self._work, item, self._send.clone())
+                finally:
+                    await source.aclose()
             except Exception as error:  # noqa: BLE001 - raised to the reader, after the outcomes
                 self._source_error = error
 
@@ -131,6 +135,12 @@ class _each(Generic[T]):  # noqa: N801 - used as a function
         for item in self._plain:
             return item
         raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End an async generator that was left in the middle, instead of leaving that to the garbage collector."""
+        close = getattr(self._async, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def fan_out(

@@ -157,8 +157,7 @@ async def test_bad_answer(sent: bytes, how: str, tls: Any) -> None:
 
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-            response = await start(transport, server.url)
-            await (taken_into(response) if how == "into" else taken(response))
+            await (taken_into if how == "into" else taken)(await start(transport, server.url))
         assert transport._pool.total == 0
         assert (await ask(transport, server.url)).body == b"ok"
 

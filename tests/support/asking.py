@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-import lading
+from lading import Index, PyPI, Reply, Retry
 
 if TYPE_CHECKING:
     import ssl
@@ -106,12 +106,11 @@ class _Pieces:
         return piece
 
 
-def client_of(url: str, tls: ssl.SSLContext | Path | None = None, **options: object) -> lading.PyPI:
+def client_of(url: str, tls: ssl.SSLContext | Path | None = None, **options: Any) -> PyPI:
     """A client whose store is at *url*; it sends every request once, unless told otherwise."""
-    options = {"retry": lading.Retry(attempts=1), **options}
-    return lading.PyPI(lading.Index(f"{url}/", None), tls=tls, **options)  # type: ignore[arg-type]
+    return PyPI(Index(f"{url}/", None), tls=tls, **{"retry": Retry(attempts=1), **options})
 
 
-def reply(answer: lading.Reply) -> lading.Reply:
+def reply(answer: Reply) -> Reply:
     """For a Call's ``read``: the answer itself."""
     return answer

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 import threading
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -16,6 +15,7 @@ import anyio
 from anyio import to_thread
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from types import TracebackType
 

@@ -264,7 +264,7 @@ class _Inflate:
         while piece:
             yield self._zlib.decompress(piece, _DECODE_STEP)
             piece = self._zlib.unconsumed_tail
-        self.whole = self._zlib.eof
+            self.whole = self._zlib.eof
 
 
 def _library_of(client: Any) -> ModuleType:
