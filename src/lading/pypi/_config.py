@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from lading._core.auth import Auth, BasicAuth
-from lading._core.credentials import KeyringCredentials
+from lading._core.credentials import KeyringCredentials, keyring_user
 from lading._core.threads import in_thread
 from lading.errors import ConfigError
 from lading.pypi._identity import ambient
@@ -54,10 +54,13 @@ async def credentials(found: Found) -> Auth | None:
     """The credentials to use: what was found, else the keyring's by twine's convention, else a trusted publisher's."""
     if found.password is not None:
         return BasicAuth(found.username or TOKEN_USER, found.password)
-    entry = KeyringCredentials(found.index.upload_url, found.username or TOKEN_USER)
+    url = found.index.upload_url
     try:
+        # Other indexes have users: the entry says whose it is.
+        user = found.username or (None if found.index.official else await keyring_user(url)) or TOKEN_USER
+        entry = KeyringCredentials(url, user)
         if await entry.get() is not None:
-            return BasicAuth(found.username or TOKEN_USER, entry)
+            return BasicAuth(user, entry)
     except ConfigError:
         pass  # no keyring, or a locked one: it was only one of the places to look in
     if found.index.official and ambient(os.environ) is not None:
@@ -95,12 +98,15 @@ def resolve(
         return Found(index, username, password, "the index's address")
     if token := env.get("UV_PUBLISH_TOKEN", "").strip():
         return Found(index, TOKEN_USER, token, "UV_PUBLISH_TOKEN")
-    for maker in ("TWINE", "UV_PUBLISH"):
-        username = username or env.get(f"{maker}_USERNAME", "").strip() or None
+    # A file says nothing of an index that the environment names.
+    login = sections.get("server-login", {}) if url is None else {}
+    # The official indexes know one user; a file may still name the account of a time when there were others.
+    filed = None if index.official else section.get("username") or login.get("username") or None
+    users = {maker: env.get(f"{maker}_USERNAME", "").strip() or None for maker in ("TWINE", "UV_PUBLISH")}
+    for maker, user in users.items():
         if password := env.get(f"{maker}_PASSWORD", "").strip():
-            return Found(index, username, password, f"{maker}_PASSWORD")
-    login = sections.get("server-login", {})
-    username = username or section.get("username") or login.get("username") or None
+            return Found(index, username or user or filed, password, f"{maker}_PASSWORD")
+    username = username or next(filter(None, users.values()), filed)
     password = section.get("password") or login.get("password") or None
     return Found(index, username, password, str(path) if password else "")
 
@@ -121,16 +127,13 @@ def _index_named(
 
 def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[Index, str | None, str | None]:
     """The index at *url*, and the credentials that were written into it."""
-    official = official_for(url)
-    if official is not None:
-        return official, None, None
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         plain = parts._replace(netloc=host).geturl()
         username = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
-        return Index(plain, simple_url, name), username, password
+        return official_for(plain) or Index(plain, simple_url, name), username, password
     except (ValueError, ConfigError) as error:
         raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a web address'}") from None
 
@@ -140,7 +143,7 @@ def _read(path: Path, explicit: bool) -> dict[str, dict[str, str]]:
     # No interpolation: a percent sign in a password is a percent sign.
     parser = configparser.RawConfigParser()
     try:
-        text = path.expanduser().read_text("utf-8")
+        text = path.expanduser().read_text("utf-8-sig")
     except FileNotFoundError:
         if explicit:
             raise ConfigError(f"there is no configuration file {path}") from None
@@ -151,7 +154,7 @@ def _read(path: Path, explicit: bool) -> dict[str, dict[str, str]]:
         parser.read_string(text)
     except configparser.Error as error:
         # Its text quotes lines, and a line may be a password.
-        line = getattr(error, "lineno", None)
+        line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
         where = f", line {line}" if line else ""
         raise ConfigError(f"{path}{where}: not a configuration file ({type(error).__name__})") from None
     return {section: dict(parser.items(section)) for section in parser.sections()}

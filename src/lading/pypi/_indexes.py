@@ -41,12 +41,18 @@ class Index:
     @property
     def token_domain(self) -> str | None:
         """What its tokens say their index is; ``None`` where that is not known."""
-        return _TOKEN_DOMAINS[self.name] if self.official else None
+        name = self._official_name
+        return None if name is None else _TOKEN_DOMAINS[name]
 
     @property
     def official(self) -> bool:
         """Whether this is one of the two indexes whose tokens are for uploads alone."""
-        return self in _BY_NAME.values()
+        return self._official_name is not None
+
+    @property
+    def _official_name(self) -> str | None:
+        # By where it takes uploads, for that is where tokens go; its name is free to whoever spells addresses out.
+        return next((name for name, index in _BY_NAME.items() if index.upload_url == self.upload_url), None)
 
 
 _BY_NAME: dict[str, Index] = {

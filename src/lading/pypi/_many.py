@@ -13,6 +13,8 @@ from lading.pypi._distribution import by_name
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from packaging.version import Version
+
     from lading._core.files import StrPath
 
 T = TypeVar("T")
@@ -30,13 +32,16 @@ class Order:
 
     def __init__(self, paths: Iterable[StrPath]) -> None:
         """*paths* are looked at by name alone; ``InputError`` for what is neither wheel nor sdist."""
-        self._releases: dict[tuple[str, str], _Release] = {}
+        self._releases: dict[tuple[str, Version], _Release] = {}
         self._of: dict[Path, _Release] = {}
         wheels: list[Path] = []
         sdists: list[Path] = []
-        for path in map(Path, paths):
+        # Once each: the second of two would wait for wheels as an sdist does, and could keep them from their turn.
+        for path in dict.fromkeys(map(Path, paths)):
+            if path.suffix == ".attestation":
+                continue  # goes along with the file it is about
             filetype, _, name, version = by_name(path)
-            release = self._releases.setdefault((name, str(version)), _Release())
+            release = self._releases.setdefault((name, version), _Release())
             self._of[path] = release
             if filetype == "bdist_wheel":
                 release.left.add(path)

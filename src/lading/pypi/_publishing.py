@@ -74,11 +74,13 @@ class Upload:
         """What became of it; every answer that leaves a doubt is settled by looking."""
         try:
             result = await self._sender.settle(self._call(attestations, on_progress), self._ask)
-        except Conflict:
+        except Conflict as conflict:
             # Somebody was faster, or the answer to an earlier attempt was lost: this file, or another?
             seen = await self.look()
             if seen is not None and seen.as_ == "same":
                 return self.ended("confirmed")
+            if seen is not None and seen.as_ == "other":
+                raise self.conflict() from conflict
             raise
         if isinstance(result, Conflict):
             raise result

@@ -6,9 +6,10 @@ August 2026 answers them.
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from lading._core.auth import Auth, BasicAuth
 from lading._core.call import Call
 from lading._core.retry import attempts
 from lading._core.threads import in_thread
+from lading.errors import BadAnswer
 from lading.pypi._identity import identity
 
 if TYPE_CHECKING:
@@ -49,13 +51,17 @@ class MintedToken:
 
 async def mint(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedToken:
     """A new token, with a fresh identity token for every attempt: an index takes each only once."""
+    # Whatever fails, all of it is done again. Were the steps tried again by themselves, too, a mint would be sent the
+    # same identity token twice.
+    once = copy.copy(sender)
+    once.settings = replace(sender.settings, retry=replace(sender.settings.retry, attempts=1))
 
     async def attempt(_: int) -> MintedToken:
         steps = _steps(index, env)
         step = next(steps)
         try:
             while True:
-                step = steps.send(await sender.send(step))
+                step = steps.send(await once.send(step))
         except StopIteration as stop:
             minted: MintedToken = stop.value
             return minted
@@ -89,7 +95,10 @@ def _steps(index: Index, env: Mapping[str, str]) -> Generator[Call[Any], Any, Mi
 def _minted(reply: Reply) -> MintedToken:
     found = reply.json()
     expires = found.get("expires")
-    at = datetime.now(UTC) + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
+    try:
+        at = datetime.now(UTC) + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
+    except (OverflowError, OSError):
+        raise BadAnswer("the index minted a token without an end that a calendar has", outcome="unknown") from None
     return MintedToken(str(found["token"]), at)
 
 

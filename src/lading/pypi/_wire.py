@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from html import unescape
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -142,14 +143,14 @@ def version_of(filename: str) -> str | None:
 
 def group_releases(project: str, files: Iterable[File]) -> list[Release]:
     """The releases that *files* make up, newest first. Files of unknown kinds belong to none."""
-    versions: dict[str, list[File]] = {}
+    versions: dict[Version, list[File]] = {}  # 1 and 1.0 are the same
     for file in files:
         version = version_of(file.filename)
         if version is not None:
-            versions.setdefault(version, []).append(file)
+            versions.setdefault(Version(version), []).append(file)
     return [
-        Release(project=project, version=version, files=tuple(found), yanked=all(f.is_yanked for f in found))
-        for version, found in sorted(versions.items(), key=lambda item: Version(item[0]), reverse=True)
+        Release(project=project, version=str(version), files=tuple(found), yanked=all(f.is_yanked for f in found))
+        for version, found in sorted(versions.items(), reverse=True)
     ]
 
 
@@ -217,6 +218,14 @@ _HINTS = {
 }
 
 
+# "Already there", said with another status than 409: by the official index and (to some clients) pypiserver, Nexus on
+# either of its databases, GitLab; Artifactory, to who may add and not replace.
+_TAKEN = {
+    400: r"(?i)already exist|filename was previously used|not allow updating asset|cannot be updated|been taken",
+    403: r"(?i)overwrite artifact",
+}
+
+
 def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
     usual = _usual_phrase(reply.status)
@@ -224,8 +233,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
         detail = usual + _HINTS.get(reply.status, "")
     kind = error_class(reply.status)
-    # "Already there" is a 400 at the official index and, for some clients, at pypiserver.
-    if reply.status == 400 and re.search(r"(?i)already exist|filename was previously used", detail):
+    if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
         kind = Conflict
     return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
 
@@ -234,15 +242,28 @@ def _said(reply: Reply, usual: str) -> str:
     """What the index itself says; empty to take what the body says in the usual places."""
     if reply.media_type.endswith("json"):
         try:
-            code = reply.json().get("code")
+            found = reply.json()
+            code = found.get("code")
         except (ValueError, AttributeError):
-            code = None
+            found, code = {}, None
         if isinstance(code, str) and re.match(r"\d{3} .", code):
             return code[4:]
+        if reasons := "; ".join(_reasons(found.get("errors"))):
+            return reasons
+    if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
+        return unescape(section[1]).strip()  # Nexus, whose title is its own name
     reason = re.sub(r"^\d{3} ", "", reply.reason)
     if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
         return ""
     return reason
+
+
+def _reasons(errors: Any) -> Iterator[str]:
+    """Why no token was minted: what people and what programs are told, of each reason."""
+    for error in errors if isinstance(errors, list) else ():
+        match error:
+            case {"code": str(code), "description": str(description)}:
+                yield f"{description} ({code})"
 
 
 def _usual_phrase(status: int) -> str:

@@ -10,7 +10,7 @@ from lading._core.call import Call
 from lading._core.paging import Page, Pager
 from lading.errors import NotFound
 from lading.pypi._models import Project, ReleaseInfo
-from lading.pypi._wire import SIMPLE_ACCEPT, read_project_list, version_of
+from lading.pypi._wire import SIMPLE_ACCEPT, group_releases, read_project_list
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender
@@ -69,7 +69,7 @@ class Projects:
             name=page.name or (info.info.name if info else str(canonicalize_name(project))),
             status=page.project_status.status,
             status_reason=page.project_status.reason,
-            versions=page.versions or tuple(dict.fromkeys(filter(None, (version_of(f.filename) for f in page.files)))),
+            versions=page.versions or tuple(r.version for r in reversed(group_releases(project, page.files))),
             files=page.files,
             info=None if info is None else info.info,
         )

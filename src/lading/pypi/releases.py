@@ -75,13 +75,13 @@ class Releases:
         Source: ``GET <simple_url>/<project>/`` and ``GET <json_url>/<project>/<version>/json``.
         """
         try:
-            wanted = str(Version(version))
+            wanted = Version(version)
         except InvalidVersion as error:
             raise InputError(f"{version!r} is not a version", argument="version") from error
         page = await self._files.page(project)
         for release in group_releases(canonicalize_name(project), page.files):
-            if release.version == wanted:
-                info = await self._projects.info(project, wanted)
+            if Version(release.version) == wanted:
+                info = await self._projects.info(project, release.version)
                 return release if info is None else release.model_copy(update={"info": info.info})
         raise NotFound(
             f"{self._index.name}: {project} has no files of version {version}", service=self._index.name, status=None
@@ -149,12 +149,13 @@ class Releases:
 
         ::
 
-            async with pypi.releases.upload_many(dist.iterdir()) as outcomes:
+            async with pypi.releases.upload_many(files) as outcomes:
                 async for outcome in outcomes:
                     print(outcome.item.name, outcome.error or outcome.value.result)
 
         Args:
-            paths: Wheels and sdists, of any number of projects.
+            paths: Wheels and sdists, of any number of projects. Attestations among them are passed over: they go along
+                with their files.
             limit: How many at the same time at the most.
             attestations: Send the attestations beside each file along.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lading.errors import InputError, LadingError, MissingContext, TokenInvalid, TokenUnreadable
 from lading.pypi._token import macaroon as _macaroon
+from lading.pypi._token.parameters import as_bytes
 from lading.pypi.restrictions import Context, DateRestriction, ProjectNamesRestriction, Restriction
 
 if TYPE_CHECKING:
@@ -77,15 +78,13 @@ class Token:
         """
         if version not in (1, 2):
             raise InputError("version must be 1 or 2", argument="version")
+        for value, argument in ((prefix, "prefix"), (domain, "domain")):
+            if not isinstance(value, str):
+                raise InputError(f"{argument} must be text, not {type(value).__name__}", argument=argument)
         if "-" in prefix:
             raise InputError("prefix must not have a dash in it", argument="prefix")
-        secret = _bytes(key, "key")
-        if not secret:
-            raise InputError("key must not be empty", argument="key")
-        macaroon = _macaroon.create(
-            _bytes(domain, "domain"), _bytes(identifier, "identifier"), secret, 1 if version == 1 else 2
-        )
-        return cls(prefix, macaroon)
+        named = as_bytes(domain, "domain"), as_bytes(identifier, "identifier")
+        return cls(prefix, _macaroon.create(*named, _secret(key), 1 if version == 1 else 2))
 
     @property
     def domain(self) -> str:
@@ -147,8 +146,7 @@ class Token:
             legacy_not_after=legacy_not_after,
             legacy_noop=legacy_noop,
         )
-        for content in [restriction.dump_json().encode() for restriction in added]:
-            self._macaroon.add(content)
+        self._macaroon.add([restriction.dump_json().encode() for restriction in added])
         return self
 
     def dump(self) -> str:
@@ -182,10 +180,11 @@ class Token:
             MissingContext: Nothing speaks against it but values that were not given.
             TokenInvalid: It is not genuine, or does not allow this. ``failures`` has every reason.
             InvalidRestriction: *now* is neither of the two.
+            InputError: *key* is empty or neither text nor bytes, or *project_name* is no text.
         """
         known: dict[str, Any] = {} if now is None else {"now": now}
         context = Context(project_name, project_id, user_id, publisher_id=publisher_id, **known)
-        if not self._macaroon.verifies(_bytes(key, "key")):
+        if not self._macaroon.verifies(_secret(key)):
             raise TokenInvalid("the token's signature does not match: it was not made with this key, or was changed")
         failures = tuple(self._failures(context))
         if not failures:
@@ -229,19 +228,22 @@ class Token:
     def explain(self) -> str:
         """What the token may be used for and until when, in words. Needs no key, so it takes the token at its word."""
         said: list[str] = []
+        unknown = False
         for caveat in self._macaroon.caveats:
             try:
                 said.append(_read(caveat).explain())
             except TokenUnreadable:
                 said.append("under a condition that is not known here")
+                unknown = True
         begin = f"A token of {self.domain or 'an index that it does not name'}. It can be used "
         if not said:
             return begin + "for everything that its owner may do, without an end."
-        end = "" if self.expires_at is not None else " It does not expire."
+        end = "" if unknown or self.expires_at is not None else " It does not expire."
         return f"{begin}{', and only '.join(said)}.{end}"
 
     def __repr__(self) -> str:
-        return f"<Token of {self.domain!r} with {len(self._macaroon.caveats)} restrictions>"
+        count = len(self._macaroon.caveats)
+        return f"<Token of {self.domain!r} with {count} restriction{'s' * (count != 1)}>"
 
 
 def _read(caveat: _macaroon.Caveat) -> Restriction:
@@ -250,12 +252,11 @@ def _read(caveat: _macaroon.Caveat) -> Restriction:
     return Restriction.load_json(caveat.id)
 
 
-def _bytes(value: str | bytes, argument: str) -> bytes:
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, bytes):
-        return value
-    raise InputError(f"{argument} must be text or bytes, not {type(value).__name__}", argument=argument)
+def _secret(key: str | bytes) -> bytes:
+    secret = as_bytes(key, "key")
+    if not secret:
+        raise InputError("key must not be empty: anybody could sign with it", argument="key")
+    return secret
 
 
 def _moment(seconds: int) -> datetime:

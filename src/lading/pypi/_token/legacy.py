@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from lading.errors import InvalidRestriction
-from lading.pypi._token.caveats import DateRestriction, ProjectIDsRestriction, ProjectNamesRestriction
+from lading.pypi._token.caveats import (
+    DateRestriction,
+    ProjectIDsRestriction,
+    ProjectNamesRestriction,
+    PublisherRestriction,
+    UserIDRestriction,
+)
 from lading.pypi._token.parameters import UUID_TEXT, are
 from lading.pypi._token.restriction import Context, Restriction
 
@@ -99,6 +105,19 @@ class LegacyProjectIDsRestriction(ProjectIDsRestriction):
 
     def dump(self) -> Any:
         return {"project_ids": list(self.project_ids)}
+
+
+Restriction.kinds = (
+    DateRestriction,
+    ProjectNamesRestriction,
+    ProjectIDsRestriction,
+    UserIDRestriction,
+    PublisherRestriction,
+    LegacyNoopRestriction,
+    LegacyProjectNamesRestriction,
+    LegacyDateRestriction,
+    LegacyProjectIDsRestriction,
+)
 
 
 def permissions(value: dict[str, Any]) -> Any:

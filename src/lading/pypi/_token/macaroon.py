@@ -59,10 +59,14 @@ class Macaroon:
     caveats: list[Caveat] = field(default_factory=list[Caveat])
     version: Version = 2
 
-    def add(self, content: bytes) -> None:
-        """Restrict it by one more first-party caveat. No key is needed for that."""
-        self.caveats.append(Caveat(content))
-        self.signature = digest(self.signature, content, "sha256")
+    def add(self, contents: list[bytes]) -> None:
+        """Restrict it by more first-party caveats: all, or none if one has no room. No key is needed for that."""
+        if self.version == 1:
+            for content in contents:
+                _line(b"cid", content)
+        for content in contents:
+            self.caveats.append(Caveat(content))
+            self.signature = digest(self.signature, content, "sha256")
 
     def verifies(self, key: bytes) -> bool:
         """Whether it was made with *key* and only ever added to: every caveat counts. In constant time."""
@@ -74,7 +78,10 @@ class Macaroon:
 
 def create(location: bytes, identifier: bytes, key: bytes, version: Version) -> Macaroon:
     """A macaroon without caveats."""
-    return Macaroon(location, identifier, _first_signature(key, identifier), version=version)
+    macaroon = Macaroon(location, identifier, _first_signature(key, identifier), version=version)
+    if version == 1:
+        _write_v1(macaroon)  # has it room?
+    return macaroon
 
 
 def _first_signature(key: bytes, identifier: bytes) -> bytes:

@@ -7,10 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from packaging.utils import canonicalize_name
-
-from lading.errors import InvalidRestriction, MissingContext, TokenUnreadable
-from lading.pypi._token.parameters import Timestamp, timestamp_from_parameter
+from lading.errors import InputError, InvalidRestriction, MissingContext, TokenUnreadable
+from lading.pypi._token.parameters import Timestamp, normal_name, timestamp_from_parameter
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,7 +38,9 @@ class Context:
 
     def __post_init__(self) -> None:
         if self.project_name is not None:
-            object.__setattr__(self, "project_name", str(canonicalize_name(self.project_name)))
+            if not isinstance(self.project_name, str):
+                raise InputError("project_name must be text", argument="project_name")
+            object.__setattr__(self, "project_name", normal_name(self.project_name))
         for name in ("project_id", "user_id", "publisher_id"):
             value = getattr(self, name)
             if value is not None:
@@ -65,13 +65,11 @@ class Restriction:
 
     tag: ClassVar[int | None] = None
     needs_context: ClassVar[tuple[str, ...]] = ()
-    # Every class below this one, in the order in which parameters of restrict() become caveats.
-    kinds: ClassVar[list[type[Restriction]]] = []
+    # All that there are, in the order in which parameters of restrict() become caveats. Listed and not collected: what
+    # a token allows must not depend on which subclasses a program has.
+    kinds: ClassVar[tuple[type[Restriction], ...]] = ()
     # The parameters of restrict() that a class looks at.
     parameters: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        Restriction.kinds.append(cls)
 
     @staticmethod
     def load(caveat: Any) -> Restriction:
@@ -92,7 +90,8 @@ class Restriction:
     def load_json(caveat: str | bytes) -> Restriction:
         """The restriction that a caveat's JSON text says; ``TokenUnreadable`` when it is none."""
         try:
-            value = json.loads(caveat)
+            # Decoded here: json would guess at UTF-16 and 32, and pass over a byte order mark.
+            value = json.loads(caveat.decode() if isinstance(caveat, bytes) else caveat)
         except (ValueError, RecursionError, TypeError) as error:
             raise TokenUnreadable("a caveat of the token is not JSON") from error
         return Restriction.load(value)
@@ -131,11 +130,16 @@ class Restriction:
     @staticmethod
     def restrictions_from_parameters(**parameters: Any) -> list[Restriction]:
         """All that parameters of ``Token.restrict`` ask for, in the order they are added to a token."""
-        unknown = parameters.keys() - {name for kind in Restriction.kinds for name in kind.parameters}
-        if unknown:
-            raise InvalidRestriction(f"there is no restriction by {', '.join(sorted(unknown))}")
-        found = (kind.from_parameters(**parameters) for kind in Restriction.kinds)
-        return [restriction for restriction in found if restriction is not None]
+        asked = {name: value for name, value in parameters.items() if value is not None}
+        found: list[Restriction] = []
+        for kind in Restriction.kinds:
+            if not asked.keys().isdisjoint(kind.parameters):
+                restriction = kind.from_parameters(**{name: asked.pop(name, None) for name in kind.parameters})
+                if restriction is not None:
+                    found.append(restriction)
+        if asked:
+            raise InvalidRestriction(f"there is no restriction by {', '.join(sorted(asked))}")
+        return found
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
