@@ -18,6 +18,7 @@ BENCHES = {
     ),
     "download": ("download", "one file to disk with SHA-256, beside a raw loop"),
     "download-tls": ("download", "the same over TLS, beside aiohttp"),
+    "token": ("token", "tokens: load and check, create and restrict, beside pypitoken"),
     "import": ("imports", "what `from lading import PyPI; PyPI()` costs over a bare interpreter"),
 }
 

@@ -172,7 +172,15 @@ class TokenUnreadable(TokenError):
 
 
 class TokenInvalid(TokenError):
-    """The token does not allow this use, or its signature does not verify."""
+    """The token does not allow this use, or its signature does not verify.
+
+    Attributes:
+        failures: Every reason against it, when several were found.
+    """
+
+    def __init__(self, message: str, *, failures: tuple[LadingError, ...] = (), outcome: Outcome = "not_done") -> None:
+        super().__init__(message, outcome=outcome)
+        self.failures = failures
 
 
 class MissingContext(TokenInvalid):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lading.testing import Response, Server
 
@@ -79,3 +81,37 @@ def _part(piece: bytes) -> Part:
     values = dict(parameter.split("=", 1) for parameter in parameters)
     filename = values.get("filename")
     return Part(values["name"].strip('"'), filename and filename.strip('"'), tuple(headers), content)
+
+
+def upload_seen(requests: list[Recorded]) -> dict[str, Any]:
+    """All that matters of an upload, by the names of the rows. Fields are compared whatever their order."""
+    *before, upload = requests
+    parts = form_parts(upload)
+    found: dict[str, Any] = {
+        "(method)": upload.method,
+        "(path)": upload.target,
+        "(requests before)": [f"{request.method} {request.target}" for request in before],
+        "(last part)": parts[-1].name,
+        "(heads of text parts)": {part.headers for part in parts if part.filename is None},
+        "(head of the file's part)": [(part.filename, part.headers) for part in parts if part.name == "content"],
+        "(length announced)": upload.headers.get("Content-Length") == str(len(upload.body)),
+        "(empty fields)": sorted(part.name for part in parts if not part.content),
+    }
+    for name in ("authorization", "transfer-encoding", "expect", "accept", "user-agent"):
+        found[f"header {name}"] = upload.headers.get(name)
+    found["header content-type"] = upload.headers["Content-Type"].partition("; boundary=")[0]
+    for part in parts:
+        if part.content:
+            found.setdefault(part.name, []).append(_shown(part))
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def _shown(part: Part) -> str:
+    """A value to compare and, where the suite fails, to read."""
+    try:
+        text = part.content.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if part.name == "attestations":  # in whichever of JSON's spellings
+        return json.dumps(json.loads(text), sort_keys=True)
+    return text if text and len(text) < 1000 else f"sha256 {hashlib.sha256(part.content).hexdigest()}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -16,8 +14,8 @@ from twine.repository import Repository
 from lading import Index, PyPI
 from lading.testing import Response
 from tests.conformance.ledger import EQUAL, Ledger, ledger
-from tests.conformance.recorder import Recorded, Recorder, form_parts
-from tests.conformance.twine_cases import cases
+from tests.conformance.recorder import Recorder, upload_seen
+from tests.conformance.twine_cases import attested, cases
 from tests.stores.distributions import wheel
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ ROWS = {
     "calls a project what its last upload called it, so lading sends the name as the metadata have it",
     "comment": "twine's option --comment, which no index shows; lading has none like it",
     "gpg_signature": "indexes have no use for signatures any more; lading sends none",
-    "attestations": "lading does not send attestations",
     "import_name": "twine leaves this field of metadata 2.5 out; the official index takes it",
     "import_namespace": "twine leaves this field of metadata 2.5 out; the official index takes it",
     "(empty fields)": "indexes drop them; lading does not send them",
@@ -70,6 +67,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         path = wheel(tmp_path_factory.mktemp("case"))
         for case, extra in EXTRAS.items():
             compare(recorder, case, path, extra)
+        for case, make in attested().items():
+            path, *sidecars = make(tmp_path_factory.mktemp("case"))
+            names = [str(sidecar) for sidecar in sidecars]
+            compare(recorder, case, path, lambda package, names=names: package.add_attestations(names))
     assert recorder.server.errors == []
     return LEDGER
 
@@ -77,9 +78,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 def compare(recorder: Recorder, case: str, path: Path, extra: Callable[[PackageFile], None] | None = None) -> None:
     """Upload the same file with both."""
     with_twine(recorder.server.url, path, extra)
-    theirs = seen(recorder.take())
+    theirs = upload_seen(recorder.take())
     anyio.run(with_lading, recorder.server.url, path)
-    LEDGER.compare(case, theirs, seen(recorder.take()))
+    LEDGER.compare(case, theirs, upload_seen(recorder.take()))
 
 
 def with_twine(url: str, path: Path, extra: Callable[[PackageFile], None] | None) -> None:
@@ -95,54 +96,18 @@ def with_twine(url: str, path: Path, extra: Callable[[PackageFile], None] | None
 
 async def with_lading(url: str, path: Path) -> None:
     async with PyPI(Index(f"{url}/legacy/", f"{url}/simple/"), token=PASSWORD) as pypi:
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path, attestations=True)).result == "uploaded"
 
 
 def signed(package: PackageFile) -> None:
     package.gpg_signature = ("demo-1.0-py3-none-any.whl.asc", b"-----BEGIN PGP SIGNATURE-----")
 
 
-def attested(package: PackageFile) -> None:
-    package.attestations = [{"version": json.dumps(1)}]
-
-
 def commented(package: PackageFile) -> None:
     package.comment = "a comment"
 
 
-EXTRAS = {"signed": signed, "attested": attested, "commented": commented}
-
-
-def seen(requests: list[Recorded]) -> dict[str, Any]:
-    """All that matters of an upload, by the names of the rows. Fields are compared whatever their order."""
-    *before, upload = requests
-    parts = form_parts(upload)
-    found: dict[str, Any] = {
-        "(method)": upload.method,
-        "(path)": upload.target,
-        "(requests before)": [f"{request.method} {request.target}" for request in before],
-        "(last part)": parts[-1].name,
-        "(heads of text parts)": {part.headers for part in parts if part.filename is None},
-        "(head of the file's part)": [(part.filename, part.headers) for part in parts if part.name == "content"],
-        "(length announced)": upload.headers.get("Content-Length") == str(len(upload.body)),
-        "(empty fields)": sorted(part.name for part in parts if not part.content),
-    }
-    for name in ("authorization", "transfer-encoding", "expect", "accept", "user-agent"):
-        found[f"header {name}"] = upload.headers.get(name)
-    found["header content-type"] = upload.headers["Content-Type"].partition("; boundary=")[0]
-    for part in parts:
-        if part.content:
-            found.setdefault(part.name, []).append(shown(part.content))
-    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
-
-
-def shown(content: bytes) -> str:
-    """A value to compare and, where the suite fails, to read."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = ""
-    return text if text and len(text) < 1000 else f"sha256 {hashlib.sha256(content).hexdigest()}"
+EXTRAS = {"signed": signed, "commented": commented}
 
 
 def test_everything_has_a_row(compared: Ledger):
@@ -165,7 +130,7 @@ def test_the_name_differs_in_what_twine_replaces_and_in_nothing_else(compared: L
         assert theirs == re.sub("[^A-Za-z0-9.]+", "-", ours)
 
 
-@pytest.mark.parametrize("name", ["comment", "gpg_signature", "attestations"])
+@pytest.mark.parametrize("name", ["comment", "gpg_signature"])
 def test_what_only_twine_sends(compared: Ledger, name: str):
     assert [difference.ours for difference in compared.different[name]] == [None]
 

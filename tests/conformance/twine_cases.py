@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -104,4 +105,26 @@ def cases() -> dict[str, Callable[[Path], Path]]:
     made["description as a header"] = partial(
         sdist, metadata=core_metadata("demo", "1.0", ("Description", "one\n        two\n\t|three"))
     )
+    return made
+
+
+def attested() -> dict[str, Callable[[Path], list[Path]]]:
+    """Files with attestations beside them (PEP 740): first the file, then what is about it."""
+    both = ("publish", "slsa.provenance")
+    return {
+        "attested wheel": lambda folder: [path := wheel(folder), *sidecars(path, *both[:1])],
+        "attested sdist": lambda folder: [path := sdist(folder), *sidecars(path, *both[:1])],
+        "attested twice": lambda folder: [path := wheel(folder), *sidecars(path, *both)],
+        "attested otherwise": lambda folder: [path := wheel(folder), *sidecars(path, *both[1:])],
+    }
+
+
+def sidecars(path: Path, *kinds: str) -> list[Path]:
+    """Attestations of these kinds: not genuine, but as odd as JSON can be."""
+    made = []
+    for kind in kinds:
+        value = {"version": 1, "kind": kind, "verification_material": {"é ✓": [None, 1.5, 'a\r\n--b"', {}]}}
+        sidecar = path.with_name(f"{path.name}.{kind}.attestation")
+        sidecar.write_text(json.dumps(value, indent=2, ensure_ascii=kind == "publish"), "utf-8")
+        made.append(sidecar)
     return made

@@ -176,22 +176,21 @@ async def test_between_attempts(store: Store, path: Path, work: Any):
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
 async def test_while_waiting_for_a_slot(store: Store, path: Path, work: Any):
-    async with client_of(store.server.url, limits=ONE) as client:
-        async with nothing_left(path.parent, client, store):
-            store.at = "answer"
-            async with anyio.create_task_group() as group:
-                group.start_soon(upload, client, path)
-                await until(store.reached.is_set)
+    async with client_of(store.server.url, limits=ONE) as client, nothing_left(path.parent, client, store):
+        store.at = "answer"
+        async with anyio.create_task_group() as group:
+            group.start_soon(upload, client, path)
+            await until(store.reached.is_set)
 
-                async def late() -> None:
-                    with anyio.CancelScope() as scope:
-                        async with anyio.create_task_group() as inner:
-                            inner.start_soon(work, client, path)
-                            await anyio.wait_all_tasks_blocked()
-                            scope.cancel()
+            async def late() -> None:
+                with anyio.CancelScope() as scope:
+                    async with anyio.create_task_group() as inner:
+                        inner.start_soon(work, client, path)
+                        await anyio.wait_all_tasks_blocked()
+                        scope.cancel()
 
-                await late()
-                group.cancel_scope.cancel()
+            await late()
+            group.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
@@ -203,9 +202,8 @@ async def test_while_credentials_are_looked_for(store: Store, path: Path, work: 
             looking.append(True)
             await anyio.sleep_forever()
 
-    async with client_of(store.server.url, limits=ONE) as client:
-        async with nothing_left(path.parent, client, store):
-            await cancelled(lambda: work(client.with_options(auth=Slow()), path), lambda: looking)
+    async with client_of(store.server.url, limits=ONE) as client, nothing_left(path.parent, client, store):
+        await cancelled(lambda: work(client.with_options(auth=Slow()), path), lambda: looking)
 
 
 async def test_in_an_auth_flows_own_call(store: Store, path: Path):
@@ -293,10 +291,9 @@ async def test_a_read_under_way_is_waited_for(
 
     monkeypatch.setattr(files, "_NOWAIT", 0)
     monkeypatch.setattr(FileReader, "_read", slow)
-    async with client_of(store.server.url, limits=ONE) as client:
-        async with nothing_left(path.parent, client, store):
-            await in_a_thread(gate, lambda: upload(client, path), how)
-            monkeypatch.undo()
+    async with client_of(store.server.url, limits=ONE) as client, nothing_left(path.parent, client, store):
+        await in_a_thread(gate, lambda: upload(client, path), how)
+        monkeypatch.undo()
 
 
 @both_ways

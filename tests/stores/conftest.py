@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import json
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pytest
+from anyio import to_thread
 from blockbuster import BlockBuster
 
 from lading import AttemptEvent, Index, PyPI
@@ -21,7 +25,7 @@ from tests.conftest import let_coverage_block
 from tests.stores.distributions import sha256, wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 USER = "__token__"
@@ -32,6 +36,7 @@ PASSWORD = "correct horse"
 LAUNCH = (
     "import socketserver; socketserver.TCPServer.request_queue_size = 128; from pypiserver.__main__ import main; main()"
 )
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _numbers = itertools.count(1)
 
 
@@ -78,20 +83,9 @@ def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]
     folder.mkdir()
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     (home / "htpasswd").write_text(f"{USER}:{{SHA}}{digest}\n")
-    with (home / "log").open("wb") as log:
-        process, url = _start(home, log)
-        try:
-            yield PyPIServer(url, folder)
-        finally:
-            process.terminate()
-            process.wait(30)
+    health = f"/health-{next(_numbers)}-of-{os.getpid()}"
 
-
-def _start(home: Path, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
-    for _ in range(5):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        health = f"/health-{port}-{next(_numbers)}"
+    def command(port: int) -> list[str]:
         options = {
             "--host": "127.0.0.1",
             "--port": str(port),
@@ -99,24 +93,89 @@ def _start(home: Path, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
             "--authenticate": "update",
             "--health-endpoint": health,
         }
-        command = [sys.executable, "-c", LAUNCH, "run", *(part for option in options.items() for part in option)]
         # Without the last option it sends whoever asks for an unknown project to the official index.
-        command += [str(home / "packages"), "--disable-fallback"]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        if _ready(process, f"http://127.0.0.1:{port}{health}"):
-            return process, f"http://127.0.0.1:{port}"
+        more = [str(home / "packages"), "--disable-fallback"]
+        return [sys.executable, "-c", LAUNCH, "run", *(part for option in options.items() for part in option), *more]
+
+    with running(command, home / "log", health, b"Ok") as url:
+        yield PyPIServer(url, folder)
+
+
+@dataclass(frozen=True)
+class Devpi:
+    """A running devpi-server with the user ``ada`` and her index, in which nothing can be replaced.
+
+    Attributes:
+        url: Its root, without a slash at the end.
+    """
+
+    url: str
+
+    @property
+    def index(self) -> Index:
+        """As lading is told of it."""
+        return Index(f"{self.url}/ada/dev/", f"{self.url}/ada/dev/+simple/", "devpi")
+
+
+@pytest.fixture(scope="session")
+def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
+    """One devpi-server for all tests."""
+    home = tmp_path_factory.mktemp("devpi")
+    folder = ["--serverdir", str(home / "server")]
+    make = "from devpi_server.init import init; init()"
+    empty = [*folder, "--no-root-pypi", "--root-passwd", PASSWORD]
+    done = subprocess.run([sys.executable, "-c", make, *empty], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def command(port: int) -> list[str]:
+        serve = "from devpi_server.main import main; main()"
+        at = ["--host", "127.0.0.1", "--port", str(port), "--offline-mode"]
+        # Its own parameters for keys out of its secret cost 512 MiB, and half a minute on a small machine.
+        cheap = ["--argon2-memory-cost", "8192", "--argon2-time-cost", "1", "--argon2-parallelism", "1"]
+        return [sys.executable, "-c", serve, *folder, *at, *cheap]
+
+    with running(command, home / "log", "/+api", b"") as url:
+        put(f"{url}/ada", {"password": PASSWORD}, "root")
+        put(f"{url}/ada/dev", {"bases": [], "volatile": False}, "ada")
+        yield Devpi(url)
+
+
+def put(url: str, value: object, user: str) -> None:
+    """Make something at devpi."""
+    pair = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Basic {pair}"}
+    with OPENER.open(urllib.request.Request(url, json.dumps(value).encode(), headers, method="PUT")) as answer:
+        assert answer.status in {200, 201}
+
+
+@contextmanager
+def running(command: Callable[[int], list[str]], log: Path, health: str, healthy: bytes) -> Iterator[str]:
+    """The root of the server that *command* starts on a port; it is ended with the block."""
+    for _ in range(5):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command(port), stdout=output, stderr=subprocess.STDOUT)
+        url = f"http://127.0.0.1:{port}"
+        if _ready(process, url + health, healthy):
+            break
         # Somebody else took the port in between: another one.
-    pytest.fail(f"pypiserver does not start: {(home / 'log').read_text()}")
+    else:
+        pytest.fail(f"the server does not start: {log.read_text()}")
+    try:
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
-def _ready(process: subprocess.Popen[bytes], health: str) -> bool:
+def _ready(process: subprocess.Popen[bytes], health: str, healthy: bytes) -> bool:
     """Whether it answers; ``False`` when it has ended."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with opener.open(health, timeout=30) as answer:
-                return bool(answer.read() == b"Ok")
+            with OPENER.open(health, timeout=30) as answer:
+                return healthy in answer.read()
         except OSError:
             time.sleep(0.05)
     process.kill()
@@ -163,6 +222,23 @@ def stored(server: PyPIServer, project: str) -> dict[str, str]:
     """The digests of what the server has of a project, by file name."""
     stem = project.replace("-", "_") + "-"
     return {path.name: sha256(path) for path in server.folder.iterdir() if path.name.startswith(stem)}
+
+
+async def pip_download(simple_url: str, to: Path, *arguments: str) -> None:
+    """Let pip download from this index and nowhere else."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
+    done = await to_thread.run_sync(
+        lambda: subprocess.run(
+            [*command, "--dest", str(to), "--index-url", simple_url, *arguments],
+            # No file of this machine's says where else pip may look.
+            env={**environment, "PIP_CONFIG_FILE": os.devnull},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def listed(pypi: PyPI, project: str) -> list[str]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-from typing import TYPE_CHECKING
 
 import pytest
-from anyio import to_thread
 
 import lading
 from lading import Conflict, Forbidden, Limits, Progress, PyPI
-from tests.stores.conftest import PASSWORD, USER, Attempts, PyPIServer, listed, stored
+from tests.stores.conftest import PASSWORD, USER, Attempts, PyPIServer, listed, pip_download, stored
 from tests.stores.distributions import core_metadata, sdist, sha256, wheel
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -134,25 +126,9 @@ async def test_pip_downloads_what_was_published(pypi, pypiserver, tmp_path, proj
     for path in paths:
         await pypi.releases.upload(path)
     # An sdist would have to be built to be looked at, with tools from the index.
-    await pip_download(pypiserver, tmp_path / "pip", project, "--only-binary=:all:")
+    await pip_download(f"{pypiserver.url}/simple/", tmp_path / "pip", project, "--only-binary=:all:")
     assert [path.name for path in (tmp_path / "pip").iterdir()] == [paths[0].name]
     assert (tmp_path / "pip" / paths[0].name).read_bytes() == paths[0].read_bytes()
-
-
-async def pip_download(server: PyPIServer, to: Path, *arguments: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
-    done = await to_thread.run_sync(
-        lambda: subprocess.run(
-            [*command, "--dest", str(to), "--index-url", f"{server.url}/simple/", *arguments],
-            # No file of this machine's says where else pip may look.
-            env={**environment, "PIP_CONFIG_FILE": os.devnull},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def test_a_file_that_is_not_what_the_index_lists(pypi, pypiserver, tmp_path, a_wheel, project):

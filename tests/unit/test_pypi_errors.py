@@ -52,6 +52,25 @@ def nginx(status: int, phrase: str, *, reason: str | None = None) -> tuple[int, 
     return status, phrase if reason is None else reason, NGINX.format(f"{status} {phrase}"), "text/html"
 
 
+def nexus(text: str) -> tuple[int, str, str, str]:
+    page = f"""<!DOCTYPE html><html><head><title>400 - Nexus Repository Manager</title></head><body>
+    <span class="title">Error 400</span> <span class="description">Bad Request</span>
+    <div class="content-body"> <div class="content-section">
+      {text}
+    </div> </div> </body></html>"""
+    return 400, "Bad Request", page, "text/html"
+
+
+def artifactory(status: int, text: str) -> tuple[int, str, str, str]:
+    return status, "", json.dumps({"errors": [{"status": status, "message": text}]}), JSON
+
+
+JSON = "application/json"
+AZURE = "The feed already contains file 'demo-1.0.tar.gz' in package 'demo 1.0'."
+MINTING = [
+    {"code": "invalid-publisher", "description": "no such publisher"},
+    {"code": "invalid-reuse-token", "description": "reuse"},
+]
 EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). See https://index.example/help/."
 
 
@@ -155,6 +174,61 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
             Conflict,
             "The feed already contains file demo",
             id="message",
+        ),
+        pytest.param(
+            nexus("Repository does not allow updating assets: pypi-hosted"),
+            Conflict,
+            "Repository does not allow updating assets: pypi-hosted",
+            id="nexus-exists",
+        ),
+        pytest.param(
+            nexus("hosted/packages/demo/1.0/demo-1.0.tar.gz cannot be updated"),
+            Conflict,
+            "hosted/packages/demo/1.0/demo-1.0.tar.gz cannot be updated",
+            id="nexus-exists-sql",
+        ),
+        pytest.param(nexus("Missing &quot;name&quot;"), BadRequest, 'Missing "name"', id="nexus-bad"),
+        pytest.param(
+            artifactory(403, "Not enough permissions to overwrite artifact 'pypi:demo-1.0.tar.gz' (needs DELETE)."),
+            Conflict,
+            "Not enough permissions to overwrite artifact 'pypi:demo-1.0.tar.gz' (needs DELETE).",
+            id="artifactory-exists",
+        ),
+        pytest.param(artifactory(401, "Bad Credentials"), Unauthorized, "Bad Credentials", id="artifactory-password"),
+        pytest.param(
+            artifactory(409, "The repository 'pypi' rejected the resolution."),
+            Conflict,
+            "The repository 'pypi' rejected the resolution.",
+            id="artifactory-409",
+        ),
+        pytest.param(
+            (
+                400,
+                "Bad Request",
+                '{"message": "400 Bad request - Validation failed: File name has already been taken"}',
+                JSON,
+            ),
+            Conflict,
+            "Bad request - Validation failed: File name has already been taken",
+            id="gitlab-exists",
+        ),
+        pytest.param(
+            (409, "Conflict", json.dumps({"$id": "1", "message": AZURE, "typeKey": "X", "errorCode": 0}), JSON),
+            Conflict,
+            AZURE,
+            id="azure-exists",
+        ),
+        pytest.param(
+            (422, "Unprocessable Entity", json.dumps({"message": "Token request failed", "errors": MINTING}), JSON),
+            BadRequest,
+            "no such publisher (invalid-publisher); reuse (invalid-reuse-token)",
+            id="minting",
+        ),
+        pytest.param(
+            (422, "Unprocessable Entity", '{"message": "Odd", "errors": {"code": "c"}}', JSON),
+            BadRequest,
+            "Odd",
+            id="odd",
         ),
         pytest.param((500, "Internal Server Error", "", ""), ServerError, "Internal Server Error", id="nothing"),
         pytest.param((400, "", "", ""), BadRequest, "Bad Request", id="nothing-h2"),

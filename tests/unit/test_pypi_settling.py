@@ -76,8 +76,8 @@ async def test_the_same_file_is_skipped(index, client, path, digest, hashes):
     ("hashes", "why"),
     [
         ({"sha256": "0" * 64}, "another file"),
-        ({}, "lists no digest that could be compared"),
-        ({"md5": "0" * 32}, "lists no digest that could be compared"),
+        ({}, "lists no digest to compare it by"),
+        ({"md5": "0" * 32}, "lists no digest to compare it by"),
     ],
 )
 async def test_what_may_be_another_file_is_a_conflict(index, client, path, hashes, why):

@@ -17,9 +17,10 @@ from lading._core.redact import one_line, safe_url, scrub
 from lading.types import Retry, Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from lading._core.call import Exchange, Incoming
+    from lading._core.sender import Sender
     from lading._core.service import Service
     from lading.types import Hook
 
@@ -83,22 +84,22 @@ class Attempt:
         """Bytes of the body written so far."""
         return len(self._content) if self._reader is None else self._reader.meter.count
 
-    async def head(self, ask: Callable[[Call[Any]], Awaitable[Any]]) -> tuple[Incoming, Reply]:
+    async def head(self, sender: Sender) -> tuple[Incoming, Reply]:
         """A good answer, its body not read yet, and its head as a reply; the error that the store gave otherwise.
 
         Args:
-            ask: Makes another call that the auth flow wants made.
+            sender: Makes the other calls that the credentials want made, within this one's slot.
         """
         request = self._outgoing()
         trusted = self._call.auth and self._service.trusts(request.url)
         auth = self._settings.auth if trusted else _NO_AUTH
-        await auth.prepare()
+        await auth.prepare(sender)
         flow = auth.flow(request)
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Call):
-                    step = flow.send(await ask(step))
+                    step = flow.send(await sender.send(step))
                     continue
                 incoming, reply = await self._send(step)
                 try:

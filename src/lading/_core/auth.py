@@ -12,6 +12,8 @@ from lading.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lading._core.sender import Sender
+
 Flow = "Generator[Outgoing | Call[Any], Any, None]"
 
 
@@ -24,9 +26,9 @@ class Auth:
     waits for something else than a store belongs into ``prepare``, awaited before each flow.
     """
 
-    async def prepare(self) -> None:
-        """Get ready what ``flow`` needs (read a keyring, a file)."""
-        return
+    async def prepare(self, sender: Sender) -> None:
+        """Get ready what ``flow`` needs: read a keyring or a file, or ask a store with *sender* (never a call with auth)."""
+        del sender
 
     def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
         """The steps of one attempt."""
@@ -49,7 +51,8 @@ class _CredentialAuth(Auth):
         self._header = ""
         self._secrets: tuple[str, ...] = ()
 
-    async def prepare(self) -> None:
+    async def prepare(self, sender: Sender) -> None:
+        del sender
         secret = await self.credentials.get()
         if secret is None:
             raise ConfigError(f"no credentials: {self.credentials!r} has none")

@@ -204,6 +204,13 @@ class FileCredentials(Credentials):
         return f"FileCredentials({str(self.path)!r})"
 
 
+async def keyring_user(service: str) -> str | None:
+    """The user of the keyring's entry for *service*, where it can tell without being told; ``None`` where it cannot."""
+    found = await KeyringCredentials(service, "")._ask(lambda ring: ring.get_credential(service, None))  # noqa: SLF001
+    user = getattr(found, "username", None)
+    return user if isinstance(user, str) and user else None
+
+
 def _checked(secret: str) -> str:
     secret = secret.strip()
     if not secret:

@@ -248,7 +248,7 @@ class _Running(Generic[R]):
         failure: str | None = "cancelled"
         incoming: Incoming | None = None
         try:
-            incoming, reply = await attempt.head(sender.within().send)
+            incoming, reply = await attempt.head(sender.within())
             status = incoming.status
             if self._stream:
                 result = cast("R", incoming)

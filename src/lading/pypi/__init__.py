@@ -2,8 +2,32 @@
 
 from lading.pypi._client import PyPI
 from lading.pypi._indexes import Index
-from lading.pypi._models import File, Uploaded
+from lading.pypi._many import NotAttempted
+from lading.pypi._models import File, Project, ProjectInfo, Release, Uploaded
+from lading.pypi._trusted import MintedToken, TrustedPublishing
 from lading.pypi.files import Files
+from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases
+from lading.pypi.restrictions import Context, Restriction
+from lading.pypi.token import Token
+from lading.pypi.tokens import Tokens
 
-__all__ = ["File", "Files", "Index", "PyPI", "Releases", "Uploaded"]
+__all__ = [
+    "Context",
+    "File",
+    "Files",
+    "Index",
+    "MintedToken",
+    "NotAttempted",
+    "Project",
+    "ProjectInfo",
+    "Projects",
+    "PyPI",
+    "Release",
+    "Releases",
+    "Restriction",
+    "Token",
+    "Tokens",
+    "TrustedPublishing",
+    "Uploaded",
+]

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Unpack
 from lading._core.auth import Auth, BasicAuth
 from lading._core.service import Service, origin
 from lading._http.client import Client, Options
+from lading._http.opening import Opening
 from lading.errors import ConfigError
+from lading.pypi._config import credentials, load
 from lading.pypi._indexes import Index, find_index
 from lading.pypi._wire import read_error
 from lading.pypi.files import Files
+from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases
+from lading.pypi.tokens import Tokens
 
 if TYPE_CHECKING:
     from lading._core.credentials import Credentials
+    from lading._core.files import StrPath
     from lading._core.sender import Sender
 
 
@@ -33,12 +38,16 @@ class PyPI(Client):
         options: See :class:`lading.Options`.
 
     Attributes:
-        releases: Upload wheels and sdists.
+        projects: List them, look at one.
+        releases: Upload wheels and sdists, list and look at releases.
         files: List and download them.
+        tokens: Look at the token in use, or have one minted.
     """
 
+    projects: Projects
     releases: Releases
     files: Files
+    tokens: Tokens
 
     def __init__(
         self,
@@ -65,4 +74,47 @@ class PyPI(Client):
     def _assemble(self, sender: Sender) -> None:
         super()._assemble(sender)
         self.files = Files(sender, self._index)
-        self.releases = Releases(sender, self._index, self.files)
+        self.projects = Projects(sender, self._index, self.files)
+        self.tokens = Tokens(sender, self._index)
+        self.releases = Releases(sender, self._index, self.files, self.projects, self.tokens)
+
+    @classmethod
+    def from_config(
+        cls,
+        name: str | None = None,
+        *,
+        token: str | Credentials | None = None,
+        auth: Auth | None = None,
+        config_file: StrPath | None = None,
+        simple_url: str | None = None,
+        **options: Unpack[Options],
+    ) -> Opening[PyPI]:
+        """A client of the index *name*, with what this machine or CI job is set up with.
+
+        ``async with PyPI.from_config("pypi") as pypi:`` or ``pypi = await PyPI.from_config("pypi")``.
+
+        Credentials are looked for in the arguments; in the environment (``UV_PUBLISH_TOKEN``, ``TWINE_USERNAME`` and
+        ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring, filed
+        as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by trusted
+        publishing on GitHub, GitLab and Google. Where there are none the client can only read.
+
+        Args:
+            name: ``"pypi"``, ``"testpypi"`` or a section of ``.pypirc``. By default what ``TWINE_REPOSITORY_URL``,
+                ``UV_PUBLISH_URL`` or ``TWINE_REPOSITORY`` name, else ``"pypi"``.
+            token: As for :class:`PyPI`.
+            auth: As for :class:`PyPI`.
+            config_file: Another file than ``~/.pypirc``.
+            simple_url: The root of the index's Simple API; by default ``UV_PUBLISH_CHECK_URL``.
+            options: See :class:`lading.Options`.
+
+        Raises:
+            ConfigError: There is no such index, or the configuration cannot be understood; the text names file, section
+                and key.
+        """
+
+        async def make() -> PyPI:
+            found = await load(name, config_file, simple_url)
+            chosen = auth if token is not None or auth is not None else await credentials(found)
+            return cls(found.index, token=token, auth=chosen, **options)
+
+        return Opening(make)

@@ -77,7 +77,7 @@ async def read_distribution(path: StrPath) -> Distribution:
         OSError: It cannot be read.
     """
     path = Path(path)
-    filetype, pyversion, name, version = _by_name(path)
+    filetype, pyversion, name, version = by_name(path)
     hashed = await hash_file(path, _hashers())
     metadata = await in_thread(_read_metadata, path, filetype)
     distribution = Distribution(path, filetype, pyversion, metadata, hashed)
@@ -94,7 +94,8 @@ def _hashers() -> Mapping[str, Callable[[], Any]]:
     return {**hashers, "blake2_256": blake2b_256}
 
 
-def _by_name(path: Path) -> tuple[Literal["bdist_wheel", "sdist"], str, str, Version]:
+def by_name(path: Path) -> tuple[Literal["bdist_wheel", "sdist"], str, str, Version]:
+    """File type, python tag, normalised project and version, by the name of a file alone."""
     try:
         if path.name.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(path.name)

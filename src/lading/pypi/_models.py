@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from lading._core.model import Model, Moment
 
@@ -32,7 +33,11 @@ class File(Model):
     size: int | None = None
     upload_time: Moment | None = Field(default=None, validation_alias="upload-time")
     yanked: bool | str = False
-    core_metadata: bool | dict[str, str] = Field(default=False, validation_alias="core-metadata")
+    core_metadata: bool | dict[str, str] = Field(
+        # An index may still use the name of before PEP 714.
+        default=False,
+        validation_alias=AliasChoices("core-metadata", "data-dist-info-metadata", "dist-info-metadata"),
+    )
     provenance: str | None = None
 
     @property
@@ -47,12 +52,120 @@ class Meta(Model):
     api_version: str = Field(default="1.0", validation_alias="api-version")
 
 
+Status = Literal["active", "archived", "quarantined", "deprecated"] | str
+
+
+class ProjectStatus(Model):
+    """A project's standing at its index (PEP 792)."""
+
+    status: Status = "active"
+    reason: str | None = None
+
+
 class ProjectPage(Model):
-    """A project's page of the Simple API."""
+    """A project's page of the Simple API.
+
+    Attributes:
+        meta: The API's version.
+        name: The project's name, where the index says.
+        files: Its files.
+        versions: Its versions, where the index says (PEP 700).
+        project_status: Its standing.
+        served_at: What the index's clock showed, where its answer says.
+    """
 
     meta: Meta = Field(default_factory=Meta)
     name: str = ""
     files: tuple[File, ...]
+    versions: tuple[str, ...] = ()
+    project_status: ProjectStatus = Field(default_factory=ProjectStatus, validation_alias="project-status")
+    served_at: datetime | None = None
+
+
+class ProjectName(Model):
+    """One entry of the list of all projects."""
+
+    name: str
+
+
+class ProjectList(Model):
+    """The list of all projects."""
+
+    meta: Meta = Field(default_factory=Meta)
+    projects: tuple[ProjectName, ...]
+
+
+class ProjectInfo(Model):
+    """What the JSON API says of a project or release, from the metadata of the release's first file.
+
+    Attributes:
+        name: As its owner writes it.
+        version: Of the release.
+        summary: One line.
+        license_expression: SPDX, where given.
+        requires_python: The version specifier of the Pythons it is for.
+        requires_dist: What it depends on.
+        project_urls: Addresses by label.
+        classifiers: Trove classifiers.
+        yanked: Whether the whole release is yanked.
+        yanked_reason: Why.
+    """
+
+    name: str
+    version: str
+    summary: str | None = None
+    license_expression: str | None = None
+    requires_python: str | None = None
+    requires_dist: tuple[str, ...] | None = None
+    project_urls: dict[str, str] | None = None
+    classifiers: tuple[str, ...] = ()
+    yanked: bool = False
+    yanked_reason: str | None = None
+
+
+class ReleaseInfo(Model):
+    """An answer of the JSON API."""
+
+    info: ProjectInfo
+    last_serial: int | None = None
+
+
+class Project(Model):
+    """One project of an index.
+
+    Attributes:
+        name: Its name.
+        status: Its standing (PEP 792); ``"active"`` where the index says nothing.
+        status_reason: Why, where the index says.
+        versions: Its versions, newest last where they can be ordered.
+        files: Its files.
+        info: What the JSON API adds; ``None`` where the index has none.
+    """
+
+    name: str
+    status: Status = "active"
+    status_reason: str | None = None
+    versions: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    info: ProjectInfo | None = None
+
+
+class Release(Model):
+    """One version of a project.
+
+    Attributes:
+        project: The project's name, normalised.
+        version: The version.
+        files: Its files.
+        yanked: Whether all of its files are yanked.
+        info: What the JSON API says of it; only from ``releases.get``, and where the index has that API.
+    """
+
+    project: str
+    version: str
+    files: tuple[File, ...]
+    yanked: bool = False
+    info: ProjectInfo | None = None
 
 
 Result = Literal["uploaded", "skipped", "confirmed"]

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from html import unescape
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from lading._core.answers import api_error, error_class, said
 from lading.errors import BadAnswer, Conflict
-from lading.pypi._models import File, ProjectPage
+from lading.pypi._models import File, ProjectList, ProjectPage, Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from packaging.metadata import RawMetadata
 
@@ -89,18 +99,69 @@ def upload_warnings(reply: Reply) -> tuple[str, ...]:
 
 def read_project_page(reply: Reply) -> ProjectPage:
     """A project's page, in JSON or HTML by what the answer says it is; file addresses made whole."""
+    at = served_at(reply)
     if reply.media_type.endswith("json"):
         page = ProjectPage.model_validate_json(reply.body)
         _check_version(page.meta.api_version)
         files = [f.model_copy(update={"url": urljoin(reply.url, f.url)}) for f in page.files]
-        return page.model_copy(update={"files": tuple(files)})
-    if reply.media_type in ("text/html", "application/vnd.pypi.simple.v1+html"):
-        parser = _Links(reply.url)
-        parser.feed(reply.text)
-        parser.close()
-        _check_version(parser.api_version)
-        return ProjectPage(files=tuple(parser.files))
-    raise BadAnswer(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
+        return page.model_copy(update={"files": tuple(files), "served_at": at})
+    return ProjectPage(files=tuple(_links(reply).files), served_at=at)
+
+
+def read_page_or_none(reply: Reply) -> ProjectPage:
+    """The same; a page without files for a project that the index has not."""
+    return ProjectPage(files=(), served_at=served_at(reply)) if reply.status == 404 else read_project_page(reply)
+
+
+def read_project_list(reply: Reply) -> tuple[str, ...]:
+    """The names of all projects, in JSON or HTML."""
+    if reply.media_type.endswith("json"):
+        page = ProjectList.model_validate_json(reply.body)
+        _check_version(page.meta.api_version)
+        return tuple(project.name for project in page.projects)
+    return tuple(_links(reply).folders)
+
+
+def served_at(reply: Reply) -> datetime | None:
+    """What the server's clock showed, by its ``Date`` header."""
+    try:
+        moment = parsedate_to_datetime(reply.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def version_of(filename: str) -> str | None:
+    """The version in a file's name, which the Simple API does not say otherwise; ``None`` for what is no distribution."""
+    try:
+        if filename.endswith(".whl"):
+            return str(parse_wheel_filename(filename)[1])
+        return str(parse_sdist_filename(filename)[1])
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return None
+
+
+def group_releases(project: str, files: Iterable[File]) -> list[Release]:
+    """The releases that *files* make up, newest first. Files of unknown kinds belong to none."""
+    versions: dict[Version, list[File]] = {}  # 1 and 1.0 are the same
+    for file in files:
+        version = version_of(file.filename)
+        if version is not None:
+            versions.setdefault(Version(version), []).append(file)
+    return [
+        Release(project=project, version=str(version), files=tuple(found), yanked=all(f.is_yanked for f in found))
+        for version, found in sorted(versions.items(), reverse=True)
+    ]
+
+
+def _links(reply: Reply) -> _Links:
+    if reply.media_type not in ("text/html", "application/vnd.pypi.simple.v1+html"):
+        raise BadAnswer(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
+    parser = _Links(reply.url)
+    parser.feed(reply.text)
+    parser.close()
+    _check_version(parser.api_version)
+    return parser
 
 
 def _check_version(version: str) -> None:
@@ -116,6 +177,7 @@ class _Links(HTMLParser):
         self._base = url
         self.api_version = "1.0"
         self.files: list[File] = []
+        self.folders: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -125,8 +187,10 @@ class _Links(HTMLParser):
             self.api_version = found.get("content", "")
         elif tag == "a" and found.get("href"):
             parts = urlsplit(urljoin(self._base, found["href"]))
-            if not parts.path.endswith("/"):  # a link to the folder above is no file
+            if not parts.path.endswith("/"):
                 self.files.append(self._file(parts, found))
+            elif len(parts.path) > len(urlsplit(self._base).path):  # not the folder above
+                self.folders.append(unquote(parts.path.rstrip("/").rpartition("/")[2]))
 
     def _file(self, parts: SplitResult, found: dict[str, str]) -> File:
         metadata = found.get("data-core-metadata", found.get("data-dist-info-metadata"))
@@ -154,6 +218,14 @@ _HINTS = {
 }
 
 
+# "Already there", said with another status than 409: by the official index and (to some clients) pypiserver, Nexus on
+# either of its databases, GitLab; Artifactory, to who may add and not replace.
+_TAKEN = {
+    400: r"(?i)already exist|filename was previously used|not allow updating asset|cannot be updated|been taken",
+    403: r"(?i)overwrite artifact",
+}
+
+
 def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
     usual = _usual_phrase(reply.status)
@@ -161,8 +233,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
         detail = usual + _HINTS.get(reply.status, "")
     kind = error_class(reply.status)
-    # "Already there" is a 400 at the official index and, for some clients, at pypiserver.
-    if reply.status == 400 and re.search(r"(?i)already exist|filename was previously used", detail):
+    if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
         kind = Conflict
     return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
 
@@ -171,15 +242,28 @@ def _said(reply: Reply, usual: str) -> str:
     """What the index itself says; empty to take what the body says in the usual places."""
     if reply.media_type.endswith("json"):
         try:
-            code = reply.json().get("code")
+            found = reply.json()
+            code = found.get("code")
         except (ValueError, AttributeError):
-            code = None
+            found, code = {}, None
         if isinstance(code, str) and re.match(r"\d{3} .", code):
             return code[4:]
+        if reasons := "; ".join(_reasons(found.get("errors"))):
+            return reasons
+    if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
+        return unescape(section[1]).strip()  # Nexus, whose title is its own name
     reason = re.sub(r"^\d{3} ", "", reply.reason)
     if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
         return ""
     return reason
+
+
+def _reasons(errors: Any) -> Iterator[str]:
+    """Why no token was minted: what people and what programs are told, of each reason."""
+    for error in errors if isinstance(errors, list) else ():
+        match error:
+            case {"code": str(code), "description": str(description)}:
+                yield f"{description} ({code})"
 
 
 def _usual_phrase(status: int) -> str:

@@ -13,10 +13,13 @@ from lading._core.download import Promise, download
 from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
-from lading.errors import BadAnswer, ConfigError, NotFound
-from lading.pypi._wire import SIMPLE_ACCEPT, read_project_page
+from lading.errors import BadAnswer, ConfigError
+from lading.pypi._wire import SIMPLE_ACCEPT, read_page_or_none, read_project_page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lading._core.call import Reply
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
@@ -51,23 +54,20 @@ class Files:
         """
 
         async def fetch(_: object) -> Page[File]:
-            page = await self._ask(project, self._sender)
+            page = await self.page(project)
             return Page(page.files, None, len(page.files))
 
         return Pager(fetch, max_items=max_items)
 
-    async def find(self, project: str, filename: str, *, sender: Sender | None = None) -> File | None:
+    async def find(self, project: str, filename: str) -> File | None:
         """The file of that name, past every cache that heeds us; ``None`` when the index has none.
 
-        Args:
-            project: The project's name.
-            filename: The file's name.
-            sender: Used instead of this resource's, where a question is part of another call.
+        Raises:
+            ConfigError: The index has no ``simple_url``.
+
+        Source: as for :meth:`list`, with ``Cache-Control: no-cache``.
         """
-        try:
-            page = await self._ask(project, sender or self._sender, fresh=True)
-        except NotFound:
-            return None
+        page = await self.look(project, self._sender)
         return next((file for file in page.files if file.filename == filename), None)
 
     async def download(self, file: File, to: StrPath, *, on_progress: OnProgress | None = None) -> Path:
@@ -100,29 +100,45 @@ class Files:
             digests={} if name is None else {name: file.hashes[name]},
             hashers={} if name is None else {name: getattr(hashlib, name)},
         )
-        call = Call("GET", file.url, bytes, label="(file)", headers={"Accept": "*/*"}, auth=self._auth_to_read)
+        call = Call("GET", file.url, bytes, label="(file)", headers={"Accept": "*/*"}, auth=self.auth_to_read)
         return await download(self._sender, call, target, promise=promise, on_progress=on_progress)
 
-    async def _ask(self, project: str, sender: Sender, *, fresh: bool = False) -> ProjectPage:
-        return await sender.send(self._page(project, fresh=fresh))
+    async def page(self, project: str) -> ProjectPage:
+        """A project's whole page; ``NotFound`` when the index has no such project."""
+        return await self._sender.send(self._page(project, read_project_page))
 
-    def _page(self, project: str, *, fresh: bool = False) -> Call[ProjectPage]:
-        if self._index.simple_url is None:
-            raise ConfigError(f"{self._sender.service.name}: the index has no simple_url, so nothing can be looked up")
+    async def look(self, project: str, sender: Sender) -> ProjectPage:
+        """A project's page as it is now; one without files when the index has no such project.
+
+        Args:
+            project: Its name.
+            sender: Asks; within another call, with that call's slot.
+        """
+        return await sender.send(self._page(project, read_page_or_none, fresh=True))
+
+    def _page(self, project: str, read: Callable[[Reply], ProjectPage], *, fresh: bool = False) -> Call[ProjectPage]:
         headers = {"Accept": SIMPLE_ACCEPT}
         if fresh:
             headers["Cache-Control"] = "no-cache"
-        name = canonicalize_name(project)
         return Call(
             "GET",
-            "{project}/",
-            read_project_page,
-            at={"project": name},
+            self.simple_url + "{project}/",
+            read,
+            at={"project": canonicalize_name(project)},
             headers=headers,
-            auth=self._auth_to_read,
+            auth=self.auth_to_read,
+            accept=frozenset({404}) if fresh else frozenset(),
+            label="{project}/",
         )
 
     @property
-    def _auth_to_read(self) -> bool:
-        """Tokens of the official indexes are for uploads: a read has no use for them."""
+    def simple_url(self) -> str:
+        """The root of the Simple API; ``ConfigError`` when the index has none."""
+        if self._index.simple_url is None:
+            raise ConfigError(f"{self._index.name}: the index has no simple_url, so nothing can be looked up")
+        return self._index.simple_url
+
+    @property
+    def auth_to_read(self) -> bool:
+        """Whether credentials go with reads: tokens of the official indexes are for uploads alone."""
         return not self._index.official

@@ -2,56 +2,124 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
 from lading._core.auth import Auth
-from lading._core.body import FileBody, FilePart, Multipart
-from lading._core.call import Call
-from lading.errors import ConfigError, Conflict, Forbidden, Unauthorized
+from lading._core.paging import Page, Pager
+from lading._core.threads import in_thread
+from lading.errors import ConfigError, InputError, NotFound
+from lading.fanout import FanOut, fan_out
 from lading.pypi._distribution import read_distribution
-from lading.pypi._models import Uploaded
-from lading.pypi._wire import form_fields, upload_warnings
+from lading.pypi._many import Order
+from lading.pypi._publishing import Upload
+from lading.pypi._wire import group_releases
 
 if TYPE_CHECKING:
-    from lading._core.call import Reply
+    from collections.abc import Iterable
+
     from lading._core.files import StrPath
     from lading._core.sender import Sender
-    from lading.pypi._distribution import Distribution
     from lading.pypi._indexes import Index
-    from lading.pypi._models import Result
+    from lading.pypi._models import Release, Uploaded
     from lading.pypi.files import Files
+    from lading.pypi.projects import Projects
+    from lading.pypi.tokens import Tokens
     from lading.types import OnProgress
 
 
 class Releases:
     """The releases of an index's projects; reached as ``pypi.releases``."""
 
-    __slots__ = ("_files", "_index", "_sender")
+    __slots__ = ("_files", "_index", "_projects", "_sender", "_tokens")
 
-    def __init__(self, sender: Sender, index: Index, files: Files) -> None:
+    def __init__(self, sender: Sender, index: Index, files: Files, projects: Projects, tokens: Tokens) -> None:
         self._sender = sender
         self._index = index
         self._files = files
+        self._projects = projects
+        self._tokens = tokens
 
-    async def upload(self, path: StrPath, *, on_progress: OnProgress | None = None) -> Uploaded:
+    def list(self, project: str, *, max_items: int | None = None) -> Pager[Release]:
+        """The releases of *project*, newest first, each with its files. There is one page.
+
+        Raises:
+            NotFound: The index has no such project.
+
+        Source: ``GET <simple_url>/<project>/``; versions are read from the files' names.
+        """
+
+        async def fetch(_: object) -> Page[Release]:
+            page = await self._files.page(project)
+            releases = group_releases(canonicalize_name(project), page.files)
+            return Page(releases, None, len(releases))
+
+        return Pager(fetch, max_items=max_items)
+
+    async def get(self, project: str, version: str) -> Release:
+        """One release with its files, and what the JSON API adds where the index has one.
+
+        Args:
+            project: The project's name.
+            version: The version, in any spelling that PEP 440 takes for the same.
+
+        Raises:
+            NotFound: The index has no such project, or no file of that version.
+            InputError: *version* is none.
+
+        Source: ``GET <simple_url>/<project>/`` and ``GET <json_url>/<project>/<version>/json``.
+        """
+        try:
+            wanted = Version(version)
+        except InvalidVersion as error:
+            raise InputError(f"{version!r} is not a version", argument="version") from error
+        page = await self._files.page(project)
+        for release in group_releases(canonicalize_name(project), page.files):
+            if Version(release.version) == wanted:
+                info = await self._projects.info(project, release.version)
+                return release if info is None else release.model_copy(update={"info": info.info})
+        raise NotFound(
+            f"{self._index.name}: {project} has no files of version {version}", service=self._index.name, status=None
+        )
+
+    async def upload(
+        self,
+        path: StrPath,
+        *,
+        attestations: Iterable[StrPath] | bool = (),
+        on_progress: OnProgress | None = None,
+    ) -> Uploaded:
         """What became of the wheel or sdist at *path*: after this it can be installed.
 
         The index is asked first: a file of that name with the same digest is a success that sends nothing, one with
         another digest a :class:`lading.Conflict` before a byte is sent. A lost answer, or one that says "already
-        there", is settled the same way, so a release is neither lost nor doubled.
+        there", is settled the same way, so a release is neither lost nor doubled. A token that cannot work (of another
+        index, for other projects, expired by the index's clock) is refused before the file is sent, too.
 
         Cancelling it closes the connection. The index may have the file by then; calling again finds out.
 
         Args:
             path: A ``.whl``, or an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and streamed.
-            on_progress: Told how much of the request body has been sent.
+            attestations: Files of attestations (PEP 740) to send along; ``True`` for all beside the file that are called
+                ``<file>.<anything>.attestation``. Indexes take them from trusted publishers alone.
+            on_progress: Told how many bytes of the request body have been sent.
 
         Raises:
             InputError: The file is neither wheel nor sdist, is damaged, or changed while it was read.
             ConfigError: There are no credentials.
+            TokenInvalid: The token cannot be used for this; nothing was sent.
             Conflict: The index has another file of that name. Nothing can replace it: raise the version.
+            Unauthorized: The credentials are wrong (devpi).
             Forbidden: The token or password is wrong, or is not for this project.
+            TooLarge: The index, or a proxy before it, refused the size.
             BadRequest: The index does not take the file or its metadata; the text says why.
+            RateLimited: Too many new projects, or requests; ``retry_after`` may say for how long.
+            ServerError: The index failed; ``outcome`` says whether it may have the file.
             ConnectError: No answer; ``outcome`` says whether the index may have the file.
             OSError: The file cannot be read.
 
@@ -59,93 +127,60 @@ class Releases:
         behave.
         """
         if self._index.official and type(self._sender.settings.auth) is Auth:
-            raise ConfigError(f"{self._index.name} takes uploads with a token only: pass token=")
+            raise ConfigError(f"{self._index.name} takes uploads with a token only: pass token=, or use from_config()")
         distribution = await read_distribution(path)
-        if await self._is_there_already(distribution):
-            return _uploaded(distribution, "skipped")
+        sidecars = await in_thread(_read_attestations, distribution.path, attestations)
+        upload = Upload(distribution, self._sender, self._index, self._files)
+        seen = await upload.look()
+        if seen is not None and seen.as_ == "same":
+            return upload.ended("skipped")
+        if seen is not None and seen.as_ != "absent":
+            raise upload.conflict() if seen.as_ == "other" else upload.unclear()
+        await self._tokens.check(distribution.name, now=None if seen is None else seen.served_at)
+        return await upload.send(sidecars, on_progress)
 
-        async def ask(sender: Sender) -> Uploaded | Conflict | None:
-            try:
-                return _uploaded(distribution, "confirmed") if await self._has(distribution, sender) else None
-            except Conflict as conflict:
-                if conflict.detail == _NO_DIGEST:
-                    raise  # it may be ours, and nobody can tell
-                return conflict
+    def upload_many(
+        self, paths: Iterable[StrPath], *, limit: int = 8, attestations: bool = False
+    ) -> FanOut[Path, Uploaded]:
+        """Many uploads at once, as :func:`lading.fan_out` gives them: an async context manager over their outcomes.
 
+        A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the sdist
+        is a :class:`NotAttempted`. Otherwise an installer could build from source what it should have found ready.
+
+        ::
+
+            async with pypi.releases.upload_many(files) as outcomes:
+                async for outcome in outcomes:
+                    print(outcome.item.name, outcome.error or outcome.value.result)
+
+        Args:
+            paths: Wheels and sdists, of any number of projects. Attestations among them are passed over: they go along
+                with their files.
+            limit: How many at the same time at the most.
+            attestations: Send the attestations beside each file along.
+
+        Raises:
+            InputError: One of *paths* is neither wheel nor sdist, by its name.
+        """
+        order = Order(paths)
+        upload = partial(self.upload, attestations=attestations)
+        return fan_out(partial(order.run, upload), order.paths, limit=limit)
+
+
+def _read_attestations(path: Path, wanted: Iterable[StrPath] | bool) -> list[object]:
+    if isinstance(wanted, bool):
+        found = sorted(path.parent.glob(f"{_escaped(path.name)}.*.attestation")) if wanted else []
+    else:
+        found = [Path(one) for one in wanted]
+    attestations: list[object] = []
+    for one in found:
         try:
-            result = await self._sender.settle(self._call(distribution, on_progress), ask)
-        except Conflict:
-            # Somebody was faster, or an answer to an earlier attempt was lost: same file or another?
-            if await self._is_there_already(distribution):
-                return _uploaded(distribution, "confirmed")
-            raise
-        if isinstance(result, Conflict):
-            raise result
-        return result
-
-    def _call(self, distribution: Distribution, on_progress: OnProgress | None) -> Call[Uploaded | Conflict]:
-        def read(reply: Reply) -> Uploaded:
-            return _uploaded(distribution, "uploaded", upload_warnings(reply))
-
-        # The file last: an index that reads the fields first can refuse early.
-        body = FileBody(distribution.path, distribution.hashed.stamp)
-        parts: list[tuple[str, str] | FilePart] = [
-            *form_fields(distribution),
-            FilePart("content", body, distribution.filename),
-        ]
-        return Call(
-            "POST",
-            self._index.upload_url,
-            read,
-            label="(upload)",
-            body=Multipart(parts),
-            on_progress=on_progress,
-        )
-
-    async def _is_there_already(self, distribution: Distribution) -> bool:
-        if self._index.simple_url is None:
-            return False
-        try:
-            return await self._has(distribution)
-        except (Unauthorized, Forbidden):
-            return False  # credentials may be for uploading alone; the upload itself will tell
-
-    async def _has(self, distribution: Distribution, sender: Sender | None = None) -> bool:
-        """Whether the index has this very file; ``Conflict`` when it has another of that name."""
-        filename = distribution.filename
-        file = await self._files.find(distribution.name, filename, sender=sender)
-        if file is None:
-            return False
-        known = distribution.hashed.digests
-        theirs = {_OUR_NAMES.get(name, name): digest.lower() for name, digest in file.hashes.items()}
-        common = theirs.keys() & known.keys()
-        if not common:
-            raise Conflict(
-                f"{self._index.name}: it has a file {filename} and lists no digest that could be compared",
-                service=self._index.name,
-                detail=_NO_DIGEST,
-            )
-        if all(theirs[name] == known[name] for name in common):
-            return True
-        raise Conflict(
-            f"{self._index.name}: it has another file {filename}. A file cannot be replaced: raise the version",
-            service=self._index.name,
-            detail="another file of that name is there",
-        )
+            attestations.append(json.loads(one.read_text("utf-8")))
+        except ValueError as error:
+            raise InputError(f"{one.name} is not an attestation: it is no JSON", argument="attestations") from error
+    return attestations
 
 
-_NO_DIGEST = "no digest listed"
-# blake2b_256 is what the JSON API calls what the form calls blake2_256.
-_OUR_NAMES = {"blake2b_256": "blake2_256"}
-
-
-def _uploaded(distribution: Distribution, result: Result, warnings: tuple[str, ...] = ()) -> Uploaded:
-    return Uploaded(
-        filename=distribution.filename,
-        project=distribution.name,
-        version=distribution.version,
-        size=distribution.hashed.stamp.size,
-        sha256=distribution.sha256,
-        result=result,
-        warnings=warnings,
-    )
+def _escaped(name: str) -> str:
+    """*name* as a glob pattern for itself."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

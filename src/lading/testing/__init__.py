@@ -1,8 +1,8 @@
 """Servers for test suites, on 127.0.0.1 inside the process: true where it matters, and wrong on request.
 
-:class:`Server` serves a handler of yours, :class:`FaultProxy` stands in front of a server that runs already.
-Both do what their :class:`Faults` say: answer with a status, delay, drop the connection before, during or
-after the work, cut the answer short, drip it, answer before the body has come.
+:class:`EmbeddedIndex` is a package index, :class:`Server` serves a handler of yours, :class:`FaultProxy` stands in
+front of a server that runs already. All do what their :class:`Faults` say: answer with a status, delay, drop the
+connection before, during or after the work, cut the answer short, drip it, answer before the body has come.
 
 Example:
     >>> import httpx
@@ -17,8 +17,8 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_server`` and ``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start
-and stop them for you.
+With pytest, the fixtures ``lading_index``, ``lading_server`` and ``lading_fault_proxy``
+(:mod:`lading.testing.plugin`) start and stop them for you.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         RawAnswer,
         Truncate,
     )
+    from lading.testing.index import EmbeddedIndex, Publisher, Restrictions, StoredFile, User
     from lading.testing.messages import Fields, Headers, Request, Response
     from lading.testing.proxy import FaultProxy
     from lading.testing.server import Handler, Server
@@ -54,6 +55,7 @@ __all__ = [
     "DropBefore",
     "DropDuring",
     "EarlyAnswer",
+    "EmbeddedIndex",
     "Fault",
     "FaultProxy",
     "Faults",
@@ -62,16 +64,24 @@ __all__ = [
     "Headers",
     "Injected",
     "Plan",
+    "Publisher",
     "RawAnswer",
     "Request",
     "Response",
+    "Restrictions",
     "Server",
+    "StoredFile",
     "Truncate",
+    "User",
 ]
 
-_HOMES = {"FaultProxy": "proxy", "Handler": "server", "Server": "server"} | dict.fromkeys(
-    ("Fields", "Headers", "Request", "Response"), "messages"
-)
+_HOMES = {
+    "FaultProxy": "proxy",
+    "Handler": "server",
+    "Server": "server",
+    **dict.fromkeys(("Fields", "Headers", "Request", "Response"), "messages"),
+    **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,10 @@
 """Fixtures for your test suite; the package registers them with pytest by itself.
 
-Nothing but pytest is imported until one of them is used. Both give a function that starts a server for the
-time of the test:
+Nothing but pytest is imported until one of them is used.
+
+* ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a fresh one for every test.
+
+The others give a function that starts a server for the time of the test:
 
 * ``lading_server(handler, **options)``: a :class:`~lading.testing.Server`.
 * ``lading_fault_proxy(upstream_url, **options)``: a :class:`~lading.testing.FaultProxy`.
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lading.testing.faults import Faults
+    from lading.testing.index import EmbeddedIndex
     from lading.testing.proxy import FaultProxy
     from lading.testing.server import Handler, Server
 
@@ -50,6 +54,16 @@ if TYPE_CHECKING:
             tls: ssl.SSLContext | None = None,
             upstream_tls: ssl.SSLContext | None = None,
         ) -> FaultProxy: ...
+
+
+@pytest.fixture
+def lading_index() -> Iterator[EmbeddedIndex]:
+    """A package index with nothing in it.
+
+    It is up before the test begins and goes after it has ended, so that no running event loop waits for that.
+    """
+    with _load("index", "EmbeddedIndex")() as index:
+        yield index
 
 
 @pytest.fixture

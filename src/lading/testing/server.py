@@ -39,6 +39,7 @@ class Server:
             loop (asyncio, in another thread), concurrently for concurrent requests.
         faults: What to do wrong; an empty :class:`~lading.testing.Faults` where not given.
         tls: Serve https with this context. Its certificate has to be good for ``127.0.0.1``.
+        port: The port to listen on; a free one where not given.
 
     Attributes:
         faults: The faults; add to them at any time, from any thread.
@@ -60,11 +61,14 @@ class Server:
         [('POST', 5)]
     """
 
-    def __init__(self, handler: Handler, *, faults: Faults | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Handler, *, faults: Faults | None = None, tls: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
         self.faults: Faults = Faults() if faults is None else faults
         self.errors: list[BaseException] = []
         self._shared = Shared(handler, self.faults, self.errors)
         self._tls = tls
+        self._wanted_port = port
         self._port: int | None = None
         self._running: ExitStack | None = None
 
@@ -85,7 +89,7 @@ class Server:
         if self._running is not None:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", self._wanted_port), backlog=BACKLOG))
             listener.setblocking(False)
             stack.callback(self._shared.workers.join)
             portal = stack.enter_context(from_thread.start_blocking_portal())

@@ -1,0 +1,160 @@
+"""Which index and which credentials: arguments, environment, ``.pypirc``, keyring, trusted publishing, in this order."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from lading._core.auth import Auth, BasicAuth
+from lading._core.credentials import KeyringCredentials, keyring_user
+from lading._core.threads import in_thread
+from lading.errors import ConfigError
+from lading.pypi._identity import ambient
+from lading.pypi._indexes import Index, find_index, official_for
+from lading.pypi._trusted import TrustedPublishing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lading._core.files import StrPath
+
+TOKEN_USER = "__token__"  # noqa: S105 - a user name
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An index, and what was found to get in.
+
+    Attributes:
+        index: The index.
+        username: The user, where one was named.
+        password: The password or token. Not shown.
+        source: Where the password was found.
+    """
+
+    index: Index
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    source: str = ""
+
+
+async def load(name: str | None, config_file: StrPath | None, simple_url: str | None) -> Found:
+    """What environment and ``.pypirc`` say of the index *name*; ``ConfigError`` when they cannot be understood."""
+    explicit = config_file is not None
+    path = Path(config_file) if config_file is not None else Path("~/.pypirc")
+    sections = await in_thread(_read, path, explicit)
+    return resolve(name, os.environ, sections, path, simple_url)
+
+
+async def credentials(found: Found) -> Auth | None:
+    """The credentials to use: what was found, else the keyring's by twine's convention, else a trusted publisher's."""
+    if found.password is not None:
+        return BasicAuth(found.username or TOKEN_USER, found.password)
+    url = found.index.upload_url
+    try:
+        # Other indexes have users: the entry says whose it is.
+        user = found.username or (None if found.index.official else await keyring_user(url)) or TOKEN_USER
+        entry = KeyringCredentials(url, user)
+        if await entry.get() is not None:
+            return BasicAuth(user, entry)
+    except ConfigError:
+        pass  # no keyring, or a locked one: it was only one of the places to look in
+    if found.index.official and ambient(os.environ) is not None:
+        return TrustedPublishing(found.index)
+    return None
+
+
+def resolve(
+    name: str | None,
+    env: Mapping[str, str],
+    sections: Mapping[str, Mapping[str, str]],
+    path: Path,
+    simple_url: str | None = None,
+) -> Found:
+    """The same, of what was read. Pure.
+
+    Args:
+        name: The index's name; ``None`` to take the environment's, or ``"pypi"``.
+        env: The environment: ``TWINE_REPOSITORY``, ``TWINE_REPOSITORY_URL``, ``TWINE_USERNAME``, ``TWINE_PASSWORD``, and
+            ``UV_PUBLISH_URL``, ``_CHECK_URL``, ``_TOKEN``, ``_USERNAME``, ``_PASSWORD``.
+        sections: What ``.pypirc`` has.
+        path: Where that is, for errors.
+        simple_url: The root of the index's Simple API, where it is known better.
+    """
+    simple_url = simple_url or env.get("UV_PUBLISH_CHECK_URL") or None
+    url = None if name is not None else env.get("TWINE_REPOSITORY_URL") or env.get("UV_PUBLISH_URL") or None
+    if url is not None:
+        index, username, password = _index_at(url, "the environment's index address", "index", simple_url)
+        section: Mapping[str, str] = {}
+    else:
+        name = name or env.get("TWINE_REPOSITORY") or "pypi"
+        section = sections.get(name, {})
+        index, username, password = _index_named(name, section, path, simple_url)
+    if password is not None:
+        return Found(index, username, password, "the index's address")
+    if token := env.get("UV_PUBLISH_TOKEN", "").strip():
+        return Found(index, TOKEN_USER, token, "UV_PUBLISH_TOKEN")
+    # A file says nothing of an index that the environment names.
+    login = sections.get("server-login", {}) if url is None else {}
+    # The official indexes know one user; a file may still name the account of a time when there were others.
+    filed = None if index.official else section.get("username") or login.get("username") or None
+    users = {maker: env.get(f"{maker}_USERNAME", "").strip() or None for maker in ("TWINE", "UV_PUBLISH")}
+    for maker, user in users.items():
+        if password := env.get(f"{maker}_PASSWORD", "").strip():
+            return Found(index, username or user or filed, password, f"{maker}_PASSWORD")
+    username = username or next(filter(None, users.values()), filed)
+    password = section.get("password") or login.get("password") or None
+    return Found(index, username, password, str(path) if password else "")
+
+
+def _index_named(
+    name: str, section: Mapping[str, str], path: Path, simple_url: str | None
+) -> tuple[Index, str | None, str | None]:
+    if url := section.get("repository"):
+        return _index_at(url, f"{path}: section [{name}], key repository", name, simple_url)
+    if name in ("pypi", "testpypi"):
+        return find_index(name), None, None
+    if section:
+        raise ConfigError(f"{path}: section [{name}] has no key repository")
+    raise ConfigError(
+        f"no index is called {name!r}: {path} has no section [{name}], and it is neither 'pypi' nor 'testpypi'"
+    )
+
+
+def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[Index, str | None, str | None]:
+    """The index at *url*, and the credentials that were written into it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        plain = parts._replace(netloc=host).geturl()
+        username = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        return official_for(plain) or Index(plain, simple_url, name), username, password
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a web address'}") from None
+
+
+def _read(path: Path, explicit: bool) -> dict[str, dict[str, str]]:
+    """The sections of a ``.pypirc``; none when there is no such file and nobody named it."""
+    # No interpolation: a percent sign in a password is a percent sign.
+    parser = configparser.RawConfigParser()
+    try:
+        text = path.expanduser().read_text("utf-8-sig")
+    except FileNotFoundError:
+        if explicit:
+            raise ConfigError(f"there is no configuration file {path}") from None
+        return {}
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        # Its text quotes lines, and a line may be a password.
+        line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
+        where = f", line {line}" if line else ""
+        raise ConfigError(f"{path}{where}: not a configuration file ({type(error).__name__})") from None
+    return {section: dict(parser.items(section)) for section in parser.sections()}

@@ -1,0 +1,108 @@
+"""What a caveat may be made of: checks on what is read, and on what is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from packaging.utils import canonicalize_name
+
+from lading.errors import InputError, InvalidRestriction
+
+# \Z and not $, which lets a line break through.
+NAME = re.compile(r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\Z")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+# A number of up to so many bits can be written and read under every limit that Python may have for digits.
+_LONGEST_TIME = 2000
+
+Timestamp = int | datetime
+
+
+def timestamp_from_parameter(value: Timestamp, argument: str = "now") -> int:
+    """Seconds since the epoch, from themselves or from an aware datetime (fractions cut off).
+
+    Raises:
+        InvalidRestriction: A naive datetime, a number of more than 600 digits, or anything else.
+    """
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InvalidRestriction(f"{argument} is a datetime without a time zone: give it one", argument=argument)
+        return int(value.timestamp())
+    if type(value) is not int:
+        raise InvalidRestriction(
+            f"{argument} must be whole seconds since the epoch or an aware datetime, not {type(value).__name__}",
+            argument=argument,
+        )
+    if value.bit_length() > _LONGEST_TIME:
+        raise InvalidRestriction(f"{argument} is no time: it has more than 600 digits", argument=argument)
+    return value
+
+
+def are(values: Any, pattern: re.Pattern[str] | None) -> bool:
+    """Whether *values* is a list of strings that all fit *pattern*."""
+    if not isinstance(values, list):
+        return False
+    return all(isinstance(item, str) and (pattern is None or pattern.match(item)) for item in values)
+
+
+def several(given: Any, argument: str) -> list[Any]:
+    """A list of what was given; what is no collection of separate values is refused rather than taken apart."""
+    if isinstance(given, (str, bytes, bytearray, Mapping)) or not isinstance(given, Iterable):
+        raise InvalidRestriction(
+            f"{argument} must be several values, as in a list, not one {type(given).__name__}", argument=argument
+        )
+    return list(given)
+
+
+def normal_name(name: str) -> str:
+    """The normalised name (PEP 503). A name beyond ASCII stays as it is: lower case may make another one of it."""
+    return str(canonicalize_name(name)) if name.isascii() else name
+
+
+def normalised(name: Any, argument: str) -> str:
+    normal = normal_name(name) if isinstance(name, str) else ""
+    if not NAME.match(normal):
+        raise InvalidRestriction(f"{argument}: {_shown(name)} is not the name of a project", argument=argument)
+    return normal
+
+
+def uuid_text(value: Any, argument: str) -> str:
+    text = value.lower() if isinstance(value, str) else str(value) if isinstance(value, UUID) else ""
+    if not UUID_TEXT.match(text):
+        raise InvalidRestriction(f"{argument}: {_shown(value)} is not a UUID", argument=argument)
+    return text
+
+
+def _shown(value: Any) -> str:
+    # Of what is no text the type alone: even showing a number can fail.
+    return ascii(value) if isinstance(value, str) else f"something of type {type(value).__name__}"
+
+
+def as_bytes(value: Any, argument: str) -> bytes:
+    """Bytes as they are, text as UTF-8; ``InputError`` for anything else."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise InputError(f"{argument} must be text or bytes, not {type(value).__name__}", argument=argument)
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        # Without its cause, which has the whole text: it may be a key.
+        raise InputError(f"{argument} has characters that UTF-8 does not", argument=argument) from None
+
+
+def listed(names: list[str]) -> str:
+    if not names:
+        return "no project at all"
+    return f"project{'s' * (len(names) > 1)} {', '.join(names)}"
+
+
+def moment(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds} since 1970"

@@ -1,0 +1,201 @@
+"""``uv publish`` beside lading: the same wheels and sdists, the same fields with the same values."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+import uv
+
+from lading import Index, PyPI
+from lading.testing import Response
+from tests.conformance.ledger import EQUAL, Ledger, ledger
+from tests.conformance.recorder import Recorded, Recorder, upload_seen
+from tests.conformance.uv_cases import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PASSWORD = "pypi-made-up"
+
+# Every field that uv 0.13 sends.
+FIELDS = frozenset(
+    {
+        ":action",
+        "protocol_version",
+        "content",
+        "filetype",
+        "pyversion",
+        "sha256_digest",
+        "blake2_256_digest",
+        "attestations",
+        "metadata_version",
+        "name",
+        "version",
+        "summary",
+        "description",
+        "description_content_type",
+        "keywords",
+        "home_page",
+        "download_url",
+        "author",
+        "author_email",
+        "maintainer",
+        "maintainer_email",
+        "license",
+        "license_expression",
+        "license_file",
+        "classifiers",
+        "platform",
+        "dynamic",
+        "requires_python",
+        "requires_dist",
+        "requires_external",
+        "provides_dist",
+        "provides_extra",
+        "obsoletes_dist",
+        "project_urls",
+        "import_names",
+        "import_namespaces",
+    }
+)
+UNFOLDED = (
+    "uv makes one line of a header of several, and leaves out 'UNKNOWN', as old tools wrote for nothing; the official "
+    "index leaves that out itself, and shows lines as lines"
+)
+LEFT_OUT = "uv leaves this field of old metadata out; the official index takes it"
+MISNAMED = "the official index takes 'import_name' and 'import_namespace', and ignores other names without a word"
+
+ROWS = {
+    **dict.fromkeys(FIELDS, EQUAL),
+    "license": UNFOLDED,
+    "description": UNFOLDED,
+    "author": UNFOLDED,
+    "keywords": "uv sends them as they stand in the metadata; lading separates them alike, as twine does",
+    "license_file": "uv sends it for metadata of before 2.4, which the official index then refuses",
+    "attestations": "uv sends the attestation called 'publish' alone, lading every one beside the file",
+    "import_names": MISNAMED,
+    "import_namespaces": MISNAMED,
+    "import_name": MISNAMED,
+    "import_namespace": MISNAMED,
+    **dict.fromkeys(["requires", "provides", "obsoletes", "supported_platform"], LEFT_OUT),
+    "(sent at all)": "uv sends no sdist as .zip, and no file whose name is not normalised; which ones it takes, the "
+    "index knows best",
+    "(empty fields)": "uv sends 'requires_python' even if empty; indexes drop it",
+    "(method)": EQUAL,
+    "(path)": EQUAL,
+    "(requests before)": "lading looks whether the index has the file already; uv does when given --check-url",
+    "(last part)": "uv sends attestations after the file; with the file last an index can refuse early",
+    "(heads of text parts)": EQUAL,
+    "(head of the file's part)": "uv says no type; the official index refuses a file of some types, so lading says "
+    "that it is application/octet-stream, as twine does",
+    "(length announced)": EQUAL,
+    "header authorization": EQUAL,
+    "header content-type": EQUAL,
+    "header transfer-encoding": EQUAL,
+    "header expect": EQUAL,
+    "header accept": "uv takes text and pages as well; both ask for JSON first",
+    "header user-agent": "each by its own name",
+}
+LEDGER = ledger("uv", FIELDS, ROWS)
+SENT: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """The ledger, after both clients have uploaded every case."""
+    recorder = Recorder(lambda request: Response(404) if request.method == "GET" else Response())
+    with recorder.server:
+        for case, make in cases().items():
+            folder = tmp_path_factory.mktemp("case")
+            make(folder)
+            with_uv(recorder.server.url, folder)
+            theirs = recorder.take()
+            anyio.run(with_lading, recorder.server.url, folder)
+            compare(case, theirs, recorder.take())
+    assert recorder.server.errors == []
+    return LEDGER
+
+
+def compare(case: str, theirs: list[Recorded], ours: list[Recorded]) -> None:
+    """Note what differs; where uv sent nothing, only that."""
+    LEDGER.compare(case, {"(sent at all)": bool(theirs)}, {"(sent at all)": bool(ours)})
+    if theirs:
+        seen = upload_seen(theirs)
+        SENT.update(name for name in seen if name.isidentifier() or name.startswith(":"))
+        LEDGER.compare(case, seen, upload_seen(ours))
+
+
+def with_uv(url: str, folder: Path) -> None:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("UV_") and not name.lower().endswith("_proxy")
+    }
+    quiet = ["--no-config", "--no-cache", "--no-progress"]
+    done = subprocess.run(
+        [uv.find_uv_bin(), "publish", *quiet, "--publish-url", f"{url}/legacy/", f"{folder}/*"],
+        env={**environment, "UV_PUBLISH_TOKEN": PASSWORD},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 or "are valid source distributions" in done.stderr, done.stderr
+
+
+async def with_lading(url: str, folder: Path) -> None:
+    index = Index(f"{url}/legacy/", f"{url}/simple/")
+    paths = sorted(folder.iterdir())
+    async with PyPI(index, token=PASSWORD) as pypi, pypi.releases.upload_many(paths, attestations=True) as outcomes:
+        assert [outcome.value.result async for outcome in outcomes] == ["uploaded"]
+
+
+def test_everything_has_a_row(compared: Ledger):
+    compared.check_complete()
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_row(compared: Ledger, name: str):
+    compared.check(name)
+
+
+def test_nothing_of_the_fields_is_left_out(compared: Ledger):
+    assert compared.methods == SENT
+
+
+def test_what_uv_does_not_send_at_all(compared: Ledger):
+    refused = {difference.case for difference in compared.different["(sent at all)"]}
+    assert {difference.ours for difference in compared.different["(sent at all)"]} == {True}
+    assert all(case.endswith(" zip") or case.startswith(("name ", "version 2024")) for case in refused)
+
+
+@pytest.mark.parametrize("name", ["license", "description", "author"])
+def test_texts_differ_in_their_lines_and_in_nothing_else(compared: Ledger, name: str):
+    for difference in compared.different[name]:
+        if difference.ours == ["UNKNOWN"]:
+            assert difference.theirs is None
+        else:
+            assert [" ".join(text.split()) for text in difference.ours] == difference.theirs
+
+
+def test_keywords_differ_in_their_spaces_alone(compared: Ledger):
+    for difference in compared.different["keywords"]:
+        (theirs,), (ours,) = difference.theirs, difference.ours
+        assert [word.strip() for word in theirs.split(",")] == ours.split(", ")
+
+
+@pytest.mark.parametrize("name", ["import_name", "import_namespace"])
+def test_import_names_differ_in_the_fields_name_alone(compared: Ledger, name: str):
+    ours = {difference.case: difference.ours for difference in compared.different[name]}
+    theirs = {difference.case: difference.theirs for difference in compared.different[f"{name}s"]}
+    assert ours == theirs
+
+
+def test_attestations_differ_in_those_that_uv_does_not_send(compared: Ledger):
+    found = {difference.case: difference for difference in compared.different["attestations"]}
+    assert found.keys() == {"attested twice", "attested otherwise"}
+    assert found["attested otherwise"].theirs is None
+    assert compared.equal["attestations"] == 2

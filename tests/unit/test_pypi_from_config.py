@@ -1,0 +1,235 @@
+"""``PyPI.from_config``: files, keyring and trusted publishing as a program meets them, off the event loop."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keyring
+import keyring.backend
+import keyring.credentials
+import keyring.errors
+import pytest
+
+import lading
+from lading import BasicAuth, ConfigError, Index, InputError, PyPI
+from lading.pypi import TrustedPublishing, _config, _indexes
+from tests.stores.distributions import wheel
+from tests.stores.fake_index import FakeIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+
+class Ring(keyring.backend.KeyringBackend):
+    """A keyring in memory.
+
+    Attributes:
+        asked: What it was asked, and in which thread.
+    """
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: dict[tuple[str, str], str] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.threads: set[str] = set()
+        self.locked = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._note(service, username)
+        return self.entries.get((service, username))
+
+    def get_credential(self, service: str, username: str | None) -> keyring.credentials.Credential | None:
+        self._note(service, username)
+        for (at, user), password in self.entries.items():
+            if at == service and username in (None, user):
+                return keyring.credentials.SimpleCredential(user, password)
+        return None
+
+    def _note(self, service: str, username: str | None) -> None:
+        self.asked.append((service, username))
+        self.threads.add(threading.current_thread().name)
+        if self.locked:
+            raise keyring.errors.KeyringLocked
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise AssertionError
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise AssertionError
+
+
+@pytest.fixture(autouse=True)
+def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ring]:
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "GOOGLE_SERVICE_ACCOUNT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    before = keyring.get_keyring()
+    ring = Ring()
+    keyring.set_keyring(ring)
+    yield ring
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def index() -> Iterator[FakeIndex]:
+    fake = FakeIndex()
+    with fake.server:
+        yield fake
+
+
+@pytest.fixture
+def pypirc(index: FakeIndex) -> Path:
+    """A ``~/.pypirc`` that names the index ``here``, with credentials, and ``bare``, without."""
+    path = Path(os.environ["HOME"]) / ".pypirc"
+    path.parent.mkdir()
+    url = f"{index.server.url}/legacy/"
+    path.write_text(f"[here]\nrepository={url}\nusername=ada\npassword=50 % s3cret\n[bare]\nrepository={url}\n")
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return wheel(tmp_path)
+
+
+@pytest.fixture
+def other(pypirc: Path, tmp_path: Path) -> Path:
+    """Another file, with another section."""
+    path = tmp_path / "other"
+    path.write_text(pypirc.read_text().replace("[here]", "[there]").replace("ada", "bob"))
+    return path
+
+
+def sent(index: FakeIndex) -> str:
+    """The user and password of the last upload."""
+    return base64.b64decode(index.requests[-1].headers["Authorization"].removeprefix("Basic ")).decode()
+
+
+async def test_entered_or_awaited(index, pypirc, path):
+    async with PyPI.from_config("here", simple_url=f"{index.server.url}/simple/") as pypi:
+        assert (await pypi.releases.upload(path)).result == "uploaded"
+    assert sent(index) == "ada:50 % s3cret"
+    assert index.seen == ["GET /simple/demo/", "POST /legacy/"]
+    with pytest.raises(ConfigError, match="closed"):
+        await pypi.files.list("demo")
+
+    pypi = await PyPI.from_config("here")
+    try:
+        await pypi.releases.upload(path)
+    finally:
+        await pypi.aclose()
+    assert sent(index) == "ada:50 % s3cret"
+    assert index.seen[2:] == ["POST /legacy/"]
+    assert "s3cret" not in repr(pypi) + repr(vars(pypi))
+
+
+async def test_arguments_come_first(index, pypirc, monkeypatch, path):
+    monkeypatch.setenv("TWINE_PASSWORD", "of the environment")
+    async with PyPI.from_config("here", token="pypi-given") as pypi:
+        await pypi.releases.upload(path)
+    assert sent(index) == "__token__:pypi-given"
+    async with PyPI.from_config("here", auth=BasicAuth("eve", "given"), user_agent="mine/1") as pypi:
+        await pypi.releases.upload(path)
+    assert sent(index) == "eve:given"
+    assert index.requests[-1].headers["User-Agent"].startswith("mine/1 lading/")
+    async with PyPI.from_config("here") as pypi:
+        await pypi.releases.upload(path)
+    assert sent(index) == "ada:of the environment"
+    with pytest.raises(ConfigError, match="not both"):
+        await PyPI.from_config("here", token="a", auth=BasicAuth("b", "c"))
+
+
+async def test_another_file(index, other, path, tmp_path):
+    async with PyPI.from_config("there", config_file=other) as pypi:
+        await pypi.releases.upload(path)
+    assert sent(index) == "bob:50 % s3cret"
+    with pytest.raises(ConfigError, match=r"has no section \[there\]"):
+        await PyPI.from_config("there")
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        await PyPI.from_config("there", config_file=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("user", ["ada", "__token__"])
+async def test_the_keyring_by_twines_convention(index, pypirc, ring, path, user):
+    url = f"{index.server.url}/legacy/"
+    ring.entries[url, user] = "s3cret of the ring"
+    async with PyPI.from_config("bare") as pypi:
+        await pypi.releases.upload(path)
+    assert sent(index) == f"{user}:s3cret of the ring"
+    assert ring.asked[:2] == [(url, None), (url, user)]
+    assert ring.threads == {"lading keyring"}
+    assert "s3cret" not in repr(pypi._settings.auth)
+
+
+async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(ring):
+    url = _indexes.find_index("pypi").upload_url
+    ring.entries[url, "__token__"] = "pypi-s3cret"
+    pypi = await PyPI.from_config()
+    assert repr(pypi._settings.auth) == "BasicAuth('__token__', ***)"
+    assert ring.asked == [(url, "__token__")]
+    await pypi.aclose()
+
+
+async def test_a_named_user_in_the_keyring(index, pypirc, ring, monkeypatch):
+    monkeypatch.setenv("TWINE_USERNAME", "eve")
+    ring.entries[f"{index.server.url}/legacy/", "eve"] = "hers"
+    pypi = await PyPI.from_config("bare")
+    assert repr(pypi._settings.auth) == "BasicAuth('eve', ***)"
+    assert {user for _, user in ring.asked} == {"eve"}
+    await pypi.aclose()
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_without_credentials_it_can_read(index, pypirc, ring, path, locked):
+    ring.locked = locked
+    index.lists("demo-1.0.tar.gz")
+    async with PyPI.from_config("bare", simple_url=f"{index.server.url}/simple/") as pypi:
+        assert [file.filename async for file in pypi.files.list("demo")] == ["demo-1.0.tar.gz"]
+    assert "Authorization" not in index.requests[-1].headers
+    async with PyPI.from_config() as official:
+        with pytest.raises(ConfigError, match="takes uploads with a token only"):
+            await official.releases.upload(path)
+
+
+async def test_trusted_publishing_is_the_last_resort_of_official_indexes(index, pypirc, ring, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
+    official = await PyPI.from_config("testpypi")
+    assert isinstance(official._settings.auth, TrustedPublishing)
+    assert repr(official._settings.auth) == "TrustedPublishing()"
+    other = await PyPI.from_config("bare")
+    assert type(other._settings.auth) is lading.Auth
+    # An environment that may not mint is no reason to fail: perhaps nobody wants to upload.
+    monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    assert type((await PyPI.from_config("testpypi"))._settings.auth) is lading.Auth
+    monkeypatch.setenv("UV_PUBLISH_TOKEN", "pypi-t")
+    assert isinstance((await PyPI.from_config("testpypi"))._settings.auth, BasicAuth)
+
+
+async def test_it_is_read_when_it_is_opened_and_off_the_loop(pypirc, monkeypatch):
+    threads = []
+    real = _config._read
+
+    def read(*arguments):
+        threads.append(threading.current_thread())
+        return real(*arguments)
+
+    monkeypatch.setattr(_config, "_read", read)
+    opening = PyPI.from_config("here")
+    assert threads == []
+    await (await opening).aclose()
+    assert threads != [threading.current_thread()]
+    assert len(threads) == 1
+
+
+def test_an_index_is_not_a_name():
+    with pytest.raises(InputError):
+        PyPI("here")
+    assert PyPI(Index("https://here.example/"))._index.name == "index"

@@ -1,0 +1,169 @@
+"""The token in use, looked at before anything is sent with it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lading import BasicAuth, Index, PyPI, Retry
+from lading.errors import TokenInvalid
+from lading.pypi import Token, _indexes
+from lading.pypi.tokens import problem_with
+from lading.testing import Response
+from tests.stores.distributions import sha256, wheel
+from tests.stores.fake_index import FakeIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PYPI = _indexes.find_index("pypi")
+TESTPYPI = _indexes.find_index("testpypi")
+OTHER = Index("https://index.example/")
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+HOUR = 3600
+
+
+def token(domain: str | None = PYPI.token_domain) -> Token:
+    return Token.create(domain or "", "id", "s3cret-key")
+
+
+def at(hours: float) -> int:
+    return int(NOW.timestamp() + hours * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("made", "index", "project", "says"),
+    [
+        (token(), PYPI, "demo", None),
+        (token(TESTPYPI.token_domain), TESTPYPI, "demo", None),
+        (token(TESTPYPI.token_domain), PYPI, "demo", f"is one of {TESTPYPI.token_domain}, not of {PYPI.token_domain}$"),
+        (token(), TESTPYPI, "demo", f"is one of {PYPI.token_domain}, not of {TESTPYPI.token_domain}$"),
+        (token(""), PYPI, "demo", "one of an index that it does not name"),
+        # What another index calls itself nobody here knows.
+        (token(), OTHER, "demo", None),
+        (token().restrict(project_names=["Demo.Pkg", "b"]), PYPI, "demo_PKG", None),
+        (token().restrict(project_names=["b", "a"]), PYPI, "Demo_Pkg", "is for a, b, not for demo-pkg$"),
+        (
+            token().restrict(project_names=["b"]).restrict(project_names=["a"]),
+            PYPI,
+            "a",
+            "no project at all, not for a$",
+        ),
+        (token("").restrict(project_names=["b"]), OTHER, "a", "is for b, not for a$"),
+        (token().restrict(not_before=at(-2), not_after=at(1)), PYPI, "demo", None),
+        (
+            token().restrict(not_before=at(-2), not_after=at(0)),
+            PYPI,
+            "demo",
+            "expired at 2026-03-01 12:00:00 UTC by the ind",
+        ),
+        (token().restrict(not_before=at(1), not_after=at(2)), PYPI, "demo", "not valid before 2026-03-01 13:00:00 UTC"),
+        # What only the index knows is its business.
+        (token().restrict(user_id="00000000-0000-0000-0000-000000000001"), PYPI, "demo", None),
+        (token().restrict(project_ids=["00000000-0000-0000-0000-000000000001"]), PYPI, "demo", None),
+    ],
+)
+def test_what_speaks_against_a_token(made, index, project, says):
+    problem = problem_with(made, index, project, NOW)
+    if says is None:
+        assert problem is None
+    else:
+        assert re.search(says, problem or ""), problem
+
+
+def test_without_the_indexs_clock_nothing_is_said_of_time():
+    expired = token().restrict(not_before=0, not_after=1)
+    assert problem_with(expired, PYPI, "demo", None) is None
+    assert problem_with(expired, PYPI, "demo", NOW) is not None
+
+
+@pytest.fixture
+def index() -> Iterator[FakeIndex]:
+    fake = FakeIndex()
+    with fake.server:
+        yield fake
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return wheel(tmp_path, "demo")
+
+
+@pytest.fixture
+def digest(path: Path) -> str:
+    return sha256(path)
+
+
+def client(index: FakeIndex, made: Token) -> PyPI:
+    url = index.server.url
+    return PyPI(Index(f"{url}/legacy/", f"{url}/simple/"), token=made.dump(), retry=Retry(backoff=0))
+
+
+def dated(index: FakeIndex, moment: str) -> None:
+    """The index's clock shows *moment*."""
+    index.page = Response(404, {"Date": moment})
+
+
+@pytest.mark.anyio
+async def test_a_token_for_another_project_is_not_sent_a_file_with(index, path):
+    async with client(index, token().restrict(project_names=["other"])) as pypi:
+        with pytest.raises(
+            TokenInvalid, match=r"^index: the token is for other, not for demo; nothing was sent$"
+        ) as caught:
+            await pypi.releases.upload(path)
+    assert caught.value.outcome == "not_done"
+    assert index.seen == ["GET /simple/demo/"]
+
+
+@pytest.mark.anyio
+async def test_the_indexs_clock_decides(index, path):
+    # By this machine's clock the first has ended long ago, and the second has not begun.
+    ended = token().restrict(not_before=0, not_after=2_000)
+    async with client(index, ended) as pypi:
+        dated(index, "Thu, 01 Jan 1970 00:30:00 GMT")
+        assert (await pypi.releases.upload(path)).result == "uploaded"
+        dated(index, "Thu, 01 Jan 1970 00:33:20 GMT")
+        with pytest.raises(TokenInvalid, match=r"expired at 1970-01-01 00:33:20 UTC by the index's clock; nothing"):
+            await pypi.releases.upload(path)
+        # A clock that cannot be read says nothing.
+        dated(index, "yesterday")
+        assert (await pypi.releases.upload(path)).result == "uploaded"
+    far = token().restrict(not_before=32_503_680_000, not_after=32_503_690_000)
+    async with client(index, far) as pypi:
+        dated(index, "Wed, 01 Jan 3000 01:00:00 GMT")
+        assert (await pypi.releases.upload(path)).result == "uploaded"
+    assert index.seen.count("POST /legacy/") == 3
+
+
+@pytest.mark.anyio
+async def test_what_is_there_already_needs_no_token(index, path, digest):
+    index.lists(path.name, sha256=digest)
+    async with client(index, token().restrict(project_names=["other"])) as pypi:
+        assert (await pypi.releases.upload(path)).result == "skipped"
+
+
+@pytest.mark.anyio
+async def test_check_and_current(index):
+    made = token().restrict(project_names=["demo"], not_before=0, not_after=1)
+    async with client(index, made) as pypi:
+        current = await pypi.tokens.current()
+        assert current is not None
+        assert current.dump() == made.dump()
+        await pypi.tokens.check("Demo")
+        with pytest.raises(TokenInvalid, match="expired"):
+            await pypi.tokens.check("Demo", now=NOW)
+        with pytest.raises(TokenInvalid, match="not for other"):
+            await pypi.tokens.check("other")
+        for auth in (
+            BasicAuth("ada", made.dump()),
+            BasicAuth("__token__", "cmVmdGtuOjAx"),
+            BasicAuth("__token__", "pypi-x"),
+        ):
+            other = pypi.with_options(auth=auth)
+            assert await other.tokens.current() is None
+            await other.tokens.check("other", now=NOW)
+    assert index.seen == []
