@@ -123,7 +123,7 @@ async def test_copies_share_slots_and_connections(store: Store):
         inside, go = anyio.Event(), anyio.Event()
 
         class Waiting(Auth):
-            async def prepare(self) -> None:
+            async def prepare(self, sender) -> None:
                 inside.set()
                 await go.wait()
 

@@ -116,6 +116,16 @@ async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
         assert len(server.peers) == 1
 
 
+async def test_refused_upload_ends_its_connection(tls: Any) -> None:
+    """Though the system took the whole body: nobody knows how much of it the server will read."""
+
+    async with Scripted(lambda peer: peer.serve(TOO_LARGE), tls[0]) as server, client_of(server.url, tls[1]) as client:
+        for _ in range(2):
+            with pytest.raises(lading.TooLarge):
+                await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: Source(10), 10)))
+        assert len(server.peers) == 2
+
+
 async def test_informational_answers_while_uploading(tls: Any) -> None:
     def script(peer: Peer) -> None:
         head = peer.head()

@@ -35,7 +35,7 @@ class Server:
             head = peer.head()
             if head.target == "/early":
                 peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno\n")
-                peer.body(head)  # all of it may be out before the answer is seen: then the connection is kept
+                peer.body(head)
                 continue
             peer.body(head)
             if head.target == "/stream":

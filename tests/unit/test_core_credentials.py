@@ -34,7 +34,7 @@ def outgoing() -> Outgoing:
 
 async def signed(auth: Auth) -> str | None:
     request = outgoing()
-    await auth.prepare()
+    await auth.prepare(None)
     assert next(auth.flow(request)) is request
     return request.headers.get("Authorization")
 
@@ -154,9 +154,9 @@ async def test_a_secret_that_changes_is_used_from_then_on_and_the_old_one_stays_
 
 async def test_no_secret_is_said_so():
     with pytest.raises(ConfigError, match="no credentials"):
-        await TokenAuth(MemoryCredentials()).prepare()
+        await TokenAuth(MemoryCredentials()).prepare(None)
     with pytest.raises(ConfigError, match="STORE_TOKEN"):
-        await TokenAuth(EnvironmentCredentials("STORE_TOKEN")).prepare()
+        await TokenAuth(EnvironmentCredentials("STORE_TOKEN")).prepare(None)
     with pytest.raises(ConfigError, match="colon"):
         BasicAuth("a:b", "c")
 
@@ -164,7 +164,7 @@ async def test_no_secret_is_said_so():
 @pytest.mark.parametrize("secret", ["one\r\nX-Injected: yes", "nul\0inside", "tab\tinside", "tökén"])
 async def test_a_secret_that_no_header_can_carry(secret: str):
     with pytest.raises(ConfigError) as caught:
-        await TokenAuth(secret).prepare()
+        await TokenAuth(secret).prepare(None)
     assert secret not in str(caught.value)
 
 
@@ -179,7 +179,7 @@ async def test_nothing_prints_a_secret(tmp_path: Path):
 
     auths = [BasicAuth("me", SECRET), TokenAuth(SECRET), TokenAuth(Mine()), Auth()]
     for auth in auths:
-        await auth.prepare()
+        await auth.prepare(None)
     shown = [
         *auths,
         *(Settings(auth=auth) for auth in auths),

@@ -9,7 +9,7 @@ import pytest
 from lading import ApiError, BadRequest, Conflict, Forbidden, NotFound, RateLimited, ServerError, TooLarge, Unauthorized
 from lading._core.call import Reply
 from lading._core.service import Service
-from lading.pypi._wire import read_error
+from lading.pypi._errors import read_error
 
 SERVICE = Service("index", "https://index.example/simple/")
 

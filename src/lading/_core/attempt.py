@@ -106,6 +106,9 @@ class Attempt:
                     step = flow.send(reply)
                 except StopIteration:
                     return await self._judged(incoming, reply, auth)
+                except BaseException:
+                    await incoming.aclose()
+                    raise
                 if self._call.body is not None and not self._call.body.replayable:
                     return await self._judged(incoming, reply, auth)
                 await incoming.aclose()

@@ -27,7 +27,7 @@ class Auth:
     """
 
     async def prepare(self, sender: Sender) -> None:
-        """Get ready what ``flow`` needs: read a keyring or a file, or ask a store with *sender* (never a call with auth)."""
+        """Get ready what ``flow`` needs: read a keyring or a file, or ask a store (by calls without auth)."""
         del sender
 
     def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:

@@ -16,7 +16,7 @@ MASK = "***"
 # credentials in a header or an address. Every shape is found in linear time: the texts come from servers.
 _SHAPES = re.compile(
     r"""(?x)
-      pypi-[A-Za-z0-9_+/=-]{16,}
+      pypi-[A-Za-z0-9_=-]{16,}
     | \b(?:MDA|AgE)[A-Za-z0-9_+/=-]{30,}
     | \beyJ[A-Za-z0-9_+/=-]{10,}(?:\.[A-Za-z0-9_-]+){0,2}
     | (?<=\bBasic\ )(?![A-Z]?[a-z]+(?![A-Za-z0-9+/]))[A-Za-z0-9+/=]{6,}  # words are none: "Basic authentication"

@@ -156,25 +156,30 @@ class _Running(Generic[R]):
     async def run(self) -> R:
         """Its result; the event of the whole call goes out whatever happens."""
         started = perf_counter()
-        failure: str | None = "cancelled"
+        failure = "cancelled"
         try:
             result = await self._with_slot()
-            failure = None
         except Exception as error:
             failure = type(error).__name__
             raise
+        else:
+            failure = ""
+            try:
+                self._tell_call(None, started)
+            except BaseException:
+                if self._stream:
+                    await cast("Incoming", result).aclose()
+                raise
+            return result
         finally:
-            if self._settings.hooks:
-                call = self._call
-                seconds = perf_counter() - started
-                event = CallEvent(self._sender.service.name, call.method, call.template, failure, self._number, seconds)
-                try:
-                    self._tell(event)
-                except BaseException:
-                    if self._stream and failure is None:
-                        await cast("Incoming", result).aclose()
-                    raise
-        return result
+            if failure:
+                self._tell_call(failure, started)
+
+    def _tell_call(self, failure: str | None, started: float) -> None:
+        if self._settings.hooks:
+            call = self._call
+            seconds = perf_counter() - started
+            self._tell(CallEvent(self._sender.service.name, call.method, call.template, failure, self._number, seconds))
 
     async def _with_slot(self) -> R:
         lane = self._lane = self._sender.lane()

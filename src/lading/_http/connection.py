@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import anyio
@@ -238,6 +239,10 @@ class _Sending:
                 raise httpx.LocalProtocolError("the body is shorter than its Content-Length")
             self.whole = True
         finally:
+            if isinstance(self.stream, AsyncGenerator):
+                await (
+                    self.stream.aclose()
+                )  # httpx's wrapping of a caller's source: closing the source does not reach it
             await self._source.aclose()
 
 

@@ -10,8 +10,8 @@ from lading._http.client import Client, Options
 from lading._http.opening import Opening
 from lading.errors import ConfigError
 from lading.pypi._config import credentials, load
+from lading.pypi._errors import read_error
 from lading.pypi._indexes import Index, find_index
-from lading.pypi._wire import read_error
 from lading.pypi.files import Files
 from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases
@@ -94,8 +94,8 @@ class PyPI(Client):
         ``async with PyPI.from_config("pypi") as pypi:`` or ``pypi = await PyPI.from_config("pypi")``.
 
         Credentials are looked for in the arguments; in the environment (``UV_PUBLISH_TOKEN``, ``TWINE_USERNAME`` and
-        ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring, filed
-        as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by trusted
+        ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring,
+        filed as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by trusted
         publishing on GitHub, GitLab and Google. Where there are none the client can only read.
 
         Args:

@@ -1,4 +1,4 @@
-"""Which index and which credentials: arguments, environment, ``.pypirc``, keyring, trusted publishing, in this order."""
+"""Which index, and which credentials: arguments, environment, ``.pypirc``, keyring, trusted publishing, in turn."""
 
 from __future__ import annotations
 
@@ -79,14 +79,15 @@ def resolve(
 
     Args:
         name: The index's name; ``None`` to take the environment's, or ``"pypi"``.
-        env: The environment: ``TWINE_REPOSITORY``, ``TWINE_REPOSITORY_URL``, ``TWINE_USERNAME``, ``TWINE_PASSWORD``, and
-            ``UV_PUBLISH_URL``, ``_CHECK_URL``, ``_TOKEN``, ``_USERNAME``, ``_PASSWORD``.
+        env: The environment: ``TWINE_REPOSITORY``, ``TWINE_REPOSITORY_URL``, ``TWINE_USERNAME``, ``TWINE_PASSWORD``,
+            and ``UV_PUBLISH_URL``, ``_CHECK_URL``, ``_TOKEN``, ``_USERNAME``, ``_PASSWORD``.
         sections: What ``.pypirc`` has.
         path: Where that is, for errors.
         simple_url: The root of the index's Simple API, where it is known better.
     """
-    simple_url = simple_url or env.get("UV_PUBLISH_CHECK_URL") or None
     url = None if name is not None else env.get("TWINE_REPOSITORY_URL") or env.get("UV_PUBLISH_URL") or None
+    if name is None:
+        simple_url = simple_url or env.get("UV_PUBLISH_CHECK_URL") or None
     if url is not None:
         index, username, password = _index_at(url, "the environment's index address", "index", simple_url)
         section: Mapping[str, str] = {}

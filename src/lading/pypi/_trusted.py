@@ -23,6 +23,7 @@ from lading._core.retry import attempts
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer
 from lading.pypi._identity import identity
+from lading.pypi._wire import served_at
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -42,11 +43,18 @@ class MintedToken:
 
     Attributes:
         value: The token.
-        expires_at: When it ends, in UTC.
+        expires_at: When it ends, in UTC, by the index's clock.
+        clock_ahead: How far that clock was ahead of this machine's when it was minted.
     """
 
     value: str = field(repr=False)
     expires_at: datetime
+    clock_ahead: timedelta = timedelta(0)
+
+    @property
+    def left(self) -> timedelta:
+        """How long it still is good for."""
+        return self.expires_at - datetime.now(UTC) - self.clock_ahead
 
 
 async def mint(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedToken:
@@ -95,11 +103,13 @@ def _steps(index: Index, env: Mapping[str, str]) -> Generator[Call[Any], Any, Mi
 def _minted(reply: Reply) -> MintedToken:
     found = reply.json()
     expires = found.get("expires")
+    here = datetime.now(UTC)
+    there = served_at(reply) or here
     try:
-        at = datetime.now(UTC) + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
+        at = there + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
     except (OverflowError, OSError):
         raise BadAnswer("the index minted a token without an end that a calendar has", outcome="unknown") from None
-    return MintedToken(str(found["token"]), at)
+    return MintedToken(str(found["token"]), at, there - here)
 
 
 class TrustedPublishing(Auth):
@@ -125,7 +135,7 @@ class TrustedPublishing(Auth):
             lock = anyio.Lock()
             self._lock.set(lock)
         async with lock:
-            if self._minted is None or self._minted.expires_at - datetime.now(UTC) < _ENOUGH:
+            if self._minted is None or self._minted.left < _ENOUGH:
                 self._minted = await mint(sender, self._index, self._env)
                 self._basic = BasicAuth("__token__", self._minted.value)
         if self._basic is not None:

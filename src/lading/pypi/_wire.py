@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from html import unescape
 from html.parser import HTMLParser
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
@@ -19,8 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from lading._core.answers import api_error, error_class, said
-from lading.errors import BadAnswer, Conflict
+from lading.errors import BadAnswer
 from lading.pypi._models import File, ProjectList, ProjectPage, Release
 
 if TYPE_CHECKING:
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
     from lading._core.call import Reply
-    from lading._core.service import Service
-    from lading.errors import ApiError
     from lading.pypi._distribution import Distribution
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
@@ -132,7 +127,7 @@ def served_at(reply: Reply) -> datetime | None:
 
 
 def version_of(filename: str) -> str | None:
-    """The version in a file's name, which the Simple API does not say otherwise; ``None`` for what is no distribution."""
+    """The version by a file's name, where alone the Simple API says it; ``None`` for what is no distribution."""
     try:
         if filename.endswith(".whl"):
             return str(parse_wheel_filename(filename)[1])
@@ -209,65 +204,3 @@ def _digest(text: str) -> dict[str, str]:
     """``sha256=abc`` as a mapping; empty for anything else."""
     match = re.fullmatch(r"(\w+)=([0-9a-fA-F]+)", text)
     return {match[1].lower(): match[2].lower()} if match else {}
-
-
-# What is said for a bare 401 or 403, as pypiserver answers a wrong password with.
-_HINTS = {
-    401: ": give a token or a password, and check that it is right",
-    403: ": the token or password is wrong, or is not for this project",
-}
-
-
-# "Already there", said with another status than 409: by the official index and (to some clients) pypiserver, Nexus on
-# either of its databases, GitLab; Artifactory, to who may add and not replace.
-_TAKEN = {
-    400: r"(?i)already exist|filename was previously used|not allow updating asset|cannot be updated|been taken",
-    403: r"(?i)overwrite artifact",
-}
-
-
-def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
-    """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
-    usual = _usual_phrase(reply.status)
-    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _said(reply, usual) or said(reply))
-    if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
-        detail = usual + _HINTS.get(reply.status, "")
-    kind = error_class(reply.status)
-    if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
-        kind = Conflict
-    return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
-
-
-def _said(reply: Reply, usual: str) -> str:
-    """What the index itself says; empty to take what the body says in the usual places."""
-    if reply.media_type.endswith("json"):
-        try:
-            found = reply.json()
-            code = found.get("code")
-        except (ValueError, AttributeError):
-            found, code = {}, None
-        if isinstance(code, str) and re.match(r"\d{3} .", code):
-            return code[4:]
-        if reasons := "; ".join(_reasons(found.get("errors"))):
-            return reasons
-    if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
-        return unescape(section[1]).strip()  # Nexus, whose title is its own name
-    reason = re.sub(r"^\d{3} ", "", reply.reason)
-    if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
-        return ""
-    return reason
-
-
-def _reasons(errors: Any) -> Iterator[str]:
-    """Why no token was minted: what people and what programs are told, of each reason."""
-    for error in errors if isinstance(errors, list) else ():
-        match error:
-            case {"code": str(code), "description": str(description)}:
-                yield f"{description} ({code})"
-
-
-def _usual_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

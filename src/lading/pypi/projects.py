@@ -77,7 +77,7 @@ class Projects:
     async def info(self, project: str, version: str | None = None) -> ReleaseInfo | None:
         """What the JSON API says of a project's newest release, or of *version*; ``None`` where there is no such API.
 
-        Source: ``GET <json_url>/<project>/json`` and ``GET <json_url>/<project>/<version>/json``. Cached for 15 minutes.
+        Source: ``GET <json_url>/<project>/json`` and ``GET <json_url>/<project>/<version>/json``. Cached 15 minutes.
         """
         root = self._index.json_url
         if root is None:

@@ -105,8 +105,8 @@ class Releases:
 
         Args:
             path: A ``.whl``, or an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and streamed.
-            attestations: Files of attestations (PEP 740) to send along; ``True`` for all beside the file that are called
-                ``<file>.<anything>.attestation``. Indexes take them from trusted publishers alone.
+            attestations: Files of attestations (PEP 740) to send along; ``True`` for all beside the file that are
+                called ``<file>.<anything>.attestation``. Indexes take them from trusted publishers alone.
             on_progress: Told how many bytes of the request body have been sent.
 
         Raises:
@@ -144,8 +144,8 @@ class Releases:
     ) -> FanOut[Path, Uploaded]:
         """Many uploads at once, as :func:`lading.fan_out` gives them: an async context manager over their outcomes.
 
-        A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the sdist
-        is a :class:`NotAttempted`. Otherwise an installer could build from source what it should have found ready.
+        A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the
+        sdist is a :class:`NotAttempted`. Otherwise an installer could build from source what it should have found ready.
 
         ::
 

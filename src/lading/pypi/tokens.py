@@ -50,8 +50,8 @@ class Tokens:
 
         Args:
             project: The project's name.
-            now: The index's time, where it is known. Without it nothing is said about expiry: a clock that is wrong here
-                must not stop a release.
+            now: The index's time, where it is known. Without it nothing is said about expiry: a clock that is wrong
+                here must not stop a release.
 
         Raises:
             TokenInvalid: It is of another index, not for this project, or expired; the text says which.
@@ -94,6 +94,4 @@ def problem_with(token: Token, index: Index, project: str, now: datetime | None)
         moment = now.astimezone(UTC)
         if token.expires_at is not None and moment >= token.expires_at:
             return f"the token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC by the index's clock"
-        if token.valid_from is not None and moment < token.valid_from:
-            return f"the token is not valid before {token.valid_from:%Y-%m-%d %H:%M:%S} UTC by the index's clock"
     return None

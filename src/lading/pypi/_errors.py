@@ -1,0 +1,79 @@
+"""What an index means when it says no. Pure."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from lading._core.answers import api_error, error_class, said
+from lading.errors import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lading._core.call import Reply
+    from lading._core.service import Service
+    from lading.errors import ApiError
+
+# What is said for a bare 401 or 403, as pypiserver answers a wrong password with.
+_HINTS = {
+    401: ": give a token or a password, and check that it is right",
+    403: ": the token or password is wrong, or is not for this project",
+}
+
+
+# "Already there", said with another status than 409: by the official index and (to some clients) pypiserver, Nexus on
+# either of its databases, GitLab; Artifactory, to who may add and not replace.
+_TAKEN = {
+    400: r"(?i)already exist|filename was previously used|not allow updating asset|cannot be updated|been taken",
+    403: r"(?i)overwrite artifact",
+}
+
+
+def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+    """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
+    usual = _usual_phrase(reply.status)
+    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _said(reply, usual) or said(reply))
+    if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
+        detail = usual + _HINTS.get(reply.status, "")
+    kind = error_class(reply.status)
+    if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
+        kind = Conflict
+    return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
+
+
+def _said(reply: Reply, usual: str) -> str:
+    """What the index itself says; empty to take what the body says in the usual places."""
+    if reply.media_type.endswith("json"):
+        try:
+            found = reply.json()
+            code = found.get("code")
+        except (ValueError, AttributeError):
+            found, code = {}, None
+        if isinstance(code, str) and re.match(r"\d{3} .", code):
+            return code[4:]
+        if reasons := "; ".join(_reasons(found.get("errors"))):
+            return reasons
+    if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
+        return unescape(section[1]).strip()  # Nexus, whose title is its own name
+    reason = re.sub(r"^\d{3} ", "", reply.reason)
+    if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
+        return ""
+    return reason
+
+
+def _reasons(errors: Any) -> Iterator[str]:
+    """Why no token was minted: what people and what programs are told, of each reason."""
+    for error in errors if isinstance(errors, list) else ():
+        match error:
+            case {"code": str(code), "description": str(description)}:
+                yield f"{description} ({code})"
+
+
+def _usual_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
