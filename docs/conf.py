@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lading
 import lading.pypi
+import lading.pypi.restrictions
 import lading.testing
 
 if TYPE_CHECKING:
@@ -51,16 +52,21 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(Path|Self|Sequence|StrPath|TracebackType|Unpack|bool|bytes|dict|float|frozenset|int|list|str|tuple)",
+        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|bool|bytes|datetime|dict|float|frozenset|int|list|str|tuple)",
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(HeaderPairs|K|Outgoing|Param|Params|PathLike|Piece|R|Reader|ResponseBody|Sender|Stamp|T|Then|Ts|V)",
+        r"(lading\.\S*\.)?(HeaderPairs|K|Opening|Outgoing|Param|Params|PathLike|Piece|R|Reader|ResponseBody|Sender|Stamp|T|Then|Timestamp|Ts|V)",
     ),
     ("py:attr", "errors"),
 ]
 
-_HOMES = {"lading": lading, "lading.pypi": lading.pypi, "lading.testing": lading.testing}
+_HOMES = {
+    "lading": lading,
+    "lading.pypi": lading.pypi,
+    "lading.pypi.restrictions": lading.pypi.restrictions,
+    "lading.testing": lading.testing,
+}
 
 
 def _public(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Any:

@@ -61,7 +61,8 @@ def at(hours: float) -> int:
             "demo",
             "expired at 2026-03-01 12:00:00 UTC by the ind",
         ),
-        (token().restrict(not_before=at(1), not_after=at(2)), PYPI, "demo", "not valid before 2026-03-01 13:00:00 UTC"),
+        # The index's page may come from a cache, whose clock stood still: a token made meanwhile is no mistake.
+        (token().restrict(not_before=at(1), not_after=at(2)), PYPI, "demo", None),
         # What only the index knows is its business.
         (token().restrict(user_id="00000000-0000-0000-0000-000000000001"), PYPI, "demo", None),
         (token().restrict(project_ids=["00000000-0000-0000-0000-000000000001"]), PYPI, "demo", None),

@@ -95,8 +95,8 @@ class PyPI(Client):
 
         Credentials are looked for in the arguments; in the environment (``UV_PUBLISH_TOKEN``, ``TWINE_USERNAME`` and
         ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring,
-        filed as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by trusted
-        publishing on GitHub, GitLab and Google. Where there are none the client can only read.
+        filed as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by
+        trusted publishing on GitHub, GitLab and Google. Where there are none the client can only read.
 
         Args:
             name: ``"pypi"``, ``"testpypi"`` or a section of ``.pypirc``. By default what ``TWINE_REPOSITORY_URL``,

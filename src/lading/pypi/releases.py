@@ -145,7 +145,7 @@ class Releases:
         """Many uploads at once, as :func:`lading.fan_out` gives them: an async context manager over their outcomes.
 
         A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the
-        sdist is a :class:`NotAttempted`. Otherwise an installer could build from source what it should have found ready.
+        sdist is a :class:`NotAttempted`. Otherwise an installer could build from source what should have been ready.
 
         ::
 
