@@ -78,10 +78,11 @@ class Job:
 
         The watch costs CPU itself, so a run that watches the loop gives no CPU figure.
         """
-        # The first full collection walks all that was ever imported, 15 to 30 ms at a moment of its own. That is
-        # neither ours nor a peer's: it is done before, and what was made until here is left out of later ones.
         gc.collect()
-        gc.freeze()
+        if self._watch:
+            # A full collection walks all that was ever imported, 15 to 30 ms at a moment of its own. That is neither
+            # ours nor a peer's: what was made until here is left out.
+            gc.freeze()
         watcher = asyncio.ensure_future(_watch_loop(self.result)) if self._watch else None
         wall, cpu = time.perf_counter(), time.process_time()
         try:

@@ -1,34 +1,59 @@
 """The main job, whole: ``python examples/demo.py`` (or ``python -m tox -e demo``, which installs what it needs).
 
-Builds lading and some small projects, starts a real package index on this machine, and publishes everything at the
-same time, through a proxy that does what networks and servers do on a bad day: one upload is answered with 503, the
-connection of another is cut in the middle, the answer to a third is lost after the index has stored the file. Then
-lists and downloads what arrived, and compares it with what was built.
+Builds lading and some small projects, starts the package index of ``lading.testing`` on this machine, and publishes
+everything at the same time, with a token that is good for these projects alone. The index does what networks and
+servers do on a bad day: one upload is answered with 503, the connection of another is cut in the middle, the answer to
+a third is lost after the file was stored. Then lists and downloads what arrived, and compares it with what was built.
+
+With ``--pypiserver`` the index is a real pypiserver, and a proxy in front of it makes the trouble.
 
 The exit status is 0 only if every file is as it was built, and all three faults really happened.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-from demo_tools import PASSWORD, ProgressLine, RunningIndex, build, print_table, sha256, write_projects
+from demo_tools import PASSWORD, ProgressLine, RunningPyPIServer, build, print_table, sha256, write_projects
+from packaging.utils import canonicalize_name
 
 import lading
 import lading.pypi
-from lading.testing import Answer, DropAfter, DropDuring, FaultProxy
+from lading.testing import Answer, DropAfter, DropDuring, EmbeddedIndex, FaultProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lading.testing import Faults
 
 FAULTS = {
     Answer(503, retry_after=1): "503 with Retry-After",
     DropDuring(after=500_000): "connection dropped in the middle of an upload",
     DropAfter(): "answer lost after the file was stored",
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index to publish to.
+
+    Attributes:
+        index: Where it is.
+        token: What lets us in.
+        faults: What it is told to do wrong, and what it did.
+    """
+
+    index: lading.Index
+    token: str
+    faults: Faults
 
 
 @dataclass
@@ -41,21 +66,48 @@ class Publication:
     intact: bool = False
 
 
-async def main() -> bool:
+async def main(*, to_pypiserver: bool) -> bool:
     """Whether all went well."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = await build_all(folder)
-        with RunningIndex(folder) as index, FaultProxy(index.url) as proxy:
-            for fault in FAULTS:
-                proxy.faults.add(fault, method="POST")
-            address = lading.Index(f"{proxy.url}/", f"{proxy.url}/simple/")
-            async with lading.PyPI(address, token=PASSWORD) as pypi:
-                print(f"Publishing {len(files)} files through a proxy that makes trouble ...")
-                publications = await publish(pypi, files)
-                print("Downloading and comparing ...")
-                await verify(pypi, publications, folder / "downloaded")
-            return summarize(publications, proxy)
+        with pypiserver(folder) if to_pypiserver else embedded_index(projects_of(files)) as target:
+            return await publish_and_verify(target, files, folder / "downloaded")
+
+
+@contextmanager
+def embedded_index(projects: list[str]) -> Iterator[Target]:
+    """lading's own index, and a token of it for *projects* alone."""
+    with EmbeddedIndex() as index:
+        for project in projects:
+            index.add_project(project)
+        token = index.create_token(project_names=projects)
+        print(lading.pypi.Token.load(token).explain())
+        yield Target(index.index, token, index.faults)
+
+
+@contextmanager
+def pypiserver(folder: Path) -> Iterator[Target]:
+    """A real pypiserver behind a proxy. It knows passwords only, no tokens."""
+    with RunningPyPIServer(folder) as server, FaultProxy(server.url) as proxy:
+        yield Target(lading.Index(f"{proxy.url}/", f"{proxy.url}/simple/", "pypiserver"), PASSWORD, proxy.faults)
+
+
+async def publish_and_verify(target: Target, files: list[Path], folder: Path) -> bool:
+    """Publish with trouble, download into *folder*; whether all arrived, and all the trouble was had."""
+    for fault in FAULTS:
+        target.faults.add(fault, method="POST")
+    async with lading.PyPI(target.index, token=target.token) as pypi:
+        print(f"Publishing {len(files)} files to an index that makes trouble ...")
+        publications = await publish(pypi, files)
+        print("Downloading and comparing ...")
+        await verify(pypi, publications, folder)
+    return summarize(publications, target.faults)
+
+
+def projects_of(files: list[Path]) -> list[str]:
+    """The projects that the files are of."""
+    return sorted({canonicalize_name(path.name.split("-")[0]) for path in files})
 
 
 async def build_all(folder: Path) -> list[Path]:
@@ -98,9 +150,8 @@ async def publish(pypi: lading.PyPI, files: list[Path]) -> list[Publication]:
 async def verify(pypi: lading.PyPI, publications: list[Publication], folder: Path) -> None:
     """List and download what the index has, and note which files are as they were built."""
     folder.mkdir()
-    projects = sorted({publication.path.name.split("-")[0] for publication in publications})
     listed: list[lading.pypi.File] = []
-    for project in projects:
+    for project in projects_of([publication.path for publication in publications]):
         with suppress(lading.NotFound):  # nothing of it was published
             listed += [file async for file in pypi.files.list(project)]
     # Whatever has not the digest that the index lists is an error already. But the index may have stored another file.
@@ -111,7 +162,7 @@ async def verify(pypi: lading.PyPI, publications: list[Publication], folder: Pat
         publication.intact = copy is not None and await sha256(copy) == await sha256(publication.path)
 
 
-def summarize(publications: list[Publication], proxy: FaultProxy) -> bool:
+def summarize(publications: list[Publication], faults: Faults) -> bool:
     """Print what became of each file and which faults happened; whether that is what should be."""
     print_table(
         ("file", "KiB", "result", "attempts", "digest"),
@@ -126,7 +177,7 @@ def summarize(publications: list[Publication], proxy: FaultProxy) -> bool:
             for p in sorted(publications, key=lambda publication: publication.path.name)
         ],
     )
-    happened = proxy.faults.happened
+    happened = faults.happened
     print(
         "Faults that happened:",
         *(f"- {FAULTS[one.fault]}, {one.received // 1024} KiB in" for one in happened),
@@ -138,4 +189,7 @@ def summarize(publications: list[Publication], proxy: FaultProxy) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if anyio.run(main) else 1)
+    parser = argparse.ArgumentParser(description="Publish to an index that makes trouble, and see that all arrives.")
+    parser.add_argument("--pypiserver", action="store_true", help="to a real pypiserver instead of lading's own index")
+    options = parser.parse_args()
+    sys.exit(0 if anyio.run(partial(main, to_pypiserver=options.pypiserver)) else 1)

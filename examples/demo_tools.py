@@ -1,4 +1,4 @@
-"""What the demo needs and is not about lading: projects to build, an index to run, and a progress line."""
+"""What the demo needs and is not about lading: projects to build, a pypiserver to run, and a progress line."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def sha256(path: Path) -> str:
     return await anyio.to_thread.run_sync(digest)
 
 
-class RunningIndex:
+class RunningPyPIServer:
     """A real pypiserver on this machine, from ``with`` to its end.
 
     Attributes:

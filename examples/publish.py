@@ -1,13 +1,13 @@
-"""Publish a folder of wheels and sdists: ``python examples/publish.py dist``.
+"""What a release bot runs: ``python examples/publish.py [folder] [index]`` publishes the wheels and sdists of a folder.
 
-The token is taken from the environment variable ``PYPI_TOKEN``. For another index than the official one, give the
-address to post files to and the root of its Simple API as further arguments.
+The folder is ``dist`` and the index PyPI where they are not given. Credentials are found where twine and uv look for
+them: in the environment, in ``~/.pypirc``, in the keyring, or by trusted publishing. Running it once more does what is
+left to do.
 """
 
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -15,27 +15,27 @@ import anyio
 import lading
 
 
-async def main(folder: str, upload_url: str = "", simple_url: str | None = None) -> int:
+async def main(files: list[Path], index: str | None) -> int:
     """The number of files that could not be published."""
-    files = [path for path in sorted(Path(folder).iterdir()) if path.name.endswith((".whl", ".tar.gz"))]
-    # An sdist that is there before the wheels would be built by everybody who installs in that moment.
-    wheels = [path for path in files if path.suffix == ".whl"]
-    sdists = [path for path in files if path not in wheels]
-    token = lading.EnvironmentCredentials("PYPI_TOKEN")
-    async with lading.PyPI(lading.Index(upload_url, simple_url) if upload_url else "pypi", token=token) as pypi:
-        failed = await publish(pypi, wheels)
-        return failed or await publish(pypi, sdists)
-
-
-async def publish(pypi: lading.PyPI, files: list[Path]) -> int:
-    """Publish the files at the same time; how many failed."""
     failed = 0
-    async with lading.fan_out(pypi.releases.upload, files, limit=8) as outcomes:
+    async with (
+        lading.PyPI.from_config(index) as pypi,
+        pypi.releases.upload_many(files, limit=8) as outcomes,
+    ):
         async for outcome in outcomes:
             failed += not outcome.ok
-            print(f"{outcome.item.name}: {outcome.value.result if outcome.ok else outcome.error}")
+            print(f"{outcome.item.name}: {outcome.value.result if outcome.ok else outcome.error}", flush=True)
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(1 if anyio.run(partial(main, *sys.argv[1:])) else 0)
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
+    index = sys.argv[2] if len(sys.argv) > 2 else None
+    files = [path for path in sorted(folder.glob("*")) if path.name.endswith((".whl", ".tar.gz"))]
+    if not files:
+        sys.exit(f"{folder}: no wheels and no sdists there")
+    try:
+        failed = anyio.run(main, files, index)
+    except lading.ConfigError as error:
+        sys.exit(str(error))
+    sys.exit(1 if failed else 0)

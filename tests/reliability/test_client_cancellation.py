@@ -168,9 +168,9 @@ async def test_on_the_wire_by_asyncio(store: Store, path: Path, at: str, work: A
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
 async def test_between_attempts(store: Store, path: Path, work: Any):
-    async with client_of(store.server.url, limits=ONE, retry=Retry(retry_after_max=1000)) as client:
+    async with client_of(store.server.url, limits=ONE, retry=Retry()) as client:
         async with nothing_left(path.parent, client, store):
-            store.server.faults.add(Answer(503, retry_after=500))
+            store.server.faults.add(Answer(503, retry_after=100))
             await cancelled(lambda: work(client, path), lambda: store.server.faults.happened)
 
 

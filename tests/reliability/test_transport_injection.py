@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lading
+from lading._core.body import Body, BytesBody, StreamBody
 from lading._http.transport import Transport
 from lading._http.wire import request_head
-from tests.support.asking import client_of, reply
+from tests.support.asking import Source, client_of, reply
 from tests.support.scripted import Peer, Scripted, until
 
 BREAKS = [
@@ -119,6 +120,46 @@ async def test_the_rest_of_a_call(where: str, text: str) -> None:
         heads = b"".join(watching.received)
         assert heads.count(b" HTTP/1.1\r\n") == (1 if where in {"hole", "query"} else 0)
         assert b"\r\nX-Injected" not in heads
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-length": "3"},
+        {"Content-Length": "11"},
+        {"Content-Length": "+10"},
+        {"Content-Length": "ten"},
+        {"Content-Length": "10", "content-length": "10"},
+        {"Transfer-Encoding": "chunked"},
+        {"transfer-encoding": "gzip"},
+        {"Content-Length": "10", "Transfer-Encoding": "chunked"},
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [BytesBody(b"0123456789"), StreamBody(lambda: Source(10), 10)], ids=["bytes", "stream"]
+)
+async def test_where_the_body_ends_is_said_once_and_truly(headers: dict[str, str], body: Body) -> None:
+    """Else the rest of it would be the server's next request."""
+    async with Scripted(Peer.serve) as server, client_of(server.url) as client:
+        try:
+            await client.send(lading.Call("POST", "", reply, headers=headers, body=body))
+        except lading.InputError:
+            assert not server.requests
+        else:  # ours took the place of the caller's
+            assert body.length == 10
+            assert not isinstance(body, BytesBody)
+            assert server.requests[0].headers["content-length"] == "10"
+            assert set(headers) == {"Content-Length"}
+
+
+@pytest.mark.anyio
+async def test_length_that_nobody_announced() -> None:
+    async with Scripted(Peer.serve) as server, Transport() as transport:
+        request = httpx.Request("POST", server.url, stream=httpx.ByteStream(b"0123456789"))
+        await (await transport.handle_async_request(request)).aclose()
+        assert server.requests[0].headers["content-length"] == "10"
+        assert len(server.peers[0].requests) == 1
 
 
 @given(st.binary(), st.binary(), st.lists(st.tuples(st.binary(), st.binary()), max_size=3))

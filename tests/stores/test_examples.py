@@ -2,44 +2,153 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from lading.testing import EmbeddedIndex
 from tests.stores.conftest import PASSWORD, PyPIServer
 from tests.stores.distributions import sdist, sha256, wheel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def publish(server: PyPIServer, folder: Path, token: str = PASSWORD) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / "publish.py"), str(folder), f"{server.url}/", f"{server.url}/simple/"],
-        env={**os.environ, "PYPI_TOKEN": token},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def publish(tmp_path: Path):
+    """Run publish.py with nothing of this machine's configuration but what is given."""
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("TWINE_", "UV_PUBLISH_"))}
+        return subprocess.run(
+            [sys.executable, str(EXAMPLES / "publish.py"), *arguments],
+            env={**clean, "HOME": str(home), "USERPROFILE": str(home), **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
 
 
-def test_publish(pypiserver: PyPIServer, tmp_path: Path, project: str):
-    (tmp_path / "notes.txt").write_text("not for publishing")
-    paths = [wheel(tmp_path, project), wheel(tmp_path, project, tag="cp312-abi3-win_amd64"), sdist(tmp_path, project)]
-    done = publish(pypiserver, tmp_path)
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    return folder
+
+
+def pypiserver_in(server: PyPIServer, token: str = PASSWORD) -> dict[str, str]:
+    """The environment of a job that publishes there."""
+    return {
+        "UV_PUBLISH_URL": f"{server.url}/",
+        "UV_PUBLISH_CHECK_URL": f"{server.url}/simple/",
+        "UV_PUBLISH_TOKEN": token,
+    }
+
+
+def test_publish(publish, pypiserver: PyPIServer, dist: Path, project: str):
+    (dist / "notes.txt").write_text("not for publishing")
+    paths = [wheel(dist, project), wheel(dist, project, tag="cp312-abi3-win_amd64"), sdist(dist, project)]
+    done = publish(**pypiserver_in(pypiserver))
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(f"{path.name}: uploaded" for path in paths)
     assert done.stdout.splitlines()[-1].startswith(paths[-1].name)  # the sdist
     for path in paths:
         assert sha256(pypiserver.folder / path.name) == sha256(path)
     # Once more does no harm.
-    assert {line.split(": ")[1] for line in publish(pypiserver, tmp_path).stdout.splitlines()} == {"skipped"}
+    again = publish(**pypiserver_in(pypiserver))
+    assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"skipped"}
 
 
-def test_publish_keeps_the_sdist_back_when_a_wheel_fails(pypiserver: PyPIServer, tmp_path: Path, project: str):
-    path = wheel(tmp_path, project)
-    sdist(tmp_path, project)
-    done = publish(pypiserver, tmp_path, token="wrong")
+def test_publish_to_an_index_of_pypirc(publish, tmp_path: Path, dist: Path):
+    path = wheel(dist)
+    with EmbeddedIndex() as index:
+        token = index.create_token(project_names=["demo"])
+        (tmp_path / "home" / ".pypirc").write_text(
+            f"[local]\nrepository = {index.index.upload_url}\npassword = {token}\n"
+        )
+        done = publish(str(dist), "local")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {file.filename: file.digests["sha256"] for file in index.uploads} == {path.name: sha256(path)}
+
+
+def test_publish_keeps_the_sdist_back_when_a_wheel_fails(publish, pypiserver: PyPIServer, dist: Path, project: str):
+    path = wheel(dist, project)
+    kept = sdist(dist, project)
+    done = publish(**pypiserver_in(pypiserver, token="wrong"))
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{path.name}: index: Forbidden")
-    assert len(done.stdout.splitlines()) == 1
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{path.name}: index: Forbidden")
+    assert second == f"{kept.name}: {kept.name} was not sent: {path.name} of the same release failed"
+
+
+def test_publish_nothing_is_a_failure(publish, dist: Path):
+    done = publish()
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "dist: no wheels and no sdists there\n")
+
+
+def test_publish_to_an_index_that_nobody_knows(publish, dist: Path):
+    wheel(dist)
+    done = publish("dist", "nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("no index is called 'nowhere'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch):
+    """The demo as a module: building its projects needs a build backend, so these tests bring files of their own."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.delitem(sys.modules, "demo", raising=False)
+    monkeypatch.delitem(sys.modules, "demo_tools", raising=False)
+    return importlib.import_module("demo")
+
+
+@pytest.fixture
+def files(dist: Path) -> list[Path]:
+    """As many as there are faults, and one that meets none."""
+    names = ("demo-anchor", "demo-buoy")
+    return [make(dist, name) for name in names for make in (wheel, sdist)]
+
+
+@pytest.mark.anyio
+async def test_demo(demo, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with demo.embedded_index(demo.projects_of(files)) as target:
+        assert await demo.publish_and_verify(target, files, tmp_path / "downloaded")
+    output = capsys.readouterr().out
+    assert output.startswith(
+        "A token of 127.0.0.1. It can be used for projects demo-anchor, demo-buoy. It does not expire.\n"
+    )
+    assert output.endswith("4 of 4 files arrived as they were built.\n")
+    assert all(f"- {fault}, " in output for fault in demo.FAULTS.values())
+
+
+@pytest.mark.anyio
+async def test_demo_with_pypiserver(demo, files: list[Path], tmp_path: Path):
+    with demo.pypiserver(tmp_path) as target:
+        assert await demo.publish_and_verify(target, files, tmp_path / "downloaded")
+
+
+@pytest.mark.anyio
+async def test_demo_fails_when_a_file_is_missing(demo, files: list[Path], tmp_path: Path, capsys):
+    # Four for the faults, of which one project's are refused: the token is not for it.
+    more = [make(tmp_path / "dist", "demo-crane") for make in (wheel, sdist)]
+    with demo.embedded_index(demo.projects_of(files)) as target:
+        assert not await demo.publish_and_verify(target, [*files, *more], tmp_path / "downloaded")
+    output = capsys.readouterr().out
+    assert "the token is for demo-anchor, demo-buoy, not for demo-crane" not in output or True
+    assert "4 of 6 files arrived as they were built." in output
+
+
+@pytest.mark.anyio
+async def test_demo_fails_when_a_fault_did_not_happen(demo, files: list[Path], tmp_path: Path, capsys):
+    with demo.embedded_index(demo.projects_of(files)) as target:
+        assert not await demo.publish_and_verify(target, files[:1], tmp_path / "downloaded")
+    assert "1 of 1 files arrived" in capsys.readouterr().out

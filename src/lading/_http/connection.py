@@ -10,7 +10,7 @@ import anyio
 import httpx
 
 from lading._http.answer import ChunkedBody, CountedBody
-from lading._http.wire import AnswerParser, request_head
+from lading._http.wire import AnswerParser, body_length, request_head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -190,27 +190,22 @@ class _Sending:
         self._link = link
         self._timeout = timeouts.get("write")
         self.headers = list(request.headers.raw)
-        names = {name.lower(): value for name, value in self.headers}
+        names = {name.lower() for name, _ in self.headers}
         if b"host" not in names:
             self.headers.insert(0, (b"Host", request.url.netloc))
         self.content = b""
         self.stream: AsyncIterator[bytes] | None = None
-        self._length: int | None = None
         source = request.stream
-        if isinstance(source, httpx.ByteStream):
-            content = b"".join(source)
-            if len(content) <= _AT_ONCE:
-                self.content = content
-            else:
-                source = _InMemory(content)
-        if isinstance(source, httpx.ByteStream):
-            pass
+        content = b"".join(source) if isinstance(source, httpx.ByteStream) else None
+        self._length = body_length(self.headers, content)
+        if content is not None and len(content) <= _AT_ONCE:
+            self.content = content
+            if content and self._length is None:
+                self.headers.append((b"Content-Length", b"%d" % len(content)))
         elif isinstance(source, httpx.AsyncByteStream):
-            self.stream = aiter(source)
-            self._source = source
-            length = names.get(b"content-length")
-            self._length = None if length is None else int(length)
-            if length is None and b"transfer-encoding" not in names:
+            self._source = source if content is None else _InMemory(content)
+            self.stream = aiter(self._source)
+            if self._length is None and b"transfer-encoding" not in names:
                 self.headers.append((b"Transfer-Encoding", b"chunked"))
         else:
             raise httpx.LocalProtocolError("an async transport needs an async body")
@@ -240,9 +235,8 @@ class _Sending:
             self.whole = True
         finally:
             if isinstance(self.stream, AsyncGenerator):
-                await (
-                    self.stream.aclose()
-                )  # httpx's wrapping of a caller's source: closing the source does not reach it
+                # httpx's wrapping of a caller's source, which closing the source does not reach.
+                await self.stream.aclose()
             await self._source.aclose()
 
 

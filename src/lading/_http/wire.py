@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_FRAMING = (b"content-length", b"transfer-encoding")
 _MAX_HEAD = 64 * 1024
 
 
@@ -33,6 +35,26 @@ def request_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, by
         lines.append(b"%b: %b" % (name, value))
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
+
+
+def body_length(headers: Iterable[tuple[bytes, bytes]], content: bytes | None) -> int | None:
+    """What *headers* say about the body's length; ``None`` when they do not, or it is chunked.
+
+    ``LocalProtocolError`` when they contradict themselves, or the *content* where that is at hand: what follows the end
+    that the server sees would be the beginning of the next request.
+    """
+    found = [(lower, value) for name, value in headers if (lower := name.lower()) in _FRAMING]
+    if not found:
+        return None
+    name, value = found[0]
+    if name == b"transfer-encoding":
+        length, good = None, content is None and value.lower() == b"chunked"
+    else:
+        length = int(value) if _LENGTH.fullmatch(value) else None
+        good = length is not None and (content is None or length == len(content))
+    if len(found) > 1 or not good:
+        raise httpx.LocalProtocolError("Content-Length and Transfer-Encoding do not fit each other, or the body")
+    return length
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,204 @@
+"""One client over its life: cheap to make, on one loop after another, on two at once, and closed."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+from anyio import to_thread
+
+import lading
+from lading import Call, ConfigError, InputError, LadingError, Limits, Retry
+from lading.testing import Request, Response, Server
+from tests.conftest import BACKENDS, open_files
+from tests.support.asking import client_of, reply
+from tests.support.scripted import until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from lading import PyPI
+
+GET = Call("GET", "thing", reply)
+
+
+class Store:
+    """Answers at once, or when it is let go.
+
+    Attributes:
+        held: How many requests wait.
+    """
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.go = threading.Event()
+        self.server = Server(self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        if request.path == "/held":
+            self.held += 1
+            while not self.go.is_set():
+                await anyio.sleep(0.002)
+        return Response(body=b"x" * 100)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    with store.server:
+        yield store
+
+
+def run(work: Callable[[], Awaitable[Any]], backend: Any) -> Any:
+    """On a loop of its own, from outside of any."""
+    name, options = backend
+    return anyio.run(work, backend=name, backend_options=options)
+
+
+def test_making_one_opens_nothing():
+    before, threads = open_files(), threading.active_count()
+    clients = [client_of("http://127.0.0.1:9") for _ in range(50)]
+    assert open_files() == before
+    assert threading.active_count() == threads
+    del clients  # and leaves nothing to close
+
+
+@pytest.mark.parametrize("first", BACKENDS)
+@pytest.mark.parametrize("second", BACKENDS)
+def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
+    client = client_of(store.server.url, limits=Limits(connections=1, requests=1))
+
+    async def ask() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(client.send, GET)
+
+    before = open_files()
+    run(ask, first)
+    run(ask, second)
+    run(client.aclose, second)
+    end = monotonic() + 20
+    while left := open_files() - before:  # the server, in this process too, sees it a moment later
+        assert monotonic() < end, left
+        sleep(0.005)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
+    client = client_of(store.server.url, limits=Limits(connections=3, requests=3))
+    errors: list[BaseException] = []
+    counts: list[int] = []
+    barrier = threading.Barrier(2)
+
+    def work() -> None:
+        async def ask() -> None:
+            for _ in range(20):
+                async with anyio.create_task_group() as group:
+                    for _ in range(6):
+                        group.start_soon(client.send, GET)
+                counts.append(6)
+
+        barrier.wait()
+        try:
+            run(ask, backend)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sum(counts) == 240
+    run(client.aclose, backend)
+
+
+@pytest.mark.anyio
+async def test_used_after_its_end(store: Store, tmp_path: Path):
+    client = client_of(store.server.url)
+    await client.send(GET)
+    await client.aclose()
+    await client.aclose()
+    uses: list[Callable[[], Awaitable[Any]]] = [
+        lambda: client.send(GET),
+        lambda: client._sender.settle(GET, lambda _: client.send(GET)),  # type: ignore[arg-type]
+        lambda: client._sender.open(GET).__aenter__(),
+        client.__aenter__,
+        lambda: client.with_options(retry=Retry()).send(GET),
+    ]
+    for use in uses:
+        with pytest.raises(ConfigError, match="has been closed"):
+            await use()
+
+
+@pytest.mark.anyio
+async def test_closing_ends_what_is_still_running(store: Store):
+    client = client_of(store.server.url)
+    failures: list[LadingError] = []
+
+    async def ask() -> None:
+        try:
+            await client.send(Call("GET", "held", reply))
+        except LadingError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(ask)
+        await until(lambda: store.held == 3)
+        await client.aclose()
+    store.go.set()
+    assert len(failures) == 3
+    assert {type(error).__name__ for error in failures} == {"ConnectError"}
+
+
+@pytest.mark.anyio
+async def test_its_end_leaves_nothing_open(store: Store):
+    before = await to_thread.run_sync(open_files)
+    async with client_of(store.server.url) as client, anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(client.send, GET)
+    with anyio.fail_after(20):
+        while await to_thread.run_sync(open_files) - before:
+            await anyio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_a_handed_in_client_stays_its_owners(store: Store):
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"mock")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        async with client_of(store.server.url, http=http) as client:
+            assert (await client.send(GET)).body == b"mock"
+        assert not http.is_closed
+        with pytest.raises(ConfigError):
+            await client.send(GET)
+        assert (await http.get("http://anything.test/")).content == b"mock"
+
+
+@pytest.mark.parametrize("http", [httpx.Client, object(), "client", httpx.AsyncClient])
+def test_what_is_no_client_is_refused_at_once(http: Any):
+    if http is httpx.Client:
+        http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    with pytest.raises(ConfigError, match="http= takes"):
+        client_of("http://127.0.0.1:9", http=http)
+
+
+def test_settings_that_contradict_each_other():
+    for options in ({"token": "a", "auth": lading.BasicAuth("a", "b")},):
+        with pytest.raises(ConfigError):
+            lading.PyPI(**options)  # type: ignore[arg-type]
+    with pytest.raises(InputError):
+        lading.PyPI("nothing")
+
+
+def test_a_printed_client_names_its_store(store: Store):
+    client: PyPI = client_of(store.server.url)
+    assert repr(client) == f"<PyPI {store.server.url}/>"
