@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -151,7 +152,8 @@ def _rounded(value: float) -> float:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for the run's files, removed afterwards."""
+    """A folder for the run's files, removed afterwards, also when the run is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         yield folder

@@ -1,8 +1,7 @@
-"""Answers as they come: in chunks, compressed, cut short, far too long, and not what was promised."""
+"""Answers as they come: in chunks, cut short, far too long, and not what was promised."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import zlib
@@ -79,87 +78,6 @@ async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
 async def test_chunked(client: PyPI, store: Store, size: int):
     store.response = Response(body=chunks(PLAIN, size))
     assert same((await client.send(get())).body, PLAIN)
-
-
-ENCODED = {
-    "gzip": ("gzip", gzip.compress(PLAIN)),
-    "x-gzip": ("X-GZip", gzip.compress(PLAIN)),
-    "several members": ("gzip", gzip.compress(PLAIN[:900]) + gzip.compress(PLAIN[900:])),
-    "deflate": ("deflate", zlib.compress(PLAIN)),
-    "deflate as some servers read it": ("deflate", raw_deflate(PLAIN)),
-    "identity": ("identity", PLAIN),
-}
-
-
-@pytest.mark.parametrize("kind", ENCODED)
-@pytest.mark.parametrize("size", [None, 777])
-async def test_compressed(client: PyPI, store: Store, kind: str, size: int | None):
-    encoding, data = ENCODED[kind]
-    store.response = Response(200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size))
-    assert same((await client.send(get())).body, PLAIN)
-
-
-async def test_nothing_compressed_is_nothing(client: PyPI, store: Store):
-    store.response = Response(200, {"Content-Encoding": "gzip"}, b"")
-    assert (await client.send(get())).body == b""
-
-
-DAMAGED = {
-    "no gzip": ("gzip", b"plain text"),
-    "flipped": (
-        "gzip",
-        (data := bytearray(gzip.compress(PLAIN))).__setitem__(slice(500, 510), b"?" * 10) or bytes(data),
-    ),
-    "wrong sum": ("gzip", gzip.compress(PLAIN)[:-8] + bytes(8)),
-    "ends early": ("gzip", gzip.compress(PLAIN)[:-20]),
-    "ends after its head": ("gzip", gzip.compress(PLAIN)[:10]),
-    "deflate ends early": ("deflate", zlib.compress(PLAIN)[:-20]),
-    "more behind it": ("gzip", gzip.compress(PLAIN) + b"garbage"),
-    "unknown": ("br", b"whatever"),
-    "twice": ("gzip, gzip", gzip.compress(gzip.compress(PLAIN))),
-}
-
-
-@pytest.mark.parametrize("kind", DAMAGED)
-@pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_damaged_compression(client: PyPI, store: Store, kind: str, method: str, outcome: str):
-    encoding, data = DAMAGED[kind]
-    store.response = Response(200, {"Content-Encoding": encoding}, data)
-    with pytest.raises(BadAnswer) as caught:
-        await client.send(Call(method, "thing", reply))
-    assert caught.value.outcome == outcome
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "br"])
-async def test_an_error_that_cannot_be_unpacked_is_still_that_error(client: PyPI, store: Store, encoding: str):
-    store.response = Response(500, {"Content-Encoding": encoding}, b"garbage")
-    with pytest.raises(ServerError, match="Internal Server Error"):
-        await client.send(get())
-
-
-BOMB = gzip.compress(bytes(64 * 1024 * 1024))
-
-
-async def test_a_bomb_does_not_go_off(client: PyPI, store: Store):
-    store.response = Response(200, {"Content-Encoding": "gzip"}, BOMB)
-    with pytest.raises(BadAnswer, match="more than 1000000 bytes"):
-        await client.send(get(max_answer=1_000_000))
-    store.response = Response(500, {"Content-Encoding": "gzip"}, BOMB)
-    with pytest.raises(ServerError):
-        await client.send(get())
-
-
-async def test_a_tail_without_end_is_not_kept(client: PyPI, store: Store):
-    """What follows compressed data counts as well."""
-
-    async def endless() -> AsyncIterator[bytes]:
-        yield gzip.compress(b"short")
-        for _ in range(1000):
-            yield bytes(100_000)
-
-    store.response = Response(200, {"Content-Encoding": "gzip"}, endless())
-    with pytest.raises(BadAnswer):
-        await client.send(get(max_answer=1000))
 
 
 @pytest.mark.parametrize("how", ["length", "chunked", "until the end"])

@@ -112,14 +112,6 @@ async def test_it_goes_on_where_it_was(host: Host, target: Path, headers: Header
     assert min(p.sent for p in told if p.attempt == 2) >= 5 * MIB
 
 
-async def test_and_once_more(host: Host, target: Path):
-    host.faults.add(Truncate(3 * MIB))
-    host.faults.add(Truncate(2 * MIB))
-    await fetch(host, target)
-    await assert_got(target, FIRST)
-    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={3 * MIB}-", f"bytes={5 * MIB}-"]
-
-
 async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: Path):
     def changed(request: Request, start: int) -> Response:
         host.content, host.headers = SECOND, {"ETag": '"two"'}

@@ -149,8 +149,8 @@ async def test_answer_ended_from_another_task() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_calls_of_a_closed_client_end_at_once(method: str) -> None:
-    """Nothing is tried again, and the error is ours."""
+async def test_calls_of_a_closed_client_end(method: str) -> None:
+    """Nothing is sent again, and the error is ours."""
     limits = Limits(connections=1)
     retry = lading.Retry(attempts=5, backoff=0)
     errors: list[lading.LadingError] = []

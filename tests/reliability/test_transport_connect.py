@@ -12,8 +12,8 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading._http import network
-from lading._http.network import connect
+from lading._http import dial
+from lading._http.dial import connect
 from lading._http.transport import Transport
 from tests.conftest import open_files
 from tests.support.asking import ask, client_of, reply
@@ -51,7 +51,7 @@ def leads_to(monkeypatch: pytest.MonkeyPatch) -> Any:
         async def resolve(*_: Any) -> list[Any]:
             return [(socket.AF_INET, ("127.0.0.1", port)) for port in ports]
 
-        monkeypatch.setattr(network, "_resolve", resolve)
+        monkeypatch.setattr(dial, "_resolve", resolve)
 
     return set_ports
 
@@ -73,7 +73,7 @@ async def test_next_address_when_the_first_refuses(leads_to: Any) -> None:
 
 
 async def test_next_address_when_the_first_is_silent(leads_to: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_HEAD_START", 0.01)
+    monkeypatch.setattr(dial, "_HEAD_START", 0.01)
     async with Scripted(Peer.serve) as server:
         with black_hole() as silent:
             leads_to(silent, server.port, silent)
@@ -87,8 +87,8 @@ async def test_next_address_when_the_first_is_silent(leads_to: Any, monkeypatch:
 
 async def test_the_second_that_connects_is_closed(leads_to: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both attempts succeed in the same turn of the loop."""
-    monkeypatch.setattr(network, "_HEAD_START", 0)
-    original = network._connect_one
+    monkeypatch.setattr(dial, "_HEAD_START", 0)
+    original = dial._connect_one
     both = 0
 
     async def together(*args: Any) -> socket.socket:
@@ -100,7 +100,7 @@ async def test_the_second_that_connects_is_closed(leads_to: Any, monkeypatch: py
                 await anyio.sleep(0.001)
         return sock
 
-    monkeypatch.setattr(network, "_connect_one", together)
+    monkeypatch.setattr(dial, "_connect_one", together)
     async with Scripted(Peer.drain) as server:  # type: ignore[arg-type]
         leads_to(server.port, server.port)
         before = await to_thread.run_sync(open_files)
@@ -131,15 +131,15 @@ async def test_every_address_refuses(count: int, leads_to: Any) -> None:
 @pytest.mark.parametrize("how", ["cancelled", "timed out", "closed"])
 @pytest.mark.parametrize("count", [1, 3])
 async def test_given_up_while_connecting(count: int, how: str, leads_to: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_HEAD_START", 0.001)
+    monkeypatch.setattr(dial, "_HEAD_START", 0.001)
     opened: list[Any] = []
-    original = network._connect_one
+    original = dial._connect_one
 
     async def counted(*args: Any) -> socket.socket:
         opened.append(args)
         return await original(*args)
 
-    monkeypatch.setattr(network, "_connect_one", counted)
+    monkeypatch.setattr(dial, "_connect_one", counted)
     with black_hole() as silent:
         leads_to(*[silent] * count)
         before = await to_thread.run_sync(open_files)
@@ -186,7 +186,7 @@ async def test_order_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         return [(family, socket.SOCK_STREAM, 6, "", (host, 80)) for family, host in found]
 
     monkeypatch.setattr(anyio, "getaddrinfo", answer)
-    addresses = await network._resolve("index.test", 80)
+    addresses = await dial._resolve("index.test", 80)
     assert [where[0] for _, where in addresses] == ["a", "1", "b", "2", "c", "d"]
 
 

@@ -148,8 +148,8 @@ async def test_pool_timeout() -> None:
         assert len(server.requests) == 2
 
 
-async def test_a_place_given_at_the_last_moment_is_used() -> None:
-    """Granted and timed out in one turn of the loop: the grant counts."""
+async def test_one_place_serves_one_waiter_after_the_other() -> None:
+    """A place where no connection was made (connecting failed) is given on like one with a connection."""
     transport = Transport(limits=Limits(connections=1))
     async with Scripted(Peer.serve) as server, transport:
         pool = transport._pool

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
-from lading.testing import EmbeddedIndex
+from lading.testing import EmbeddedIndex, Truncate
 from tests.stores.conftest import PASSWORD, PyPIServer
 from tests.stores.distributions import sdist, sha256, wheel
 
@@ -113,15 +114,14 @@ def demo(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def files(dist: Path) -> list[Path]:
-    """As many as there are faults, and one that meets none."""
+    """More than there are faults."""
     names = ("demo-anchor", "demo-buoy")
     return [make(dist, name) for name in names for make in (wheel, sdist)]
 
 
-@pytest.mark.anyio
-async def test_demo(demo, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_demo(demo, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with demo.embedded_index(demo.projects_of(files)) as target:
-        assert await demo.publish_and_verify(target, files, tmp_path / "downloaded")
+        assert anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
     output = capsys.readouterr().out
     assert output.startswith(
         "A token of 127.0.0.1. It can be used for projects demo-anchor, demo-buoy. It does not expire.\n"
@@ -130,25 +130,25 @@ async def test_demo(demo, files: list[Path], tmp_path: Path, capsys: pytest.Capt
     assert all(f"- {fault}, " in output for fault in demo.FAULTS.values())
 
 
-@pytest.mark.anyio
-async def test_demo_with_pypiserver(demo, files: list[Path], tmp_path: Path):
+def test_demo_with_pypiserver(demo, files: list[Path], tmp_path: Path):
     with demo.pypiserver(tmp_path) as target:
-        assert await demo.publish_and_verify(target, files, tmp_path / "downloaded")
+        assert anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
 
 
-@pytest.mark.anyio
-async def test_demo_fails_when_a_file_is_missing(demo, files: list[Path], tmp_path: Path, capsys):
-    # Four for the faults, of which one project's are refused: the token is not for it.
-    more = [make(tmp_path / "dist", "demo-crane") for make in (wheel, sdist)]
-    with demo.embedded_index(demo.projects_of(files)) as target:
-        assert not await demo.publish_and_verify(target, [*files, *more], tmp_path / "downloaded")
+def test_demo_fails_when_a_file_does_not_arrive(demo, files: list[Path], tmp_path: Path, capsys):
+    # The token is for the other projects.
+    files.append(wheel(files[0].parent, "demo-crane"))
+    with demo.embedded_index(["demo-anchor", "demo-buoy"]) as target:
+        assert not anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
     output = capsys.readouterr().out
-    assert "the token is for demo-anchor, demo-buoy, not for demo-crane" not in output or True
-    assert "4 of 6 files arrived as they were built." in output
+    assert "the token is for demo-anchor, demo-buoy, not for demo-crane; nothing was sent" in output
+    assert output.endswith("4 of 5 files arrived as they were built.\n")
 
 
-@pytest.mark.anyio
-async def test_demo_fails_when_a_fault_did_not_happen(demo, files: list[Path], tmp_path: Path, capsys):
+def test_demo_fails_when_a_fault_does_not_happen(
+    demo, files: list[Path], tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(demo.FAULTS, Truncate(after=1 << 30), "an answer of 1 GiB cut short")
     with demo.embedded_index(demo.projects_of(files)) as target:
-        assert not await demo.publish_and_verify(target, files[:1], tmp_path / "downloaded")
-    assert "1 of 1 files arrived" in capsys.readouterr().out
+        assert not anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
+    assert capsys.readouterr().out.endswith("4 of 4 files arrived as they were built.\n")

@@ -234,8 +234,7 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     """A page of the reference names it in one autodoc directive."""
     text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^\.\. auto(?!module)\w+:: (lading\.[\w.]+)", text, re.MULTILINE)
-    modules = (lading, lading.pypi, lading.pypi.restrictions, lading.testing)
-    homes = {module.__name__: module for module in modules}
+    homes = {m.__name__: m for m in (lading, lading.pypi, lading.pypi.restrictions, lading.testing)}
     public = {f"{home}.{name}" for home, module in homes.items() for name in module.__all__ if name != "__version__"}
     # These have two homes, and are documented in the outer one.
     public -= {"lading.pypi.PyPI", "lading.pypi.Index"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
+from lading._core.files import PIECE
 from lading._http.answer import ChunkedBody, CountedBody
 from lading._http.wire import AnswerParser, body_length, request_head
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LAST_WORDS = 5.0
 # A body in memory up to this size goes out with the head; a larger one is sent like a stream, the answer watched.
 _AT_ONCE = 64 * 1024
+# Bytes of a body between two looks whether an answer has come.
+_HEED_EVERY = 1024 * 1024
 
 
 class NeverSent(Exception):
@@ -216,8 +219,13 @@ class _Sending:
         """Send the streamed body."""
         assert self.stream is not None  # noqa: S101 - asked before
         link, timeout, left = self._link, self._timeout, self._length
+        unheeded = 0
         try:
             async for piece in self.stream:
+                unheeded += len(piece)
+                if unheeded >= _HEED_EVERY:
+                    unheeded = 0
+                    await link.heed()
                 if left is None:
                     if piece:
                         await link.send(b"%x\r\n" % len(piece), timeout)
@@ -244,15 +252,18 @@ class _InMemory(httpx.AsyncByteStream):
     """A large body in memory."""
 
     def __init__(self, content: bytes) -> None:
-        self._left = [content]
+        self._content = content
+        self._at = 0
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._left:
+        piece = self._content[self._at : self._at + PIECE]
+        if not piece:
             raise StopAsyncIteration
-        return self._left.pop()
+        self._at += len(piece)
+        return piece
 
 
 class _Watch:

@@ -15,17 +15,16 @@ import httpx
 from lading._core.body import CountedReader, Piece
 from lading._core.redact import one_line, scrub
 from lading._http.answer import CountedBody
+from lading._http.inflate import decoder
 from lading.errors import BadAnswer, CallTimeout, ConfigError, ConnectError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from types import ModuleType
 
     from lading._core.call import Incoming, Outgoing
     from lading._http.transport import Transport
     from lading.errors import LadingError, Outcome, Phase
-
-_DECODE_STEP = 256 * 1024
 
 
 class HttpxExchange:
@@ -216,7 +215,7 @@ class _Answer:
     async def read(self, limit: int) -> bytes:
         """The whole body, content encoding undone."""
         try:
-            decode = _decoder(self.headers.get("content-encoding", ""))
+            decode = decoder(self.headers.get("content-encoding", ""))
             pieces: list[bytes] = []
             count = 0
             async for piece in self:
@@ -243,55 +242,6 @@ class _Answer:
         if close is not None:
             await close()
         await self._response.aclose()
-
-
-def _decoder(encoding: str) -> _Inflate | None:
-    """What undoes *encoding*; ``None`` when there is nothing to undo."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return None
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BadAnswer(f"the answer came compressed as {encoding[:40]!r}, which was not asked for")
-    return _Inflate(encoding)
-
-
-class _Inflate:
-    """From a compressed piece to plain ones; each step is bounded, so that a bomb cannot fill memory.
-
-    Attributes:
-        whole: Whether what was given so far is all of it; so it is when nothing was given (HEAD has no body).
-    """
-
-    def __init__(self, encoding: str) -> None:
-        self._deflate = encoding == "deflate"
-        self._zlib: zlib._Decompress | None = None
-        self._held = b""
-        self.whole = True
-
-    def __call__(self, piece: bytes) -> Iterator[bytes]:
-        piece = self._held + piece
-        self._held = b""
-        self.whole = self.whole and not piece
-        more = False
-        while piece or more:
-            if self._zlib is None:
-                if len(piece) < 2:  # its first two bytes tell what it is
-                    self._held = piece
-                    return
-                self._zlib = self._begin(piece)
-            step = self._zlib.decompress(piece, _DECODE_STEP)
-            yield step
-            if self._zlib.eof:
-                # A gzip file may be followed by another, which is its continuation (RFC 1952 2.2).
-                piece, self._zlib, more = self._zlib.unused_data, None, False
-                self.whole = not piece
-            else:
-                piece, more = self._zlib.unconsumed_tail, len(step) == _DECODE_STEP
-
-    def _begin(self, piece: bytes) -> zlib._Decompress:
-        # "deflate" is zlib's format; servers that took the name at its word send it without zlib's two bytes.
-        bare = self._deflate and (piece[0] & 0x0F != 8 or int.from_bytes(piece[:2]) % 31)
-        return zlib.decompressobj(-zlib.MAX_WBITS if bare else 32 + zlib.MAX_WBITS)
 
 
 def _library_of(client: Any) -> ModuleType:

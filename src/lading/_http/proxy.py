@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from lading._http.network import connect
+from lading._http.dial import connect
 from lading._http.wire import AnswerParser, request_head
 from lading.errors import ConfigError
 

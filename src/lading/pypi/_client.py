@@ -104,7 +104,7 @@ class PyPI(Client):
             token: As for :class:`PyPI`.
             auth: As for :class:`PyPI`.
             config_file: Another file than ``~/.pypirc``.
-            simple_url: The root of the index's Simple API; by default ``UV_PUBLISH_CHECK_URL``.
+            simple_url: The root of the index's Simple API; without a *name*, by default ``UV_PUBLISH_CHECK_URL``.
             options: See :class:`lading.Options`.
 
         Raises:

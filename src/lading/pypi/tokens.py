@@ -32,7 +32,8 @@ class Tokens:
     async def current(self) -> Token | None:
         """The token that this client sends, taken apart; ``None`` when it sends none, or something else.
 
-        What an index does not issue as a macaroon (a password, a token of Artifactory's) is something else.
+        What an index does not issue as a macaroon (a password, a token of Artifactory's) is something else; so is what
+        :class:`TrustedPublishing` mints for each upload by itself.
         """
         auth = self._sender.settings.auth
         if not isinstance(auth, BasicAuth) or auth.username != "__token__":

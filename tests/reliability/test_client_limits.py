@@ -1,0 +1,235 @@
+"""How much is done at the same time: never more than was said, in order, and nothing waits without need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+from lading import Body, BytesBody, Call, CallTimeout, Limits, NotFound, Progress, Retry, StreamBody, Timeout
+from lading._core.auth import Auth
+from lading.testing import Answer, Request, Response, Server
+from tests.support.asking import client_of, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from lading import PyPI
+
+pytestmark = pytest.mark.anyio
+
+
+class Store(httpx.AsyncBaseTransport):
+    """A store on the test's own loop, so that what is under way can be counted. It answers when it is told to.
+
+    Attributes:
+        waiting: The paths that wait for an answer, in their order.
+        most: The most that ever waited at once, and the most uploads among them.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, anyio.Event] = {}
+        self.seen: list[str] = []
+        self.most = [0, 0]
+        self.held = True
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        event = self.waiting[path] = anyio.Event()
+        self.seen.append(path)
+        uploads = [path for path in self.waiting if path.startswith("/upload")]
+        self.most = [max(self.most[0], len(self.waiting)), max(self.most[1], len(uploads))]
+        try:
+            assert isinstance(request.stream, httpx.AsyncByteStream)
+            async for _ in request.stream:
+                pass
+            if self.held:
+                await event.wait()
+            return httpx.Response(404 if "missing" in path else 200, content=b"answer")
+        finally:
+            del self.waiting[path]
+
+    def answer(self, *paths: str) -> None:
+        for path in paths or list(self.waiting):
+            self.waiting[path].set()
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def client_at(store: Store, **options: Any) -> PyPI:
+    return client_of("http://127.0.0.1:9", http=httpx.AsyncClient(transport=store), **options)
+
+
+def get(name: object) -> Call[Any]:
+    return Call("GET", f"get-{name}", reply)
+
+
+def put(name: object, body: Body | None = None) -> Call[Any]:
+    async def source() -> AsyncIterator[bytes]:
+        yield b"content"
+
+    return Call("PUT", f"upload-{name}", reply, body=body or StreamBody(source, 7))
+
+
+async def rest() -> None:
+    """Let everything that can run do so."""
+    await anyio.wait_all_tasks_blocked()
+
+
+async def test_requests_wait_their_turn_in_order(store: Store):
+    async with client_at(store, limits=Limits(requests=3)) as client, anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(client.send, get(number))
+            await rest()
+        assert list(store.waiting) == ["/get-0", "/get-1", "/get-2"]
+        store.answer("/get-1")
+        await rest()
+        assert list(store.waiting) == ["/get-0", "/get-2", "/get-3"]
+        while store.waiting:
+            store.answer(next(iter(store.waiting)))
+            await rest()
+    assert store.seen == [f"/get-{number}" for number in range(10)]
+    assert store.most == [3, 0]
+
+
+async def test_uploads_have_a_limit_of_their_own_and_do_not_hold_up_the_rest(store: Store):
+    async with client_at(store, limits=Limits(requests=5, uploads=2)) as client, anyio.create_task_group() as group:
+        for number in range(8):
+            group.start_soon(client.send, put(number))
+        await rest()
+        assert len(store.waiting) == 2
+        for number in range(5):
+            group.start_soon(client.send, get(number))
+        await rest()
+        assert len(store.waiting) == 5
+        while store.waiting:
+            store.answer()
+            await rest()
+    assert len(store.seen) == 13
+    assert store.most == [5, 2]
+
+
+async def test_uploads_are_requests_too(store: Store):
+    async with client_at(store, limits=Limits(requests=2, uploads=5)) as client, anyio.create_task_group() as group:
+        for number in range(6):
+            group.start_soon(client.send, put(number))
+        await rest()
+        while store.waiting:
+            store.answer()
+            await rest()
+    assert store.most == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "told", "is_upload"),
+    [(bytes(1000), False, False), (bytes(1000), True, True), (bytes(100_000), False, True), (None, False, True)],
+)
+async def test_what_counts_as_an_upload(store: Store, body: bytes | None, told: bool, is_upload: bool):
+    progress: list[Progress] = []
+    async with client_at(store, limits=Limits(uploads=1)) as client, anyio.create_task_group() as group:
+        group.start_soon(client.send, put("first"))
+        await rest()
+        call = put("second", None if body is None else BytesBody(body))
+        if told:
+            call = Call("PUT", "upload-second", reply, body=call.body, on_progress=progress.append)
+        group.start_soon(client.send, call)
+        await rest()
+        assert ("/upload-second" in store.waiting) is not is_upload
+        store.held = False
+        store.answer()
+
+
+async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
+    timeout = Timeout(pool=0.02)
+    limits = Limits(requests=2, uploads=1)
+    async with client_at(store, limits=limits, timeout=timeout) as client, anyio.create_task_group() as group:
+        group.start_soon(client.send, put("first"))
+        await rest()
+        for call in (put("late"), put("later")):  # waiting for the uploads' place
+            with pytest.raises(CallTimeout, match=r"Timeout\.pool") as caught:
+                await client.send(call)
+            assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
+        group.start_soon(client.send, get("second"))
+        await rest()
+        with pytest.raises(CallTimeout):  # waiting for a request's
+            await client.send(get("late"))
+        store.held = False
+        store.answer()
+        await rest()
+        for call in (put("again"), get("again")):  # and no place was lost
+            await client.send(call)
+    assert store.seen == ["/upload-first", "/get-second", "/upload-again", "/get-again"]
+
+
+async def test_an_open_answer_has_given_its_turn_back(store: Store):
+    store.held = False
+    async with client_at(store, limits=Limits(requests=1)) as client:
+        with anyio.fail_after(10):
+            async with client._sender.open(get("open")) as incoming:
+                await client.send(get("meanwhile"))
+                assert await incoming.read(100) == b"answer"
+
+
+class OneMore(Auth):
+    """Asks for one more call, which has no need of being signed."""
+
+    def flow(self, request: Any) -> Any:
+        yield Call("GET", "get-mint", reply, auth=False)
+        yield request
+
+
+async def test_calls_inside_a_call_use_its_turn(store: Store):
+    store.held = False
+    async with client_at(store, limits=Limits(requests=1, uploads=1)) as client:
+        signed = client.with_options(auth=OneMore())
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                for number in range(5):
+                    group.start_soon(signed.send, put(number))
+    assert store.most == [1, 1]
+    assert len(store.seen) == 10
+
+
+async def test_turns_come_back_whatever_happens(store: Store):
+    store.held = False
+    hooks: list[Any] = [lambda _: 1 / 0]
+    limits = Limits(requests=1, uploads=1)
+    async with client_at(store, limits=limits, retry=Retry(attempts=1)) as client:
+        for _ in range(5):
+            with pytest.raises(NotFound):
+                await client.send(put("missing"))
+            with pytest.raises(ZeroDivisionError):
+                await client.with_options(hooks=hooks).send(put("hooked"))
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await client.send(put("cancelled"))
+        with anyio.fail_after(10):
+            await client.send(put("last"))
+
+
+async def test_a_server_never_sees_more_than_was_said():
+    now, most = 0, 0
+
+    async def answer(request: Request) -> Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        async for _ in request.body:
+            pass
+        await anyio.sleep(0.002)
+        now -= 1
+        return Response()
+
+    async with Server(answer) as server:
+        server.faults.add(Answer(503, retry_after=0), times=10)
+        limits = Limits(connections=6, requests=4, uploads=2)
+        client = client_of(server.url, limits=limits, retry=Retry(backoff=0))
+        async with client, anyio.create_task_group() as group:
+            for number in range(40):
+                group.start_soon(client.send, (get if number % 2 else put)(number))
+    assert most <= 4

@@ -1,0 +1,259 @@
+"""A user's own client: used for what it knows about connections, and for nothing else."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+from anyio import to_thread
+
+import lading
+from lading import (
+    BytesBody,
+    Call,
+    CallTimeout,
+    ConnectError,
+    FileBody,
+    FilePart,
+    LadingError,
+    Multipart,
+    Progress,
+    Retry,
+    StreamBody,
+    Timeout,
+    TokenAuth,
+)
+from lading._core.download import Promise, download
+from lading.testing import Answer, Delay, DropBefore, DropDuring, RawAnswer, Request, Response, Server, Truncate
+from tests.support.asking import client_of, reply
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from lading import PyPI
+
+pytestmark = pytest.mark.anyio
+CONTENT = os.urandom(700_000)
+SECRET = "of-the-users-other-work"
+THEIRS: dict[str, Any] = {
+    "headers": {"X-Theirs": SECRET, "User-Agent": SECRET, "Accept": SECRET, "Authorization": SECRET},
+    "cookies": {"theirs": SECRET},
+    "params": {"theirs": SECRET},
+    "auth": ("theirs", SECRET),
+    "base_url": "http://elsewhere.test/",
+    "follow_redirects": True,
+    "timeout": 0.000_001,
+    "trust_env": False,
+}
+
+
+class Store:
+    """Keeps what it gets, and gives it back."""
+
+    def __init__(self) -> None:
+        self.heads: list[tuple[str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: Request) -> Response:
+        self.heads.append((request.target, {name.lower(): value for name, value in request.headers.pairs}))
+        if request.method != "GET":
+            self.bodies.append(await request.read())
+            return Response.json({"got": len(self.bodies[-1])}, headers={"Set-Cookie": "session=1"})
+        if request.path == "/gone":
+            return Response(302, {"Location": "/file"})
+        if request.path == "/packed":
+            return Response(200, {"Content-Encoding": "deflate"}, zlib.compress(CONTENT))
+        return Response(200, {"Set-Cookie": "session=1", "ETag": '"one"'}, CONTENT)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store()
+    with store.server:
+        yield store
+
+
+@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def http(library: Any, client_tls: ssl.SSLContext) -> Any:
+    """The user's client, made off the loop: that reads files."""
+    return library.AsyncClient(verify=client_tls, **THEIRS)
+
+
+@pytest.fixture
+async def client(http: Any, store: Store) -> Any:
+    async with http, client_of(store.server.url, http=http, retry=Retry(attempts=3, backoff=0)) as client:
+        yield client
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    return path
+
+
+async def source() -> AsyncIterator[bytes]:
+    for start in range(0, len(CONTENT), 99_999):
+        yield CONTENT[start : start + 99_999]
+
+
+async def bodies(path: Path) -> list[lading.Body]:
+    file = await FileBody.of(path)
+    form = Multipart([("a", "b"), FilePart("content", file, "content")])
+    return [BytesBody(CONTENT), BytesBody(b""), file, form, StreamBody(source, len(CONTENT)), StreamBody(source)]
+
+
+async def whole(body: lading.Body) -> bytes:
+    reader = body.open()
+    try:
+        return b"".join([bytes(piece) async for piece in reader])
+    finally:
+        await reader.aclose()
+
+
+async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, path: Path):
+    for body in await bodies(path):
+        told: list[Progress] = []
+        expected = await whole(body)
+        call = Call("PUT", "file", lambda r: r.json()["got"], body=body, on_progress=told.append)
+        assert await client.send(call) == len(expected)
+        assert store.bodies[-1] == expected
+        head = store.heads[-1][1]
+        if body.length is None:
+            assert head["transfer-encoding"] == "chunked"
+        else:
+            assert head["content-length"] == str(len(expected))
+        assert told[-1] == Progress(len(expected), body.length)
+
+
+async def test_nothing_of_the_users_other_work_is_sent(client: PyPI, store: Store):
+    signed = client.with_options(auth=TokenAuth("ours-ours"))
+    for method, at in (("GET", "file"), ("POST", "file"), ("GET", "gone"), ("GET", "packed")):
+        await signed.send(Call(method, at, reply, params={"ours": 1}))
+        await client.send(Call(method, at, reply))
+    assert SECRET not in str(store.heads)
+    assert not [head for _, head in store.heads if "cookie" in head]
+    assert {head.get("authorization") for _, head in store.heads} == {None, "Bearer ours-ours"}
+    assert {head["user-agent"].partition("/")[0] for _, head in store.heads} == {"lading"}
+    assert store.heads[0][0] == "/file?ours=1"
+
+
+async def test_answers_are_unpacked_once(client: PyPI):
+    assert (await client.send(Call("GET", "packed", reply))).body == CONTENT
+
+
+async def test_redirects_are_ours(client: PyPI, store: Store):
+    assert (await client.send(Call("GET", "gone", reply))).url == f"{store.server.url}/file"
+    store.faults.add(Answer(302, headers={"Location": "/file"}))
+    with pytest.raises(lading.ApiError, match="never redirected"):
+        await client.send(Call("POST", "file", reply))
+
+
+async def test_retries_are_ours(client: PyPI, store: Store, path: Path):
+    store.faults.add(Answer(503, retry_after=0))
+    store.faults.add(DropDuring(100_000))
+    body = await FileBody.of(path)
+    await client.send(Call("PUT", "file", reply, body=body))
+    assert store.bodies == [CONTENT]
+
+
+async def test_downloads_resume(client: PyPI, store: Store, path: Path):
+    target = path.with_name("target")
+    store.faults.add(Truncate(300_000))
+    await download(client._sender, Call("GET", "file", bytes), target, promise=Promise(len(CONTENT)))
+    assert await to_thread.run_sync(target.read_bytes) == CONTENT
+    assert store.heads[1][1]["range"] == "bytes=300000-"
+
+
+ERRORS = [
+    (DropBefore(), ConnectError, "receive", "unknown"),
+    (DropBefore(reset=True), ConnectError, None, "unknown"),
+    (RawAnswer(b"nonsense\r\n\r\n"), ConnectError, "receive", "unknown"),
+    (Truncate(1), ConnectError, "receive", "unknown"),
+    (Delay(60), CallTimeout, "receive", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "phase", "outcome"), ERRORS, ids=repr)
+async def test_its_errors_become_ours(
+    client: PyPI, store: Store, library: Any, fault: Any, kind: Any, phase: str | None, outcome: str
+):
+    store.faults.add(fault)
+    with pytest.raises(kind) as caught:
+        await client.with_options(timeout=Timeout(read=0.1)).send(Call("POST", "file", reply, json={}))
+    assert (caught.value.phase, caught.value.outcome) == (phase or caught.value.phase, outcome)
+    assert isinstance(caught.value.__cause__, library.TransportError)
+    assert store.server.url.removeprefix("http://") in str(caught.value)
+
+
+async def test_nobody_at_home(client: PyPI, store: Store, library: Any):
+    await to_thread.run_sync(store.server.stop)
+    with pytest.raises(ConnectError) as caught:
+        await client.send(Call("POST", "file", reply, json={}))
+    assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
+    with pytest.raises(ConnectError) as caught:
+        await client.send(Call("POST", "http://nobody.invalid/", reply, json={}))
+    assert caught.value.outcome == "not_done"
+
+
+async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: ssl.SSLContext):
+    transport = library.AsyncHTTPTransport(verify=client_tls, limits=library.Limits(max_connections=1))
+    async with (
+        library.AsyncClient(transport=transport) as http,
+        client_of(store.server.url, http=http, timeout=Timeout(pool=0.05)) as client,
+        client._sender.open(Call("GET", "file", bytes)),
+    ):
+        with pytest.raises(CallTimeout) as caught:
+            await client.send(Call("GET", "file", reply))
+        assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
+
+
+@pytest.mark.parametrize("url", ["http://[/", "http://host:port/", "ftp://host/", "http:///x", "http://\u2100.test/"])
+async def test_addresses_that_cannot_be_asked(client: PyPI, url: str):
+    with pytest.raises(LadingError):
+        await client.send(Call("GET", url, reply))
+
+
+class Mine(Exception):
+    """Of the user's own."""
+
+
+async def test_what_a_source_or_callback_raises_comes_out_as_it_is(client: PyPI):
+    async def broken() -> AsyncIterator[bytes]:
+        yield CONTENT
+        raise Mine
+
+    def stop(_: Progress) -> None:
+        raise Mine
+
+    for body, told in ((StreamBody(broken), None), (BytesBody(CONTENT), stop)):
+        with pytest.raises(Mine) as caught:
+            await client.send(Call("PUT", "file", reply, body=body, on_progress=told))
+        assert caught.value.__cause__ is None
+
+
+async def test_what_its_own_hooks_raise_comes_out_as_it_is(library: Any, store: Store):
+    async def stop(_: Any) -> None:
+        raise Mine
+
+    transport = library.MockTransport(lambda _: library.Response(200))
+    for when in ("request", "response"):
+        async with (
+            library.AsyncClient(transport=transport, event_hooks={when: [stop]}) as http,
+            client_of(store.server.url, http=http) as client,
+        ):
+            with pytest.raises(Mine):
+                await client.send(Call("GET", "file", reply))

@@ -1,0 +1,130 @@
+"""A user's client over something else than a network: a mock, an application in the process, our own transport."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+import lading
+from lading import BytesBody, Call, FileBody, FilePart, Multipart, Retry, StreamBody
+from lading.testing import Request, Response, Server
+from tests.support.asking import client_of, reply
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+CONTENT = os.urandom(700_000)
+
+
+@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    return path
+
+
+async def source() -> AsyncIterator[bytes]:
+    for start in range(0, len(CONTENT), 99_999):
+        yield CONTENT[start : start + 99_999]
+
+
+async def bodies(path: Path) -> list[lading.Body]:
+    file = await FileBody.of(path)
+    form = Multipart([("a", "b"), FilePart("content", file, "content")])
+    return [BytesBody(CONTENT), BytesBody(b""), file, form, StreamBody(source, len(CONTENT)), StreamBody(source)]
+
+
+async def whole(body: lading.Body) -> bytes:
+    reader = body.open()
+    try:
+        return b"".join([bytes(piece) async for piece in reader])
+    finally:
+        await reader.aclose()
+
+
+class Mine(Exception):
+    """Of the user's own."""
+
+
+async def test_a_mock_transport(library: Any):
+    def answer(request: Any) -> Any:
+        return library.Response(200, headers=[("X-A", "1"), ("x-a", "2")], json={"path": request.url.path})
+
+    async with (
+        library.AsyncClient(transport=library.MockTransport(answer)) as http,
+        client_of("http://127.0.0.1:9", http=http) as client,
+    ):
+        found = await client.send(Call("GET", "some/{x}", reply, at={"x": "a/b"}))
+    assert (found.json(), found.headers["x-a"]) == ({"path": "/some/a/b"}, "1, 2")
+
+
+class App:
+    """An application in the same process (ASGI)."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        pieces = []
+        while True:
+            message = await receive()
+            pieces.append(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        self.bodies.append(b"".join(pieces))
+        if scope["path"] == "/broken":
+            raise Mine
+        status = 503 if len(self.bodies) == 1 else 200
+        headers = [(b"content-type", b"application/json"), (b"retry-after", b"0")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"got": ', "more_body": True})
+        await send({"type": "http.response.body", "body": b"%d}" % len(self.bodies[-1])})
+
+
+async def test_an_application_in_the_same_process(library: Any, path: Path):
+    app = App()
+    async with (
+        library.AsyncClient(transport=library.ASGITransport(app=app)) as http,
+        client_of("http://127.0.0.1:9", http=http, retry=Retry(attempts=2, backoff=0)) as client,
+    ):
+        for body in await bodies(path):
+            expected = await whole(body)
+            got = await client.send(Call("PUT", "file", lambda r: r.json()["got"], body=body))
+            assert (got, app.bodies[-1]) == (len(expected), expected)
+        assert len(app.bodies) == 7  # the first was refused once
+        with pytest.raises(Mine):
+            await client.send(Call("GET", "broken", reply))
+
+
+async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLContext, server_tls: ssl.SSLContext):
+    """It is one of httpx's."""
+    bodies: list[bytes] = []
+
+    async def answer(request: Request) -> Response:
+        bodies.append(await request.read())
+        return Response.json({"got": len(bodies[-1])})
+
+    async with (
+        Server(answer, tls=server_tls) as server,
+        httpx.AsyncClient(transport=lading.Transport(tls=client_tls)) as http,
+        client_of(server.url, http=http) as client,
+    ):
+        assert (await client.send(Call("GET", "file", reply))).json() == {"got": 0}
+        assert (await http.post(f"{server.url}/file", content=CONTENT)).json() == {"got": len(CONTENT)}
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(client.send, Call("PUT", "file", reply, body=BytesBody(CONTENT)))
+    assert bodies == [b""] + [CONTENT] * 6
