@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lading._core.body import Body as Body
     from lading._core.body import BytesBody as BytesBody
     from lading._core.body import FileBody as FileBody
-    from lading._core.body import FilePart as FilePart
-    from lading._core.body import Multipart as Multipart
     from lading._core.body import StreamBody as StreamBody
     from lading._core.call import UNSET as UNSET
     from lading._core.call import Call as Call
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
     from lading._core.credentials import KeyringCredentials as KeyringCredentials
     from lading._core.credentials import MemoryCredentials as MemoryCredentials
     from lading._core.model import Model as Model
+    from lading._core.multipart import FilePart as FilePart
+    from lading._core.multipart import Multipart as Multipart
     from lading._core.paging import Cursor as Cursor
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
@@ -75,12 +75,13 @@ _HOMES: dict[str, str] = {
     name: home
     for home, names in {
         "lading._core.auth": "Auth BasicAuth TokenAuth",
-        "lading._core.body": "Body BytesBody FileBody FilePart Multipart StreamBody",
+        "lading._core.body": "Body BytesBody FileBody StreamBody",
         "lading._core.call": "UNSET Call Reply",
         "lading._core.credentials": (
             "Credentials EnvironmentCredentials FileCredentials KeyringCredentials MemoryCredentials"
         ),
         "lading._core.model": "Model",
+        "lading._core.multipart": "FilePart Multipart",
         "lading._core.paging": "Cursor Page Pager",
         "lading._http.client": "Options",
         "lading._http.transport": "Transport",

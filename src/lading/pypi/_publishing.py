@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lading._core.body import FileBody, FilePart, Multipart
+from lading._core.body import FileBody
 from lading._core.call import Call
+from lading._core.multipart import FilePart, Multipart
 from lading.errors import Conflict, Forbidden, Unauthorized
 from lading.pypi._models import Uploaded
 from lading.pypi._wire import form_fields, upload_warnings
