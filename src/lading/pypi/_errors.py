@@ -34,17 +34,17 @@ _TAKEN = {
 
 def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
-    usual = _usual_phrase(reply.status)
+    usual = _usual_phrases(reply.status)
     detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _said(reply, usual) or said(reply))
-    if detail.lower() in {"", "none", "unknown error.", usual.lower()}:
-        detail = usual + _HINTS.get(reply.status, "")
+    if detail.lower() in {"", "none", "unknown error.", *map(str.lower, usual)}:
+        detail = (usual[0] if usual else "") + _HINTS.get(reply.status, "")
     kind = error_class(reply.status)
     if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
         kind = Conflict
     return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
 
 
-def _said(reply: Reply, usual: str) -> str:
+def _said(reply: Reply, usual: tuple[str, ...]) -> str:
     """What the index itself says; empty to take what the body says in the usual places."""
     if reply.media_type.endswith("json"):
         try:
@@ -59,7 +59,7 @@ def _said(reply: Reply, usual: str) -> str:
     if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
         return unescape(section[1]).strip()  # Nexus, whose title is its own name
     reason = re.sub(r"^\d{3} ", "", reply.reason)
-    if reason.lower() == usual.lower() or (reply.media_type == "text/html" and b"<pre" in reply.body):
+    if reason.lower() in map(str.lower, usual) or (reply.media_type == "text/html" and b"<pre" in reply.body):
         return ""
     return reason
 
@@ -72,8 +72,18 @@ def _reasons(errors: Any) -> Iterator[str]:
                 yield f"{description} ({code})"
 
 
-def _usual_phrase(status: int) -> str:
+# What servers still say where HTTP, and Python 3.13 with it, has changed the phrase.
+_OLD_PHRASES = {
+    413: ("Request Entity Too Large", "Payload Too Large", "Content Too Large"),
+    422: ("Unprocessable Entity", "Unprocessable Content"),
+}
+
+
+def _usual_phrases(status: int) -> tuple[str, ...]:
+    """What says no more than the status itself."""
+    if status in _OLD_PHRASES:
+        return _OLD_PHRASES[status]
     try:
-        return HTTPStatus(status).phrase
+        return (HTTPStatus(status).phrase,)
     except ValueError:
-        return ""
+        return ()
