@@ -166,6 +166,20 @@ async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
     assert store.seen == ["/upload-first", "/get-second", "/upload-again", "/get-again"]
 
 
+async def test_a_free_turn_is_taken_without_any_time_to_wait(store: Store):
+    async with client_at(store, limits=Limits(requests=1, uploads=1), timeout=Timeout(pool=0)) as client:
+        store.held = False
+        for _ in range(3):
+            await client.send(put("one"))
+        store.held = True
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.send, put("held"))
+            await rest()
+            with pytest.raises(CallTimeout):
+                await client.send(get("late"))
+            store.answer()
+
+
 async def test_an_open_answer_has_given_its_turn_back(store: Store):
     store.held = False
     async with client_at(store, limits=Limits(requests=1)) as client:

@@ -188,6 +188,18 @@ async def test_no_retrying_at_all(store: Store):
     assert not store.requests
 
 
+async def test_what_is_no_json_is_not_sent(store: Store):
+    circle: list[Any] = []
+    circle.append(circle)
+    async with client_of(store.server.url, retry=QUICK) as client:
+        for value in (object(), {"a": {1, 2}}, float("nan"), circle, {(1, 2): 3}):
+            with pytest.raises(lading.InputError) as caught:
+                await client.send(Call("POST", "thing", reply, json=value))
+            assert caught.value.argument == "json"
+        assert await client.send(Call("POST", "thing", lambda r: r.status, json={"ä": [None, 1.5]})) == 200
+    assert store.requests == [("POST", b'{"\\u00e4": [null, 1.5]}')]
+
+
 async def test_errors_know_how_often_it_was_tried(store: Store):
     found: list[Any] = []
     store.faults.add(Answer(500))

@@ -77,7 +77,7 @@ class Attempt:
         self._number = number
         self._streamed_answer = streamed_answer
         self._reader: CountedReader | None = None
-        self._content = b"" if call.json is UNSET else json.dumps(call.json).encode()
+        self._content = b"" if call.json is UNSET else _encoded(call)
 
     @property
     def sent(self) -> int:
@@ -217,6 +217,14 @@ class Attempt:
             )
         headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
         return replace(request, url=target, headers=headers)
+
+
+def _encoded(call: Call[Any]) -> bytes:
+    try:
+        return json.dumps(call.json, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        # Its text may quote the value.
+        raise errors.InputError(f"{call!r}: json= cannot be written as JSON", argument="json") from error
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

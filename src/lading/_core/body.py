@@ -130,7 +130,10 @@ class _FileBodyReader(Reader):
         if self._closed:
             raise StopAsyncIteration
         if self._buffer is None:
-            self._buffer = _free.pop() if _free else bytearray(PIECE)
+            try:
+                self._buffer = _free.pop()  # one step: other loops' threads take from it too
+            except IndexError:
+                self._buffer = bytearray(PIECE)
             await self._file.open()
         left = self._end - self._at
         if not left:

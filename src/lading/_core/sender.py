@@ -46,9 +46,9 @@ class Lane:
                 scope.deadline = anyio.current_time() + timeout
             # First a place among the uploads: those that wait for one leave the others' slots alone.
             if upload:
-                await self._uploads.acquire()
+                await _acquire(self._uploads)
             try:
-                await self._requests.acquire()
+                await _acquire(self._requests)
             except BaseException:
                 if upload:
                     self._uploads.release()
@@ -64,6 +64,14 @@ class Lane:
         self._requests.release()
         if upload:
             self._uploads.release()
+
+
+async def _acquire(semaphore: anyio.Semaphore) -> None:
+    """Take a place; one that is free is taken by somebody without time to wait too, on both loops."""
+    try:
+        semaphore.acquire_nowait()
+    except anyio.WouldBlock:
+        await semaphore.acquire()
 
 
 class Sender:

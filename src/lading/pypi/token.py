@@ -35,7 +35,7 @@ class Token:
 
     def __init__(self, prefix: str, macaroon: Macaroon) -> None:
         """For :meth:`load` and :meth:`create`."""
-        self.prefix = prefix
+        self.prefix: str = prefix
         self._macaroon = macaroon
 
     @classmethod

@@ -82,8 +82,6 @@ class ProjectNamesRestriction(Restriction):
     needs_context: ClassVar[tuple[str, ...]] = ("project_name",)
     parameters: ClassVar[tuple[str, ...]] = ("project_names",)
 
-    __hash__ = None  # type: ignore[assignment] # a list is in it
-
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
         return cls(items[0]) if len(items) == 1 and are(items[0], NAME) else None
@@ -116,8 +114,6 @@ class ProjectIDsRestriction(Restriction):
     tag: ClassVar[int | None] = 2
     needs_context: ClassVar[tuple[str, ...]] = ("project_id",)
     parameters: ClassVar[tuple[str, ...]] = ("project_ids",)
-
-    __hash__ = None  # type: ignore[assignment] # a list is in it
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
@@ -185,8 +181,6 @@ class PublisherRestriction(Restriction):
     claims: Mapping[str, Any] | None = None
     tag: ClassVar[int | None] = 4
     needs_context: ClassVar[tuple[str, ...]] = ("publisher_id",)
-
-    __hash__ = None  # type: ignore[assignment] # a mapping is in it
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:

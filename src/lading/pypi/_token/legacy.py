@@ -53,8 +53,6 @@ class LegacyProjectNamesRestriction(ProjectNamesRestriction):
     tag: ClassVar[int | None] = None
     parameters: ClassVar[tuple[str, ...]] = ("legacy_project_names",)
 
-    __hash__ = None  # a list is in it
-
     @classmethod
     def from_object(cls, value: dict[str, Any]) -> Self | None:
         inner = permissions(value)
@@ -87,8 +85,6 @@ class LegacyProjectIDsRestriction(ProjectIDsRestriction):
     """Only for these projects by id, in the object form that PyPI reads besides the array."""
 
     tag: ClassVar[int | None] = None
-
-    __hash__ = None  # a list is in it
 
     parameters: ClassVar[tuple[str, ...]] = ()
 
