@@ -134,7 +134,8 @@ async def test_a_count_starts_again_with_each_attempt(store: Store, path: Path, 
         sent = [p.sent for p in told if p.attempt == attempt]
         assert sent[0] == 0
         assert sent == sorted(set(sent))
-        assert (sent[-1] == SIZE) is (attempt > 1)
+        # The sockets may have held the rest of the first, which broke off at the other end.
+        assert sent[-1] == SIZE or attempt == 1
     assert [p.attempt for p in told] == sorted(p.attempt for p in told)
 
 
