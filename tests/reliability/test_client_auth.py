@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import Body, BytesBody, Call, ConfigError, Forbidden, Progress, Reply, Retry, StreamBody, Unauthorized
+from lading import (
+    Body,
+    BytesBody,
+    Call,
+    ConfigError,
+    Forbidden,
+    Index,
+    Progress,
+    PyPI,
+    Reply,
+    Retry,
+    StreamBody,
+    Unauthorized,
+)
 from lading._core.auth import Auth
 from lading.testing import Answer, DropBefore, Request, Response, Server
 from tests.support.asking import client_of, reply
@@ -186,3 +199,24 @@ async def test_an_open_answer_is_signed_too(store: Store):
     client = client_of(store.server.url, auth=Minting())
     async with client, client._sender.open(Call("GET", "thing", reply)) as incoming:
         assert await incoming.read(100) == b'"done"'
+
+
+async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
+    asked: list[str | None] = []
+
+    async def handler(request: Request) -> Response:
+        asked.append(request.headers.get("Authorization"))
+        return Response.json({})
+
+    class Asking(Auth):
+        def flow(self, request):
+            yield Call("GET", "ticket", lambda reply: reply.json())  # auth=True, as calls are by default
+            request.headers["Authorization"] = "Bearer ticket-0123456789"
+            yield request
+
+    async with Server(handler) as server:
+        url = f"{server.url}/"
+        async with PyPI(Index(url, url), auth=Asking()) as client:
+            await client.send(Call("GET", "thing", lambda reply: reply.json()))
+            await client.with_options(auth=None).send(Call("GET", "thing", lambda reply: reply.json()))
+    assert asked == [None, "Bearer ticket-0123456789", None]

@@ -133,17 +133,20 @@ class Client:
     def with_options(
         self,
         *,
-        auth: Auth = UNSET,
+        auth: Auth | None = UNSET,
         timeout: Timeout = UNSET,
         retry: Retry = UNSET,
         hooks: Iterable[Hook] = UNSET,
     ) -> Self:
         """A copy with other settings, sharing connections and slots: one process, many tenants.
 
-        A copy need not be closed. Closing it ends the copy alone, closing the original ends its copies.
+        ``auth=None`` sends no credentials. A copy need not be closed. Closing it ends the copy alone, closing the
+        original ends its copies.
         """
         given = {"auth": auth, "timeout": timeout, "retry": retry, "hooks": hooks}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+        if "auth" in changes:
+            changes["auth"] = changes["auth"] or Auth()
         if "hooks" in changes:
             changes["hooks"] = tuple(changes["hooks"])
         other = copy.copy(self)
