@@ -19,6 +19,7 @@ BENCHES = {
     "download": ("download", "one file to disk with SHA-256, beside a raw loop"),
     "download-tls": ("download", "the same over TLS, beside aiohttp"),
     "token": ("token", "tokens: load and check, create and restrict, beside pypitoken"),
+    "copr": ("copr", "500 builds waited for at once, 1000 listed, beside python-copr"),
     "publish": ("publish", "50 wheels of 1 MiB to the embedded index, 8 at once, beside twine and uv"),
     "import": ("imports", "what `from lading import PyPI; PyPI()` costs over a bare interpreter"),
 }

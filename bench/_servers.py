@@ -1,8 +1,9 @@
 """The servers the benchmarks talk to, each in a process of its own, outside what is measured.
 
-`sink` swallows uploads, `json` answers small GETs, `files` sends one large file. A connection gets a process
-(fork), so that fifty of them do not wait for one interpreter lock; `json` serves them all in one epoll loop,
-because a request there is two system calls. A server ends with its standard input, so none outlives the run.
+`sink` swallows uploads, `json` answers small GETs, `copr` has a project with 1000 builds, `files` sends one large
+file. A connection gets a process (fork), so that fifty of them do not wait for one interpreter lock; `json` and `copr`
+serve them all in one epoll loop, because a request there is two system calls and little else. A server ends with its
+standard input, so none outlives the run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bench._builds import ManyBuilds
 from bench._sockets import Connection, Plain, Tls
 
 if TYPE_CHECKING:
@@ -103,8 +105,8 @@ def files(conn: Connection, name: str, size: int) -> None:
             conn.send_file(name, size)
 
 
-def serve_json(listener: socket.socket) -> None:
-    """Answer every request head with the document; returns when standard input ends."""
+def serve_small(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
+    """Give what *answer* makes of each request head; returns when standard input ends."""
     loop = select.epoll()
     loop.register(listener, select.EPOLLIN)
     loop.register(sys.stdin, select.EPOLLIN)
@@ -119,18 +121,18 @@ def serve_json(listener: socket.socket) -> None:
             elif number == sys.stdin.fileno():
                 return
             else:
-                _answer(peers, number)
+                _answer(peers, number, answer)
 
 
-def _answer(peers: dict[int, socket.socket], number: int) -> None:
+def _answer(peers: dict[int, socket.socket], number: int, answer: Callable[[bytes], bytes]) -> None:
     try:
         data = peers[number].recv(65536)
+        if data:
+            peers[number].sendall(b"".join(map(answer, data.split(b"\r\n\r\n")[:-1])))
+            return
     except ConnectionError:
-        data = b""
-    if data:
-        peers[number].sendall(ANSWER * data.count(b"\r\n\r\n"))
-    else:
-        peers.pop(number).close()
+        pass
+    peers.pop(number).close()
 
 
 def serve_forked(listener: socket.socket, talk: Callable[[Connection, str, int], None], options: Any) -> None:
@@ -174,7 +176,9 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         print(listener.getsockname()[1], flush=True)
         if options["kind"] == "json":
-            serve_json(listener)
+            serve_small(listener, lambda _: ANSWER)
+        elif options["kind"] == "copr":
+            serve_small(listener, ManyBuilds().answer)
         else:
             serve_forked(listener, {"sink": sink, "files": files}[options["kind"]], options)
 

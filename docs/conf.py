@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import lading
+import lading.copr
 import lading.pypi
 import lading.pypi.restrictions
 import lading.testing
@@ -52,17 +53,18 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|bool|bytes|datetime|dict|float|frozenset|int|list|str|tuple)",
+        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|bool|bytes|date|datetime|dict|float|frozenset|int|list|str|tuple)",
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(HeaderPairs|K|Opening|Outgoing|Param|Params|PathLike|Piece|R|Reader|ResponseBody|Sender|Stamp|T|Then|Timestamp|Ts|V)",
+        r"(lading\.\S*\.)?(HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|R|Reader|ResponseBody|Sender|Stamp|T|Then|Timestamp|Ts|V)",
     ),
     ("py:attr", "errors"),
 ]
 
 _HOMES = {
     "lading": lading,
+    "lading.copr": lading.copr,
     "lading.pypi": lading.pypi,
     "lading.pypi.restrictions": lading.pypi.restrictions,
     "lading.testing": lading.testing,
@@ -72,7 +74,9 @@ _HOMES = {
 def _public(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Any:
     """Lead a reference to where a public name is documented, whichever module it was written or defined in."""
     name = node["reftarget"].rpartition(".")[2]
-    home = next((home for home, module in _HOMES.items() if name in module.__all__), None)
+    homes = [home for home, module in _HOMES.items() if name in module.__all__]
+    # Two stores may have a class of one name: the one whose page this is.
+    home = next((home for home in homes if home == node.get("py:module")), homes[0] if homes else None)
     if node.get("refdomain") != "py" or home is None or node["reftarget"] == f"{home}.{name}":
         return None
     node["reftarget"] = f"{home}.{name}"

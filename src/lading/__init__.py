@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from lading._core.paging import Cursor as Cursor
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
+    from lading._core.polling import Pace as Pace
     from lading._http.client import Options as Options
     from lading._http.transport import Transport as Transport
+    from lading.copr import BuildFailed as BuildFailed
+    from lading.copr import Copr as Copr
     from lading.errors import ApiError as ApiError
     from lading.errors import BadAnswer as BadAnswer
     from lading.errors import BadRequest as BadRequest
@@ -83,8 +86,10 @@ _HOMES: dict[str, str] = {
         "lading._core.model": "Model",
         "lading._core.multipart": "FilePart Multipart",
         "lading._core.paging": "Cursor Page Pager",
+        "lading._core.polling": "Pace",
         "lading._http.client": "Options",
         "lading._http.transport": "Transport",
+        "lading.copr": "BuildFailed Copr",
         "lading.errors": (
             "ApiError BadAnswer BadRequest CallTimeout ConfigError Conflict ConnectError Forbidden InputError "
             "IntegrityError InvalidRestriction JobFailed LadingError MissingContext NotFound RateLimited ServerError "

@@ -143,7 +143,7 @@ async def test_used_after_its_end(store: Store, tmp_path: Path):
     await client.aclose()
     uses: list[Callable[[], Awaitable[Any]]] = [
         lambda: client.send(GET),
-        lambda: client._sender.settle(GET, lambda _: client.send(GET)),  # type: ignore[arg-type]
+        lambda: client._sender.settle(GET, lambda *_: client.send(GET)),  # type: ignore[arg-type]
         lambda: client._sender.open(GET).__aenter__(),
         client.__aenter__,
         lambda: client.with_options(retry=Retry()).send(GET),

@@ -74,7 +74,7 @@ def read(reply: Reply) -> str:
 MAKE = Call("POST", "thing", read)
 
 
-async def find(sender: Sender) -> str | None:
+async def find(sender: Sender, _: LadingError) -> str | None:
     """What a resource asks with."""
     try:
         return await sender.send(Call("GET", "thing", read))
@@ -161,7 +161,7 @@ async def test_lost_then_refused_is_not_done(shop: Shop):
 
 
 async def test_what_ask_raises_besides_comes_out(shop: Shop):
-    async def ask(_: Sender) -> str | None:
+    async def ask(_: Sender, lost: LadingError) -> str | None:
         raise ZeroDivisionError
 
     shop.faults.add(DropAfter(), method="POST")
@@ -222,7 +222,7 @@ async def test_an_error_counts_what_was_sent(shop: Shop):
 
 
 async def test_another_thing_in_its_place_is_for_ask_to_say(shop: Shop):
-    async def ask(_: Sender) -> str | Conflict | None:
+    async def ask(_: Sender, lost: LadingError) -> str | Conflict | None:
         return Conflict("another thing is there")
 
     shop.faults.add(DropAfter(), method="POST")

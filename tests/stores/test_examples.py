@@ -1,4 +1,4 @@
-"""The examples that publish, run as a newcomer would run them."""
+"""The examples, run as a newcomer would run them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from lading.testing import EmbeddedIndex, Truncate
+from lading.testing import EmbeddedCopr, EmbeddedIndex, Truncate
 from tests.stores.conftest import PASSWORD, PyPIServer
 from tests.stores.distributions import sdist, sha256, wheel
 
@@ -152,3 +152,66 @@ def test_demo_fails_when_a_fault_does_not_happen(
     with demo.embedded_index(demo.projects_of(files)) as target:
         assert not anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
     assert capsys.readouterr().out.endswith("4 of 4 files arrived as they were built.\n")
+
+
+@pytest.fixture
+def bot(tmp_path: Path):
+    """Start copr_bot.py; its lines can be read as they come."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COPR_")}
+    running = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        command = [sys.executable, str(EXAMPLES / "copr_bot.py"), *map(str, arguments)]
+        process = subprocess.Popen(
+            command, env=clean, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_copr_bot(bot, tmp_path: Path):
+    process = bot()
+    output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+    assert "\n2 of 2 were built.\n" in output
+    assert sorted(path.name for path in (tmp_path / "results" / "fedora-rawhide-x86_64").iterdir()) == [
+        "demo-anchor-1.0-1.src.rpm",
+        "demo-anchor-1.0-1.x86_64.rpm",
+        "demo-buoy-1.0-1.src.rpm",
+        "demo-buoy-1.0-1.x86_64.rpm",
+    ]
+
+
+def test_copr_bot_at_an_instance(bot, tmp_path: Path):
+    sources = [tmp_path / f"{name}-1.0-1.src.rpm" for name in ("fine", "broken", "missing")]
+    for path in sources[:2]:
+        path.write_text(path.name)
+    with EmbeddedCopr() as store:
+        config = store.write_config(tmp_path / "copr", store.add_user("ada", groups=["tools"]))
+        process = bot("--config", config, "--owner", "@tools", "--project", "next", "--every", "0.05", *sources)
+        lines = [process.stdout.readline() for _ in range(4)]
+        for build in store.builds:
+            store.finish(build.id, "failed" if build.upload.name.startswith("broken") else "succeeded")
+        output, errors = process.communicate()
+        numbers = {build.package: build.id for build in store.builds}
+        assert process.returncode == 1, output + errors
+        assert lines[0] == "Building 3 source packages in @tools/next ...\n"
+        assert sorted(lines[1:])[:2] == [
+            f"{name}-1.0-1.src.rpm: build {numbers[name]}\n" for name in ("broken", "fine")
+        ]
+        assert sorted(lines[1:])[2].startswith("missing-1.0-1.src.rpm: ")
+        log = f"build {numbers['broken']}, broken: failed\n  builder-live.log\n"
+        assert log in output
+        assert output.endswith("1 of 3 were built.\n")
+        assert (tmp_path / "results/fedora-rawhide-x86_64/fine-1.0-1.src.rpm").read_text() == "fine-1.0-1.src.rpm"
+
+
+def test_copr_bot_without_what_it_needs(bot, tmp_path: Path):
+    process = bot("--config", tmp_path / "nowhere", "demo-1.0-1.src.rpm")
+    assert process.communicate() == ("", f"there is no configuration file {tmp_path / 'nowhere'}\n")
+    assert process.returncode == 1

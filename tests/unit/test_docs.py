@@ -1,9 +1,10 @@
 """The documentation: every example runs, says what it claims to print, and every public name is documented once.
 
 A page's ``python`` blocks run in order, as one program and in one namespace, in a folder that has a ``dist/``. A
-``text`` block right after one is what it prints. ``"pypi"`` is an index on loopback for the time. An HTML comment that
-begins with ``setup`` is code for this test alone: it prepares what the next block meets, or checks what it did, and
-its own names are not seen by the program.
+``text`` block right after one is what it prints. ``"pypi"`` is an index on loopback for the time, ``~/.config/copr`` is
+that of the user ada at a Copr on loopback, where builds get on as they are looked at and nobody waits long. An HTML
+comment that begins with ``setup`` is code for this test alone: it prepares what the next block meets, or checks what it
+did, and its own names are not seen by the program.
 Functions called ``test_...`` are called as pytest calls them, with fixtures and as async where they are.
 """
 
@@ -25,14 +26,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
+import copr.v3
+import copr.v3.pagination
 import pytest
 
 import lading
+import lading.copr
 import lading.pypi
 import lading.pypi.restrictions
 import lading.testing
+from lading._core import polling
+from lading.copr import _logs, _watching
 from lading.pypi import _indexes
-from lading.testing import Request, Response, Server
+from lading.testing import EmbeddedCopr, Request, Response, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +145,19 @@ def index() -> Iterator[TinyIndex]:
 
 
 @pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedCopr]:
+    """A Copr that this machine is set up for."""
+    quick = lading.Pace(first=0.01, longest=0.01)
+    monkeypatch.setattr(polling, "Pace", lambda: quick)
+    monkeypatch.setattr(_logs, "_PACE", quick)
+    monkeypatch.setattr(_watching, "_RATE", 1000)
+    with EmbeddedCopr(auto_advance=True) as store:
+        store.write_config(Path("~/.config/copr").expanduser(), store.add_user("ada"))
+        yield store
+    assert not store.errors
+
+
+@pytest.fixture
 def index_url(index: TinyIndex) -> str:
     """The index's address, for examples of tests."""
     return index.server.url
@@ -152,9 +171,13 @@ def wheel(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["asyncio", "trio"])
 def program(
-    request: pytest.FixtureRequest, index: TinyIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    index: TinyIndex,
+    store: EmbeddedCopr,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """The namespace of a program, on a machine with something to publish."""
+    """The namespace of a program, on a machine with something to publish and to build."""
     url = index.server.url
     monkeypatch.setitem(_indexes._BY_NAME, "pypi", lading.Index(f"{url}/legacy/", f"{url}/simple/", "pypi"))
     monkeypatch.setenv("PYPI_TOKEN", "pypi-from-the-environment")
@@ -163,6 +186,7 @@ def program(
     Path("dist").mkdir()
     for project in ("demo", "demo-tools", "demo-docs"):
         make_wheel(Path("dist"), project, "1.0")
+    Path("hello-1.0-1.src.rpm").write_bytes(b"a source package")
     return {"__name__": "__main__"}
 
 
@@ -185,11 +209,12 @@ def test_examples_run(
     page: Path,
     program: dict[str, Any],
     index: TinyIndex,
+    store: EmbeddedCopr,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
     """Every example runs, on both loops, and prints what the page says."""
-    helpers = {"index": index, "make_wheel": make_wheel, "anyio": anyio, "Path": Path}
+    helpers = {"index": index, "store": store, "make_wheel": make_wheel, "anyio": anyio, "Path": Path}
     for block in blocks(page):
         known = set(program)
         # The blank lines put the traceback of a failure where the block stands on the page.
@@ -234,10 +259,10 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     """A page of the reference names it in one autodoc directive."""
     text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^\.\. auto(?!module)\w+:: (lading\.[\w.]+)", text, re.MULTILINE)
-    homes = {m.__name__: m for m in (lading, lading.pypi, lading.pypi.restrictions, lading.testing)}
+    homes = {m.__name__: m for m in (lading, lading.copr, lading.pypi, lading.pypi.restrictions, lading.testing)}
     public = {f"{home}.{name}" for home, module in homes.items() for name in module.__all__ if name != "__version__"}
     # These have two homes, and are documented in the outer one.
-    public -= {"lading.pypi.PyPI", "lading.pypi.Index"}
+    public -= {"lading.pypi.PyPI", "lading.pypi.Index", "lading.copr.Copr", "lading.copr.BuildFailed"}
     public -= {"lading.pypi.restrictions.Context", "lading.pypi.restrictions.Restriction"}
     public.add("lading.otel.tracing")
     assert [name for name, count in collections.Counter(named).items() if count > 1] == []
@@ -251,3 +276,40 @@ def test_links_between_pages_lead_somewhere() -> None:
     }
     links = [(page, link) for page, text in texts.items() for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)]
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_everything_public_in_python_copr_is_in_the_table() -> None:
+    """The page for those who come from there has a row for each."""
+    proxies = {
+        name: proxy
+        for name, proxy in vars(copr.v3.Client({"copr_url": "https://copr.example"})).items()
+        if name.endswith("_proxy")
+    }
+    methods = {
+        f"{attribute}.{name}("
+        for attribute, proxy in proxies.items()
+        # What all of them inherit is told of the base alone.
+        for name in (dir(type(proxy)) if attribute == "base_proxy" else vars(type(proxy)))
+        if inspect.isfunction(getattr(type(proxy), name)) and not name.startswith("_")
+    }
+    methods.remove("base_proxy.create_from_config_file(")  # among the others, as the client's
+    others = {name for name, value in vars(copr.v3.exceptions).items() if isinstance(value, type)}
+    others |= {f"{helper}(" for helper in ("config_from_file", "wait", "succeeded", *_public(copr.v3.pagination))}
+    others |= {*copr.v3.config_from_file(), "connection_attempts", ".create_from_config_file(", "DEFAULT_CONFIG_PATH"}
+    text = (ROOT / "docs" / "coming-from-python-copr.md").read_text("utf-8")
+    assert len(methods) == 51
+    assert [name for name in sorted(methods | others) if f"`{name}" not in text and f"Client{name}" not in text] == []
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+
+
+def test_the_tests_that_the_guide_names_exist() -> None:
+    """What users asked for, and the test that shows it."""
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "copr.md").read_text("utf-8"))
+    written = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert {f"test_pain_{number}" for number in range(1, 11)} <= {
+        re.match(r"test_pain_\d+|", name)[0] for name in named
+    }
+    assert [name for name in named if f"def {name}(" not in written] == []

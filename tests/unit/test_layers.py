@@ -22,6 +22,7 @@ ONLY_IN = {
     "botocore": ("lading.s3._aws",),
     "pymacaroons": ("lading.craft._macaroons",),
     "keyring": ("lading._core.credentials",),
+    "spnego": ("lading.copr._gssapi",),
     "tenacity": ("lading._core.retry",),
     "opentelemetry": ("lading.otel",),
     "pytest": ("lading.testing.",),

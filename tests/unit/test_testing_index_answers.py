@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lading.pypi._token.macaroon import Caveat
 from lading.testing._index_answers import Refused, negotiate, render
-from lading.testing._index_multipart import Parser, Part
 from lading.testing._index_state import Project, Publisher, State, User
 from lading.testing._index_tokens import _judge, _Use
+from lading.testing._multipart import MultipartError, Parser, Part
 
 DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
 
@@ -97,7 +97,7 @@ def test_parts_come_out_as_they_went_in(contents, size):
     ],
 )
 def test_a_malformed_form(body, said):
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(MultipartError, match=said):
         parsed(body, 1000)
 
 

@@ -98,6 +98,10 @@ class Attempt:
         try:
             step = next(flow)
             while True:
+                if step is Auth.PREPARE:
+                    await auth.prepare(sender)
+                    step = next(flow)
+                    continue
                 if isinstance(step, Call):
                     # Without auth, whatever it says: it would ask for itself again.
                     step = flow.send(await sender.send(replace(step, auth=False)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lading._core.call import Call, Outgoing, Reply
 from lading._core.credentials import Credentials, MemoryCredentials
@@ -23,8 +23,11 @@ class Auth:
     ``flow`` is a generator without I/O. It yields the request it was given, changed as it likes, and is sent the
     :class:`Reply` (with its body when the status is 400 or more, else without); when it yields the request again,
     that is sent again. In between it may yield another :class:`Call`, and is sent that call's result. Whatever
-    waits for something else than a store belongs into ``prepare``, awaited before each flow.
+    waits for something else than a store belongs into ``prepare``, awaited before each flow, and once more when the
+    flow yields ``PREPARE``.
     """
+
+    PREPARE: ClassVar[Any] = object()
 
     async def prepare(self, sender: Sender) -> None:
         """Get ready what ``flow`` needs: read a keyring or a file, or ask a store (by calls without auth)."""

@@ -117,7 +117,8 @@ class Call(Generic[T]):
         if value in {"", ".", ".."}:
             raise InputError(f"{name} must not be {value!r}", argument=name)
         try:
-            return quote(value, safe="")
+            # "@group", "gtk+" and "demo:pr:1" stay as they are, as stores and their official clients write them.
+            return quote(value, safe="@:+")
         except UnicodeEncodeError:
             raise InputError(f"{name} has characters that UTF-8 cannot write", argument=name) from None
 

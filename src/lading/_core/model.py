@@ -33,6 +33,8 @@ Model.model_rebuild()
 
 
 def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo == UTC:  # as of epoch seconds; converting costs as much as validating
+        return moment
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -52,6 +52,11 @@ def ends(error: LadingError) -> bool:
     return "_ends" in vars(error)
 
 
+def end_here(error: LadingError) -> None:
+    """See that *error* is not retried, whatever its status: the store itself has said its last word."""
+    vars(error)["_final"] = True
+
+
 def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
     """Whether sending again after *error* can do no harm and may help.
 
@@ -59,6 +64,8 @@ def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
         error: What the attempt ended with.
         repeatable: Whether sending twice does no more than sending once.
     """
+    if "_final" in vars(error):
+        return False
     if isinstance(error, ApiError):
         refused = isinstance(error, RateLimited) or (error.status == 503 and error.retry_after is not None)
         return refused or (repeatable and error.status in _PASSING)

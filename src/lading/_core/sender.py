@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -17,7 +18,6 @@ from lading._core.retry import attempts, end_with, ends
 from lading.types import AttemptEvent, CallEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from lading._core.call import Call, Exchange, Incoming
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Asker = Callable[["Sender", errors.LadingError], Awaitable[T | None]]
+"""From (sender, the error of the lost answer) to what became of the call; see :meth:`Sender.settle`."""
 
 logger = logging.getLogger("lading")
 logger.addHandler(logging.NullHandler())
@@ -89,14 +92,14 @@ class Sender:
         """What *call* reads from its answer."""
         return await _Running[T](self, call, in_slot=self._in_slot).run()
 
-    async def settle(self, call: Call[T], ask: Callable[[Sender], Awaitable[T | None]]) -> T:
+    async def settle(self, call: Call[T], ask: Asker[T]) -> T:
         """What *call* reads from its answer or, after an unknown outcome, what *ask* finds.
 
         Args:
             call: A write that must not be made twice.
-            ask: Given a sender to ask with, which uses this call's slot. Returns the result if the work is there,
-                ``None`` if it is not (only then is *call* sent again), and raises when it cannot tell: then the lost
-                answer's error is raised, with ``outcome`` ``"unknown"``.
+            ask: Given a sender to ask with, which uses this call's slot, and the error that the answer was lost with.
+                Returns the result if the work is there, ``None`` if it is not (only then is *call* sent again), and
+                raises when it cannot tell: then that error is raised, with ``outcome`` ``"unknown"``.
         """
         return await _Running[T](self, call, ask=ask, in_slot=self._in_slot).run()
 
@@ -143,7 +146,7 @@ class _Running(Generic[R]):
         sender: Sender,
         call: Call[Any],
         *,
-        ask: Callable[[Sender], Awaitable[R | None]] | None = None,
+        ask: Asker[R] | None = None,
         stream: bool = False,
         only: int | None = None,
         in_slot: bool = False,
@@ -242,7 +245,7 @@ class _Running(Generic[R]):
         """What the store says became of the request whose answer was *lost*."""
         self._lost = None
         try:
-            return None if self._ask is None else await self._ask(self._sender.within())
+            return None if self._ask is None else await self._ask(self._sender.within(), lost)
         except errors.LadingError as error:
             raise lost from error
 

@@ -31,6 +31,7 @@ class Service:
         hosts: The origins (``https://host:port``) that credentials may be sent to. The base address's is one.
         read_error: From an answer that is no success to the error to raise.
         accept: The ``Accept`` header, where a call has none of its own.
+        product: What the ``User-Agent`` begins with, at a store whose gate looks at that.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Service:
     hosts: frozenset[str] = frozenset()
     read_error: ErrorReader = field(default=_by_status, repr=False)
     accept: str = "application/json"
+    product: str = ""
 
     def trusts(self, url: str) -> bool:
         """Whether credentials may go to *url*."""
@@ -61,7 +63,9 @@ def origin(url: str) -> str:
     """Scheme, host and port of *url*, the port always named; empty, and so nobody's, when it is no address."""
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+        if not parts.hostname:
+            return ""
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS.get(parts.scheme, 0)}"
     except ValueError:
         return ""
 

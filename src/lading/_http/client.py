@@ -103,13 +103,13 @@ class Client:
     """
 
     def __init__(self, service: Service, auth: Auth | None, options: Options) -> None:
-        agent = options.get("user_agent")
+        agents = (service.product, options.get("user_agent"), f"lading/{__version__}")
         self._settings = Settings(
             auth=auth or Auth(),
             timeout=options.get("timeout") or Timeout(),
             retry=options.get("retry") or Retry(),
             hooks=tuple(options.get("hooks") or ()),
-            user_agent=f"{agent + ' ' if agent else ''}lading/{__version__}",
+            user_agent=" ".join(filter(None, agents)),
         )
         self._service = service
         self._lifetime = _Lifetime(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from lading._core.auth import Auth, BasicAuth
 from lading._core.credentials import KeyringCredentials, keyring_user
+from lading._core.ini import parse, read_text
 from lading._core.threads import in_thread
 from lading.errors import ConfigError
 from lading.pypi._identity import ambient
@@ -139,23 +139,7 @@ def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[I
         raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a web address'}") from None
 
 
-def _read(path: Path, explicit: bool) -> dict[str, dict[str, str]]:
+def _read(path: Path, explicit: bool) -> Mapping[str, Mapping[str, str]]:
     """The sections of a ``.pypirc``; none when there is no such file and nobody named it."""
-    # No interpolation: a percent sign in a password is a percent sign.
-    parser = configparser.RawConfigParser()
-    try:
-        text = path.expanduser().read_text("utf-8-sig")
-    except FileNotFoundError:
-        if explicit:
-            raise ConfigError(f"there is no configuration file {path}") from None
-        return {}
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        # Its text quotes lines, and a line may be a password.
-        line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
-        where = f", line {line}" if line else ""
-        raise ConfigError(f"{path}{where}: not a configuration file ({type(error).__name__})") from None
-    return {section: dict(parser.items(section)) for section in parser.sections()}
+    text = read_text(path, explicit=explicit)
+    return {} if text is None else parse(text, str(path))

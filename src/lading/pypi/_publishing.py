@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lading._core.call import Reply
     from lading._core.sender import Sender
+    from lading.errors import LadingError
     from lading.pypi._distribution import Distribution
     from lading.pypi._indexes import Index
     from lading.pypi._models import Result
@@ -87,7 +88,7 @@ class Upload:
             raise result
         return result
 
-    async def _ask(self, sender: Sender) -> Uploaded | Conflict | None:
+    async def _ask(self, sender: Sender, _: LadingError) -> Uploaded | Conflict | None:
         seen = await self.look(sender)
         if seen is None or seen.as_ == "unclear":
             raise Conflict(f"{self._index.name}: it does not show whether it has this file", service=self._index.name)

@@ -1,8 +1,9 @@
 """Servers for test suites, on 127.0.0.1 inside the process: true where it matters, and wrong on request.
 
-:class:`EmbeddedIndex` is a package index, :class:`Server` serves a handler of yours, :class:`FaultProxy` stands in
-front of a server that runs already. All do what their :class:`Faults` say: answer with a status, delay, drop the
-connection before, during or after the work, cut the answer short, drip it, answer before the body has come.
+:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`Server` serves a
+handler of yours, :class:`FaultProxy` stands in front of a server that runs already. All do what their
+:class:`Faults` say: answer with a status, delay, drop the connection before, during or after the work, cut the answer
+short, drip it, answer before the body has come.
 
 Example:
     >>> import httpx
@@ -17,7 +18,7 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_index``, ``lading_server`` and ``lading_fault_proxy``
+With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_server`` and ``lading_fault_proxy``
 (:mod:`lading.testing.plugin`) start and stop them for you.
 """
 
@@ -27,6 +28,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Answer,
         Delay,
@@ -49,12 +51,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "CoprBuild",
+    "CoprUser",
     "Delay",
     "Drip",
     "DropAfter",
     "DropBefore",
     "DropDuring",
     "EarlyAnswer",
+    "EmbeddedCopr",
     "EmbeddedIndex",
     "Fault",
     "FaultProxy",
@@ -80,6 +85,7 @@ _HOMES = {
     "Handler": "server",
     "Server": "server",
     **dict.fromkeys(("Fields", "Headers", "Request", "Response"), "messages"),
+    **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 

@@ -1,4 +1,4 @@
-"""``python -m lading.testing pypi [--port N]``: an embedded store by itself, until it is interrupted."""
+"""``python -m lading.testing pypi|copr [--port N]``: an embedded store by itself, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from lading.testing.copr import EmbeddedCopr
 from lading.testing.index import EmbeddedIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,28 +20,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lading.testing", description="Serve an embedded store on 127.0.0.1."
     )
-    parser.add_argument("store", choices=["pypi"], help="which one: pypi is a package index")
+    parser.add_argument(
+        "store",
+        choices=["pypi", "copr"],
+        help="which one: pypi is a package index; copr is a Copr, whose builds get on as they are looked at",
+    )
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with EmbeddedIndex(port=options.port) as index:
-            lines = {
-                "upload": index.index.upload_url,
-                "simple": index.index.simple_url,
-                "token": index.create_token(),
-            }
-            sys.stdout.write("".join(f"{name:8}{value}\n" for name, value in lines.items()))
-            sys.stdout.flush()
-            last = time.monotonic()
-            while True:
-                time.sleep(1)
-                # Outside a test there is nobody to move its clock by hand.
-                now = time.monotonic()
-                index.advance(now - last)
-                last = now
+        if options.store == "copr":
+            with EmbeddedCopr(port=options.port, auto_advance=True) as store:
+                _serve(store.config_text(), store.advance_clock)
+        else:
+            with EmbeddedIndex(port=options.port) as index:
+                lines = {
+                    "upload": index.index.upload_url,
+                    "simple": index.index.simple_url,
+                    "token": index.create_token(),
+                }
+                _serve("".join(f"{name:8}{value}\n" for name, value in lines.items()), index.advance)
     except KeyboardInterrupt:
         return 0
+
+
+def _serve(text: str, advance: Callable[[float], None]) -> NoReturn:
+    """Say how to get there, and let time pass: outside a test there is nobody to move the clock by hand."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    last = time.monotonic()
+    while True:
+        time.sleep(1)
+        now = time.monotonic()
+        advance(now - last)
+        last = now
 
 
 if __name__ == "__main__":

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
-import anyio
-
 from lading.testing._index_answers import Refused
-from lading.testing._index_multipart import Parser, Part
+from lading.testing._multipart import MultipartError, Part, boundary_of, receive
 from lading.testing.messages import Fields
 
 if TYPE_CHECKING:
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
 
     from lading.testing.messages import Request
 
-# Written and hashed at once, so that a thread is worth its while.
-_BATCH = 512 << 10
 _LONGEST_FIELDS = 32 << 20
 
 
@@ -155,19 +150,10 @@ async def read_form(request: Request, folder: Path) -> Form:
         Refused: It is malformed. Nothing stays in *folder*, then or when the client leaves.
     """
     kind = request.headers.get("Content-Type", "")
-    boundary = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', kind)
+    boundary = boundary_of(kind)
     if not kind.lower().startswith("multipart/form-data") or boundary is None:
         return Form(Fields(), [], None)
-    parser, spool = Parser(boundary[1] or boundary[2]), _Spool(folder)
     try:
-        async for piece in request.body:
-            for event in parser.feed(piece):
-                spool.take(event)
-            if spool.waiting >= _BATCH:
-                await request.in_thread(spool.flush)
-        parser.end()
-        return await request.in_thread(spool.finish)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await request.in_thread(spool.discard)
-        raise
+        return await receive(request, boundary, _Spool(folder))
+    except MultipartError as error:
+        raise Refused(400, str(error)) from None

@@ -3,6 +3,7 @@
 Nothing but pytest is imported until one of them is used.
 
 * ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a fresh one for every test.
+* ``lading_copr`` is a running :class:`~lading.testing.EmbeddedCopr`, likewise.
 
 The others give a function that starts a server for the time of the test:
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+    from lading.testing.copr import EmbeddedCopr
     from lading.testing.faults import Faults
     from lading.testing.index import EmbeddedIndex
     from lading.testing.proxy import FaultProxy
@@ -64,6 +66,13 @@ def lading_index() -> Iterator[EmbeddedIndex]:
     """
     with _load("index", "EmbeddedIndex")() as index:
         yield index
+
+
+@pytest.fixture
+def lading_copr() -> Iterator[EmbeddedCopr]:
+    """A Copr with nothing in it but its user; up before the test begins, and gone after it has ended."""
+    with _load("copr", "EmbeddedCopr")() as store:
+        yield store
 
 
 @pytest.fixture

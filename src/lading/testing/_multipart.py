@@ -1,17 +1,27 @@
-"""multipart/form-data taken apart as it comes (RFC 7578). Sans I/O."""
+"""multipart/form-data taken apart as it comes (RFC 7578)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lading.testing._index_answers import Refused
+import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lading.testing.messages import Request
+
+T_co = TypeVar("T_co", covariant=True)
+
 _LONGEST_HEAD = 16 << 10
+# Written and hashed at once, so that a thread is worth its while.
+_BATCH = 512 << 10
+
+
+class MultipartError(ValueError):
+    """A form that cannot be taken apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +55,9 @@ class Parser:
                 yield event
 
     def end(self) -> None:
-        """Return when the form was complete; ``Refused`` when it was cut off."""
+        """Return when the form was complete; ``MultipartError`` when it was cut off."""
         if not self.complete:
-            raise Refused(400, "The upload form ends too early.")
+            raise MultipartError("The upload form ends too early.")
 
     def _content(self) -> Part | bytes | None:
         """Content up to the next mark; nothing of what stands before the first one."""
@@ -68,7 +78,7 @@ class Parser:
         if end < 0:
             return self._wait_for_more()
         if self._buffer[:end].strip(b" \t"):
-            raise Refused(400, "The upload form is malformed: something follows a boundary.")
+            raise MultipartError("The upload form is malformed: something follows a boundary.")
         self._take(end)  # the line end stays: a part without headers ends its head with it alone
         self._next = self._head
         return b""
@@ -84,14 +94,14 @@ class Parser:
         disposition = headers.get("content-disposition", "")
         name = _parameter(disposition, "name")
         if name is None:
-            raise Refused(400, "The upload form is malformed: a part has no name.")
+            raise MultipartError("The upload form is malformed: a part has no name.")
         self._in_part = True
         self._next = self._content
         return Part(name, _parameter(disposition, "filename"), headers.get("content-type", "").lower() or None)
 
     def _wait_for_more(self) -> Part | bytes | None:
         if len(self._buffer) > _LONGEST_HEAD:
-            raise Refused(400, "The upload form is malformed: the head of a part does not end.")
+            raise MultipartError("The upload form is malformed: the head of a part does not end.")
         return None
 
     def _take(self, size: int) -> bytes:
@@ -109,3 +119,56 @@ def _parameter(disposition: str, name: str) -> str | None:
     text = bare if quoted is None else re.sub(r"\\([\"\\])", r"\1", quoted)
     # What browsers' rules (and httpx, requests, uv) write for characters that would end the name.
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+
+
+class Spool(Protocol[T_co]):
+    """Where the parts of a form go.
+
+    Attributes:
+        waiting: Bytes that ``flush`` has to write.
+    """
+
+    waiting: int
+
+    def take(self, event: Part | bytes) -> None:
+        """What the parser gives."""
+        ...
+
+    def flush(self) -> None:
+        """Write down what is waiting; blocks."""
+        ...
+
+    def finish(self) -> T_co:
+        """The whole form; blocks."""
+        ...
+
+    def discard(self) -> None:
+        """Remove what was written; blocks."""
+        ...
+
+
+def boundary_of(content_type: str) -> str | None:
+    """The boundary of a form; ``None`` when it is none."""
+    found = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', content_type)
+    return found and (found[1] or found[2])
+
+
+async def receive(request: Request, boundary: str, spool: Spool[T_co]) -> T_co:
+    """What *spool* makes of the request's form. On any failure, its leaving included, nothing is kept.
+
+    Raises:
+        MultipartError: It cannot be taken apart.
+    """
+    parser = Parser(boundary)
+    try:
+        async for piece in request.body:
+            for event in parser.feed(piece):
+                spool.take(event)
+            if spool.waiting >= _BATCH:
+                await request.in_thread(spool.flush)
+        parser.end()
+        return await request.in_thread(spool.finish)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await request.in_thread(spool.discard)
+        raise

@@ -1,0 +1,102 @@
+"""Fedora Copr, and other instances of Copr."""
+
+from lading.copr._auth import LoginAuth
+from lading.copr._chroot_models import (
+    BuildChroot,
+    BuildConfig,
+    MockChroot,
+    MonitoredChroot,
+    MonitoredPackage,
+    ProjectChroot,
+    Repo,
+    SourceChroot,
+)
+from lading.copr._client import Copr
+from lading.copr._errors import BuildFailed
+from lading.copr._gssapi import GssapiAuth
+from lading.copr._logs import BuildLog
+from lading.copr._models import (
+    ApiToken,
+    Build,
+    BuiltPackages,
+    LatestBuilds,
+    Nevra,
+    Package,
+    Project,
+    SourceBuildConfig,
+    SourcePackage,
+    State,
+    User,
+    WebhookSecret,
+)
+from lading.copr._options import (
+    BuildOptions,
+    ChrootOptions,
+    CustomSource,
+    DistGitSource,
+    NewProjectOptions,
+    PackageOptions,
+    ProjectOptions,
+    PyPISource,
+    RubyGemsSource,
+    ScmSource,
+    Source,
+)
+from lading.copr._watching import BuildWatch
+from lading.copr.builds import Builds
+from lading.copr.chroots import BuildChroots, MockChroots, ProjectChroots
+from lading.copr.modules import Module, Modules
+from lading.copr.packages import Packages
+from lading.copr.projects import Projects
+from lading.copr.tokens import Tokens
+from lading.copr.webhooks import Webhooks
+
+__all__ = [
+    "ApiToken",
+    "Build",
+    "BuildChroot",
+    "BuildChroots",
+    "BuildConfig",
+    "BuildFailed",
+    "BuildLog",
+    "BuildOptions",
+    "BuildWatch",
+    "Builds",
+    "BuiltPackages",
+    "ChrootOptions",
+    "Copr",
+    "CustomSource",
+    "DistGitSource",
+    "GssapiAuth",
+    "LatestBuilds",
+    "LoginAuth",
+    "MockChroot",
+    "MockChroots",
+    "Module",
+    "Modules",
+    "MonitoredChroot",
+    "MonitoredPackage",
+    "Nevra",
+    "NewProjectOptions",
+    "Package",
+    "PackageOptions",
+    "Packages",
+    "Project",
+    "ProjectChroot",
+    "ProjectChroots",
+    "ProjectOptions",
+    "Projects",
+    "PyPISource",
+    "Repo",
+    "RubyGemsSource",
+    "ScmSource",
+    "Source",
+    "SourceBuildConfig",
+    "SourceChroot",
+    "SourcePackage",
+    "State",
+    "Tokens",
+    "User",
+    "WebhookSecret",
+    "Webhooks",
+]

@@ -1,0 +1,175 @@
+"""The configuration file of Copr's own client: reading it, and putting a new token into it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading._core.ini import parse, read_text
+from lading._core.service import check_address
+from lading.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lading._core.files import StrPath
+    from lading.copr._models import ApiToken
+
+SECTION = "copr-cli"
+# A comment that the frontend's page writes, and no key.
+_EXPIRES = re.compile(r"(?mi)^[#;]\s*expiration date:\s*(\d{4}-\d{2}-\d{2})")
+_EXPIRES_LINE = re.compile(r"(?i)^[#;]\s*expiration date:")
+_HEADER = re.compile(r"\s*\[([^\]]*)\]")
+_KEY = re.compile(r"\s*([^\s=:#;\[][^\s=:]*)\s*[=:]")
+_TRUE, _FALSE = {"1", "yes", "true", "on"}, {"0", "no", "false", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What a configuration file says.
+
+    Attributes:
+        copr_url: The instance.
+        username: The user.
+        login: The login.
+        token: The token. Not shown.
+        gssapi: Whether to log in with Kerberos; ``None`` where it does not say.
+        encrypted: Whether the instance must be at https.
+        expires_on: The day that the token ends on.
+    """
+
+    copr_url: str
+    username: str | None = None
+    login: str | None = None
+    token: str | None = field(default=None, repr=False)
+    gssapi: bool | None = None
+    encrypted: bool = True
+    expires_on: date | None = None
+
+
+def read_config(path: Path, *, explicit: bool) -> ConfigFile | None:
+    """What the file says; ``None`` when there is none and nobody named it.
+
+    Raises:
+        ConfigError: It cannot be read or understood; the text names file, section and key.
+    """
+    text = read_text(path, explicit=explicit)
+    return None if text is None else parse_config(text, str(path))
+
+
+def parse_config(text: str, path: str) -> ConfigFile:
+    """The same, of its text."""
+    sections = parse(text, path)
+    if SECTION not in sections:
+        raise ConfigError(f"{path} has no section [{SECTION}]")
+    keys = {key: value.strip() for key, value in sections[SECTION].items()}
+    where = f"{path}: section [{SECTION}]"
+    url = keys.get("copr_url")
+    if not url:
+        raise ConfigError(f"{where} has no key copr_url")
+    login, token = keys.get("login") or None, keys.get("token") or None
+    if (login is None) != (token is None):
+        there, missing = ("login", "token") if token is None else ("token", "login")
+        raise ConfigError(f"{where} has a key {there} and no key {missing}")
+    for key, colons in (("copr_url", True), ("login", False), ("token", False)):
+        # The frontend splits login and token at the colon, and answers 500 to two of them.
+        if not keys.get(key, "").isprintable() or (not colons and ":" in keys.get(key, "")):
+            raise ConfigError(f"{where}, key {key}: it has {'' if colons else 'a colon or '}a line break in it")
+    encrypted = _boolean(keys, "encrypted", where) is not False
+    check_address(url, f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})", allow_http=not encrypted)
+    expires = _EXPIRES.search(text)
+    try:
+        expires_on = date.fromisoformat(expires[1]) if expires else None
+    except ValueError:
+        expires_on = None  # a comment is nothing to fail over
+    return ConfigFile(
+        url,
+        keys.get("username") or None,
+        login,
+        token,
+        _boolean(keys, "gssapi", where),
+        encrypted,
+        expires_on,
+    )
+
+
+def _boolean(keys: dict[str, str], key: str, where: str) -> bool | None:
+    value = keys.get(key, "").lower()
+    if not value:
+        return None
+    if value not in _TRUE | _FALSE:
+        raise ConfigError(f"{where}, key {key}: {value[:20]!r} is neither true nor false")
+    return value in _TRUE
+
+
+def check_config(path: StrPath) -> None:
+    """``ConfigError`` or ``OSError`` when no token can be put into the file at *path*."""
+    real = Path(path).expanduser()
+    before = read_config(real, explicit=True)
+    # A rehearsal: a token that cannot be read back from the file would be nobody's.
+    rehearsed = "rehearsed"
+    text = with_token(real.read_text("utf-8-sig"), rehearsed, rehearsed, None)
+    wanted = None if before is None else replace(before, login=rehearsed, token=rehearsed, expires_on=None)
+    try:
+        found = parse_config(text, str(path))
+    except ConfigError:
+        found = None
+    if found is None or found != wanted:
+        raise ConfigError(f"{path}: section [{SECTION}] is written in a way that no token can be put into")
+    if not os.access(real.resolve().parent, os.W_OK):
+        raise PermissionError(f"{real.resolve().parent} cannot be written to")
+
+
+def write_token(path: StrPath, token: ApiToken) -> None:
+    """Put *token* into the file at *path*, in one step; everything else in it stays."""
+    real = Path(path).expanduser().resolve()
+    text = with_token(real.read_text("utf-8-sig"), token.login, token.token, token.expiration)
+    replace_private(real, text.encode())
+
+
+def with_token(text: str, login: str, token: str, expires_on: date | None) -> str:
+    """A configuration file's *text* with another login, token and expiration date in its section."""
+    lines: list[str] = []
+    section, at = "", 0
+    dropped: int | None = None  # how far the key is indented whose lines are being left out
+    for line in text.splitlines():
+        if _EXPIRES_LINE.match(line):
+            continue
+        indent = len(line) - len(line.lstrip())
+        if dropped is not None and line.strip() and indent > dropped:
+            continue
+        dropped = None
+        key = _KEY.match(line)
+        if header := _HEADER.match(line):
+            section = header[1]
+        elif section == SECTION and key and key[1].lower() in ("login", "token"):
+            dropped = indent
+            continue
+        lines.append(line)
+        if header and section == SECTION:
+            at = len(lines)
+    # As far in as the keys around them: one that stands further in would be the rest of a value.
+    indents = [line[: len(line) - len(line.lstrip())] for line in lines[at:] if _KEY.match(line)]
+    before = indents[0] if indents else ""
+    lines[at:at] = [f"{before}login = {login}", f"{before}token = {token}"]
+    if expires_on is not None:
+        lines.append(f"# expiration date: {expires_on.isoformat()}")
+    return "\n".join(lines) + "\n"
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """A file with *data* at *path*, for its owner's eyes only; the old one or the new is there at any moment."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,257 @@
+"""Packages of Copr."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Unpack
+
+from lading._core.call import Call, Reply
+from lading.copr._asking import gone
+from lading.copr._listing import PAGE_SIZE, listing
+from lading.copr._models import Build, Package, PageOf
+from lading.copr._options import CustomSource, ScmSource, Source
+from lading.copr._submitting import Submission, Submitter
+from lading.copr._wire import TRUE, body, listed, read_nothing
+from lading.errors import Conflict, InputError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lading._core.paging import Pager
+    from lading._core.sender import Sender
+    from lading.copr._options import BuildOptions, PackageOptions
+    from lading.errors import LadingError
+
+
+class Packages:
+    """The packages of a Copr instance; reached as ``copr.packages``."""
+
+    __slots__ = ("_sender", "_submitter")
+
+    def __init__(self, sender: Sender, submitter: Submitter) -> None:
+        self._sender = sender
+        self._submitter = submitter
+
+    async def get(
+        self,
+        owner: str,
+        project: str,
+        package: str,
+        *,
+        with_latest_build: bool = False,
+        with_latest_succeeded_build: bool = False,
+    ) -> Package:
+        """One package.
+
+        Args:
+            owner: Whose project.
+            project: Its name.
+            package: The package.
+            with_latest_build: Give its newest build with it.
+            with_latest_succeeded_build: Give the newest that succeeded with it.
+
+        Raises:
+            NotFound: There is no such package.
+
+        Source: ``GET /api_3/package``.
+        """
+        flags = _flags(with_latest_build, with_latest_succeeded_build)
+        return await self._sender.send(_get(owner, project, package, flags))
+
+    def list(
+        self,
+        owner: str,
+        project: str,
+        *,
+        with_latest_build: bool = False,
+        with_latest_succeeded_build: bool = False,
+        page_size: int = PAGE_SIZE,
+        max_items: int | None = None,
+        order: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> Pager[Package]:
+        """The packages of a project.
+
+        Args:
+            owner: Whose project.
+            project: Its name.
+            with_latest_build: Give each one's newest build with it.
+            with_latest_succeeded_build: Give the newest that succeeded with it.
+            page_size: How many are asked for at once.
+            max_items: Stop after so many.
+            order: A column such as ``"name"``; ``"id"`` where not given.
+            descending: Turn the order round.
+            offset: Leave out so many at the beginning.
+
+        Source: ``GET /api_3/package/list``.
+        """
+        flags = _flags(with_latest_build, with_latest_succeeded_build)
+        return listing(
+            self._sender,
+            "package/list",
+            PageOf[Package],
+            {"ownername": owner, "projectname": project, **flags},
+            key=lambda package: package.id or package.name,
+            page_size=page_size,
+            max_items=max_items,
+            order=order,
+            descending=descending,
+            offset=offset,
+        )
+
+    async def create(
+        self, owner: str, project: str, package: str, source: Source, **options: Unpack[PackageOptions]
+    ) -> Package:
+        """The new package.
+
+        Args:
+            owner: Whose project.
+            project: Its name.
+            package: The package: letters, digits and ``-+_.``.
+            source: Where its source comes from, such as ``ScmSource("https://...")``.
+            options: See :class:`lading.copr.PackageOptions`.
+
+        Raises:
+            Conflict: There is one of that name.
+            InputError: *source* lacks what it needs.
+
+        Source: ``POST /api_3/package/add/{owner}/{project}/{package}/{source_type}``.
+        """
+        if missing := [name for name in source.needed if not getattr(source, name)]:
+            raise InputError(f"{type(source).__name__} needs {', '.join(missing)}", argument="source")
+        fields = body({"package_name": package}, _settings(source), _options(options))
+
+        async def ask(sender: Sender, _: LadingError) -> Package | None:
+            try:
+                found = await sender.send(_get(owner, project, package))
+            except NotFound:
+                return None
+            if found.source_type == source.type and _values(_settings(source)) <= _values(found.source_dict):
+                return found
+            name = sender.service.name
+            raise Conflict(f"{name}: another package {package} is there now, with another source", service=name)
+
+        at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
+        path = "package/add/{owner}/{project}/{package}/{source_type}"
+        return await self._sender.settle(Call("POST", path, Package, at=at, json=fields), ask)
+
+    async def update(
+        self,
+        owner: str,
+        project: str,
+        package: str,
+        source: Source | None = None,
+        **options: Unpack[PackageOptions],
+    ) -> Package:
+        """The package with its new settings. What is not given stays.
+
+        Args:
+            owner: Whose project.
+            project: Its name.
+            package: The package.
+            source: The new source, of the kind that it has or of another. Of the same kind, what is ``None`` in it
+                stays as it is.
+            options: See :class:`lading.copr.PackageOptions`.
+
+        Source: ``POST /api_3/package/edit/{owner}/{project}/{package}/{source_type}``; without a *source* that
+        without its last part.
+        """
+        if source is None or (isinstance(source, ScmSource) and source.scm_type is None):
+            # Copr keeps what is not sent, save this: a package from Subversion would become one from Git.
+            stored = await self.get(owner, project, package)
+            kind = stored.source_dict.get("type") if stored.source_type == "scm" else None
+            if kind is not None:
+                source = replace(source or ScmSource(), scm_type=kind)
+        at = {"owner": owner, "project": project, "package": package}
+        path = "package/edit/{owner}/{project}/{package}/"
+        if source is not None:
+            at["source_type"] = source.type
+            path += "{source_type}"
+        settings = {} if source is None else _settings(source)
+        fields = body({"package_name": package}, settings, _options(options))
+        return await self._sender.send(Call("POST", path, Package, at=at, json=fields, idempotent=True))
+
+    async def reset(self, owner: str, project: str, package: str) -> Package:
+        """The package, which has no source any more.
+
+        Source: ``PUT /api_3/package/reset``.
+        """
+        return await self._sender.send(Call("PUT", "package/reset", Package, json=_names(owner, project, package)))
+
+    async def delete(self, owner: str, project: str, package: str) -> None:
+        """Delete it with its builds.
+
+        Raises:
+            NotFound: There is no such package.
+
+        Source: ``DELETE /api_3/package/delete``.
+        """
+        json = _names(owner, project, package)
+        call = Call("DELETE", "package/delete", read_nothing, json=json, idempotent=False)
+        await self._sender.settle(call, gone(_get(owner, project, package)))
+
+    async def build(
+        self,
+        owner: str,
+        project: str,
+        package: str,
+        *,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """A new build of the package, from its own source.
+
+        Args:
+            owner: Whose project.
+            project: Its name.
+            package: The package.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Raises:
+            BadRequest: It has no source.
+
+        Source: ``POST /api_3/package/build``.
+        """
+        fields = {**_names(owner, project, package), "project_dirname": project_dirname}
+        call = Call("POST", "package/build", _build, json=body(fields, options))
+        return (await self._submitter.submit(self._sender, call, Submission(owner, project, project_dirname, package)))[
+            0
+        ]
+
+
+def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:
+    params = {"ownername": owner, "projectname": project, "packagename": package, **(flags or {})}
+    return Call("GET", "package", Package, params=params, auth=False)
+
+
+def _flags(latest: bool, succeeded: bool) -> dict[str, str]:
+    """The flags that are set. One that is not must not be sent: for a single package any text counts as true."""
+    flags = {"with_latest_build": latest, "with_latest_succeeded_build": succeeded}
+    return {name: TRUE for name, value in flags.items() if value}
+
+
+def _names(owner: str, project: str, package: str) -> dict[str, str]:
+    return {"ownername": owner, "projectname": project, "package_name": package}
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    fields = source.wire()
+    if isinstance(source, CustomSource):
+        fields["script_builddeps"] = listed(source.script_builddeps)
+        fields["script_repos"] = listed(source.script_repos)
+    return fields
+
+
+def _options(options: PackageOptions) -> dict[str, Any]:
+    return {**options, "chroot_denylist": listed(options.get("chroot_denylist"), ",")}
+
+
+def _values(settings: Mapping[str, Any]) -> set[str]:
+    """What is said in *settings*, by whatever names, white space aside: the frontend ends a script with a line end."""
+    return {" ".join(str(value).split()) for value in body(settings).values()}
+
+
+def _build(reply: Reply) -> tuple[Build, ...]:
+    return (Build.model_validate_json(reply.body),)

@@ -1,0 +1,242 @@
+"""Copr behind proxies, gates and bugs: what users see is always an error of ours, in one line that says what happened."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import lading
+from lading import ApiError, BadAnswer, BadRequest, Copr, LadingError, RateLimited, Retry, ServerError, TooLarge
+from lading.testing import Answer, DropAfter, RawAnswer, Response
+from tests.support.frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+NGINX = b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n<h1>504 Gateway Time-out</h1></body></html>"
+GATE = b"<!doctype html><html><head><title>Making sure you&#39;re not a bot!</title></head><body></body></html>"
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def frontend() -> Iterator[Frontend]:
+    with Frontend(refusal(403, "no")) as frontend:
+        yield frontend
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as store:
+        store.add_project("demo")
+        yield store
+
+
+async def failing(call: Any) -> LadingError:
+    with pytest.raises(LadingError) as caught:
+        await call
+    error = caught.value
+    assert "\n" not in str(error)
+    assert len(str(error)) < 600
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    return error
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(200, HTML, GATE),
+        Response(200, JSON, b""),
+        Response(204, {}, b""),
+        Response(200, JSON, b'{"items": [{"id": 1, "name": "a", "packages": [{"name": '),
+        Response(200, JSON, b"[1, 2]"),
+        Response(200, JSON, b"null"),
+        Response(200, JSON, b'"text"'),
+        Response(200, JSON, b"[" * 100_000),
+        Response(200, JSON, b'{"name": [], "id": {}, "items": 7, "packages": "x", "can_build_in": []'),
+        Response(200, JSON, b"\xff\xfe\x00"),
+    ],
+    ids=["gate", "empty", "204", "truncated", "list", "null", "text", "deep", "open", "bytes"],
+)
+async def test_pain_2_successes_that_are_none(frontend: Frontend, answer: Response):
+    """Whatever is called: a BadAnswer, which for a write says that nobody knows."""
+    frontend.answers = [answer]
+    async with frontend.client(retry=Retry(attempts=1)) as copr:
+        for read, _ in READS:
+            error = await failing(read(copr))
+            assert type(error) is BadAnswer
+            assert error.outcome == "not_done"
+        for write in WRITES:
+            error = await failing(write(copr))
+            assert type(error) is BadAnswer, error
+    if answer.body == GATE:
+        assert "text/html" in str(error)
+
+
+async def test_pain_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
+    frontend.answers = [Response(200, HTML, GATE)]
+    async with frontend.client() as copr:
+        error = await failing(copr.projects.get("owner", "demo"))
+        assert f"copr: GET project was answered with 200 and {len(GATE)} bytes of text/html" in str(error)
+        assert len(frontend.seen) == 1
+        error = await failing(copr.projects.update("owner", "demo", description="x"))
+        assert error.outcome == "unknown"
+    assert all(asked.headers["User-Agent"].startswith("copr ") for asked in frontend.seen)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said", "reads", "writes"),
+    [
+        (Response(502, HTML, b"<h1>Bad Gateway</h1>"), ServerError, "copr: Bad Gateway (HTTP 502)", 3, 1),
+        (Response(503, HTML, b""), ServerError, "copr: Service Unavailable (HTTP 503)", 3, 1),
+        (Response(504, HTML, NGINX), ServerError, "copr: 504 Gateway Time-out (HTTP 504)", 3, 1),
+        (refusal(504, "The API request timeouted"), ServerError, "copr: The API request timeouted (HTTP 504)", 3, 1),
+        (Response(408, HTML, b""), BadRequest, "copr: Request Timeout (HTTP 408)", 3, 1),
+        (Response(413, HTML, b"<h1>Too big</h1>"), TooLarge, "copr: Too big (HTTP 413)", 1, 1),
+        (Response.json({"message": "Bad"}, 400), BadRequest, "copr: Bad (HTTP 400)", 1, 1),
+        (
+            Response.json({"message": "Slow"}, 429, {"Retry-After": "0"}),
+            RateLimited,
+            "copr: Slow (HTTP 429); it asks to wait 0 s",
+            3,
+            3,
+        ),
+        (
+            Response(503, {"Retry-After": "0"}),
+            ServerError,
+            "copr: Service Unavailable (HTTP 503); it asks to wait 0 s",
+            3,
+            3,
+        ),
+        (Response(501, HTML), ServerError, "copr: Not Implemented (HTTP 501)", 1, 1),
+        (Response(418, {}, b"I am a teapot"), BadRequest, "copr: I am a teapot (HTTP 418)", 1, 1),
+        (Response(300, {}, b""), ApiError, "copr: Multiple Choices (HTTP 300)", 1, 1),
+    ],
+    ids=lambda value: str(getattr(value, "status", "")) if isinstance(value, Response) else "",
+)
+async def test_pains_1_and_2_outages(
+    frontend: Frontend, answer: Response, kind: type[ApiError], said: str, reads: int, writes: int
+):
+    """A read is asked again, a write only where it was refused before any work."""
+    frontend.answers = [answer]
+    async with frontend.client() as copr:
+        error = await failing(copr.projects.get("owner", "demo"))
+        assert (type(error), str(error)) == (kind, said)
+        assert isinstance(error, ApiError)
+        assert (error.status, error.attempts, len(frontend.seen)) == (answer.status, reads, reads)
+        assert error.outcome == "not_done"
+        frontend.seen.clear()
+        error = await failing(copr.tokens.rotate())
+        assert (type(error), len(frontend.seen)) == (kind, 1)  # whatever the answer
+        frontend.seen.clear()
+        error = await failing(copr.modules.build_from_url("owner", "demo", "https://example.com/x"))
+        assert (type(error), str(error), len(frontend.seen)) == (kind, said, writes)
+        assert error.outcome == (
+            "unknown" if answer.status in (408, 502, 504) or (reads, writes) == (3, 1) else "not_done"
+        )
+
+
+async def test_pain_1_a_read_survives_an_outage(store: Store):
+    for fault in (DropAfter(), Answer(502, b"<html>"), RawAnswer(b"nonsense\r\n\r\n"), Answer(503, retry_after=0)):
+        store.faults.add(fault)
+    async with store.client(retry=Retry(attempts=5, backoff=0)) as copr:
+        assert (await copr.projects.get("owner", "demo")).name == "demo"
+    assert len(store.faults.happened) == 4
+
+
+async def test_how_long_it_asks_to_wait(frontend: Frontend):
+    frontend.answers = [Response(429, {"Retry-After": "86400"})]
+    async with frontend.client() as copr:
+        error = await failing(copr.projects.delete("owner", "demo"))
+        assert isinstance(error, RateLimited)
+        assert (error.retry_after, error.outcome) == (86400, "not_done")
+    assert len(frontend.seen) == 1
+
+
+async def test_words_and_fields_of_later_frontends(frontend: Frontend):
+    """Unknown states, kinds and fields are carried on."""
+    async with frontend.client() as copr:
+        frontend.answers = [Response.json({"name": "demo", "storage": "tape", "new": {"deep": [1]}, "isolation": "vm"})]
+        project = await copr.projects.get("owner", "demo")
+        assert (project.storage, project.isolation) == ("tape", "vm")
+        assert project.model_extra == {"new": {"deep": [1]}}
+        frontend.answers = [Response.json({"name": "a", "source_type": "flatpak", "source_dict": {"x": None}})]
+        assert (await copr.packages.get("owner", "demo", "a")).source_type == "flatpak"
+        frontend.answers = [Response.json({"name": CHROOT, "state": "paused", "result_url": None})]
+        assert (await copr.build_chroots.get(1, CHROOT)).state == "paused"
+        row = {"state": "paused", "status": 77, "build_id": 1, "more": True}
+        frontend.answers = [Response.json({"packages": [{"name": "a", "chroots": {CHROOT: row}}]})]
+        (package,) = await copr.projects.monitor("owner", "demo")
+        assert (package.chroots[CHROOT].state, package.chroots[CHROOT].status) == ("paused", 77)
+        frontend.answers = [Response.json({"permissions": {"ada": {"admin": "revoked", "owner": "yes"}}})]
+        assert await copr.projects.permissions("owner", "demo") == {"ada": {"admin": "revoked", "owner": "yes"}}
+
+
+async def test_the_least_that_is_said(frontend: Frontend):
+    """Only what identifies a thing has to be there, and null is nothing."""
+    nulls = {"ownername": "", "homepage": None, "storage": None, "repo_priority": None, "chroot_repos": {}}
+    async with frontend.client() as copr:
+        for answer in ({"name": "demo"}, {"name": "demo", **nulls}):
+            frontend.answers = [Response.json(answer)]
+            assert (await copr.projects.get("owner", "demo")).name == "demo"
+        frontend.answers = [Response.json({})]
+        error = await failing(copr.projects.get("owner", "demo"))
+        assert "name: Field required" in str(error)
+
+
+async def test_answers_that_are_too_long(frontend: Frontend):
+    """16 MiB for one project; lists and the monitor are longer by nature."""
+    many = [{"name": f"p{number}", "id": number, "description": "x" * 1000} for number in range(20_000)]
+    frontend.answers = [Response(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
+    async with frontend.client() as copr:
+        assert type(await failing(copr.projects.get("owner", "demo"))) is BadAnswer
+        frontend.answers = [Response.json({"items": many, "meta": {"limit": 20_000}})]
+        assert len(await copr.projects.list(page_size=20_000)) == 20_000
+        frontend.answers = [Response.json({"packages": many})]
+        assert len(await copr.projects.monitor("owner", "demo")) == 20_000
+
+
+async def test_redirects(frontend: Frontend):
+    """A read follows within the instance; a write says where it was sent, and stays."""
+
+    def answer(asked: Asked) -> Response:
+        if asked.line == "GET project":
+            return Response(302, {"Location": "/api_3/moved?ownername=owner"})
+        if asked.line == "GET moved":
+            return Response.json({"name": "demo"})
+        return Response(308, {"Location": "https://elsewhere.example/api_3/x"})
+
+    frontend.answers = [answer]
+    async with frontend.client() as copr:
+        assert (await copr.projects.get("owner", "demo")).name == "demo"
+        error = await failing(copr.projects.delete("owner", "demo"))
+        assert "was redirected to https://elsewhere.example/api_3/x. A write is never redirected" in str(error)
+        assert error.outcome == "not_done"
+        frontend.answers = [Response(302, {"Location": "/login"})]
+        error = await failing(copr.projects.get("owner", "demo"))
+        assert "redirected more than" in str(error)
+
+
+async def test_nobody_at_home():
+    frontend = Frontend(refusal(403, "no"))
+    async with frontend:
+        url = frontend.url
+    async with Copr(url, login="a", token="b", retry=QUICK) as copr:
+        for call in (copr.projects.get("a", "b"), copr.projects.delete("a", "b"), copr.tokens.rotate()):
+            error = await failing(call)
+            assert isinstance(error, lading.ConnectError)
+            assert error.outcome == "not_done"
+
+
+async def test_a_mistake_that_the_frontend_calls_its_own(store: Store):
+    """500 for what cannot be: said as what it is, where its words tell."""
+    async with store.client() as copr:
+        error = await failing(copr.projects.list("owner", order="nosuch"))
+        assert (type(error), getattr(error, "status", None)) == (BadRequest, 500)
+        error = await failing(copr.projects.can_build_in("nobody", "owner", "demo"))
+        assert (type(error), str(error)) == (ServerError, "copr: Database error, contact admin (HTTP 500)")

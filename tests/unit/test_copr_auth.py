@@ -1,0 +1,171 @@
+"""Login and token on requests: where they go, where they do not, and where nobody sees them."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from anyio import to_thread
+
+from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Reply, Unauthorized
+from lading._core.auth import Auth
+from lading.copr import LoginAuth
+from lading.testing import Answer, DropAfter, Response, Server
+from tests.support.frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+BASIC = base64.b64encode(f"{LOGIN}:{TOKEN}".encode()).decode()
+
+
+@pytest.fixture
+def frontend() -> Iterator[Frontend]:
+    with Frontend(refusal(403, "no")) as frontend:
+        yield frontend
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as store:
+        store.add_project("demo")
+        yield store
+
+
+async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: Frontend):
+    async with Copr(frontend.url, retry=QUICK) as copr:
+        for write in WRITES:
+            with pytest.raises(ConfigError, match="needs a login and token") as caught:
+                await write(copr)
+            assert caught.value.outcome == "not_done"
+    assert frontend.seen == []
+
+
+async def test_reading_is_anonymous_with_and_without_credentials(frontend: Frontend):
+    async with Copr(frontend.url) as nobody, frontend.client() as somebody:
+        for read, answer in READS:
+            for copr in (nobody, somebody):
+                frontend.answers = [Response.json(answer)]
+                await read(copr)
+    assert len(frontend.seen) == 2 * len(READS)
+    for asked in frontend.seen:
+        assert "Authorization" not in asked.headers
+        assert "Cookie" not in asked.headers
+
+
+async def test_writing_says_who(frontend: Frontend):
+    async with frontend.client() as copr:
+        for write in WRITES:
+            with pytest.raises(LadingError):
+                await write(copr)
+    assert {asked.user for asked in frontend.seen} == {f"{LOGIN}:{TOKEN}"}
+    assert len(frontend.seen) == len(WRITES)
+
+
+async def test_pain_bot_wall_the_agents_name_begins_with_copr(frontend: Frontend):
+    """The gate of the public instance lets these pass, and shows others a page."""
+    frontend.answers = [Response.json({"version": 3})]
+    for options in ({}, {"user_agent": "bot/1 (me)"}):
+        async with frontend.client(**options) as copr:
+            await copr.home()
+            await copr.with_options(auth=None).home()
+    plain, _, named, copied = (asked.headers["User-Agent"] for asked in frontend.seen)
+    assert plain.startswith("copr lading/")
+    assert named == copied
+    assert named.startswith("copr bot/1 (me) lading/")
+
+
+@pytest.mark.parametrize("how", ["json", "html", "reason", "header"])
+@pytest.mark.parametrize("status", [400, 401, 403, 500, 302])
+async def test_what_the_frontend_says_back_is_masked(
+    frontend: Frontend, caplog: pytest.LogCaptureFixture, how: str, status: int
+):
+    caplog.set_level(logging.DEBUG)
+    said = f"bad token {TOKEN} in Authorization: Basic {BASIC}"
+    headers = {"Location": f"/{TOKEN}", "X-Said": said, "WWW-Authenticate": said}
+    frontend.answers = [
+        {
+            "json": Response.json({"error": said}, status, headers),
+            "html": Response(status, {**headers, "Content-Type": "text/html"}, f"<h1>{said}</h1>".encode()),
+            "reason": Response(status, headers, reason=said),
+            "header": Response(status, headers),
+        }[how]
+    ]
+    events: list[Any] = []
+    async with frontend.client(hooks=[events.append]) as copr:
+        with pytest.raises(LadingError) as caught:
+            await copr.projects.update("me", "demo", description="x")
+        shown = [
+            repr(caught.value),
+            repr(vars(caught.value)),
+            "".join(await to_thread.run_sync(traceback.format_exception, caught.value)),
+            repr(pickle.loads(pickle.dumps(caught.value))),
+            repr(copr),
+            repr(copr._settings),
+            *map(repr, events),
+            *(f"{record.getMessage()} {record.args!r}" for record in caplog.records),
+        ]
+    assert events
+    assert caplog.records
+    for secret in (TOKEN, BASIC):
+        assert not [text for text in shown if secret in text]
+
+
+async def test_credentials_stay_with_their_instance():
+    async def other(request: Any) -> Response:
+        there.append(request.headers)
+        return Response.json({"id": 1, "name": "evil"})
+
+    there: list[Any] = []
+    async with (
+        Server(other) as elsewhere,
+        Frontend(Response(302, {"Location": f"{elsewhere.url}/x"})) as frontend,
+        frontend.client() as copr,
+    ):
+        with pytest.raises(LadingError, match="redirected"):  # plain http to another origin
+            await copr.tokens.whoami()
+        with pytest.raises(LadingError, match="A write is never redirected"):
+            await copr.projects.update("me", "demo", description="x")
+        await copr.send(Call("GET", f"{elsewhere.url}/y", Reply.json))
+    assert [set(headers) & {"authorization", "cookie"} for headers in there] == [set()]
+
+
+async def test_no_cookies_are_kept(frontend: Frontend):
+    """A session of somebody's outranks login and token there."""
+    frontend.answers = [Response.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
+    async with frontend.client() as copr:
+        for _ in range(2):
+            await copr.tokens.whoami()
+    assert not any("Cookie" in asked.headers for asked in frontend.seen)
+
+
+async def test_a_token_from_elsewhere_and_other_credentials(store: Store):
+    class Place:
+        async def get(self) -> str:
+            return store.owner.token
+
+    async with store.client(token=Place()) as copr, store.reader() as reader:
+        assert (await copr.tokens.whoami()).name == "owner"
+        auth = BasicAuth(store.owner.login, store.owner.token)
+        assert (await reader.with_options(auth=auth).tokens.whoami()).name == "owner"
+        with pytest.raises(Unauthorized, match="Login invalid/expired"):
+            await reader.with_options(auth=Auth()).tokens.whoami()
+
+
+def test_a_login_with_a_colon():
+    with pytest.raises(ConfigError, match="colon"):
+        Copr(login="a:b", token="c")
+    assert repr(LoginAuth("a", "s3cret")) == "LoginAuth('a', ***)"
+
+
+async def test_after_a_lost_connection_it_is_asked_once_more(store: Store):
+    store.faults.add(DropAfter(), path="/api_3/auth-check")
+    store.faults.add(Answer(503), path="/api_3/auth-check")
+    async with store.client() as copr:
+        assert (await copr.tokens.check()).name == "owner"

@@ -1,0 +1,222 @@
+"""Packages: at the embedded Copr, and what goes over the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from lading import BadAnswer, BadRequest, Conflict, ConnectError, Forbidden, InputError, LadingError, NotFound
+from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
+from lading.testing import Answer, DropAfter, DropBefore, Fault, Response, Truncate
+from tests.support.frontend import Asked, Frontend, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
+SVN = ScmSource("https://example.com/hello", scm_type="svn")
+GET = "GET package"
+SOURCES: list[Source] = [
+    GIT,
+    SVN,
+    ScmSource("https://example.com/hello.git", source_build_method="tito", subdirectory="sub"),
+    PyPISource("hello", pypi_package_version="1.0", python_versions=["3"], spec_generator="pyp2spec"),
+    PyPISource("hello"),
+    RubyGemsSource("hello"),
+    CustomSource("#!/bin/sh", script_builddeps=["git", "make"], script_resultdir="out"),
+    CustomSource("#!/bin/sh", script_chroot="fedora-43-x86_64", script_repos="https://example.com/r/"),
+    DistGitSource("fedora", committish="rawhide"),
+    DistGitSource(),
+]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as store:
+        store.add_project("demo")
+        yield store
+    assert store.errors == []
+
+
+def add(source: Source = GIT) -> str:
+    return f"POST package/add/owner/demo/hello/{source.type}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=repr)
+async def test_every_kind_of_source(store: Store, source: Source):
+    async with store.client() as copr:
+        made = await copr.packages.create("owner", "demo", "hello", source, webhook_rebuild=True)
+        assert (made.name, made.source_type, made.auto_rebuild) == ("hello", source.type, True)
+        assert await copr.packages.get("owner", "demo", "hello") == made
+        with pytest.raises(Conflict, match="Package hello already exists") as caught:
+            await copr.packages.create("owner", "demo", "hello", source)
+        assert (caught.value.status, caught.value.outcome) == (409, "not_done")
+        # What is not given stays, also with the same source said again in part.
+        same = await copr.packages.update("owner", "demo", "hello", type(source)())
+        assert (same.source_type, same.source_dict) == (made.source_type, made.source_dict)
+        same = await copr.packages.update("owner", "demo", "hello", webhook_rebuild=False)
+        assert (same.source_type, same.source_dict, same.auto_rebuild) == (made.source_type, made.source_dict, False)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Answer(504)], ids=repr)
+async def test_a_lost_answer_is_settled_by_what_is_there(store: Store, source: Source, fault: Fault):
+    store.faults.add(fault, method="POST")
+    async with store.client() as copr:
+        made = await copr.packages.create("owner", "demo", "hello", source)
+        assert made.source_type == source.type
+    done = isinstance(fault, (DropAfter, Truncate))
+    assert store.lines == ([add(source), GET] if done else [GET, add(source)])
+
+
+@pytest.mark.parametrize("other", [ScmSource("https://example.com/other.git"), RubyGemsSource("hello"), SVN], ids=repr)
+async def test_another_source_is_somebody_elses(store: Store, other: Source):
+    """The answer is lost before anything was made, and somebody is quicker."""
+    async with store.client() as quicker, store.client() as copr:
+        await quicker.packages.create("owner", "demo", "hello", other)
+        store.faults.add(DropBefore(), method="POST")
+        with pytest.raises(ConnectError) as caught:
+            await copr.packages.create("owner", "demo", "hello", GIT)
+    assert caught.value.outcome == "unknown"
+    assert "another package hello is there now, with another source" in str(caught.value.__cause__)
+
+
+async def test_a_page_that_answers_200(store: Store):
+    store.faults.add(Answer(200, b"<html>"), method="POST")
+    async with store.client() as copr:
+        with pytest.raises(BadAnswer) as caught:
+            await copr.packages.create("owner", "demo", "hello", GIT)
+    assert caught.value.outcome == "not_done"  # it was looked for
+
+
+async def test_a_package_from_subversion_stays_one(store: Store):
+    """The frontend, told nothing of it, takes Git."""
+    async with store.client() as copr:
+        await copr.packages.create("owner", "demo", "hello", SVN)
+        for source in (None, ScmSource("https://example.com/moved"), ScmSource(spec="hello.spec")):
+            found = await copr.packages.update("owner", "demo", "hello", source, max_builds=3)
+            assert found.source_dict["type"] == "svn"
+        assert (found.source_dict["clone_url"], found.source_dict["spec"]) == (
+            "https://example.com/moved",
+            "hello.spec",
+        )
+        turned = await copr.packages.update("owner", "demo", "hello", ScmSource(scm_type="git"))
+        assert turned.source_dict["type"] == "git"
+        changed = await copr.packages.update("owner", "demo", "hello", RubyGemsSource("hello"))
+        assert (changed.source_type, changed.source_dict) == ("rubygems", {"gem_name": "hello"})
+        again = await copr.packages.update("owner", "demo", "hello", SVN)
+        assert again.source_dict["type"] == "svn"
+
+
+async def test_what_is_sent():
+    def answer(asked: Asked) -> Response:
+        return Response.json({"name": "a+b", "source_type": "pypi", "source_dict": {}})
+
+    async with Frontend(answer) as frontend, frontend.client() as copr:
+        await copr.packages.update("@crew", "demo", "a+b", timeout=60, chroot_denylist=["epel-*", "fedora-43-*"])
+        await copr.packages.update("@crew", "demo", "a+b", PyPISource(python_versions=()), chroot_denylist=[])
+        custom = CustomSource("x", script_builddeps=["git", "make"], script_repos=[])
+        await copr.packages.create("@crew", "demo", "a+b", custom, max_builds=0)
+        await copr.packages.reset("@crew", "demo", "a+b")
+        await copr.packages.delete("@crew", "demo", "a+b")
+        await copr.packages.get("@crew", "demo", "a+b")
+        await copr.packages.get("@crew", "demo", "a+b", with_latest_build=True, with_latest_succeeded_build=True)
+    stored, update, changed, create, reset, delete, plain, full = frontend.seen
+    names = {"ownername": "@crew", "projectname": "demo"}
+    assert stored.line == GET  # looked at first, for it might be from Subversion
+    # Without a source there is no last part; the one called None is refused.
+    assert update.line == "POST package/edit/@crew/demo/a+b/"
+    assert update.json == {"package_name": "a+b", "timeout": 60, "chroot_denylist": "epel-*,fedora-43-*"}
+    assert changed.line == "POST package/edit/@crew/demo/a+b/pypi"
+    assert changed.json == {"package_name": "a+b", "python_versions": [], "chroot_denylist": ""}
+    assert create.line == "POST package/add/@crew/demo/a+b/custom"
+    assert create.json == {
+        "package_name": "a+b",
+        "script": "x",
+        "script_builddeps": "git make",
+        "script_repos": "",
+        "max_builds": 0,
+    }
+    assert (reset.line, reset.json) == ("PUT package/reset", {**names, "package_name": "a+b"})
+    assert (delete.line, delete.json) == ("DELETE package/delete", {**names, "package_name": "a+b"})
+    # A flag that is not set must not be sent: for one package any text counts as true.
+    assert plain.query == {**names, "packagename": "a+b"}
+    assert full.query == {**plain.query, "with_latest_build": "True", "with_latest_succeeded_build": "True"}
+
+
+async def test_the_newest_builds_where_asked_for(store: Store):
+    build = store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    await anyio.to_thread.run_sync(store.finish, build)
+    async with store.reader() as copr:
+        plain = await copr.packages.get("owner", "demo", "hello")
+        assert plain.builds.latest is None
+        full = await copr.packages.get("owner", "demo", "hello", with_latest_build=True)
+        assert full.builds.latest
+        assert (full.builds.latest.id, full.builds.latest_succeeded) == (build, None)
+        (listed,) = await copr.packages.list("owner", "demo", with_latest_succeeded_build=True)
+        assert listed.builds.latest_succeeded
+        assert (listed.builds.latest_succeeded.id, listed.builds.latest) == (build, None)
+
+
+async def test_reset_build_delete(store: Store):
+    async with store.client() as copr:
+        await copr.packages.create("owner", "demo", "hello", GIT)
+        build = await copr.packages.build("owner", "demo", "hello", timeout=3600)
+        assert (build.projectname, store.build(build.id).options["timeout"]) == ("demo", 3600)
+        await anyio.to_thread.run_sync(store.finish, build.id)
+        found = await copr.packages.reset("owner", "demo", "hello")
+        assert (found.source_type, found.source_dict) == ("unset", {})
+        with pytest.raises(BadRequest, match="default source method"):
+            await copr.packages.build("owner", "demo", "hello")
+        await copr.packages.delete("owner", "demo", "hello")
+        for call in (copr.packages.get, copr.packages.delete, copr.packages.reset, copr.packages.build):
+            with pytest.raises(NotFound, match="No package with name hello"):
+                await call("owner", "demo", "hello")
+        with pytest.raises(NotFound, match="does not exists"):
+            await copr.packages.update("owner", "demo", "hello", RubyGemsSource("hello"))
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(502), Truncate(3)], ids=repr)
+async def test_deleting_is_done_when_it_is_gone(store: Store, fault: Fault):
+    async with store.client() as copr:
+        await copr.packages.create("owner", "demo", "hello", GIT)
+        store.faults.add(fault, method="DELETE")
+        await copr.packages.delete("owner", "demo", "hello")
+        assert len(await copr.packages.list("owner", "demo")) == 0
+
+
+async def test_mistakes(store: Store):
+    async with store.client() as copr:
+        for source in (ScmSource(), PyPISource(), RubyGemsSource(), CustomSource()):
+            with pytest.raises(InputError, match=source.needed[0]) as caught:
+                await copr.packages.create("owner", "demo", "hello", source)
+            assert caught.value.argument == "source"
+        assert store.seen == []
+        with pytest.raises(BadRequest, match="package_name: Please enter a valid package name"):
+            await copr.packages.create("owner", "demo", "bad name", GIT)
+        with pytest.raises(BadRequest, match="max_builds: Number must be between 0 and 100"):
+            await copr.packages.create("owner", "demo", "hello", GIT, max_builds=101)
+        with pytest.raises(NotFound, match="Project owner/nosuch"):
+            await copr.packages.create("owner", "nosuch", "hello", GIT)
+    async with store.client(store.add_user("ada")) as copr:
+        with pytest.raises(Forbidden, match="You are not allowed to add or edit packages"):
+            await copr.packages.create("owner", "demo", "hello", GIT)
+
+
+async def test_one_of_ten_creates_it(store: Store):
+    outcomes: list[Any] = []
+
+    async def create() -> None:
+        try:
+            outcomes.append(await copr.packages.create("owner", "demo", "hello", GIT))
+        except LadingError as error:
+            outcomes.append(type(error))
+
+    async with store.client() as copr, anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(create)
+    assert outcomes.count(Conflict) == 9
+    assert len([found for found in outcomes if isinstance(found, Package)]) == 1

@@ -1,0 +1,137 @@
+"""Permissions, the monitor and modules of projects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from lading import (
+    BadAnswer,
+    BadRequest,
+    BytesBody,
+    ConnectError,
+    InputError,
+    NotFound,
+    ServerError,
+)
+from lading.testing import DropAfter, Response
+from tests.support.frontend import CHROOT, Frontend, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+pytestmark = pytest.mark.anyio
+GET = "GET project"
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as store:
+        store.add_user("ada", groups=["crew"])
+        yield store
+    assert store.errors == []
+
+
+@pytest.fixture
+def demo(store: Store) -> Store:
+    store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
+    return store
+
+
+async def test_permissions(demo: Store):
+    ada = demo.add_user("ada")
+    async with demo.client() as copr, demo.client(ada) as hers, demo.reader() as anybody:
+        assert await copr.projects.permissions("owner", "demo") == {}
+        with pytest.raises(NotFound, match="Project owner/nosuch does not exist"):
+            await copr.projects.permissions("owner", "nosuch")
+        assert not await anybody.projects.can_build_in("ada", "owner", "demo")
+        await hers.projects.request_permissions("owner", "demo", builder=True)
+        assert await copr.projects.permissions("owner", "demo") == {"ada": {"admin": "nothing", "builder": "request"}}
+        await copr.projects.set_permissions("owner", "demo", {"ada": {"builder": "approved"}})
+        assert await anybody.projects.can_build_in("ada", "owner", "demo")
+        await hers.projects.request_permissions("owner", "demo", builder=False)
+        assert not await anybody.projects.can_build_in("ada", "owner", "demo")
+        for wrong, said in (
+            ({}, "no permission change requested"),
+            ({"nobody": {"builder": "approved"}}, "doesn't exist"),
+            ({"ada": {"owner": "approved"}}, "invalid permission 'owner', allowed"),
+            ({"owner": {"admin": "approved"}}, "is owner of"),
+        ):
+            with pytest.raises(BadRequest, match=said):
+                await copr.projects.set_permissions("owner", "demo", wrong)  # type: ignore[arg-type]
+        with pytest.raises(BadRequest, match="no permission requested"):
+            await hers.projects.request_permissions("owner", "demo")
+        with pytest.raises(ServerError, match="Database error"):
+            await anybody.projects.can_build_in("nobody", "owner", "demo")
+
+
+async def test_the_monitor(demo: Store):
+    build = demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    await anyio.to_thread.run_sync(demo.finish, build)
+    async with demo.reader() as copr:
+        (package,) = await copr.projects.monitor(
+            "owner", "demo", additional_fields=["url_build_log", "url_backend_log"]
+        )
+        row = package.chroots[CHROOT]
+        assert (package.name, row.state, row.status, row.build_id) == ("hello", "succeeded", 1, build)
+        assert row.url_build_log
+        assert row.url_build_log.endswith("builder-live.log.gz")
+        (plain,) = await copr.projects.monitor("owner", "demo")
+        assert plain.chroots[CHROOT].url_build_log is None
+        with pytest.raises(BadRequest, match=r"Wrong additional_fields argument\(s\): build_url"):
+            await copr.projects.monitor("owner", "demo", additional_fields=["build_url"])
+        with pytest.raises(NotFound, match="Dirname"):
+            await copr.projects.monitor("owner", "demo", project_dirname="demo:pr:7")
+
+
+async def test_a_monitor_that_breaks_off_with_status_200():
+    answer = Response(200, {"Content-Type": "application/json"}, b'{"output": "ok", "packages": [\n{"name": "a", "chr')
+    async with Frontend(answer) as frontend, frontend.client() as copr:
+        with pytest.raises(BadAnswer, match="copr: GET monitor was answered with 200 and 49 bytes of application/json"):
+            await copr.projects.monitor("owner", "demo")
+
+
+async def test_modules_of_a_current_frontend(demo: Store):
+    async with demo.client() as copr:
+        for build in (
+            copr.modules.build_from_url("owner", "demo", "https://example.com/m.git"),
+            copr.modules.build_from_file("owner", "demo", BytesBody(b"data"), filename="m.yaml"),
+        ):
+            with pytest.raises(
+                NotFound, match=r"copr: this frontend cannot build modules: Copr has given them up \(HTTP 404\)"
+            ):
+                await build
+
+
+async def test_modules_of_an_old_frontend(tmp_path: Path):
+    path = tmp_path / "demo.yaml"
+    await anyio.Path(path).write_text("document: modulemd")
+    async with Store(modules=True) as store, store.client() as copr:
+        store.add_project("demo")
+        found = await copr.modules.build_from_url("owner", "demo", "https://example.com/m.git", branch="main")
+        assert "main" in str(found)
+        assert (await copr.modules.build_from_file("owner", "demo", path)).nsv
+        with pytest.raises(NotFound, match="Project owner/nosuch does not exist"):
+            await copr.modules.build_from_url("owner", "nosuch", "https://example.com/m.git")
+        with pytest.raises(BadRequest):
+            await copr.modules.build_from_url("owner", "demo", "")
+        store.faults.add(DropAfter(), method="POST")
+        with pytest.raises(ConnectError) as caught:
+            await copr.modules.build_from_url("owner", "demo", "https://example.com/m.git")
+        assert caught.value.outcome == "unknown"
+        assert store.lines.count("POST module/build/owner/demo") == 4
+        with pytest.raises(InputError, match="give filename="):
+            await copr.modules.build_from_file("owner", "demo", BytesBody(b"x"))
+    async with Frontend(Response.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
+        assert (await copr.modules.build_from_url("o", "p", "u", distgit="fedora")).nsv == "demo-main-1"
+        await copr.modules.build_from_file("o", "p", path)
+        await copr.modules.build_from_file("o", "p", path, distgit="fedora")
+    url, bare, full = frontend.seen
+    assert url.json == {"scmurl": "u", "branch": "master", "distgit": "fedora"}
+    assert b'name="modulemd"; filename="demo.yaml"' in bare.body
+    assert b'name="json"' not in bare.body
+    assert b'{"distgit": "fedora"}' in full.body
