@@ -69,7 +69,9 @@ def no_blocking_calls() -> Iterator[None]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No proxy, token or configuration of whoever runs the tests reaches them."""
     for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name.startswith(("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_")):
+        if name.lower().endswith("_proxy") or name.startswith(
+            ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 

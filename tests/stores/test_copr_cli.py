@@ -32,7 +32,10 @@ def cli(store, tmp_path):
     config = store.write_config(tmp_path / "home" / ".config" / "copr")
     env = {
         **{name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ},
-        "HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "COLUMNS": "200",
+        "HOME": str(tmp_path / "home"),
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "COLUMNS": "200",
     }
 
     def cli(*arguments, status=0):
