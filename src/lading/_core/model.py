@@ -33,9 +33,9 @@ Model.model_rebuild()
 
 
 def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo == UTC:  # as of epoch seconds; converting costs as much as validating
-        return moment
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None or moment.tzinfo == UTC:  # by another name; converting costs as much as validating
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
