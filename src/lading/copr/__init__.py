@@ -4,11 +4,14 @@ from lading.copr._auth import LoginAuth
 from lading.copr._chroot_models import (
     BuildChroot,
     BuildConfig,
+    BuiltPackages,
     MockChroot,
     MonitoredChroot,
     MonitoredPackage,
+    Nevra,
     ProjectChroot,
     Repo,
+    SourceBuildConfig,
     SourceChroot,
 )
 from lading.copr._client import Copr
@@ -18,12 +21,9 @@ from lading.copr._logs import BuildLog
 from lading.copr._models import (
     ApiToken,
     Build,
-    BuiltPackages,
     LatestBuilds,
-    Nevra,
     Package,
     Project,
-    SourceBuildConfig,
     SourcePackage,
     State,
     User,

@@ -196,61 +196,6 @@ class Package(Model):
     builds: LatestBuilds = Field(default_factory=LatestBuilds)
 
 
-class SourceBuildConfig(Model):
-    """What a build's source package is made from.
-
-    Attributes:
-        source_type: Where the source comes from.
-        source_dict: The settings of that source, in the store's own words.
-        memory_limit: MiB.
-        timeout: Seconds.
-        is_background: Whether it gives way to others.
-    """
-
-    source_type: SourceType
-    source_dict: dict[str, Any] = Field(default_factory=dict)
-    memory_limit: int | None = None
-    timeout: int | None = None
-    is_background: bool | None = None
-
-
-class Nevra(Model):
-    """Name, epoch, version, release and architecture of an RPM.
-
-    Attributes:
-        name: The name.
-        epoch: The epoch; ``None`` or 0 where there is none.
-        version: The version.
-        release: The release.
-        arch: The architecture; ``src`` for a source package.
-    """
-
-    name: str
-    epoch: int | None = None
-    version: str = ""
-    release: str = ""
-    arch: str = ""
-
-    @property
-    def filename(self) -> str:
-        """The RPM's file name, which has no epoch in it."""
-        return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
-
-    def __str__(self) -> str:
-        epoch = f"{self.epoch}:" if self.epoch else ""
-        return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
-
-
-class BuiltPackages(Model):
-    """The RPMs that a build made in one chroot.
-
-    Attributes:
-        packages: One for each RPM, source package included.
-    """
-
-    packages: tuple[Nevra, ...] = ()
-
-
 class WebhookSecret(Model):
     """The new secret in a project's webhook addresses. Its ``repr`` does not show it.
 

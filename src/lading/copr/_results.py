@@ -12,9 +12,9 @@ from lading._core.download import Promise, download
 from lading._core.files import safe_name
 from lading._core.progress import Meter
 from lading._core.threads import in_thread
-from lading.copr._chroot_models import BuildChroot
+from lading.copr._chroot_models import BuildChroot, BuiltPackages
 from lading.copr._listing import PAGE_SIZE, listing
-from lading.copr._models import Build, BuiltPackages, PageOf, Project
+from lading.copr._models import Build, PageOf, Project
 from lading.errors import BadAnswer, InputError, NotFound
 from lading.fanout import fan_out
 

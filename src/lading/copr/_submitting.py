@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from lading._core.call import Call, Reply
-from lading.copr._models import Build, PageOf, SourceBuildConfig, User
+from lading.copr._chroot_models import SourceBuildConfig
+from lading.copr._models import Build, PageOf, User
 from lading.errors import ApiError, CallTimeout, LadingError
 
 if TYPE_CHECKING:

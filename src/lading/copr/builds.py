@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, overload
 
 from lading._core.call import Call, Reply
 from lading.copr._asking import gone
-from lading.copr._chroot_models import SourceChroot
+from lading.copr._chroot_models import BuiltPackages, SourceBuildConfig, SourceChroot
 from lading.copr._creating import BuildCreation
 from lading.copr._listing import PAGE_SIZE, listing
 from lading.copr._logs import BuildLog
-from lading.copr._models import Build, BuiltPackages, PageOf, SourceBuildConfig
+from lading.copr._models import Build, PageOf
 from lading.copr._results import KINDS, Kind, download_results
 from lading.copr._watching import BuildWatch, finished
 from lading.copr._wire import read_nothing
