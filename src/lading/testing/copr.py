@@ -6,8 +6,6 @@ python-copr, copr-cli and lading complete their whole cycle with it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,7 @@ from lading.testing._copr_seen import CoprBuild, seen
 from lading.testing._copr_state import CHROOTS, State
 from lading.testing._copr_submit import submit
 from lading.testing._copr_travel import Travel
-from lading.testing.server import Server
+from lading.testing._embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CoprBuild", "CoprUser", "EmbeddedCopr"]
 
 
-class EmbeddedCopr(Server):
+class EmbeddedCopr(EmbeddedStore):
     """A Copr on 127.0.0.1, from ``with`` (or ``async with``) to its end: the API, and results to download.
 
     What it knows is in memory; files are in a temporary folder that goes when it ends. Nothing happens by itself:
@@ -70,6 +68,8 @@ class EmbeddedCopr(Server):
         ('succeeded', 'hello')
     """
 
+    _kind = "copr"
+
     def __init__(
         self,
         *,
@@ -88,28 +88,13 @@ class EmbeddedCopr(Server):
         self._travel = Travel(self._state, self._results)
         options = Options(gssapi=gssapi, modules=modules, rpm_upload=rpm_upload, auto_advance=auto_advance)
         routes = Routes(self._state, self._results, self._travel, options, "http" if tls is None else "https")
-        self._folder: Path | None = None
         self.owner: CoprUser = self.add_user("owner")
         if gssapi is not None:
             self.add_user(gssapi)
         super().__init__(routes.answer, faults=faults, tls=tls, port=port)
 
-    def start(self) -> None:
-        """Listen; connections are accepted when this returns. ``with`` does it for you."""
-        if self._folder is not None:
-            raise RuntimeError("an embedded Copr is started once: make another one")
-        self._folder = self._results.folder = Path(tempfile.mkdtemp(prefix="lading-copr-"))
-        try:
-            super().start()
-        except BaseException:
-            shutil.rmtree(self._folder)
-            raise
-
-    def stop(self) -> None:
-        """End everything and wait until it has ended; more than once does no harm."""
-        super().stop()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def _use(self, folder: Path) -> None:
+        self._results.folder = folder
 
     @property
     def now(self) -> datetime:

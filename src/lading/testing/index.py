@@ -6,25 +6,23 @@ looked into, trusted publishing, Simple API and JSON API. twine, uv, pip and lad
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lading.pypi import Index, Token
+from lading.testing._embedded import EmbeddedStore
 from lading.testing._index_oidc import Mint
 from lading.testing._index_routes import Routes
 from lading.testing._index_state import Project, Publisher, Release, State, StoredFile, User
 from lading.testing._index_tokens import new_token
-from lading.testing.server import Server
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
     from datetime import datetime
+    from pathlib import Path
     from typing import Literal
     from uuid import UUID
 
@@ -47,7 +45,7 @@ class Restrictions(TypedDict, total=False):
     legacy_noop: bool
 
 
-class EmbeddedIndex(Server):
+class EmbeddedIndex(EmbeddedStore):
     """A package index on 127.0.0.1, from ``with`` (or ``async with``) to its end.
 
     What it knows is in memory; files are in a temporary folder that goes when it ends. Its clock stands still until
@@ -76,6 +74,8 @@ class EmbeddedIndex(Server):
         ([], True)
     """
 
+    _kind = "index"
+
     def __init__(
         self,
         *,
@@ -91,25 +91,10 @@ class EmbeddedIndex(Server):
         self._mint = Mint(self._state, audience, token_lifetime)
         self._routes = Routes(self._state, self._mint, max_file_size, "http" if tls is None else "https")
         self._owner = self.add_user("owner")
-        self._folder: Path | None = None
         super().__init__(self._routes.answer, faults=faults, tls=tls, port=port)
 
-    def start(self) -> None:
-        """Listen; connections are accepted when this returns. ``with`` does it for you."""
-        if self._folder is not None:
-            raise RuntimeError("an embedded index is started once: make another one")
-        self._folder = self._routes.folder = Path(tempfile.mkdtemp(prefix="lading-index-"))
-        try:
-            super().start()
-        except BaseException:
-            shutil.rmtree(self._folder)
-            raise
-
-    def stop(self) -> None:
-        """End everything and wait until it has ended; more than once does no harm."""
-        super().stop()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def _use(self, folder: Path) -> None:
+        self._routes.folder = folder
 
     @property
     def index(self) -> Index:
