@@ -234,7 +234,7 @@ class AwsRegion:
         # botocore knows where a bucket is, by addressing style, partition, access point; this is how it tells.
         url = await _botocore(self._s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "-"}))
         base = urlsplit(url)._replace(query="").geturl().removesuffix("-")
-        service = Service(name="s3", base_url=base, read_error=read_error)
+        service = Service(name="s3", base_url=base, read_error=read_error, accept="*/*")
         data = self._senders.made(service, SigV4(self._credentials, self.name))
         return S3Bucket(name, Control(self._s3, self._senders.control, "s3"), data, self._placing)
 

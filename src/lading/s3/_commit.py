@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from lading._core.progress import Total
-from lading.errors import Conflict, ConnectError, Forbidden, IntegrityError, LadingError, NotFound
+from lading.errors import ApiError, Conflict, ConnectError, Forbidden, IntegrityError, LadingError, NotFound
 from lading.fanout import fan_out
 from lading.s3._errors import VersionExists
 from lading.s3._metadata import Claim
@@ -139,7 +139,9 @@ class Commit:
         if self.copy_from is not None:
             try:
                 await self._in_parts(claim, self._copied)
-            except (Forbidden, NotFound, IntegrityError) as error:
+            except Conflict:
+                raise
+            except (ApiError, IntegrityError) as error:
                 self.warnings.append(f"could not be copied there, and was uploaded: {error}")
                 self.copy_from = None
             else:

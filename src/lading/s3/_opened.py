@@ -71,7 +71,7 @@ class Opened(Client):
         }
         self._placing = Placing({name: value for name, value in extra.items() if value}, sign_payload)
         self._state = _State()
-        super().__init__(Service(name="s3", base_url="https://s3.amazonaws.com/"), None, options)
+        super().__init__(Service(name="s3", base_url="https://s3.amazonaws.com/", accept="*/*"), None, options)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
