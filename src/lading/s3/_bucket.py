@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zlib import crc32
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from lading._core.body import Body
     from lading._core.sender import Sender
-    from lading.s3._aws import Control
+    from lading.s3._aws._control import Control
     from lading.types import OnProgress
 
 
@@ -98,7 +99,7 @@ class S3Bucket:
         return str(found["ETag"])
 
     async def put(
-        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], on_progress: OnProgress | None
+        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object that must not be there yet."""
         headers = {
@@ -123,7 +124,7 @@ class S3Bucket:
         return str(found["UploadId"])
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, *, on_progress: OnProgress | None
     ) -> Part:
         """The part that was uploaded."""
         query = f"?partNumber={number}&uploadId={quote(upload_id, safe='~')}"
@@ -180,7 +181,7 @@ class S3Bucket:
         marker: dict[str, str] = {}
         while True:
             page = await self._ask("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
-            found += (Upload(u["Key"], u["UploadId"], u.get("Initiated")) for u in page.get("Uploads", ()))
+            found += (Upload(u["Key"], u["UploadId"], _utc(u.get("Initiated"))) for u in page.get("Uploads", ()))
             if not page.get("IsTruncated"):
                 return found
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
@@ -275,7 +276,7 @@ def _stored(found: Any) -> Stored:
         str(found["ETag"]),
         checksums,
         dict(found.get("Metadata", {})),
-        found.get("LastModified"),
+        _utc(found.get("LastModified")),
     )
 
 
@@ -313,3 +314,7 @@ class Parameters:
 
 def _whole(reply: Reply) -> Reply:
     return reply
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)

@@ -157,7 +157,9 @@ class Commit:
     async def _put(self, total: Total) -> None:
         source = self.source
         try:
-            await self.store.put(self.key, source.whole(), source.checked, self._user_metadata(), total.of(0))
+            await self.store.put(
+                self.key, source.whole(), source.checked, self._user_metadata(), on_progress=total.of(0)
+            )
         except LadingError as error:
             await self._lost(error)
 
@@ -167,7 +169,7 @@ class Commit:
             scope.deadline = anyio.current_time() + _GRACE
             upload = await self.store.create_upload(self.key, self.source.algorithm, self._user_metadata())
         if scope.cancelled_caught:
-            raise ConnectError(f"s3: {self.region} did not begin the upload within {_GRACE:g} s", phase="receive")
+            raise self._slow("begin")
         try:
             parts = await fill(upload)
             await claim.make()
@@ -175,14 +177,15 @@ class Commit:
                 scope.deadline = anyio.current_time() + _GRACE
                 await self._complete(upload, parts)
             if scope.cancelled_caught:
-                raise ConnectError(
-                    f"s3: {self.region} did not complete the upload within {_GRACE:g} s",
-                    phase="receive",
-                    outcome="unknown",
-                )
+                raise self._slow("complete")  # noqa: TRY301 - it aborts, as any other failure does
         except BaseException:
             await self._abort(upload)
             raise
+
+    def _slow(self, what: str) -> ConnectError:
+        return ConnectError(
+            f"s3: {self.region} did not {what} the upload within {_GRACE:g} s", phase="receive", outcome="unknown"
+        )
 
     async def _complete(self, upload: str, parts: list[Part]) -> None:
         source = self.source
@@ -212,7 +215,7 @@ class Commit:
     async def _uploaded(self, upload: str, total: Total) -> list[Part]:
         async def send(number: int) -> Part:
             body, checked = self.source.part(number)
-            return await self.store.upload_part(self.key, upload, number, body, checked, total.of(number))
+            return await self.store.upload_part(self.key, upload, number, body, checked, on_progress=total.of(number))
 
         return await _all(send, range(1, self.source.parts + 1))
 
@@ -231,8 +234,7 @@ class Commit:
         return await _all(copy, range(1, count + 1))
 
     def _user_metadata(self) -> Mapping[str, str]:
-        found = {SHA256: self.source.sha256, MD5: self.source.md5, SIZE: str(self.source.size), STAGE: self._stage}
-        return found
+        return {SHA256: self.source.sha256, MD5: self.source.md5, SIZE: str(self.source.size), STAGE: self._stage}
 
 
 async def _all(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:

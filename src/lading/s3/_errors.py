@@ -19,7 +19,7 @@ from lading.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from lading._core.call import Reply
     from lading._core.service import Service
@@ -75,7 +75,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
 
 
 def control_error(
-    service: str, operation: str, status: int, code: str, message: str, headers: dict[str, str], *, reads: bool
+    service: str, operation: str, status: int, *, code: str, message: str, headers: Mapping[str, str], reads: bool
 ) -> ApiError:
     """The same, of what botocore has read."""
     kind = kind_of(status, code)

@@ -47,6 +47,7 @@ class Opened(Client):
         parameter: str | None = None,
         session: Any = None,
         profile: str | None = None,
+        role_arn: str | None = None,
         endpoint_urls: Mapping[str, str] | None = None,
         path_style: bool = False,
         content_type: str | None = None,
@@ -61,7 +62,7 @@ class Opened(Client):
         if self._named == ():
             raise ConfigError("s3: no regions are configured: give regions=, or set STARTIFACT_REGIONS")
         self._parameter = parameter or os.environ.get("STARTIFACT_PARAMETER") or CONFIGURATION
-        self._access = Access(session, profile, dict(endpoint_urls or {}), path_style)
+        self._access = Access(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
         extra = {
             "ContentType": content_type,
             "StorageClass": storage_class,

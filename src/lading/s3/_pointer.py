@@ -1,4 +1,4 @@
-"""Which version is the latest: a pointer object that loses nobody's change, mirrored to the parameter of old readers."""
+"""Which version is the latest: a pointer object that loses nobody's change, and a parameter for old readers."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class ObjectStore(Protocol):
         ...
 
     async def put(
-        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], on_progress: OnProgress | None
+        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object that must not be there yet."""
         ...
@@ -109,7 +109,7 @@ class ObjectStore(Protocol):
         ...
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, *, on_progress: OnProgress | None
     ) -> Part:
         """The part that was uploaded."""
         ...

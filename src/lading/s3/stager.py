@@ -47,6 +47,7 @@ class Stager(Care):
             ``/startifact``.
         session: An ``aiobotocore.session.AioSession`` to use.
         profile: A profile of AWS's configuration files; by default what the environment says.
+        role_arn: A role to assume with what these give.
         endpoint_urls: Instead of AWS's own addresses, by service (``"s3"``, ``"ssm"``); ``{region}`` is replaced.
         path_style: Name the bucket in the path, and not in the host.
         content_type: The content type of artifacts.
