@@ -63,6 +63,8 @@ class Commit:
     copy_from: tuple[str, str] | None = None
     on_progress: OnProgress | None = None
     warnings: list[str] = field(default_factory=list[str])
+    _there: Stored | None = None
+    _looked: bool = False
     _stage: str = field(default_factory=lambda: secrets.token_hex(16))
 
     async def compare(self) -> bool:
@@ -71,10 +73,10 @@ class Commit:
         Raises:
             VersionExists: It is, with other bytes.
         """
-        there = await self._head()
-        if there is not None and not self._is_same(there):
+        self._there, self._looked = await self._head(), True
+        if self._there is not None and not self._is_same(self._there):
             raise self._exists("with other bytes")
-        return there is not None
+        return self._there is not None
 
     async def run(self) -> Made:
         """What became of it.
@@ -83,7 +85,8 @@ class Commit:
             VersionExists: The version is there with other bytes, or with other metadata.
         """
         claim = Claim(self.store, self.key, self.metadata, self.warnings)
-        there = await self._head()
+        # What was there a moment ago is good enough: what has come since is met when completing.
+        there = self._there if self._looked else await self._head()
         if there is not None:
             return await self._settled(there, claim)
         for _ in range(_AGAIN):
@@ -198,7 +201,10 @@ class Commit:
         """Nothing, when the artifact is there by our hand after all; *error* otherwise."""
         if isinstance(error, (NotFound, Conflict)) or error.outcome == "unknown":
             # A lost answer, or the answer to a second request whose first one did it.
-            there = await self.store.head(self.key)
+            try:
+                there = await self.store.head(self.key)
+            except Forbidden:
+                raise error from None  # one may not look: what it said counts
             if there is not None and there.metadata.get(STAGE) == self._stage:
                 return
             if there is None and error.outcome == "unknown":

@@ -31,12 +31,14 @@ class Seen:
         etag: Its tag.
         parameter: What the parameter says, which old writers change alone.
         may_read: Whether the parameter could be read.
+        may_look: Whether the pointer object could be read.
     """
 
     pointer: Pointer | None
     etag: str | None = None
     parameter: str | None = None
     may_read: bool = True
+    may_look: bool = True
 
     @property
     def version(self) -> str | None:
@@ -88,20 +90,23 @@ class LatestPointer:
 
     async def look(self) -> Seen:
         """What this region says."""
-        pointer, etag = None, None
+        pointer, etag, may_look = None, None, True
         try:
             found = await self._store.get(self._key)
             if found is not None:
                 pointer, etag = Pointer.load(found[0], self._key), found[1].etag
         except Forbidden:
+            may_look = False
             self._warn("s3:GetObject is missing: the pointer to the latest version cannot be read")
         try:
-            return Seen(pointer, etag, await self._parameters.get(self._parameter))
+            return Seen(pointer, etag, await self._parameters.get(self._parameter), may_look=may_look)
         except Forbidden:
             self._warn("ssm:GetParameter is missing for the latest version: an older one may take its place")
-            return Seen(pointer, etag, None, may_read=False)
+            return Seen(pointer, etag, None, may_read=False, may_look=may_look)
 
-    async def advance(self, version: str, sha256: str, *, latest: bool | None, counter: int = 0) -> str | None:
+    async def advance(
+        self, version: str, sha256: str, *, latest: bool | None, counter: int = 0, seen: Seen | None = None
+    ) -> str | None:
         """The latest version of this region, now that *version* is staged there.
 
         Args:
@@ -109,9 +114,10 @@ class LatestPointer:
             sha256: The artifact's digest.
             latest: Whether it becomes the latest; ``None`` to decide by the versions.
             counter: The highest counter that other regions have.
+            seen: What this region said a moment ago; where not given it is asked.
         """
         for attempt in range(_ATTEMPTS):
-            seen = await self.look()
+            seen = seen or await self.look()
             wanted = becomes_latest(version, seen.version) if latest is None else latest
             chosen = version if wanted else seen.version
             if chosen is None:
@@ -121,6 +127,11 @@ class LatestPointer:
                 return chosen
             if await self._write(seen, chosen, sha256 if chosen == version else "", counter):
                 return chosen
+            if not seen.may_look:
+                # It is there, and says what we may not read: we are as an old writer is, who knows the parameter alone.
+                await self._tell(chosen)
+                return None
+            seen = None
             await anyio.sleep(random.random() * min(_LONGEST, _BACKOFF * 2**attempt))  # noqa: S311 - jitter
         raise Conflict(f"s3: the pointer of {self._project} was changed by others all the time", service="s3")
 
@@ -147,15 +158,21 @@ class LatestPointer:
         for _ in range(_MIRRORS):
             if seen.pointer is None or seen.parameter == seen.pointer.version:
                 return
-            try:
-                await self._parameters.put(self._parameter, seen.pointer.version)
-            except Forbidden:
-                self._warn("ssm:PutParameter is missing: old readers do not see the latest version")
+            if not await self._tell(seen.pointer.version):
                 return
             again = await self.look()
             if again.pointer is None or (again.pointer == seen.pointer and again.parameter == seen.pointer.version):
                 return
             seen = again
+
+    async def _tell(self, version: str) -> bool:
+        """Whether the parameter could be written."""
+        try:
+            await self._parameters.put(self._parameter, version)
+        except Forbidden:
+            self._warn("ssm:PutParameter is missing: old readers do not see the latest version")
+            return False
+        return True
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:

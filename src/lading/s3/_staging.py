@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lading.errors import Forbidden, LadingError
 from lading.s3._commit import Commit
 from lading.s3._errors import VersionExists
-from lading.s3._pointer import LatestPointer
+from lading.s3._pointer import LatestPointer, Seen
 from lading.s3._regions import Regions, each
 from lading.s3._results import InRegion, Staged, What
 
@@ -127,15 +127,16 @@ class Staging:
         done = [name for name, found in self._done.items() if found.error is None]
         pointers = {name: self._pointer(name, commits[name].warnings) for name in done}
 
-        async def look(region: str) -> int:
-            return (await pointers[region].look()).counter
+        async def look(region: str) -> Seen:
+            return await pointers[region].look()
 
         async def advance(region: str) -> str | None:
             return await pointers[region].advance(
-                self.version, self.source.sha256, latest=self.latest, counter=max(counters.values(), default=0)
+                self.version, self.source.sha256, latest=self.latest, counter=counter, seen=seen.get(region)
             )
 
-        counters, _ = await each(look, done)
+        seen, _ = await each(look, done)
+        counter = max((one.counter for one in seen.values()), default=0)
         latest, failed = await each(advance, done)
         for name in done:
             found = self._done[name]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from semver import Version
 
-from lading.errors import InputError, LadingError, NotFound
+from lading.errors import Forbidden, InputError, LadingError, NotFound
 from lading.s3._care import Care
 from lading.s3._crc import available
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
@@ -152,6 +152,8 @@ class Stager(Care):
         for name in names:
             try:
                 found = await regions.buckets[name].get(f"{key}/metadata")
+            except Forbidden:
+                found = None  # the artifact may be read: without s3:ListBucket, this is how S3 says that it has none
             except LadingError as error:
                 last = error
                 continue
