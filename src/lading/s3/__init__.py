@@ -1,10 +1,9 @@
 """Staging artifacts to S3, in many regions."""
 
-try:
-    import aiobotocore as _  # noqa: F401 - the extra, or a word on it
-    import semver as _semver  # noqa: F401
-except ImportError:
-    raise ImportError("lading.s3 needs lading[s3]: please install that") from None
+from importlib.util import find_spec
+
+if any(find_spec(name) is None for name in ("aiobotocore", "semver")):
+    raise ImportError("lading.s3 needs lading[s3]: please install that")
 
 from lading.s3._errors import VersionExists
 from lading.s3._layout import Configuration

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lading.errors import ConfigError, InputError, LadingError, NotFound, StageFailed
-from lading.s3._layout import Configuration, check_project, check_regions, check_version
+from lading.s3._layout import Configuration, check_project, check_regions, check_version, highest
 from lading.s3._opened import Opened
 from lading.s3._regions import each
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from semver import Version
 
+    from lading.s3._pointer import Seen
     from lading.s3._ports import Upload
 
 
@@ -47,6 +48,8 @@ class Care(Opened):
             raise InputError("bucket_name_param must not be empty", argument="bucket_name_param")
         known = await self._open()
         wanted = check_regions(tuple(known.known) if regions is None else regions)
+        if not wanted:
+            raise InputError("regions must not be empty: all would be dropped", argument="regions")
         before = () if known.configuration is None else known.configuration.regions
         dropped = [name for name in {*known.known, *before} if name not in wanted]
         new = Configuration(bucket_name_param, bucket_key_prefix, parameter_name_prefix, wanted)
@@ -90,19 +93,21 @@ class Care(Opened):
         regions = await self._open()
         key = regions.set_up.key(project, number)
 
-        async def look(region: str) -> tuple[bool, int]:
+        async def look(region: str) -> tuple[bool, Seen]:
             there = await regions.buckets[region].head(key) is not None
-            return there, (await self._pointer(regions, region, project).look()).counter
+            return there, await self._pointer(regions, region, project).look()
 
         found, failed = await each(look, regions.buckets)
         have = [name for name, (there, _) in found.items() if there]
         if not have:
             raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(found)}", service="s3")
-        # Above every counter that any region has: it is the last word.
-        counter = max(count for _, count in found.values())
+        # Above every counter that any region has, and of all they have heard of: it is the last word.
+        counter = max(seen.counter for _, seen in found.values())
+        heard = highest(*(seen.highest for _, seen in found.values()))
 
         async def point(region: str) -> None:
-            await self._pointer(regions, region, project).advance(number, "", latest=True, counter=counter)
+            pointer = self._pointer(regions, region, project)
+            await pointer.advance(number, "", latest=True, counter=counter, heard=heard)
 
         done, worse = await each(point, have)
         failed = {**regions.failed, **failed, **worse}

@@ -6,6 +6,7 @@ The artifact's appearance is the commit: whoever completes it first has staged t
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from lading._core.progress import Total
 from lading.errors import ApiError, Conflict, ConnectError, Forbidden, IntegrityError, LadingError, NotFound
 from lading.fanout import fan_out
 from lading.s3._errors import VersionExists
-from lading.s3._metadata import Claim
+from lading.s3._metadata import METADATA, Claim
 from lading.s3._source import PART
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _COPY_PART = 64 << 20
 # Completing and aborting are not given up half-way: a lost upload costs money until somebody finds it.
 _GRACE = 60.0
 _AGAIN = 5
-SHA256, MD5, SIZE, STAGE, METADATA = "lading-sha256", "lading-md5", "lading-size", "lading-stage", "lading-metadata"
+SHA256, MD5, SIZE, STAGE = "lading-sha256", "lading-md5", "lading-size", "lading-stage"
 
 
 @dataclass(slots=True)
@@ -89,12 +90,21 @@ class Commit:
         there = self._there if self._looked else await self._head()
         if there is not None:
             return await self._settled(there, claim)
+        try:
+            return await self._first(claim)
+        except VersionExists:
+            raise
+        except (Exception, anyio.get_cancelled_exc_class()):
+            await self._leave(claim)
+            raise
+
+    async def _first(self, claim: Claim) -> Made:
         for _ in range(_AGAIN):
             try:
                 await self._once(claim)
             except Conflict as conflict:
                 there = await self._head()
-                if there is not None and there.metadata.get(STAGE) != self._stage:
+                if there is not None and not self._is_ours(there):
                     await claim.withdraw(there)
                     return await self._settled(there, claim)
                 if there is None and conflict.status == 412:
@@ -105,6 +115,13 @@ class Commit:
             await claim.confirm()
             return "created"
         raise Conflict(f"s3: {self.key} in {self.region}: other stagers were always in between", service="s3")
+
+    async def _leave(self, claim: Claim) -> None:
+        """Have the right metadata beside whatever artifact is there, when we stop in the middle."""
+        with anyio.move_on_after(_GRACE, shield=True), suppress(LadingError):
+            there = await self.store.head(self.key)
+            if there is not None:
+                await (claim.confirm() if self._is_ours(there) else claim.withdraw(there))
 
     async def _head(self) -> Stored | None:
         try:
@@ -128,6 +145,9 @@ class Commit:
             status=412,
         )
 
+    def _is_ours(self, there: Stored) -> bool:
+        return there.metadata.get(STAGE) == self._stage
+
     def _is_same(self, there: Stored) -> bool:
         source = self.source
         if there.size != source.size:
@@ -144,7 +164,7 @@ class Commit:
                 await self._in_parts(claim, self._copied)
             except Conflict:
                 raise
-            except (ApiError, IntegrityError) as error:
+            except ApiError as error:  # not IntegrityError: then it is there, and spoilt
                 self.warnings.append(f"could not be copied there, and was uploaded: {error}")
                 self.copy_from = None
             else:
@@ -152,38 +172,57 @@ class Commit:
         total = Total(self.on_progress, self.source.size, region=self.region)
         if self.source.size <= PART:
             await claim.make()
-            await self._put(total)
+            await self._put(claim, total)
         else:
             await self._in_parts(claim, lambda upload: self._uploaded(upload, total))
         total.end()
 
-    async def _put(self, total: Total) -> None:
+    async def _put(self, claim: Claim, total: Total) -> None:
         source = self.source
         try:
             await self.store.put(
-                self.key, source.whole(), source.checked, self._user_metadata(), on_progress=total.of(0)
+                self.key, source.whole(), source.checked, self._user_metadata(claim), on_progress=total.of(0)
             )
         except LadingError as error:
             await self._lost(error)
 
     async def _in_parts(self, claim: Claim, fill: Callable[[str], Awaitable[list[Part]]]) -> None:
-        # Cancelled, this would lose the upload's name, and with it the upload.
-        with anyio.CancelScope(shield=True) as scope:
-            scope.deadline = anyio.current_time() + _GRACE
-            upload = await self.store.create_upload(self.key, self.source.algorithm, self._user_metadata())
-        if scope.cancelled_caught:
-            raise self._slow("begin")
+        begun: list[str] = []
         try:
-            parts = await fill(upload)
+            await self._begin(claim, begun)
+            parts = await fill(begun[0])
             await claim.make()
             with anyio.CancelScope(shield=True) as scope:
                 scope.deadline = anyio.current_time() + _GRACE
-                await self._complete(upload, parts)
+                await self._complete(begun[0], parts)
             if scope.cancelled_caught:
                 raise self._slow("complete")  # noqa: TRY301 - it aborts, as any other failure does
         except BaseException:
-            await self._abort(upload)
+            for upload in begun:
+                await self._abort(upload)
             raise
+
+    async def _begin(self, claim: Claim, begun: list[str]) -> None:
+        """Put the new upload's name into *begun*, whoever cancels us meanwhile: without its name it would be lost.
+
+        In a task of its own, because asyncio's own cancelling passes a shield.
+        """
+        failed: list[Exception] = []
+
+        async def create() -> None:
+            with anyio.move_on_after(_GRACE, shield=True):
+                try:
+                    metadata = self._user_metadata(claim)
+                    begun.append(await self.store.create_upload(self.key, self.source.algorithm, metadata))
+                except Exception as error:  # noqa: BLE001 - raised below, out of the group
+                    failed.append(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(create)
+        if failed:
+            raise failed[0]
+        if not begun:
+            raise self._slow("begin")
 
     def _slow(self, what: str) -> ConnectError:
         return ConnectError(
@@ -194,8 +233,21 @@ class Commit:
         source = self.source
         try:
             await self.store.complete(self.key, upload, parts, source.checked, source.size)
+        except IntegrityError:
+            await self._unmake()
+            raise
         except LadingError as error:
             await self._lost(error)
+
+    async def _unmake(self) -> None:
+        """Delete what we have just made and is not what it should be: the next one would take it for staged."""
+        with anyio.move_on_after(_GRACE, shield=True):
+            try:
+                there = await self.store.head(self.key)
+                if there is not None and there.metadata.get(STAGE) == self._stage:
+                    await self.store.delete(self.key)
+            except LadingError as error:
+                self.warnings.append(f"{self.key} in {self.region} is spoilt, and could not be deleted: {error}")
 
     async def _lost(self, error: LadingError) -> None:
         """Nothing, when the artifact is there by our hand after all; *error* otherwise."""
@@ -203,9 +255,9 @@ class Commit:
             # A lost answer, or the answer to a second request whose first one did it.
             try:
                 there = await self.store.head(self.key)
-            except Forbidden:
-                raise error from None  # one may not look: what it said counts
-            if there is not None and there.metadata.get(STAGE) == self._stage:
+            except LadingError:
+                raise error from None  # one cannot look: what it said counts
+            if there is not None and self._is_ours(there):
                 return
             if there is None and error.outcome == "unknown":
                 error.outcome = "not_done"
@@ -239,8 +291,10 @@ class Commit:
 
         return await _all(copy, range(1, count + 1))
 
-    def _user_metadata(self) -> Mapping[str, str]:
-        return {SHA256: self.source.sha256, MD5: self.source.md5, SIZE: str(self.source.size), STAGE: self._stage}
+    def _user_metadata(self, claim: Claim) -> Mapping[str, str]:
+        source = self.source
+        size, digest = str(source.size), claim.digest
+        return {SHA256: source.sha256, MD5: source.md5, SIZE: size, STAGE: self._stage, METADATA: digest}
 
 
 async def _all(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:

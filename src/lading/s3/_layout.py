@@ -105,7 +105,7 @@ class Configuration:
                 regions=split_regions(regions),
                 save_ok=str(value.get("save_ok", "y")),
             )
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise BadAnswer(f"s3: the configuration in {region} is not what startifact writes: {error}") from None
 
 
@@ -131,10 +131,11 @@ def check_project(name: str) -> str:
 
 def check_version(version: str | Version) -> str:
     """*version* as text, when it is one by SemVer."""
-    try:
-        return str(Version.parse(version) if isinstance(version, str) else version)
-    except (ValueError, TypeError):
-        raise InputError(f"{version!r} is not a version by SemVer, such as 1.2.3", argument="version") from None
+    # A newline at the end passes its own check.
+    text: object = str(version) if isinstance(version, Version) else version
+    if not isinstance(text, str) or not Version.is_valid(text) or text.endswith("\n"):
+        raise InputError(f"{version!r} is not a version by SemVer, such as 1.2.3", argument="version")
+    return text
 
 
 def dump_metadata(metadata: Mapping[str, str]) -> bytes:
@@ -215,6 +216,11 @@ def becomes_latest(version: str, current: str | None) -> bool:
     if new.prerelease and not old.prerelease:
         return False
     return new > old
+
+
+def is_above(version: str, other: str) -> bool:
+    """Whether *version* is the greater one by SemVer's precedence, which sees no build metadata."""
+    return Version.parse(version) > Version.parse(other)
 
 
 def highest(*versions: str | None) -> str | None:

@@ -24,12 +24,13 @@ from lading.s3._regions import Regions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lading._core.attempt import Settings
     from lading._core.auth import Auth
 
 
 @dataclass(slots=True)
 class _State:
-    """What a stager and its copies share: open clients, and what they found."""
+    """What a stager has found: open clients, configuration, buckets."""
 
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     regions: Regions | None = None
@@ -76,7 +77,13 @@ class Opened(Client):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        await self._open()
+        try:
+            await self._open()
+        except BaseException:
+            # Nobody else will: who cannot enter does not leave.
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
         return self
 
     async def aclose(self) -> None:
@@ -151,12 +158,17 @@ class Opened(Client):
         )
 
     async def _connect(self, regions: Sequence[str]) -> dict[str, AwsRegion]:
-        # Signed already, and each attempt but once: the loop around them signs anew.
-        once = replace(self._settings, retry=replace(self._settings.retry, attempts=1))
-        control = Sender(self._service, self._settings, self._lane)
+        return await connect(regions, self._access, self._placing, self._senders(), self._state.closing)
 
+    def _senders(self) -> Senders:
         def made(service: Service, auth: Auth) -> Sender:
             return Sender(service, replace(self._settings, auth=auth), self._lane)
 
-        senders = Senders(made, control, Sender(self._service, once, self._lane))
-        return await connect(regions, self._access, self._placing, senders, self._state.closing)
+        return Senders(made, Sender(self._service, self._settings, self._lane))
+
+    def _become_copy(self, settings: Settings) -> None:
+        super()._become_copy(settings)
+        # Over the same clients and what was found with them.
+        regions, self._state = self._state.regions, _State()
+        if regions is not None:
+            self._state.regions = regions.sent_by(self._senders())

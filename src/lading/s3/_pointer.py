@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading.errors import Conflict, Forbidden
-from lading.s3._layout import Pointer, becomes_latest, highest
+from lading.s3._layout import Pointer, becomes_latest, highest, is_above
 
 if TYPE_CHECKING:
     from lading.s3._layout import Configuration
@@ -46,7 +46,7 @@ class Seen:
         if self.pointer is None:
             return self.parameter
         # Only one that no pointer ever named can be news: else going back on purpose would be undone.
-        if self.parameter is not None and highest(self.parameter, self.pointer.highest) != self.pointer.highest:
+        if self.parameter is not None and is_above(self.parameter, self.pointer.highest):
             return self.parameter
         return self.pointer.version
 
@@ -55,18 +55,32 @@ class Seen:
         """How often the pointer was changed."""
         return 0 if self.pointer is None else self.pointer.counter
 
+    @property
+    def highest(self) -> str | None:
+        """The highest version that was ever named here."""
+        return highest(self.parameter, None if self.pointer is None else self.pointer.highest)
+
 
 def between(seen: list[Seen]) -> str | None:
     """The latest version of what several regions say: the pointer that was changed most often, then the greatest."""
     most = max((one.counter for one in seen), default=0)
-    return highest(*(one.version for one in seen if one.counter == most), *_news(seen))
+    pointers = [one.pointer for one in seen if one.pointer is not None]
+    pointed = highest(*(pointer.version for pointer in pointers if pointer.counter == most))
+    known = highest(*(pointer.highest for pointer in pointers if pointer.counter == most))
+    # Greater ones of which those never heard: they cannot have gone back from them.
+    unheard = [
+        pointer.version
+        for pointer in pointers
+        if becomes_latest(pointer.version, pointed) and known is not None and is_above(pointer.version, known)
+    ]
+    return highest(pointed, *unheard, *_news(seen))
 
 
 def _news(seen: list[Seen]) -> list[str | None]:
     """What old writers have put into parameters, above everything that a pointer ever named."""
     above = highest(*(one.pointer.highest for one in seen if one.pointer is not None))
     found = [one.parameter for one in seen if one.parameter is not None]
-    return [version for version in found if highest(version, above) != above]
+    return [version for version in found if above is None or is_above(version, above)]
 
 
 class LatestPointer:
@@ -105,7 +119,15 @@ class LatestPointer:
             return Seen(pointer, etag, None, may_read=False, may_look=may_look)
 
     async def advance(
-        self, version: str, sha256: str, *, latest: bool | None, counter: int = 0, seen: Seen | None = None
+        self,
+        version: str,
+        sha256: str,
+        *,
+        latest: bool | None,
+        fresh: bool = True,
+        counter: int = 0,
+        heard: str | None = None,
+        seen: Seen | None = None,
     ) -> str | None:
         """The latest version of this region, now that *version* is staged there.
 
@@ -113,30 +135,37 @@ class LatestPointer:
             version: The version.
             sha256: The artifact's digest.
             latest: Whether it becomes the latest; ``None`` to decide by the versions.
+            fresh: Whether it is new in this region. One that was there before does not undo a going back.
             counter: The highest counter that other regions have.
+            heard: The highest version that was ever named in other regions. Who goes back on purpose goes back from
+                that one too.
             seen: What this region said a moment ago; where not given it is asked.
         """
         for attempt in range(_ATTEMPTS):
             seen = seen or await self.look()
-            wanted = becomes_latest(version, seen.version) if latest is None else latest
+            current = seen.version if fresh else highest(seen.version, seen.highest)
+            wanted = becomes_latest(version, current) if latest is None else latest
             chosen = version if wanted else seen.version
             if chosen is None:
                 return None
-            if seen.pointer is not None and seen.pointer.version == chosen and seen.version == chosen:
+            # Said on purpose, it must count against regions that say something else and do not have this version.
+            outdone = latest and (counter > seen.counter or highest(seen.highest, heard) != seen.highest)
+            if seen.pointer is not None and seen.pointer.version == chosen == seen.version and not outdone:
                 await self._mirror(seen)
                 return chosen
-            if await self._write(seen, chosen, sha256 if chosen == version else "", counter):
+            digest = sha256 if chosen == version else ""
+            if await self._write(seen, chosen, digest, counter, heard if latest else None):
                 return chosen
             if not seen.may_look:
                 # It is there, and says what we may not read: we are as an old writer is, who knows the parameter alone.
-                await self._tell(chosen)
+                await self._tell(seen, chosen)
                 return None
             seen = None
             await anyio.sleep(random.random() * min(_LONGEST, _BACKOFF * 2**attempt))  # noqa: S311 - jitter
         raise Conflict(f"s3: the pointer of {self._project} was changed by others all the time", service="s3")
 
-    async def _write(self, seen: Seen, version: str, sha256: str, counter: int) -> bool:
-        above = highest(version, seen.parameter, seen.pointer.highest if seen.pointer else None) or version
+    async def _write(self, seen: Seen, version: str, sha256: str, counter: int, heard: str | None) -> bool:
+        above = highest(version, seen.highest, heard) or version
         pointer = Pointer(
             version, max(counter, seen.counter) + 1, above, self._artifact(self._project, version), sha256
         )
@@ -156,17 +185,17 @@ class LatestPointer:
         between, it is mirrored once more, and the last one to write has looked last.
         """
         for _ in range(_MIRRORS):
-            if seen.pointer is None or seen.parameter == seen.pointer.version:
-                return
-            if not await self._tell(seen.pointer.version):
+            if seen.pointer is None or not await self._tell(seen, seen.pointer.version):
                 return
             again = await self.look()
-            if again.pointer is None or (again.pointer == seen.pointer and again.parameter == seen.pointer.version):
+            if again.pointer is None or (again.pointer.counter == seen.counter and not again.may_read):
                 return
             seen = again
 
-    async def _tell(self, version: str) -> bool:
-        """Whether the parameter could be written."""
+    async def _tell(self, seen: Seen, version: str) -> bool:
+        """Whether the parameter was made to say *version*."""
+        if seen.parameter == version:
+            return False
         try:
             await self._parameters.put(self._parameter, version)
         except Forbidden:

@@ -155,6 +155,18 @@ class _Race:
 
     async def run(self) -> _Begun:
         """The winner; the first error when there is none."""
+        try:
+            await self._race()
+        except BaseException:
+            if self._won is not None:  # and nobody will take it now
+                with anyio.CancelScope(shield=True):
+                    await self._won.incoming.aclose()
+            raise
+        if self._won is None:
+            raise self._errors[0]
+        return self._won
+
+    async def _race(self) -> None:
         async with anyio.create_task_group() as group:
             for copy in self._copies:
                 group.start_soon(self._begin, copy)
@@ -165,9 +177,6 @@ class _Race:
             while self._won is None and len(self._errors) < len(self._copies):
                 await self._something()
             group.cancel_scope.cancel()
-        if self._won is None:
-            raise self._errors[0]
-        return self._won
 
     async def _something(self) -> None:
         await self._news.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from lading.errors import ConfigError, LadingError, NotFound
@@ -12,7 +12,7 @@ from lading.s3._layout import Configuration
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from lading.s3._aws import AwsRegion
+    from lading.s3._aws import AwsRegion, Senders
     from lading.s3._bucket import S3Bucket
 
 T = TypeVar("T")
@@ -64,6 +64,12 @@ class Regions:
         if bucket is None:
             raise NotFound(f"ssm: {region} has no parameter {name} with the name of its bucket", service="ssm")
         return await self.known[region].bucket(bucket)
+
+    def sent_by(self, senders: Senders) -> Regions:
+        """The same regions, asked with other settings over the same clients."""
+        known = {name: region.sent_by(senders) for name, region in self.known.items()}
+        buckets = {name: known[name].bucket_like(bucket) for name, bucket in self.buckets.items()}
+        return replace(self, known=known, buckets=buckets, failed=dict(self.failed))
 
     @property
     def set_up(self) -> Configuration:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from lading.errors import LadingError, StageFailed
+from lading.errors import InputError, LadingError, StageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Policy = Literal["all", "quorum", "any"]
 What = Literal["created", "already there", "repaired", "would be created", "failed"]
+
+
+def check_policy(policy: str) -> None:
+    """``InputError`` when *policy* is none: before anything is sent, and not after all has been."""
+    if policy not in get_args(Policy):
+        raise InputError(f"policy={policy!r} is none of {', '.join(get_args(Policy))}", argument="policy")
 
 
 @dataclass(frozen=True, slots=True)

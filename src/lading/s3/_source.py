@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -97,12 +97,15 @@ class _Hashers:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.crcs = PartCrcs(algorithm, PART)
 
+    @property
+    def makers(self) -> Mapping[str, Callable[[], Any]]:
+        """Each of them, as :func:`hash_file` wants them."""
+        return {"md5": lambda: self.md5, "sha256": lambda: self.sha256, "crcs": lambda: self.crcs}
+
     def update(self, data: bytes | memoryview) -> None:
+        """More of what comes piece by piece."""
         for hasher in (self.sha256, self.md5, self.crcs):
             hasher.update(data)
-
-    def hexdigest(self) -> str:
-        return ""
 
 
 @asynccontextmanager
@@ -123,8 +126,7 @@ async def opened(source: SourceLike, algorithm: str) -> AsyncIterator[Source]:
 
 
 async def _of_file(path: StrPath, hashers: _Hashers) -> Source:
-    made: dict[str, Callable[[], Any]] = {"all": lambda: hashers}
-    hashed = await hash_file(path, made)
+    hashed = await hash_file(path, hashers.makers)
     found = Source(hashed.stamp.size, hashers, path=path, data=b"", name=Path(path).name)
     found._stamp = hashed.stamp  # noqa: SLF001 - of this module
     return found

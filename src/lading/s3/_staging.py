@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lading.errors import Forbidden, LadingError
+from lading.errors import Forbidden, InputError, LadingError
 from lading.s3._commit import Commit
 from lading.s3._errors import VersionExists
+from lading.s3._layout import highest
 from lading.s3._pointer import LatestPointer, Seen
 from lading.s3._regions import Regions, each
 from lading.s3._results import InRegion, Staged, What
@@ -104,7 +105,9 @@ class Staging:
         async def rest(region: str) -> bool:
             return await self._in(commits[region])
 
-        await each(rest, left)
+        _, failed = await each(rest, left)
+        for error in failed.values():
+            raise error
 
     async def _in(self, commit: Commit) -> bool:
         """Whether the region has it now."""
@@ -115,6 +118,8 @@ class Staging:
                 raise
             # Another stager could not reach the region that decided.
             self._note(commit.region, "failed", error=error, commit=commit)
+        except InputError:
+            raise  # the file changed: that is no region's failure
         except LadingError as error:
             self._note(commit.region, "failed", error=error, commit=commit)
         else:
@@ -132,11 +137,18 @@ class Staging:
 
         async def advance(region: str) -> str | None:
             return await pointers[region].advance(
-                self.version, self.source.sha256, latest=self.latest, counter=counter, seen=seen.get(region)
+                self.version,
+                self.source.sha256,
+                latest=self.latest,
+                fresh=self._done[region].what == "created",
+                counter=counter,
+                heard=heard,
+                seen=seen.get(region),
             )
 
         seen, _ = await each(look, done)
         counter = max((one.counter for one in seen.values()), default=0)
+        heard = highest(*(one.highest for one in seen.values()))
         latest, failed = await each(advance, done)
         for name in done:
             found = self._done[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from lading.s3._layout import FILENAME
 from lading.s3._reading import Promised, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from lading._core.call import Incoming
     from lading._core.files import StrPath
@@ -125,15 +125,16 @@ class Artifact:
         """
         reading = self._of()
         call = Call("GET", reading.url, bytes, label="(GetObject)")
-        async with reading.open(call, attempt=1) as incoming:
-            yield _verified(incoming, self)
+        # Whoever leaves in the middle leaves no generator for the garbage collector.
+        async with reading.open(call, attempt=1) as incoming, aclosing(_verified(incoming, self)) as pieces:
+            yield pieces
 
     def _of(self) -> Reading:
         assert self._reading is not None  # noqa: S101 - the stager gives one
         return self._reading
 
 
-async def _verified(incoming: Incoming, artifact: Artifact) -> AsyncIterator[bytes]:
+async def _verified(incoming: Incoming, artifact: Artifact) -> AsyncGenerator[bytes]:
     promised = artifact._promised  # noqa: SLF001 - of this module
     hashers = {name: make() for name, make in promised.hashers.items()}
     count = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semver import Version
 
@@ -10,9 +10,11 @@ from lading.errors import Forbidden, InputError, LadingError, NotFound
 from lading.s3._care import Care
 from lading.s3._crc import available
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
-from lading.s3._pointer import between
+from lading.s3._metadata import METADATA, NO_METADATA, digest_of
+from lading.s3._pointer import Seen, between
 from lading.s3._reading import Copy, Reading, md5_of, promised
 from lading.s3._regions import each
+from lading.s3._results import Policy, check_policy
 from lading.s3._source import opened, temporary
 from lading.s3._staging import Staging
 from lading.s3.artifact import Artifact, Location
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from lading.s3._ports import Stored
     from lading.s3._regions import Regions
-    from lading.s3._results import Policy, Staged
+    from lading.s3._results import Staged
     from lading.s3._source import SourceLike
     from lading.types import OnProgress
 
@@ -90,6 +92,7 @@ class Stager(Care):
         """
         check_project(project)
         number = check_version(version)
+        check_policy(policy)
         found = dict(metadata or {})
         if any(name.startswith(RESERVED) for name in found):
             raise InputError(f"metadata must not begin with {RESERVED!r}", argument="metadata")
@@ -126,7 +129,8 @@ class Stager(Care):
         if not there:
             if failed and not found:
                 raise next(iter(failed.values()))
-            raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(regions.known)}", service="s3")
+            asked = f"; {', '.join(failed)} could not be asked" if failed else ""
+            raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(found)}{asked}", service="s3")
         first = next(iter(there))
         promise = promised(there[first])
         # Regions whose copies are not of the same bytes are left out: somebody else's, or broken.
@@ -139,17 +143,17 @@ class Stager(Care):
             size=there[first].size,
             sha256=promise.digests.get("sha256"),
             md5=md5_of(there[first]),
-            metadata=await self._metadata(regions, list(same), key),
+            metadata=await self._metadata(regions, same, key),
             regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
             unreachable=failed,
             _promised=promise,
             _reading=Reading(copies, same=bool(promise.digests)),
         )
 
-    async def _metadata(self, regions: Regions, names: list[str], key: str) -> dict[str, str]:
+    async def _metadata(self, regions: Regions, there: Mapping[str, Stored], key: str) -> dict[str, str]:
         last: LadingError | None = None
-        none = False
-        for name in names:
+        second: bytes | None = None
+        for name, stored in there.items():
             try:
                 found = await regions.buckets[name].get(f"{key}/metadata")
             except Forbidden:
@@ -157,12 +161,16 @@ class Stager(Care):
             except LadingError as error:
                 last = error
                 continue
-            if found is not None:
-                return load_metadata(found[0], f"{key}/metadata")
-            none = True
-        if last is not None and not none:
+            data = NO_METADATA if found is None else found[0]
+            # The artifact says which metadata is its own; startifact's does not.
+            if stored.metadata.get(METADATA, digest_of(data)) == digest_of(data) and (
+                found or METADATA in stored.metadata
+            ):
+                return load_metadata(data, f"{key}/metadata")
+            second = data if found is not None or second is None else second
+        if second is None and last is not None:
             raise last
-        return {}
+        return load_metadata(second or NO_METADATA, f"{key}/metadata")
 
     async def latest(self, project: str) -> str:
         """The project's latest version, as more than half of the regions say together.
@@ -172,9 +180,10 @@ class Stager(Care):
         """
         check_project(project)
         regions = await self._open()
+        _ = regions.set_up
         names = list(regions.buckets)
 
-        async def look(region: str) -> Any:
+        async def look(region: str) -> Seen:
             return await self._pointer(regions, region, project).look()
 
         found, failed = await each(look, names)
@@ -186,6 +195,13 @@ class Stager(Care):
                 f"more than half are needed: {first}"
             ) from first
         version = between(list(found.values()))
+        if version is None and any(not (one.may_look or one.may_read) for one in found.values()):
+            raise Forbidden(
+                f"s3: neither the pointer nor the parameter of {project} may be read: s3:GetObject or ssm:GetParameter "
+                "is needed",
+                service="s3",
+                status=403,
+            )
         if version is None:
             raise NotFound(f"s3: nothing of {project} is staged in {', '.join(found)}", service="s3")
         return version

@@ -11,6 +11,7 @@ from aiobotocore.session import AioSession
 
 from lading._core.service import Service
 from lading.s3._aws._control import Control, session_class
+from lading.s3._aws._logs import unlogged
 from lading.s3._aws._role import AssumedRole
 from lading.s3._aws._signing import SigV4, as_ours, no_credentials
 from lading.s3._bucket import Parameters, Placing, S3Bucket
@@ -56,12 +57,11 @@ class AwsRegion:
         parameters: Its parameters.
     """
 
-    def __init__(
-        self, name: str, s3: Any, parameters: Parameters, *, senders: Senders, credentials: Any, placing: Placing
-    ) -> None:
+    def __init__(self, name: str, s3: Any, ssm: Any, *, senders: Senders, credentials: Any, placing: Placing) -> None:
         self.name = name
-        self.parameters = parameters
+        self.parameters: Parameters = Parameters(Control(ssm, senders.control, "ssm"))
         self._s3 = s3
+        self._ssm = ssm
         self._senders = senders
         self._credentials = credentials
         self._placing = placing
@@ -69,11 +69,29 @@ class AwsRegion:
     async def bucket(self, name: str) -> S3Bucket:
         """The bucket of that name."""
         # botocore knows where a bucket is, by addressing style, partition, access point; this is how it tells.
-        url = await as_ours(self._s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "-"}))
+        with unlogged():
+            url = await as_ours(self._s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "-"}))
         base = urlsplit(url)._replace(query="").geturl().removesuffix("-")
-        service = Service(name="s3", base_url=base, read_error=read_error, accept="*/*")
+        return self._bucket(name, Service(name="s3", base_url=base, read_error=read_error, accept="*/*"))
+
+    def _bucket(self, name: str, service: Service) -> S3Bucket:
         data = self._senders.made(service, SigV4(self._credentials, self.name))
         return S3Bucket(name, Control(self._s3, self._senders.control, "s3"), data, self._placing)
+
+    def sent_by(self, senders: Senders) -> AwsRegion:
+        """The same region, asked with other settings over the same clients."""
+        return AwsRegion(
+            self.name,
+            self._s3,
+            self._ssm,
+            senders=senders,
+            credentials=self._credentials,
+            placing=self._placing,
+        )
+
+    def bucket_like(self, bucket: S3Bucket) -> S3Bucket:
+        """The same bucket, asked with this region's settings."""
+        return self._bucket(bucket.bucket, bucket.sender.service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +101,10 @@ class Senders:
     Attributes:
         made: From a service and its credentials to a sender.
         control: The sender of control requests, which are signed already.
-        once: The same, making each attempt but once.
     """
 
     made: Callable[[Service, Auth], Sender]
     control: Sender
-    once: Sender
 
 
 async def connect(
@@ -105,15 +121,15 @@ async def connect(
         session.set_default_client_config(opening.config)
         role = AssumedRole(Control(sts, senders.control, "sts"), access.role_arn)
         session.get_component("credential_provider").insert_before("env", role)
-    credentials = await as_ours(session.get_credentials())
+    with unlogged():
+        credentials = await as_ours(session.get_credentials())
     if credentials is None:
         raise no_credentials()
     found: dict[str, AwsRegion] = {}
     for region in regions:
         s3 = await opening.client(session, "s3", region)
         ssm = await opening.client(session, "ssm", region)
-        parameters = Parameters(Control(ssm, senders.control, "ssm"))
-        found[region] = AwsRegion(region, s3, parameters, senders=senders, credentials=credentials, placing=placing)
+        found[region] = AwsRegion(region, s3, ssm, senders=senders, credentials=credentials, placing=placing)
     return found
 
 
@@ -124,7 +140,7 @@ class _Opening:
         self._access = access
         self._closing = closing
         self.config = AioConfig(
-            http_session_cls=session_class(senders.once),
+            http_session_cls=session_class(senders.control),
             warm_up_loader_caches=True,
             retries={"total_max_attempts": 1, "mode": "standard"},
             s3={"addressing_style": "path"} if access.path_style else None,

@@ -11,21 +11,30 @@ from botocore.awsrequest import HeadersDict
 from botocore.exceptions import ClientError
 
 from lading._core.body import BytesBody
-from lading._core.call import Call, Reply
+from lading._core.call import Call
 from lading._core.retry import attempts
+from lading.s3._aws._logs import unlogged
 from lading.s3._aws._signing import as_ours
 from lading.s3._errors import control_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lading._core.sender import Sender
     from lading.errors import ApiError
 
 _EVERY_STATUS = frozenset(range(300, 600))
-_operation: ContextVar[str] = ContextVar("lading s3 operation", default="request")
+_MAX_ANSWER = 16 * 1024 * 1024
+# Whose request it is that botocore sends: sender, operation, attempt.
+_running: ContextVar[tuple[Sender, str, int] | None] = ContextVar("lading s3 running", default=None)
 
 
-def session_class(sender: Sender) -> type[HttpxSession]:
-    """An HTTP session for aiobotocore that sends by way of *sender*: one pool, both event loops."""
+def session_class(default: Sender) -> type[HttpxSession]:
+    """An HTTP session for aiobotocore that sends by way of lading: one pool, both event loops.
+
+    Args:
+        default: Sends what botocore asks for by itself, for its credentials.
+    """
 
     class Session(HttpxSession):  # type: ignore[misc] # aiobotocore has no types
         # Of its base it keeps the name alone, by which aiobotocore knows that it need not be on asyncio.
@@ -46,30 +55,31 @@ def session_class(sender: Sender) -> type[HttpxSession]:
             for name in ("Content-Length", "Expect"):
                 headers.pop(name, None)
             body = request.body
-            data = body if isinstance(body, (bytes, bytearray)) or body is None else body.read()
+            data = body.read() if hasattr(body, "read") else body
+            if isinstance(data, str):  # a form, as STS takes it
+                data = data.encode()
+            sender, operation, attempt = _running.get() or (default, "Credentials", 1)
             call = Call(
                 request.method,
                 request.url,
-                _as_it_is,
+                bytes,
                 headers=headers,
                 body=BytesBody(bytes(data), headers.pop("Content-Type", "")) if data else None,
                 auth=False,
                 accept=_EVERY_STATUS,
-                label=f"({_operation.get()})",
+                label=f"({operation})",
             )
-            reply = await sender.send(call)
-            return _response(request.url, reply)
+            # One attempt: the loop around botocore's signing makes the others.
+            async with sender.open(call, attempt=attempt) as incoming:
+                body = await incoming.read(_MAX_ANSWER)
+                return _response(request.url, incoming.status, incoming.headers, body)
 
     return Session
 
 
-def _as_it_is(reply: Reply) -> Reply:
-    return reply
-
-
-def _response(url: str, reply: Reply) -> AioAWSResponse:
-    response = AioAWSResponse(url, reply.status, HeadersDict(reply.headers), None)
-    response._content = reply.body  # noqa: SLF001 - where its own reader would put it
+def _response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> AioAWSResponse:
+    response = AioAWSResponse(url, status, HeadersDict(headers), None)
+    response._content = body  # noqa: SLF001 - where its own reader would put it
     return response
 
 
@@ -96,14 +106,15 @@ class Control:
         """
         shown = "".join(map(str.title, operation.split("_")))
 
-        async def step(_: int) -> Any:
-            token = _operation.set(shown)
+        async def step(number: int) -> Any:
+            token = _running.set((self._sender, shown, number))
             try:
-                return await as_ours(getattr(self.client, operation)(**params))
+                with unlogged():
+                    return await as_ours(getattr(self.client, operation)(**params))
             except ClientError as error:
                 raise _translated(self._name, shown, error, reads=reads) from None
             finally:
-                _operation.reset(token)
+                _running.reset(token)
 
         return await attempts(step, self._sender.settings.retry, lambda _: True)
 

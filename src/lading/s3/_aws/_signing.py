@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from lading._core.auth import Auth
 from lading.errors import ConfigError
+from lading.s3._aws._logs import unlogged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
@@ -34,13 +35,15 @@ class SigV4(Auth):
     async def prepare(self, sender: Sender) -> None:
         """Have credentials, refreshed where they were about to end."""
         del sender
-        self._frozen = await as_ours(self._credentials.get_frozen_credentials())
+        with unlogged():
+            self._frozen = await as_ours(self._credentials.get_frozen_credentials())
 
     def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
         """The signed request."""
         signed = {n: v for n, v in request.headers.items() if n.lower().startswith("x-amz-") or n.lower() in _SIGNED}
         wire = AWSRequest(method=request.method, url=request.url, headers=signed)
-        _Signer(self._frozen, "s3", self._region).add_auth(wire)
+        with unlogged():
+            _Signer(self._frozen, "s3", self._region).add_auth(wire)
         request.headers.pop("x-amz-content-sha256", None)  # written in capitals now
         request.headers.update(wire.headers.items())
         yield request
