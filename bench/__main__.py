@@ -21,6 +21,7 @@ BENCHES = {
     "token": ("token", "tokens: load and check, create and restrict, beside pypitoken"),
     "copr": ("copr", "500 builds waited for at once, 1000 listed, beside python-copr"),
     "publish": ("publish", "50 wheels of 1 MiB to the embedded index, 8 at once, beside twine and uv"),
+    "s3": ("s3", "one large file, 200 small ones, three regions, beside boto3, aiobotocore, s3fs and obstore"),
     "import": ("imports", "what `from lading import PyPI; PyPI()` costs over a bare interpreter"),
 }
 

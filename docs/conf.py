@@ -9,6 +9,7 @@ import lading
 import lading.copr
 import lading.pypi
 import lading.pypi.restrictions
+import lading.s3
 import lading.testing
 
 if TYPE_CHECKING:
@@ -46,18 +47,21 @@ napoleon_use_ivar = True
 
 # Names that annotations and docstrings use and that are documented elsewhere, or are private aliases of these.
 nitpick_ignore_regex = [
-    ("py:.*", r"(builtins|collections|contextlib|datetime|httpx|os|pathlib|pytest|re|ssl|trace|types|typing)\..*"),
+    (
+        "py:.*",
+        r"(builtins|collections|contextlib|datetime|httpx|os|pathlib|pytest|re|semver|ssl|trace|types|typing)\..*",
+    ),
     (
         "py:class",
         r"(Any|Awaitable|AsyncIterable|AsyncIterator|Callable|Element|Generator|Iterable|Literal|Mapping|None)",
     ),
     (
         "py:class",
-        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|bool|bytes|date|datetime|dict|float|frozenset|int|list|str|tuple)",
+        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|Version|bool|bytes|date|datetime|dict|float|frozenset|int|list|str|tuple)",
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|R|Reader|ResponseBody|Sender|Stamp|T|Then|Timestamp|Ts|V)",
+        r"(lading\.\S*\.)?(HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|ResponseBody|Sender|SourceLike|Stamp|T|Then|Timestamp|Ts|V)",
     ),
     ("py:attr", "errors"),
 ]
@@ -67,6 +71,7 @@ _HOMES = {
     "lading.copr": lading.copr,
     "lading.pypi": lading.pypi,
     "lading.pypi.restrictions": lading.pypi.restrictions,
+    "lading.s3": lading.s3,
     "lading.testing": lading.testing,
 }
 

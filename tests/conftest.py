@@ -6,6 +6,7 @@ import ast
 import contextlib
 import gc
 import importlib.util
+import logging
 import os
 import ssl
 import threading
@@ -19,10 +20,15 @@ from blockbuster import BlockBuster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.aws import Behind
+    from tests.support.aws_proxy import Aws
+
 try:
     import uvloop
 except ImportError:  # it has no Windows wheels
     uvloop = None
+
+STRANGE = ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_", "AWS_", "BOTO_", "STARTIFACT_")
 
 BACKENDS = [
     pytest.param(("asyncio", {"debug": False}), id="asyncio"),
@@ -51,8 +57,16 @@ def let_coverage_block(blockbuster: BlockBuster) -> None:
             function.can_block_in(f"coverage/{path.name}", names)
 
 
+def let_botocore_block(blockbuster: BlockBuster) -> None:
+    """botocore reads its service descriptions and AWS's configuration files when clients are made and credentials
+    looked for, and has no other way. Once they are there, nothing may."""
+    for function in blockbuster.functions.values():
+        function.can_block_in("lading/s3/_aws/__init__.py", {"connect"})
+
+
 _blockbuster = BlockBuster()
 let_coverage_block(_blockbuster)
+let_botocore_block(_blockbuster)
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +83,11 @@ def no_blocking_calls() -> Iterator[None]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No proxy, token or configuration of whoever runs the tests reaches them."""
     for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name.startswith(
-            ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_")
-        ):
+        if name.lower().endswith("_proxy") or name.startswith(STRANGE):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # Else who has no credentials asks the machine's cloud for some, and waits for that.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +118,43 @@ def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of one AWS for all tests; each begins with an empty one (``behind``)."""
+    from moto.server import ThreadedMotoServer
+
+    from tests.support.aws import close_direct
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    close_direct()
+    server.stop()
+
+
+@pytest.fixture
+def behind(moto: str, monkeypatch: pytest.MonkeyPatch) -> Behind:
+    """Three regions with a bucket each, looked at past every proxy; and credentials."""
+    from tests.support.aws import KEY, SECRET, Behind
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    behind = Behind(moto)
+    behind.begin()
+    return behind
+
+
+@pytest.fixture
+def aws(behind: Behind, moto: str) -> Iterator[Aws]:
+    """The same regions as a stager sees them: through a proxy that counts, and fails as it is told."""
+    from tests.support.aws_proxy import Aws
+
+    with Aws(moto) as aws:
+        yield aws
 
 
 def open_files() -> set[str]:

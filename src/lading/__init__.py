@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from lading.fanout import fan_out as fan_out
     from lading.pypi import Index as Index
     from lading.pypi import PyPI as PyPI
+    from lading.s3 import Stager as Stager
+    from lading.s3 import VersionExists as VersionExists
     from lading.types import AttemptEvent as AttemptEvent
     from lading.types import CallEvent as CallEvent
     from lading.types import Hook as Hook
@@ -97,6 +99,7 @@ _HOMES: dict[str, str] = {
         ),
         "lading.fanout": "FanOut Outcome fan_out",
         "lading.pypi": "Index PyPI",
+        "lading.s3": "Stager VersionExists",
         "lading.types": "AttemptEvent CallEvent Hook Limits OnProgress Progress Retry Timeout",
     }.items()
     for name in names.split()

@@ -21,7 +21,7 @@ from anyio import to_thread
 from blockbuster import BlockBuster
 
 from lading import AttemptEvent, Index, PyPI
-from tests.conftest import let_coverage_block
+from tests.conftest import let_botocore_block, let_coverage_block
 from tests.stores.distributions import sha256, wheel
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def no_blocking_calls() -> Iterator[None]:
     """As in all tests, but only lading's own code is watched: these tests look into files themselves."""
     blockbuster = BlockBuster("lading")
     let_coverage_block(blockbuster)
+    let_botocore_block(blockbuster)
     blockbuster.activate()
     try:
         yield

@@ -155,6 +155,59 @@ def test_demo_fails_when_a_fault_does_not_happen(
 
 
 @pytest.fixture
+def stage(tmp_path: Path):
+    """Run stage.py as on a machine that knows no AWS but what is given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STARTIFACT_"))}
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(EXAMPLES / "stage.py"), *map(str, arguments)],
+            env={**clean, "AWS_EC2_METADATA_DISABLED": "true", **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_stage(stage):
+    done = stage()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(": created, copied by S3\n") == 2
+    assert done.stdout.count(": created, uploaded\n") == 1
+    assert done.stdout.count(": already there\n") == 3
+    assert done.stdout.endswith("demo.bin came back from eu-west-1 or us-east-1 or ap-south-1: the same.\n")
+
+
+def test_stage_in_regions(stage, behind, moto: str, tmp_path: Path):
+    behind.set_up()
+    path = tmp_path / "tool.tar.gz"
+    path.write_bytes(b"a tool")
+    there = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    there |= {"AWS_ENDPOINT_URL_S3": moto, "AWS_ENDPOINT_URL_SSM": moto}
+    arguments = ("--regions", "eu-west-1,us-east-1", "--project", "tool", "--version", "2.1.0", "--metadata", "lang=c")
+    done = stage(*arguments, path, **there)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The latest version of tool is 2.1.0.\n" in done.stdout
+    assert behind.get("us-east-1", "pre/tool@2.1.0") == b"a tool"
+    assert b'"lang": "c"' in behind.get("eu-west-1", "pre/tool@2.1.0/metadata")
+    # A version is staged once.
+    path.write_bytes(b"another tool")
+    again = stage(*arguments, path, **there)
+    assert again.returncode == 1
+    assert again.stderr.startswith("s3: tool 2.1.0 is staged in ")
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_stage_without_credentials(stage, tmp_path: Path):
+    done = stage("--regions", "eu-west-1", tmp_path / "missing")
+    assert done.returncode == 1
+    assert done.stderr.startswith("s3: no AWS credentials were found")
+
+
+@pytest.fixture
 def bot(tmp_path: Path):
     """Start copr_bot.py; its lines can be read as they come."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COPR_")}

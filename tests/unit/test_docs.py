@@ -2,9 +2,9 @@
 
 A page's ``python`` blocks run in order, as one program and in one namespace, in a folder that has a ``dist/``. A
 ``text`` block right after one is what it prints. ``"pypi"`` is an index on loopback for the time, ``~/.config/copr`` is
-that of the user ada at a Copr on loopback, where builds get on as they are looked at and nobody waits long. An HTML
-comment that begins with ``setup`` is code for this test alone: it prepares what the next block meets, or checks what it
-did, and its own names are not seen by the program.
+that of the user ada at a Copr on loopback, where builds get on as they are looked at and nobody waits long. AWS is moto's,
+with a bucket in each of three regions. An HTML comment that begins with ``setup`` is code for this test alone: it
+prepares what the next block meets, or checks what it did, and its own names are not seen by the program.
 Functions called ``test_...`` are called as pytest calls them, with fixtures and as async where they are.
 """
 
@@ -34,6 +34,7 @@ import lading
 import lading.copr
 import lading.pypi
 import lading.pypi.restrictions
+import lading.s3
 import lading.testing
 from lading._core import polling
 from lading.copr import _logs, _watching
@@ -42,6 +43,8 @@ from lading.testing import EmbeddedCopr, Request, Response, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.aws import Behind
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -190,6 +193,19 @@ def program(
     return {"__name__": "__main__"}
 
 
+@pytest.fixture
+def regions(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Behind | None:
+    """What lies in AWS's regions, on a machine that may write there; for pages that want any."""
+    if "Stager(" not in page.read_text("utf-8"):
+        return None
+    url = request.getfixturevalue("moto")
+    for service in ("S3", "SSM"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+    monkeypatch.setenv("STARTIFACT_REGIONS", "eu-west-1,us-east-1,ap-south-1")
+    behind: Behind = request.getfixturevalue("behind")
+    return behind
+
+
 @contextmanager
 def fresh_logging() -> Iterator[None]:
     """Logging as it is when a program starts, and afterwards as it was."""
@@ -210,11 +226,19 @@ def test_examples_run(
     program: dict[str, Any],
     index: TinyIndex,
     store: EmbeddedCopr,
+    regions: Behind | None,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
     """Every example runs, on both loops, and prints what the page says."""
-    helpers = {"index": index, "store": store, "make_wheel": make_wheel, "anyio": anyio, "Path": Path}
+    helpers = {
+        "index": index,
+        "store": store,
+        "behind": regions,
+        "make_wheel": make_wheel,
+        "anyio": anyio,
+        "Path": Path,
+    }
     for block in blocks(page):
         known = set(program)
         # The blank lines put the traceback of a failure where the block stands on the page.
@@ -259,11 +283,14 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     """A page of the reference names it in one autodoc directive."""
     text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^\.\. auto(?!module)\w+:: (lading\.[\w.]+)", text, re.MULTILINE)
-    homes = {m.__name__: m for m in (lading, lading.copr, lading.pypi, lading.pypi.restrictions, lading.testing)}
+    homes = {
+        m.__name__: m for m in (lading, lading.copr, lading.pypi, lading.pypi.restrictions, lading.s3, lading.testing)
+    }
     public = {f"{home}.{name}" for home, module in homes.items() for name in module.__all__ if name != "__version__"}
     # These have two homes, and are documented in the outer one.
     public -= {"lading.pypi.PyPI", "lading.pypi.Index", "lading.copr.Copr", "lading.copr.BuildFailed"}
     public -= {"lading.pypi.restrictions.Context", "lading.pypi.restrictions.Restriction"}
+    public -= {"lading.s3.Stager", "lading.s3.VersionExists"}
     public.add("lading.otel.tracing")
     assert [name for name, count in collections.Counter(named).items() if count > 1] == []
     assert public == {name for name in named if name.rpartition(".")[0] not in public}
@@ -301,15 +328,40 @@ def test_everything_public_in_python_copr_is_in_the_table() -> None:
     assert [name for name in sorted(methods | others) if f"`{name}" not in text and f"Client{name}" not in text] == []
 
 
+# It is not on the Python Package Index: its public names, by hand.
+STARTIFACT = """
+Session( out= bucket_names= configuration_loader= read_only= regions= .regions .read_only .configuration .bucket_names
+.get( .stage( .validate_project_name( .key .metadata_key .version .downloader .metadata_loader .latest_version_loader
+.bucket .region .project .discover( .download( load_filename= session= MetadataLoader.loaded
+MetadataLoader.any_regions_claim_no_metadata MetadataLoader.key LatestVersionLoader.version
+LatestVersionLoader.successes_required ConfigurationLoader( ConfigurationLoader.loaded ConfigurationLoader.out
+ConfigurationLoader.operate( BucketNames( BucketNames.add( BucketNames.get( Stager RegionalStager ProjectNameError
+NoConfiguration NoRegionsConfigured NoRegionsAvailable CannotStageArtifact CannotDiscoverExistence ParameterStoreError
+ParameterNotFound NotAllowedToGetParameter NotAllowedToPutParameter --stage --dry-run --download --info --setup
+--version --filename --metadata --log-level
+"""
+
+
+def test_everything_public_in_startifact_is_in_the_table() -> None:
+    """The page for those who come from there has a row for each."""
+    page = (ROOT / "docs" / "coming-from-startifact.md").read_text("utf-8")
+    told = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert [name for name in STARTIFACT.split() if name not in " ".join(told)] == []
+
+
 def _public(module: Any) -> list[str]:
     return [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
 
 
 def test_the_tests_that_the_guide_names_exist() -> None:
     """What users asked for, and the test that shows it."""
-    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "copr.md").read_text("utf-8"))
+    texts = [(ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("copr", "staging")]
+    named = [name for text in texts for name in re.findall(r"`(test_\w+)`", text)]
     written = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     assert {f"test_pain_{number}" for number in range(1, 11)} <= {
         re.match(r"test_pain_\d+|", name)[0] for name in named
+    }
+    assert {f"test_wish_{number}" for number in range(1, 10)} <= {
+        re.match(r"test_wish_\d+|", name)[0] for name in named
     }
     assert [name for name in named if f"def {name}(" not in written] == []

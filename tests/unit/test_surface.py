@@ -82,6 +82,20 @@ def test_using_one_store_loads_no_other_and_nothing_heavy() -> None:
     assert not [m for m in loaded if m in others or m.partition(".")[0] in HEAVY]
 
 
+def test_without_the_extra_of_s3_everything_else_works() -> None:
+    code = """
+import sys
+sys.modules["aiobotocore"] = None
+import lading
+lading.PyPI, lading.Conflict
+try:
+    lading.Stager
+except ImportError as error:
+    print(error)
+"""
+    assert " ".join(run(code)) == "lading.s3 needs lading[s3]: please install that"
+
+
 def test_the_pytest_plugin_loads_nothing_but_pytest() -> None:
     before = set(run("import sys, pytest; print(*sys.modules)"))
     after = set(run("import sys, pytest; import lading.testing.plugin; print(*sys.modules)"))

@@ -9,6 +9,8 @@ from lading._core.retry import end_with
 from lading.types import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from lading.types import OnProgress
 
 _EVERY = 1 / 20
@@ -17,13 +19,16 @@ _EVERY = 1 / 20
 class Meter:
     """Counts bytes, and tells *on_progress* at most 20 times a second and once at the end."""
 
-    __slots__ = ("_attempt", "_next", "_on_progress", "_total", "count")
+    __slots__ = ("_attempt", "_next", "_on_progress", "_region", "_total", "count")
 
-    def __init__(self, on_progress: OnProgress | None, total: int | None, attempt: int = 1) -> None:
+    def __init__(
+        self, on_progress: OnProgress | None, total: int | None, attempt: int = 1, region: str | None = None
+    ) -> None:
         self.count: int = 0
         self._on_progress = on_progress
         self._total = total
         self._attempt = attempt
+        self._region = region
         self._next = 0.0
 
     def add(self, count: int) -> None:
@@ -40,7 +45,35 @@ class Meter:
 
     def _tell(self, on_progress: OnProgress) -> None:
         try:
-            on_progress(Progress(self.count, self._total, self._attempt))
+            on_progress(Progress(self.count, self._total, self._attempt, self._region))
         except Exception as error:
             end_with(error)
             raise
+
+
+class Total:
+    """Adds up the progress of many transfers for one callback; what is sent again counts once.
+
+    Args:
+        on_progress: The callback.
+        total: Bytes of all of them, where known.
+        region: The region they go to.
+    """
+
+    def __init__(self, on_progress: OnProgress | None, total: int | None = None, region: str | None = None) -> None:
+        self._meter = Meter(on_progress, total, region=region)
+        self._told = on_progress is not None
+        self._counts: dict[Hashable, int] = {}
+
+    def of(self, transfer: Hashable) -> OnProgress | None:
+        """The callback for one of them; ``None`` where nobody wants to know."""
+
+        def tell(progress: Progress) -> None:
+            self._meter.add(progress.sent - self._counts.get(transfer, 0))
+            self._counts[transfer] = progress.sent
+
+        return tell if self._told else None
+
+    def end(self) -> None:
+        """All are through: the last word."""
+        self._meter.end()

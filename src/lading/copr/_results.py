@@ -10,7 +10,7 @@ from urllib.parse import quote
 from lading._core.call import Call, Reply
 from lading._core.download import Promise, download
 from lading._core.files import safe_name
-from lading._core.progress import Meter
+from lading._core.progress import Total
 from lading._core.threads import in_thread
 from lading.copr._chroot_models import BuildChroot, BuiltPackages
 from lading.copr._listing import PAGE_SIZE, listing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lading._core.files import StrPath
     from lading._core.sender import Sender
-    from lading.types import OnProgress, Progress
+    from lading.types import OnProgress
 
 Kind = Literal["rpms", "spec", "logs", "info", "review"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -67,14 +67,14 @@ async def download_results(
     folders = await _folders(sender, number, None if chroots is None else tuple(chroots))
     files = await _files(sender, number, folders, wanted_kinds, Path(to))
     await in_thread(_make_folders, {file.target.parent for file in files})
-    total = _Total(on_progress)
+    total = Total(on_progress)
 
     async def fetch(file: _Wanted) -> Path | None:
         return await _fetch(sender, file, total)
 
     async with fan_out(fetch, files, limit=limit) as outcomes:
         paths = [outcome.value async for outcome in outcomes]
-    total.meter.end()
+    total.end()
     return tuple(sorted(path for path in paths if path is not None))
 
 
@@ -162,7 +162,7 @@ def _packages(build: int) -> Call[dict[str, BuiltPackages]]:
     return Call("GET", "build/built-packages/{build_id}", read, at={"build_id": build}, auth=False)
 
 
-async def _fetch(sender: Sender, file: _Wanted, total: _Total) -> Path | None:
+async def _fetch(sender: Sender, file: _Wanted, total: Total) -> Path | None:
     """The file's path once it is there; ``None`` when it is nowhere and need not be."""
     missing: NotFound | None = None
     for url in file.urls:
@@ -197,21 +197,3 @@ def _size(path: Path) -> int | None:
 def _make_folders(folders: Iterable[Path]) -> None:
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-
-
-class _Total:
-    """Adds up the progress of many files, for one callback."""
-
-    def __init__(self, on_progress: OnProgress | None) -> None:
-        self.meter = Meter(on_progress, None)
-        self._told = on_progress is not None
-        self._counts: dict[Path, int] = {}
-
-    def of(self, path: Path) -> OnProgress | None:
-        """The callback for one file."""
-
-        def told(progress: Progress) -> None:
-            self.meter.add(progress.sent - self._counts.get(path, 0))
-            self._counts[path] = progress.sent
-
-        return told if self._told else None

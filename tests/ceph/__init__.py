@@ -1,0 +1,1 @@
+"""The stager against a real Ceph RGW."""

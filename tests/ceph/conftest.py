@@ -1,0 +1,76 @@
+"""A Ceph RGW for all tests, three buckets as three regions; moto is their SSM, for which there is no real server."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.ceph.place import Behind, Place
+from tests.ceph.regions import Mortal
+from tests.ceph.rgw import Rgw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = "LADING_CEPH"
+BACKENDS = [
+    pytest.param(("asyncio", {}), id="asyncio"),
+    pytest.param(("trio", {"restrict_keyboard_interrupt_to_checkpoints": True}), id="trio"),
+]
+_numbers = itertools.count(1)
+_version = pytest.StashKey[str]()
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Both loops; a real server takes its time, and uvloop is no third one to it."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> None:
+    """The other tests watch for those. These ask servers in threads, and moto runs in one."""
+
+
+@pytest.fixture(scope="session")
+def rgw(request: pytest.FixtureRequest) -> Iterator[Rgw]:
+    """The gateway, in the folder that the environment names."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        pytest.skip(f"{FOLDER} names no folder for a Ceph: run tox -e ceph, as root")
+    with Rgw(Path(folder)) as rgw:
+        request.config.stash[_version] = rgw.version
+        yield rgw
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what it was tested with."""
+    if version := config.stash.get(_version, None):
+        terminalreporter.write_line(f"tested with Ceph RGW {version}")
+
+
+@pytest.fixture(scope="session")
+def behind(rgw: Rgw, moto: str) -> Iterator[Behind]:
+    """The servers themselves, with three buckets."""
+    behind = Behind(rgw, moto)
+    yield behind
+    behind.close()
+
+
+@pytest.fixture
+def place(behind: Behind, rgw: Rgw, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A test's own part of everything, and credentials."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", rgw.key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", rgw.secret)
+    return Place(behind, f"place{next(_numbers)}")
+
+
+@pytest.fixture
+def mortal(behind: Behind) -> Iterator[Mortal]:
+    """Regions that can die."""
+    with Mortal(behind.endpoints["s3"], behind.endpoints["ssm"]) as mortal:
+        yield mortal

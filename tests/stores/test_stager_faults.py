@@ -1,0 +1,201 @@
+"""Regions that die, answers that get lost, permissions that are missing, and callers that give up."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from traceback import walk_stack
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+import lading
+from lading import ConnectError, RateLimited, StageFailed, Stager
+from lading.testing import Answer, DropAfter, DropBefore, DropDuring
+from tests.conftest import open_files
+from tests.support.aws import MIB, stager
+from tests.support.aws_proxy import REGIONS, error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.support.aws import Behind
+    from tests.support.aws_proxy import Aws
+
+pytestmark = pytest.mark.anyio
+BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: three parts
+KEY = "pre/P@1.0.0"
+# All stagers begin with the region that is the first by its name.
+FIRST = "ap-south-1"
+
+
+@pytest.fixture
+async def s(aws: Aws, behind: Behind) -> Any:
+    behind.set_up()
+    async with stager(aws) as s:
+        aws.asked.clear()
+        yield s
+
+
+def working() -> list[str]:
+    """What other threads are doing for lading just now; moto, the proxy and idle workers have threads as well."""
+    ours = str(Path(lading.__file__).parent)
+    frames = (f for n, top in sys._current_frames().items() if n != threading.get_ident() for f, _ in walk_stack(top))
+    files = {frame.f_code.co_filename for frame in frames}
+    return [file for file in files if file.startswith(ours) and "testing" not in file]
+
+
+def have(behind: Behind, key: str = KEY) -> list[str]:
+    return [region for region in REGIONS if key in behind.keys(region)]
+
+
+@pytest.mark.parametrize("policy", ["all", "quorum", "any"])
+@pytest.mark.parametrize("dead", [(FIRST,), ("us-east-1",), (FIRST, "eu-west-1")], ids=str)
+async def test_regions_that_are_dead(aws: Aws, behind: Behind, s: Stager, policy: Any, dead: tuple[str, ...]):
+    for region in dead:
+        aws.regions[region].dead = True
+    enough = {"all": 3, "quorum": 2, "any": 1}[policy] <= 3 - len(dead)
+    if enough:
+        staged = await s.stage("P", "1.0.0", b"a", policy=policy)
+        assert set(staged.failed) == set(dead)
+        assert {name for name, found in staged.regions.items() if found.what == "failed"} == set(dead)
+        assert all(isinstance(failed, ConnectError) for failed in staged.failed.values())
+    else:
+        with pytest.raises(StageFailed, match=f"in {3 - len(dead)} of 3 regions") as caught:
+            await s.stage("P", "1.0.0", b"a", policy=policy)
+        assert (set(caught.value.failed), len(caught.value.done)) == (set(dead), 3 - len(dead))
+    assert have(behind) == [region for region in REGIONS if region not in dead]
+    # Once they live again, the same once more is all it takes.
+    for region in dead:
+        aws.regions[region].dead = False
+    staged = await s.stage("P", "1.0.0", b"a")
+    assert {name for name, found in staged.regions.items() if found.what == "created"} == set(dead)
+    assert [behind.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
+
+
+async def test_a_region_that_is_dead_from_the_start(aws: Aws, behind: Behind):
+    behind.set_up()
+    aws.regions["eu-west-1"].dead = True
+    async with stager(aws) as s:
+        assert set(s.buckets) == {"us-east-1", "ap-south-1"}
+        assert set((await s.stage("P", "1.0.0", b"a", policy="quorum")).failed) == {"eu-west-1"}
+        aws.regions["eu-west-1"].dead = False
+        assert (await s.repair("P", "1.0.0")).regions["eu-west-1"].what == "created"
+    assert have(behind) == list(REGIONS)
+
+
+@pytest.mark.parametrize(
+    "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutParameter"]
+)
+async def test_the_first_region_dies_while_staging(aws: Aws, behind: Behind, s: Stager, operation: str):
+    aws.before(operation, lambda: setattr(aws.regions[FIRST], "dead", True))
+    # The request in flight is lost with it.
+    aws.on(operation, DropBefore(reset=True), region=FIRST)
+    staged = await s.stage("P", "1.0.0", BIG, metadata={"a": "b"}, policy="quorum")
+    assert set(staged.failed) == {FIRST}
+    assert {"us-east-1", "eu-west-1"} <= set(have(behind))
+    aws.regions[FIRST].dead = False
+    await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
+    assert have(behind) == have(behind, f"{KEY}/metadata") == list(REGIONS)
+    # What could not be aborted, as nobody was there, can be found.
+    await s.clean("P", older_than=0)
+    assert behind.uploads() == []
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_wish_7_complete_answered_200_with_an_error(aws: Aws, behind: Behind, s: Stager, times: int):
+    """aws-sdk-rust #1163, duckdb-httpfs #393."""
+    fault = Answer(200, error("InternalError"), {"Content-Type": "application/xml"})
+    aws.on("CompleteMultipartUpload", fault, region=FIRST, times=times)
+    if times == 1:
+        staged = await s.stage("P", "1.0.0", BIG)
+        assert not staged.failed
+    else:
+        staged = await s.stage("P", "1.0.0", BIG, policy="quorum")
+        assert set(staged.failed) == {FIRST}
+        assert have(behind) == ["eu-west-1", "us-east-1"]
+    assert behind.uploads() == []
+
+
+@pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
+async def test_wish_7_complete_whose_answer_was_lost(aws: Aws, behind: Behind, s: Stager, data: bytes):
+    """scylladb #19533: the second request is told 404 or 412, and it was the first one's doing."""
+    for operation in ("CompleteMultipartUpload", "PutObject"):
+        aws.on(operation, DropAfter(), path=KEY, times=3)
+    staged = await s.stage("P", "1.0.0", data)
+    assert [found.what for found in staged.regions.values()] == ["created"] * 3
+    assert have(behind) == list(REGIONS)
+    assert behind.uploads() == []
+
+
+async def test_wish_9_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager):
+    """CompleteMultipartUpload in AWS's reference: another one is under way, which may fail."""
+    aws.on("CompleteMultipartUpload", Answer(409, error("ConditionalRequestConflict")), region=FIRST)
+    staged = await s.stage("P", "1.0.0", BIG)
+    assert (aws.count("CreateMultipartUpload", FIRST), aws.count("UploadPart", FIRST)) == (2, 6)
+    assert not staged.failed
+    assert behind.uploads() == []
+
+
+async def test_slow_down(aws: Aws, s: Stager):
+    """Asked to wait, it waits: longer than it may, it says so."""
+    busy = Answer(503, error("SlowDown", "please"), retry_after=0)
+    for operation in ("HeadObject", "CreateMultipartUpload", "UploadPart", "GetParameter", "CompleteMultipartUpload"):
+        aws.on(operation, busy, times=2)
+    assert not (await s.stage("P", "1.0.0", BIG)).failed
+    aws.on("PutObject", Answer(503, error("SlowDown", "please"), retry_after=9999), region=FIRST)
+    staged = await s.stage("P", "1.1.0", b"a", policy="quorum")
+    failed = staged.failed[FIRST]
+    assert isinstance(failed, RateLimited)
+    assert (failed.retry_after, failed.code, failed.outcome) == (9999, "SlowDown", "not_done")
+
+
+async def test_parts_that_break_off(aws: Aws, behind: Behind, s: Stager):
+    aws.faults.add(DropDuring(MIB, reset=True), method="PUT", path=f"*{KEY}", times=2)
+    staged = await s.stage("P", "1.0.0", BIG)
+    assert not staged.failed
+    assert behind.get(FIRST, KEY) == BIG
+
+
+async def test_wish_2_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, monkeypatch, tmp_path: Path):
+    """aioboto3 #409 and #209, obstore #99: wherever it is cancelled, no upload, file, connection or thread is left."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    often = {
+        "HeadObject": 3,
+        "CreateMultipartUpload": 3,
+        "UploadPart": 3,
+        "UploadPartCopy": 2,
+        "CompleteMultipartUpload": 3,
+    }
+    chosen = random.Random(5)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield BIG
+
+    await s.stage("P", "0.1.0", source())  # connections and worker threads are there
+    files = open_files()
+    for number, operation in enumerate([*often, *often]):
+        reached, cancelled = threading.Event(), threading.Event()
+
+        def hold(reached: threading.Event = reached, cancelled: threading.Event = cancelled) -> None:
+            reached.set()
+            cancelled.wait(30)
+
+        aws.before(operation, hold, skip=chosen.randrange(often[operation]))
+        async with anyio.create_task_group() as group:
+            group.start_soon(s.stage, "P", f"1.{number}.0", source())
+            assert await anyio.to_thread.run_sync(reached.wait, 30)
+            group.cancel_scope.cancel()
+            cancelled.set()
+        assert behind.uploads() == []
+        assert list(spool.iterdir()) == []
+    assert [name for name in open_files() - files if "lading-" in name] == []  # moto keeps files open, too
+    assert working() == []
+    assert not (await s.stage("P", "2.0.0", source())).failed

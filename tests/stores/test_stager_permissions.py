@@ -1,0 +1,93 @@
+"""Permissions that are missing: it goes on with less, and the result says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lading import Forbidden, StageFailed, Stager, VersionExists
+from lading.testing import Answer
+from tests.support.aws import stager
+from tests.support.aws_proxy import REGIONS, error
+
+if TYPE_CHECKING:
+    from tests.support.aws import Behind
+    from tests.support.aws_proxy import Aws
+
+pytestmark = pytest.mark.anyio
+BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: three parts
+KEY = "pre/P@1.0.0"
+# All stagers begin with the region that is the first by its name.
+FIRST = "ap-south-1"
+
+
+@pytest.fixture
+async def s(aws: Aws, behind: Behind) -> Any:
+    behind.set_up()
+    async with stager(aws) as s:
+        aws.asked.clear()
+        yield s
+
+
+def have(behind: Behind, key: str = KEY) -> list[str]:
+    return [region for region in REGIONS if key in behind.keys(region)]
+
+
+async def test_a_region_that_cannot_copy(aws: Aws, behind: Behind, s: Stager):
+    aws.forbid("UploadPartCopy")
+    staged = await s.stage("P", "1.0.0", BIG)
+    assert [found.copied for found in staged.regions.values()] == [False] * 3
+    assert "could not be copied there, and was uploaded" in staged.regions["eu-west-1"].warnings[0]
+    assert staged.regions[FIRST].warnings == ()
+    assert [behind.get(region, KEY) for region in REGIONS] == [BIG] * 3
+    assert behind.uploads() == []
+
+
+def as_startifact_documents(aws: Aws) -> None:
+    """Its write policy: put objects and parameters, list the bucket, read the configuration; no more."""
+    aws.forbid("GetObject", "AbortMultipartUpload", "UploadPartCopy")
+    aws.forbid("GetParameter", path="/latest")
+
+
+@pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
+async def test_with_startifacts_write_policy(aws: Aws, behind: Behind, s: Stager, data: bytes):
+    as_startifact_documents(aws)
+    for version in ("1.0.0", "1.1.0"):
+        staged = await s.stage("P", version, data, metadata={"a": "b"})
+        assert [found.what for found in staged.regions.values()] == ["created"] * 3
+        warnings = " ".join(staged.regions["eu-west-1"].warnings)
+        assert "s3:GetObject is missing" in warnings
+        assert "ssm:GetParameter is missing" in warnings
+        assert [behind.parameter(region, "/arts/P/latest") for region in REGIONS] == [version] * 3
+    with pytest.raises((VersionExists, StageFailed), match="cannot be compared"):
+        await s.stage("P", "1.0.0", data, metadata={"a": "b"})
+    aws.forgive()
+    assert await s.latest("P") == "1.1.0"
+
+
+async def test_without_writing_parameters(aws: Aws, behind: Behind, s: Stager):
+    aws.forbid("PutParameter")
+    staged = await s.stage("P", "1.0.0", b"a")
+    assert all("ssm:PutParameter is missing" in " ".join(found.warnings) for found in staged.regions.values())
+    assert await s.latest("P") == staged.latest == "1.0.0"
+    assert behind.parameter(FIRST, "/arts/P/latest") is None
+
+
+async def test_without_writing_at_all(aws: Aws, behind: Behind, s: Stager):
+    aws.forbid("PutObject", "CreateMultipartUpload")
+    with pytest.raises(StageFailed, match="in 0 of 3 regions") as caught:
+        await s.stage("P", "1.0.0", b"a", policy="any")
+    assert all(isinstance(failed, Forbidden) for failed in caught.value.failed.values())
+    assert have(behind) == []
+
+
+async def test_an_upload_that_cannot_be_aborted_is_told(aws: Aws, behind: Behind, s: Stager):
+    aws.forbid("AbortMultipartUpload")
+    aws.on("CompleteMultipartUpload", Answer(400, error("BadDigest")), region=FIRST)
+    staged = await s.stage("P", "1.0.0", BIG, policy="quorum")
+    assert f"an upload of {KEY} was left over in {FIRST}" in staged.regions[FIRST].warnings[0]
+    aws.forgive()
+    (found,) = (await s.clean("P", older_than=0))[FIRST]
+    assert found.key == KEY
+    assert behind.uploads() == []

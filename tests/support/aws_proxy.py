@@ -1,0 +1,227 @@
+"""The regions of AWS behind one proxy that counts what they are asked, and fails as it is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import anyio
+import anyio.to_thread
+
+from lading.testing import Answer, Delay, DropAfter, DropBefore, FaultProxy, Response
+from lading.testing._connection import Hangup
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from lading.testing import Fault, Request
+
+REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
+_BY_METHOD = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that a region was sent.
+
+    Attributes:
+        region: The region.
+        operation: As AWS calls it.
+        path: Bucket and key, decoded.
+        headers: Its headers, names in lower case.
+        sent: Bytes of its body.
+        head: Bytes of its head, about.
+    """
+
+    region: str
+    operation: str
+    path: str
+    headers: dict[str, str]
+    sent: int
+    head: int
+
+
+@dataclass(slots=True)
+class _Plan:
+    fault: Fault
+    region: str | None
+    operation: str
+    path: str
+    times: int | None
+
+    def fits(self, region: str, operation: str, path: str) -> bool:
+        return self.region in {None, region} and self.operation == operation and path.endswith(self.path)
+
+
+@dataclass(slots=True)
+class _Act:
+    operation: str
+    path: str
+    act: Callable[[], object]
+    skip: int
+
+
+@dataclass(slots=True)
+class _Region:
+    dead: bool = False
+    stalls: bool = False
+    forbidden: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Aws(FaultProxy):
+    """All regions at one address, each under its own name: ``http://127.0.0.1:1234/eu-west-1``.
+
+    So that ``{region}`` in an endpoint's address is what tells them apart, and one server is enough. Faults that
+    :class:`lading.testing.Faults` tells by method and path are ``.faults``, those by operation ``.on()``.
+
+    Attributes:
+        asked: What has been asked, in order.
+        regions: By name: whether it lives, and what it allows.
+    """
+
+    def __init__(self, moto: str) -> None:
+        super().__init__(moto)
+        self.asked: list[Asked] = []
+        self.regions: dict[str, _Region] = {name: _Region() for name in REGIONS}
+        self._plans: list[_Plan] = []
+        self._before: list[_Act] = []
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """As a stager is told of it."""
+        return dict.fromkeys(("s3", "ssm", "sts"), self.url + "/{region}")
+
+    def on(
+        self, operation: str, fault: Fault, *, region: str | None = None, path: str = "", times: int | None = 1
+    ) -> None:
+        """*fault* waits for the next requests of that operation, to keys that end in *path*."""
+        self._plans.append(_Plan(fault, region, operation, path, times))
+
+    def forbid(self, *operations: str, path: str = "", regions: Iterable[str] = REGIONS) -> None:
+        """Answer them with 403 from now on, for keys and names that end in *path*.
+
+        As ``s3:GetObject`` is what allows ``HeadObject``, and ``s3:ListBucket`` is there: what does not exist is 404.
+        """
+        for name in regions:
+            self.regions[name].forbidden.update((operation, path) for operation in operations)
+
+    def forgive(self) -> None:
+        """Allow everything again."""
+        for region in self.regions.values():
+            region.forbidden.clear()
+
+    def before(self, operation: str, act: Callable[[], object], *, path: str = "", skip: int = 0) -> None:
+        """Run *act*, in a thread, before the next such request but *skip* is passed on: what others do just then."""
+        self._before.append(_Act(operation, path, act, skip))
+
+    def count(self, operation: str, region: str | None = None) -> int:
+        """How often it was asked for."""
+        return sum(1 for a in self.asked if a.operation == operation and region in {None, a.region})
+
+    async def _forward(self, request: Request) -> Response:
+        name, _, rest = request.target.removeprefix("/").partition("/")
+        region = self.regions[name]
+        if region.dead:
+            raise Hangup(reset=True)
+        request.target = "/" + rest
+        operation = operation_of(request)
+        path = unquote(rest.partition("?")[0])
+        headers = {key.lower(): value for key, value in request.headers.pairs}
+        head = len(request.target) + sum(len(key) + len(value) + 4 for key, value in request.headers.pairs)
+        if operation[:1].islower():  # nothing of S3's: its names are in the body
+            data = await request.read()
+            path = str(json.loads(data).get("Name", "")) if data[:1] == b"{" else ""
+            operation = operation[1:] or dict(pair.split("=") for pair in data.decode().split("&"))["Action"]
+            request.body = _pieces(data)
+        sent = int(headers.get("content-length", 0))
+        self.asked.append(Asked(name, operation, path, headers, sent, head))
+        if region.stalls and operation == "GetObject":
+            await anyio.sleep_forever()
+        allowed_by = "GetObject" if operation == "HeadObject" else operation
+        if any(allowed_by == one and path.endswith(end) for one, end in region.forbidden):
+            if allowed_by == "GetObject":
+                found = await super()._forward(request)
+                if found.status == 404:
+                    return found
+                await _read(found)
+            return await _refused(request, operation)
+        await self._act(operation, path)
+        return await self._faulty(request, self._take(name, operation, path))
+
+    async def _faulty(self, request: Request, fault: Fault | None) -> Response:
+        match fault:
+            case Answer(status=status, body=body):
+                await _read(request)
+                extra = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+                return Response(status, {"Content-Type": "application/xml", **extra}, body)
+            case DropBefore(reset=reset):
+                await _read(request)
+                raise Hangup(reset=reset)
+            case DropAfter(reset=reset):
+                await _read(await super()._forward(request))
+                raise Hangup(reset=reset)
+            case Delay(seconds=seconds):
+                await anyio.sleep(seconds)
+        return await super()._forward(request)
+
+    async def _act(self, operation: str, path: str) -> None:
+        for one in self._before:
+            if one.operation == operation and path.endswith(one.path):
+                one.skip -= 1
+                if one.skip < 0:
+                    self._before.remove(one)
+                    await anyio.to_thread.run_sync(one.act)
+                return
+
+    def _take(self, region: str, operation: str, path: str) -> Fault | None:
+        for plan in self._plans:
+            if plan.fits(region, operation, path):
+                if plan.times is not None:
+                    plan.times -= 1
+                    if not plan.times:
+                        self._plans.remove(plan)
+                return plan.fault
+        return None
+
+
+def operation_of(request: Request) -> str:
+    """As AWS calls it; with a small letter before it where it is not S3's."""
+    if target := request.headers.get("X-Amz-Target"):
+        return "a" + target.rpartition(".")[2]
+    if request.target == "/":
+        return "a"
+    query, method = request.query, request.method
+    if "x-amz-copy-source" in request.headers:
+        return "UploadPartCopy" if "uploadId" in query else "CopyObject"
+    if "uploads" in query:
+        return "CreateMultipartUpload" if method == "POST" else "ListMultipartUploads"
+    if "uploadId" in query:
+        multipart = {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"}
+        return multipart[method]
+    return "ListObjectsV2" if "list-type" in query else _BY_METHOD[method]
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _read(message: Any) -> None:
+    if isinstance(message.body, bytes):
+        return
+    async for _ in message.body:
+        pass
+
+
+async def _refused(request: Request, operation: str) -> Response:
+    await _read(request)
+    if operation.endswith("Parameter"):
+        body = json.dumps({"__type": "AccessDeniedException", "message": "you may not"})
+        return Response(400, {"Content-Type": "application/x-amz-json-1.1"}, body.encode())
+    return Response(403, {"Content-Type": "application/xml"}, error("AccessDenied", "you may not"))
+
+
+def error(code: str, message: str = "because") -> bytes:
+    """What S3 says when it says no."""
+    return f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()

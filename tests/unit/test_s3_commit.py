@@ -1,0 +1,302 @@
+"""One version into one region: conditions that fail, answers that get lost, stops at any point, and nothing left over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lading import Conflict, ConnectError, IntegrityError, LadingError
+from lading.errors import NotFound
+from lading.s3 import VersionExists, _commit, _metadata, _source
+from tests.support.commits import DATA, KEY, check_there, commit
+from tests.support.regions import Bucket, Object, broken, conflict, forbidden, lost, source_of, tag
+
+pytestmark = pytest.mark.anyio
+
+SIZES = [pytest.param(100, id="one request"), pytest.param(4, id="in parts")]
+
+
+@pytest.fixture(autouse=True)
+def part_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Parts of a few bytes; and no waiting for others."""
+    size: int = getattr(request, "param", 4)
+    for module in (_source, _commit):
+        monkeypatch.setattr(module, "PART", size)
+    monkeypatch.setattr(_commit, "_COPY_PART", size)
+    monkeypatch.setattr(_metadata, "_EVERY", 0.0)
+    monkeypatch.setattr(_metadata, "_ORPHANED", 0.0)
+    return size
+
+
+async def test_a_large_one_goes_in_parts_and_carries_its_digests():
+    bucket = Bucket()
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+    source = source_of(DATA)
+    there = bucket.objects[KEY]
+    assert there.checksums == {"CRC32": source.checked.value}
+    assert there.metadata["lading-sha256"] == source.sha256
+    assert there.metadata["lading-md5"] == source.md5
+    assert there.metadata["lading-size"] == "10"
+    order = [name for name, _ in bucket.calls if name in {"create_upload", "put_small", "complete"}]
+    assert order == ["create_upload", "put_small", "complete"]
+    assert bucket.count("upload_part") == 3
+
+
+@pytest.mark.parametrize("data", [b"", b"x", DATA[:4], DATA[:5], DATA[:8]])
+async def test_any_size(data: bytes):
+    bucket = Bucket()
+    assert await commit(bucket, data).run() == "created"
+    check_there(bucket, data)
+    assert bucket.count("upload_part") == (0 if len(data) <= 4 else 2)
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_a_409_sends_everything_again(part_size: int):
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", lambda: conflict(409), times=2)
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+    if part_size == 4:
+        assert bucket.count("create_upload") == 3
+        assert bucket.count("upload_part") == 9
+        assert bucket.count("abort") == 2
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_409_for_ever_is_a_conflict(part_size: int):
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", lambda: conflict(409), times=100)
+    with pytest.raises(Conflict, match="always in between"):
+        await commit(bucket).run()
+    assert not bucket.open
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+@pytest.mark.parametrize("status", [412, 409])
+async def test_somebody_elses_other_bytes_win(part_size: int, status: int):
+    bucket = Bucket()
+
+    def other() -> None:
+        bucket.write(KEY, b"theirs")
+        raise conflict(status)
+
+    bucket.before("put" if part_size == 100 else "complete", other)
+    with pytest.raises(VersionExists, match=r"P 1\.0\.0 is staged in here already, with other bytes"):
+        await commit(bucket).run()
+    assert bucket.objects[KEY].data == b"theirs"
+    assert not bucket.open
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_somebody_elses_same_bytes_are_as_good(part_size: int):
+    bucket = Bucket()
+    bucket.before("put" if part_size == 100 else "complete", lambda: bucket.write(KEY, DATA))
+    assert await commit(bucket).run() in {"already there", "repaired"}
+    check_there(bucket)
+
+
+# Answers that get lost.
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_a_commit_whose_answer_was_lost_is_found_out(part_size: int):
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", lost, done=True)
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+
+
+async def test_an_upload_that_is_gone_because_it_was_completed_is_a_success():
+    """The first request did it, its answer was lost, and the second was told that there is no such upload."""
+    bucket = Bucket()
+    bucket.fail("complete", lambda: NotFound("s3: NoSuchUpload", status=404), done=True)
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_the_same_for_a_condition_that_our_own_first_request_broke(part_size: int):
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", conflict, done=True)
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_a_commit_that_never_arrived_is_not_done(part_size: int):
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", lost)
+    with pytest.raises(ConnectError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "not_done"
+    assert KEY not in bucket.objects
+    assert not bucket.open
+
+
+async def test_nobody_knows_while_the_store_cannot_be_asked():
+    bucket = Bucket()
+
+    def cut() -> None:
+        bucket.fail("head", broken, times=9)
+        raise lost()
+
+    bucket.before("complete", cut)
+    with pytest.raises(ConnectError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "unknown"
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_metadata_whose_answer_was_lost(done: bool):
+    bucket = Bucket()
+    bucket.fail("put_small", lost, done=done)
+    if not done:
+        with pytest.raises(ConnectError):
+            await commit(bucket).run()
+        assert not bucket.open
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+
+
+@pytest.mark.parametrize("how", [lost, conflict])
+async def test_metadata_written_late_with_its_answer_lost_makes_way(how: Callable[[], LadingError]):
+    """Somebody else has won and looked again before our write arrived: nobody but us can put it right."""
+    bucket = Bucket()
+    bucket.write(f"{KEY}/metadata", b"{theirs}")
+    winner = commit(bucket, b"theirs", b"{theirs}")
+    metadata = {"lading-sha256": winner.source.sha256, "lading-metadata": _metadata.digest_of(b"{theirs}")}
+
+    def win() -> None:
+        bucket.objects[KEY] = Object(b"theirs", tag(b"theirs"), {}, metadata)
+
+    bucket.after("head", lambda: None)  # the look at the beginning
+    bucket.before("put_small", lambda: None)  # the write that meets theirs
+    bucket.before("put_small", win)
+    bucket.fail("put_small", how, done=True)
+    with pytest.raises((VersionExists, ConnectError)):
+        await commit(bucket).run()
+    assert bucket.objects[f"{KEY}/metadata"].data == b"{theirs}"
+    assert not bucket.open
+
+
+# Copies.
+
+
+def two() -> tuple[Bucket, Bucket]:
+    first, second = Bucket("first"), Bucket("second")
+    second.others = {"first": first}
+    return first, second
+
+
+@pytest.mark.parametrize("data", [b"", b"x", DATA])
+async def test_the_store_copies_by_itself(data: bytes):
+    first, second = two()
+    assert await commit(first, data).run() == "created"
+    assert await commit(second, data, copy_from=("first", KEY)).run() == "created"
+    check_there(second, data)
+    assert second.count("upload_part") == second.count("put") == 0
+    assert second.objects[KEY].metadata["lading-sha256"] == source_of(data).sha256
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+@pytest.mark.parametrize("step", ["create_upload", "copy_part", "complete"])
+@pytest.mark.parametrize("error", [forbidden, broken])
+async def test_what_cannot_be_copied_is_uploaded(part_size: int, step: str, error: Callable[[], LadingError]):
+    first, second = two()
+    await commit(first).run()
+    second.fail(step, error)
+    copying = commit(second, copy_from=("first", KEY))
+    assert await copying.run() == "created"
+    check_there(second)
+    assert len(copying.warnings) == 1
+    assert copying.warnings[0].startswith("could not be copied there, and was uploaded: ")
+
+
+async def test_a_copy_of_other_bytes_is_noticed_and_uploaded():
+    first, second = two()
+    first.write(KEY, b"9876543210")
+    assert await commit(second, copy_from=("first", KEY)).run() == "created"
+    check_there(second)
+
+
+async def test_a_store_that_keeps_a_wrong_copy_is_not_believed():
+    """It takes any checksum, and tells afterwards what it has: then the artifact there is not ours."""
+    first, second = two()
+    await commit(first).run()
+
+    def keep_wrong() -> None:
+        there = second.objects[KEY]
+        second.objects[KEY] = Object(b"9876543210", '"x-1"', {"CRC32": "AAAAAA=="}, there.metadata)
+        raise IntegrityError("s3: the store has another checksum")
+
+    second.after("complete", keep_wrong)
+    with pytest.raises(IntegrityError):
+        await commit(second, copy_from=("first", KEY)).run()
+
+
+# What is there already.
+
+
+async def test_what_is_there_is_compared_before_anything_is_sent():
+    bucket = Bucket()
+    bucket.write(KEY, b"theirs")
+    with pytest.raises(VersionExists):
+        await commit(bucket).compare()
+    with pytest.raises(VersionExists):
+        await commit(bucket).run()
+    assert {name for name, _ in bucket.calls} == {"head"}
+
+
+@pytest.mark.parametrize(
+    ("etag", "checksums", "metadata", "same"),
+    [
+        (tag(DATA), {}, {}, True),  # startifact's: the tag is the digest
+        (tag(b"9876543210"), {}, {}, False),
+        ('"0123456789abcdef0123456789abcdef"', {"CRC32": source_of(DATA).checked.value}, {}, True),  # KMS
+        ('"0123456789abcdef0123456789abcdef-2"', {"CRC32": "AAAAAA=="}, {}, False),
+        ('"x-2"', {}, {}, False),  # nothing to compare: not the same
+        ('"x-2"', {}, {"lading-sha256": source_of(DATA).sha256}, True),
+        (tag(DATA), {}, {"lading-sha256": "another"}, False),
+    ],
+)
+async def test_what_counts_as_the_same(etag: str, checksums: dict[str, str], metadata: dict[str, str], same: bool):
+    bucket = Bucket()
+    bucket.objects[KEY] = Object(DATA, etag, checksums, metadata)
+    if same:
+        assert await commit(bucket, metadata=None).run() == "already there"
+    else:
+        with pytest.raises(VersionExists):
+            await commit(bucket, metadata=None).run()
+
+
+# Permissions that are missing.
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_without_reading_a_new_version_is_staged_and_an_old_one_is_a_conflict(part_size: int):
+    """startifact's own write policy: no s3:GetObject, and a HEAD of what is there is refused."""
+    bucket = Bucket()
+
+    def look() -> None:
+        if KEY in bucket.objects:
+            raise forbidden()
+
+    bucket.before("head", look, times=99)
+    bucket.denied |= {"get", "abort"}
+    first = commit(bucket)
+    assert await first.run() == "created"
+    assert bucket.objects[KEY].data == DATA
+    with pytest.raises(VersionExists, match="cannot be compared"):
+        await commit(bucket, b"other").run()
+    assert bucket.objects[KEY].data == DATA
+
+
+async def test_what_is_missing_is_said_once():
+    bucket = Bucket()
+    bucket.denied |= {"head", "get"}
+    staging = commit(bucket)
+    await staging.compare()
+    assert await staging.run() == "created"
+    assert len(staging.warnings) == len(set(staging.warnings)) == 2

@@ -1,0 +1,152 @@
+"""A commit that fails, or is stopped, at any point: no upload is left over, and nobody's metadata is spoilt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+
+from lading import ConnectError, Forbidden, LadingError
+from lading.errors import ServerError
+from lading.s3 import VersionExists, _commit, _metadata, _source
+from tests.support.commits import DATA, KEY, check_there, commit
+from tests.support.regions import Bucket, Object, broken, forbidden, tag
+
+pytestmark = pytest.mark.anyio
+
+SIZES = [pytest.param(100, id="one request"), pytest.param(4, id="in parts")]
+
+
+@pytest.fixture(autouse=True)
+def part_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Parts of a few bytes; and no waiting for others."""
+    size: int = getattr(request, "param", 4)
+    for module in (_source, _commit):
+        monkeypatch.setattr(module, "PART", size)
+    monkeypatch.setattr(_commit, "_COPY_PART", size)
+    monkeypatch.setattr(_metadata, "_EVERY", 0.0)
+    monkeypatch.setattr(_metadata, "_ORPHANED", 0.0)
+    return size
+
+
+STEPS = ["put_small", "create_upload", "upload_part", "complete"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("error", [broken, forbidden])
+async def test_a_failure_anywhere_leaves_no_upload(step: str, error: Callable[[], LadingError]):
+    bucket = Bucket()
+    bucket.fail(step, error)
+    with pytest.raises((ServerError, Forbidden)):
+        await commit(bucket).run()
+    assert not bucket.open
+    assert KEY not in bucket.objects
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+
+
+async def test_an_upload_that_cannot_be_aborted_is_a_warning():
+    bucket = Bucket()
+    bucket.denied.add("abort")
+    bucket.fail("upload_part", broken)
+    failing = commit(bucket)
+    with pytest.raises(ServerError):
+        await failing.run()
+    assert len(failing.warnings) == 1
+    assert "was left over in here" in failing.warnings[0]
+
+
+class Stop:
+    """Stops a commit at the n-th point where it waits: before an operation is done, or before its answer arrives."""
+
+    def __init__(self, bucket: Bucket, at: int, stop: Callable[[], None]) -> None:
+        self.left = at
+        self._stop = stop
+        bucket.turn = bucket.answering = self._here
+
+    async def _here(self, _: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self._stop()
+        await anyio.lowlevel.checkpoint()
+
+
+async def by_scope(work: Callable[[], Awaitable[object]], bucket: Bucket, at: int) -> bool:
+    with anyio.CancelScope() as scope:
+        stop = Stop(bucket, at, scope.cancel)
+        await work()
+    return stop.left > 0
+
+
+async def by_task(work: Callable[[], Awaitable[object]], bucket: Bucket, at: int) -> bool:
+    task = asyncio.ensure_future(work())
+    stop = Stop(bucket, at, task.cancel)
+    await asyncio.wait([task])
+    return stop.left > 0
+
+
+@pytest.mark.parametrize("how", [by_scope, by_task])
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+@pytest.mark.parametrize("copied", [False, True])
+async def test_stopped_at_any_point_it_leaves_no_upload(how, part_size: int, copied: bool, anyio_backend_name: str):
+    if how is by_task and anyio_backend_name != "asyncio":
+        return
+    for at in range(1, 100):
+        bucket = Bucket()
+        bucket.write("there", DATA)
+        work = commit(bucket, copy_from=("bucket", "there") if copied else None)
+        through = await how(work.run, bucket, at)
+        bucket.turn = bucket.answering = _nothing
+        assert not bucket.open, at
+        assert await commit(bucket).run() in {"created", "already there"}
+        check_there(bucket)
+        if through:
+            assert at > 6
+            return
+    raise AssertionError("it never ran through")
+
+
+async def _nothing(_: str) -> None:
+    return
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_stopped_at_any_point_beside_a_winner_it_leaves_the_winners_metadata(part_size: int):
+    for at in range(1, 100):
+        bucket = Bucket()
+        bucket.write(f"{KEY}/metadata", b"{theirs}")
+        metadata = {"lading-metadata": _metadata.digest_of(b"{theirs}"), "lading-sha256": "theirs"}
+
+        def win(bucket: Bucket = bucket, metadata: dict[str, str] = metadata) -> None:
+            bucket.objects[KEY] = Object(b"theirs", tag(b"theirs"), {}, metadata)
+
+        bucket.before("put_small", lambda: None)
+        bucket.before("put_small", win)
+        try:
+            through = await by_scope(commit(bucket).run, bucket, at)
+        except VersionExists:
+            through = True
+        assert bucket.objects[f"{KEY}/metadata"].data == b"{theirs}", at
+        assert not bucket.open
+        if through and KEY in bucket.objects:
+            return
+    raise AssertionError("it never ran through")
+
+
+async def test_a_store_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    for step, before, word in (("create_upload", "head", "begin"), ("complete", "put_small", "complete")):
+        bucket = Bucket()
+        monkeypatch.setattr(_commit, "_GRACE", 60.0)
+
+        async def turn(operation: str, step: str = step, before: str = before) -> None:
+            if operation == before:
+                monkeypatch.setattr(_commit, "_GRACE", 0.0)
+            if operation == step:
+                await anyio.sleep_forever()
+
+        bucket.turn = turn
+        with pytest.raises(ConnectError, match=f"did not {word} the upload") as caught:
+            await commit(bucket).run()
+        assert caught.value.outcome == "unknown"

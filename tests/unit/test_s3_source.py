@@ -1,0 +1,197 @@
+"""What is staged: digests in one pass, parts within S3's limits, and nothing left of what was spooled."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio import to_thread
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lading import InputError
+from lading.s3 import _source
+from lading.s3._crc import encoded
+from lading.s3._source import Source, SourceLike, _Hashers, opened
+from tests.support.regions import _read
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Parts of ten bytes, and a folder of our own for temporary files."""
+    monkeypatch.setattr(_source, "PART", 10)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+async def left_in(folder: Path) -> list[str]:
+    return await to_thread.run_sync(os.listdir, folder)
+
+
+async def check(found: Source, data: bytes) -> None:
+    """Digests, and parts that make up the whole."""
+    assert found.size == len(data)
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    assert found.md5 == hashlib.md5(data).hexdigest()
+    assert found.checked.value == encoded(zlib.crc32(data))
+    parts = []
+    for number in range(1, found.parts + 1):
+        body, checked = found.part(number)
+        part = await _read(body)
+        assert body.length == len(part)
+        assert checked.value == encoded(zlib.crc32(part))
+        parts.append(part)
+    assert b"".join(parts) == data
+    assert all(len(part) == found.part_size for part in parts[:-1])
+    assert len(parts[-1]) <= found.part_size
+    assert await _read(found.whole()) == data
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 25])
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "path", "pathlib", "iterable", "function"])
+async def test_of_every_kind_and_length(length: int, kind: str, tmp_path: Path, small_parts: Path):
+    data = os.urandom(length)
+    path = tmp_path / "file.bin"
+    await to_thread.run_sync(path.write_bytes, data)
+    sources: dict[str, SourceLike] = {
+        "bytes": data,
+        "bytearray": bytearray(data),  # type: ignore[dict-item]
+        "path": str(path),
+        "pathlib": path,
+        "iterable": pieces(data, 3),
+        "function": lambda: pieces(data, 3),
+    }
+    async with opened(sources[kind], "CRC32") as found:
+        await check(found, data)
+        assert found.name == ("file.bin" if kind.startswith("path") else "")
+        assert found.parts == max(1, -(-length // 10))
+    assert not await left_in(small_parts)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.binary(max_size=40)))
+def test_pieces_of_any_size(parts: list[bytes]):
+    async def source() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    async def run() -> None:
+        async with opened(source(), "CRC32") as found:
+            await check(found, b"".join(parts))
+
+    anyio.run(run)
+
+
+async def test_large_sources_are_written_in_batches(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_source, "_BATCH", 16)
+    data = os.urandom(1000)
+    async with opened(pieces(data, 7), "CRC32") as found:
+        await check(found, data)
+
+
+@pytest.mark.parametrize(
+    ("pieces_", "parts"), [(1, 1), (9_999, 9_999), (10_000, 10_000), (10_001, 5_001), (30_000, 10_000)]
+)
+def test_never_more_than_ten_thousand_parts(pieces_: int, parts: int):
+    """S3 takes no more; parts then are of several of the pieces whose CRCs are known."""
+    hashers = _Hashers("CRC32")
+    data = bytes(10 * pieces_)
+    hashers.update(data)
+    source = Source(len(data), hashers, path=None, data=data, name="")
+    assert source.parts == parts
+    assert source.part_size == 10 * -(-pieces_ // 10_000)
+    assert sum(source.part(number)[0].length or 0 for number in range(1, parts + 1)) == len(data)
+
+
+@pytest.mark.parametrize("when", ["between", "while sending"])
+async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
+    path = tmp_path / "file.bin"
+    await to_thread.run_sync(path.write_bytes, bytes(25))
+    async with opened(path, "CRC32") as found:
+        body, _ = found.part(1)
+        if when == "between":
+            await to_thread.run_sync(path.write_bytes, b"x" * 26)
+            with pytest.raises(InputError, match="changed while it was being read"):
+                await _read(body)
+        else:
+            reader = found.whole().open()
+            await to_thread.run_sync(os.truncate, path, 5)
+            with pytest.raises(InputError, match="changed while it was being read"):
+                async for _ in reader:
+                    pass
+            await reader.aclose()
+
+
+class Broken(Exception):
+    """What a source of the caller's raises."""
+
+
+async def test_a_source_that_raises_leaves_nothing(small_parts: Path):
+    closed = []
+
+    async def source() -> AsyncIterator[bytes]:
+        try:
+            yield b"some"
+            raise Broken
+        finally:
+            closed.append(True)
+
+    with pytest.raises(Broken):
+        async with opened(source(), "CRC32"):
+            raise AssertionError
+    assert closed
+    assert not await left_in(small_parts)
+
+
+async def test_a_source_that_is_cancelled_leaves_nothing_and_is_closed(small_parts: Path):
+    closed = []
+    with anyio.CancelScope() as scope:
+
+        async def source() -> AsyncIterator[bytes]:
+            try:
+                yield b"some"
+                scope.cancel()
+                await anyio.sleep_forever()
+            finally:
+                closed.append(True)
+
+        async with opened(source(), "CRC32"):
+            raise AssertionError
+    assert scope.cancelled_caught
+    assert closed
+    assert not await left_in(small_parts)
+
+
+async def test_what_is_done_with_it_fails_and_nothing_is_left(small_parts: Path):
+    with pytest.raises(Broken):
+        async with opened(pieces(bytes(25), 5), "CRC32"):
+            assert len(await left_in(small_parts)) == 1
+            raise Broken
+    assert not await left_in(small_parts)
+
+
+async def test_neither_a_missing_file_nor_another_thing_is_a_source(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        async with opened(tmp_path / "no", "CRC32"):
+            pass
+    with pytest.raises(OSError):
+        async with opened(tmp_path, "CRC32"):
+            pass
+    with pytest.raises(InputError, match="an async iterable of bytes"):
+        async with opened(5, "CRC32"):  # type: ignore[arg-type]
+            pass

@@ -1,0 +1,309 @@
+"""One version into all regions: one decides, the others copy, each fails alone, and the policy has the last word."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lading import ConnectError, LadingError, StageFailed
+from lading.s3 import VersionExists, _commit, _metadata, _pointer, _source
+from lading.s3._layout import Pointer
+from lading.s3._results import InRegion, Staged
+from lading.s3._staging import Staging
+from tests.support.regions import Region, broken, forbidden, opened_regions, source_of, world
+
+KEY = "pre/P@1.0.0"
+META = b'{\n  "a": "1"\n}'
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a few bytes; and no waiting for others."""
+    for module in (_source, _commit):
+        monkeypatch.setattr(module, "PART", 4)
+    monkeypatch.setattr(_metadata, "_EVERY", 0.0)
+    monkeypatch.setattr(_metadata, "_ORPHANED", 0.0)
+    monkeypatch.setattr(_pointer, "_BACKOFF", 0.0)
+
+
+async def staging(
+    known: dict[str, Region], data: bytes = b"0123456789", metadata: bytes | None = META, **options
+) -> Staging:
+    version = options.pop("version", "1.0.0")
+    return Staging(await opened_regions(known), "P", version, source_of(data), metadata, **options)
+
+
+def whats(staged: Staged) -> list[str]:
+    return [found.what for found in staged.regions.values()]
+
+
+def check_there(known: dict[str, Region], data: bytes = b"0123456789", metadata: bytes | None = META) -> None:
+    for region in known.values():
+        assert region.store.objects[KEY].data == data
+        there = region.store.objects.get(f"{KEY}/metadata")
+        assert (b"{}" if there is None else there.data) == (metadata or b"{}")
+        assert not region.store.open
+
+
+@pytest.mark.anyio
+async def test_it_is_uploaded_once_and_copied_to_the_others():
+    known = world("b", "a", "c")
+    staged = await (await staging(known)).run()
+    assert list(staged.regions) == ["b", "a", "c"]
+    assert [found.copied for found in staged.regions.values()] == [True, False, True]
+    assert whats(staged) == ["created"] * 3
+    assert staged.latest == "1.0.0"
+    assert (staged.key, staged.size, staged.failed) == (KEY, 10, {})
+    check_there(known)
+    assert sum(region.store.count("upload_part") for region in known.values()) == 3
+    for region in known.values():
+        assert region.parameters.values["/arts/P/latest"] == "1.0.0"
+        assert Pointer.load(region.store.objects["pre/P/latest"].data, "").sha256 == staged.sha256
+
+
+@pytest.mark.anyio
+async def test_all_stagers_begin_in_the_same_region_whatever_order_they_know():
+    for names in ("abc", "cba", "bca"):
+        known = world(*names)
+        await (await staging(known)).run()
+        assert known["a"].store.count("upload_part") == 3
+
+
+@pytest.mark.anyio
+async def test_the_same_again_changes_nothing():
+    known = world("a", "b")
+    await (await staging(known)).run()
+    for region in known.values():
+        region.store.calls.clear()
+    staged = await (await staging(known)).run()
+    assert whats(staged) == ["already there"] * 2
+    assert {name for region in known.values() for name, _ in region.store.calls} == {"head", "get"}
+
+
+@pytest.mark.anyio
+async def test_a_region_that_missed_it_gets_it_the_next_time():
+    known = world("a", "b")
+    await (await staging(known)).run()
+    known["a"].store.objects.clear()
+    staged = await (await staging(known)).run()
+    assert whats(staged) == ["created", "already there"]
+    check_there(known)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("where", ["a", "b", "c"])
+async def test_another_artifact_anywhere_and_nothing_is_written(where: str):
+    known = world("a", "b", "c")
+    known[where].store.write(KEY, b"theirs")
+    with pytest.raises(VersionExists, match=f"staged in {where} already"):
+        await (await staging(known)).run()
+    for region in known.values():
+        assert {name for name, _ in region.store.calls} <= {"head"}
+        assert not region.parameters.count("put")
+
+
+@pytest.mark.anyio
+async def test_read_only_looks_and_writes_nothing():
+    known = world("a", "b")
+    known["b"].store.write(KEY, b"0123456789")
+    staged = await (await staging(known, read_only=True)).run()
+    assert whats(staged) == ["would be created", "already there"]
+    for region in known.values():
+        assert {name for name, _ in region.store.calls} == {"head"}
+        assert not region.parameters.count("put")
+    known["b"].store.write(KEY, b"theirs")
+    with pytest.raises(VersionExists):
+        await (await staging(known, read_only=True)).run()
+
+
+STEPS = ["head", "put_small", "create_upload", "upload_part", "copy_part", "complete", "get"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("where", ["a", "b", "c"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_region_that_dies_fails_alone(where: str, step: str):
+    """From that step on nothing works there; the others do not notice."""
+    known = world("a", "b", "c")
+    store = known[where].store
+
+    def die() -> None:
+        for operation in (*STEPS, "put", "abort"):
+            store.before(operation, refuse, times=999)
+
+    def refuse() -> None:
+        raise ConnectError(f"s3: {where} is gone", phase="connect")
+
+    def last() -> None:
+        die()
+        refuse()
+
+    store.before(step, last)
+    staged = await (await staging(known)).run()
+    if step == "copy_part" and where == "a":  # nobody copies to the first
+        assert not staged.failed
+        return
+    if step == "upload_part" and where != "a":
+        assert not staged.failed
+        return
+    assert list(staged.failed) == [where]
+    assert where in str(staged.failed[where])
+    rest = {name: region for name, region in known.items() if name != where}
+    check_there(rest)
+    for region in rest.values():
+        assert region.parameters.values["/arts/P/latest"] == "1.0.0"
+    staged.check("quorum")
+    with pytest.raises(StageFailed, match="2 of 3 regions, and 3 are needed"):
+        staged.check("all")
+
+
+@pytest.mark.anyio
+async def test_a_region_whose_bucket_is_not_found_fails_alone():
+    known = world("a", "b", "c")
+    del known["b"].parameters.values["/buckets/name"]
+    known["c"].down = True
+    staged = await (await staging(known)).run()
+    assert whats(staged) == ["created", "failed", "failed"]
+    assert "b has no parameter /buckets/name" in str(staged.failed["b"])
+    assert "c is down" in str(staged.failed["c"])
+
+
+@pytest.mark.anyio
+async def test_where_copying_is_not_allowed_it_is_uploaded():
+    known = world("a", "b")
+    known["b"].store.denied.add("copy_part")
+    staged = await (await staging(known)).run()
+    check_there(known)
+    assert [found.copied for found in staged.regions.values()] == [False, False]
+    assert "could not be copied there" in staged.regions["b"].warnings[0]
+
+
+@pytest.mark.anyio
+async def test_without_permission_to_read_it_is_staged_with_warnings():
+    """startifact's own write policy: objects may be written and listed, parameters written."""
+    known = world("a", "b")
+    for region in known.values():
+        region.store.denied |= {"get", "copy_part", "abort"}
+        region.parameters.fail("get", forbidden, times=99, key="/arts/P/latest")
+    staged = await (await staging(known)).run()
+    assert whats(staged) == ["created"] * 2
+    # The copy that was refused cannot be aborted either: the caller is told what is left over.
+    assert any("was left over in b" in text for text in staged.regions["b"].warnings)
+    known["b"].store.open.clear()
+    check_there(known)
+    for found in staged.regions.values():
+        assert any("s3:GetObject" in text for text in found.warnings)
+        assert any("ssm:GetParameter" in text for text in found.warnings)
+        assert len(found.warnings) == len(set(found.warnings))
+    staged = await (await staging(known, version="1.1.0")).run()
+    assert not staged.failed
+    for region in known.values():
+        assert region.parameters.values["/arts/P/latest"] == "1.1.0"
+
+
+@pytest.mark.anyio
+async def test_a_pointer_that_cannot_be_changed_fails_its_region():
+    known = world("a", "b")
+    known["b"].store.before("put_small", lambda: None, times=1, key=f"{KEY}/metadata")
+    known["b"].store.fail("put_small", broken, times=9, key="pre/P/latest")
+    staged = await (await staging(known)).run()
+    assert whats(staged) == ["created", "failed"]
+    assert staged.regions["b"].bucket == "bucket-b"
+    assert (await (await staging(known)).run()).failed.keys() == {"b"}
+
+
+@pytest.mark.anyio
+async def test_pointers_of_all_regions_count_on_from_the_greatest():
+    known = world("a", "b")
+    known["b"].store.write("pre/P/latest", Pointer("0.1.0", 6, "0.9.0").dump())
+    await (await staging(known)).run()
+    for region in known.values():
+        assert Pointer.load(region.store.objects["pre/P/latest"].data, "").counter == 7
+
+
+@pytest.mark.parametrize(
+    ("failed", "policy", "good"),
+    [
+        (0, "all", True),
+        (1, "all", False),
+        (1, "quorum", True),
+        (2, "quorum", False),
+        (2, "any", True),
+        (3, "any", False),
+    ],
+)
+def test_policies(failed: int, policy: str, good: bool):
+    error = ConnectError("s3: gone", outcome="unknown")
+    regions = {
+        name: InRegion(name, "failed" if n < failed else "created", error=error if n < failed else None)
+        for n, name in enumerate("abc")
+    }
+    staged = Staged("P", "1.0.0", KEY, 1, "", regions)
+    if good:
+        staged.check(policy)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(StageFailed) as caught:
+            staged.check(policy)  # type: ignore[arg-type]
+        assert list(caught.value.failed) == list("abc")[:failed]
+        assert list(caught.value.done) == list("abc")[failed:]
+        assert caught.value.outcome == "unknown"
+
+
+def test_half_of_the_regions_is_no_quorum():
+    regions = {"a": InRegion("a", "created"), "b": InRegion("b", "failed", error=LadingError("no"))}
+    with pytest.raises(StageFailed, match="1 of 2 regions, and 2 are needed"):
+        Staged("P", "1.0.0", KEY, 1, "", regions).check("quorum")
+
+
+# Several at once.
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 2**32),
+    st.lists(
+        st.tuples(st.sampled_from([b"a", b"b", b"0123456789", b"9876543210"]), st.sampled_from([None, b"{1}", b"{2}"])),
+        min_size=2,
+        max_size=4,
+    ),
+)
+def test_of_several_stagers_one_wins_in_all_regions_and_all_know(seed: int, stagers: list[tuple[bytes, bytes | None]]):
+    order = random.Random(seed)
+    known = world("a", "b", "c")
+    results: dict[int, Staged | VersionExists] = {}
+
+    async def turn(_: str) -> None:
+        for _ in range(order.randrange(6)):
+            await checkpoint()
+
+    async def one(number: int) -> None:
+        data, metadata = stagers[number]
+        try:
+            results[number] = await (await staging(known, data, metadata)).run()
+        except VersionExists as error:
+            results[number] = error
+
+    async def everybody() -> None:
+        for region in known.values():
+            region.store.turn = region.store.answering = turn
+        async with anyio.create_task_group() as group:
+            for number in range(len(stagers)):
+                group.start_soon(one, number)
+
+    anyio.run(everybody)
+    won = {stagers[number] for number, result in results.items() if isinstance(result, Staged)}
+    assert len(won) == 1
+    data, metadata = won.pop()
+    check_there(known, data, metadata)
+    for number, result in results.items():
+        assert isinstance(result, Staged) == (stagers[number] == (data, metadata))
+        if isinstance(result, Staged):
+            assert not result.failed
+    for name in known:
+        created = [r.regions[name].what for r in results.values() if isinstance(r, Staged)]
+        assert created.count("created") == 1
