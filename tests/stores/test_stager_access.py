@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lading import ConfigError, LadingError, Stager, Unauthorized
+from lading import AttemptEvent, ConfigError, LadingError, Stager, Unauthorized
 from lading.testing import Answer
 from tests.support.aws import KEY, MIB, QUICK, SECRET, TOKEN, stager
 from tests.support.aws_proxy import REGIONS, error
@@ -178,6 +178,28 @@ async def test_lifetime(aws: Aws):
     for closed in (s, other):
         with pytest.raises(ConfigError, match="has been closed"):
             await closed.latest("P")
+
+
+async def test_a_copys_settings_are_its_own(aws: Aws):
+    ours: list[object] = []
+    theirs: list[object] = []
+    async with stager(aws, hooks=[ours.append]) as s:
+        await s.stage("P", "1.0.0", b"a")
+        copy = s.with_options(hooks=[theirs.append])
+        ours.clear()
+        aws.on("HeadObject", Answer(503, b"", retry_after=0))
+        assert (await copy.get("P", "1.0.0")).size == 1
+        assert ours == []
+        heads = [e for e in theirs if isinstance(e, AttemptEvent) and e.path == "(HeadObject)"]
+        assert sorted((e.attempt, e.status) for e in heads) == [(1, 200), (1, 200), (1, 503), (2, 200)]
+
+
+async def test_an_address_for_each_region(aws: Aws):
+    urls = {
+        name: {region: url.replace("{region}", region) for region in REGIONS} for name, url in aws.endpoints.items()
+    }
+    async with Stager(REGIONS, endpoint_urls=urls, path_style=True) as s:
+        assert (await s.stage("P", "1.0.0", b"a")).failed == {}
 
 
 def test_project_names():

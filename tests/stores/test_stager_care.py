@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tests.support.aws_proxy import REGIONS, operation_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lading import Progress
     from lading.testing import Request
     from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
@@ -218,3 +220,27 @@ async def test_wish_4_memory_stays_flat(behind: Behind, tmp_path: Path):
     assert staged.size == 200 * MIB
     # This counts the server's side of it, too.
     assert peak < 12 * MIB
+
+
+async def test_going_back_on_purpose_survives_staging_and_repairing_again(s: Stager):
+    await s.stage("P", "1.0.0", b"a")
+    await s.stage("P", "2.0.0", b"b")
+    await s.set_latest("P", "1.0.0")
+    assert {one.what for one in (await s.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
+    assert await s.latest("P") == "1.0.0"
+    await s.repair("P", "2.0.0")
+    assert await s.latest("P") == "1.0.0"
+    await s.stage("P", "2.0.1", b"c")  # what is new counts
+    assert await s.latest("P") == "2.0.1"
+
+
+async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(s: Stager, tmp_path: Path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(9 << 20))
+
+    def touch(_: Progress) -> None:
+        os.utime(path, (1, 1))
+
+    with pytest.raises(InputError, match="changed while"):
+        await s.stage("P", "1.0.0", path, on_progress=touch)
+    assert await s.versions("P") == ()

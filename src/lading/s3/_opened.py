@@ -15,7 +15,7 @@ from lading._core.sender import Sender
 from lading._core.service import Service
 from lading._http.client import Client, Options
 from lading.errors import ConfigError
-from lading.s3._aws import Access, AwsRegion, Senders, connect
+from lading.s3._aws import Access, AwsRegion, EndpointUrls, Senders, connect
 from lading.s3._bucket import Placing
 from lading.s3._layout import CONFIGURATION, Configuration, check_project, check_regions, split_regions
 from lading.s3._pointer import LatestPointer
@@ -49,7 +49,7 @@ class Opened(Client):
         session: Any = None,
         profile: str | None = None,
         role_arn: str | None = None,
-        endpoint_urls: Mapping[str, str] | None = None,
+        endpoint_urls: EndpointUrls | None = None,
         path_style: bool = False,
         content_type: str | None = None,
         storage_class: str | None = None,

@@ -50,7 +50,8 @@ class Stager(Care):
         session: An ``aiobotocore.session.AioSession`` to use.
         profile: A profile of AWS's configuration files; by default what the environment says.
         role_arn: A role to assume with what these give.
-        endpoint_urls: Instead of AWS's own addresses, by service (``"s3"``, ``"ssm"``); ``{region}`` is replaced.
+        endpoint_urls: Instead of AWS's own addresses, by service (``"s3"``, ``"ssm"``, ``"sts"``): one in which
+            ``{region}`` is replaced, or one for each region.
         path_style: Name the bucket in the path, and not in the host.
         content_type: The content type of artifacts.
         storage_class: Their storage class.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,11 +19,15 @@ from lading.s3._bucket import Parameters, Placing, S3Bucket
 from lading.s3._errors import read_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AsyncExitStack
 
     from lading._core.auth import Auth
     from lading._core.sender import Sender
+
+
+EndpointUrls = Mapping[str, str | Mapping[str, str]]
+"""By service: an address, in which ``{region}`` is replaced; or addresses by region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +38,21 @@ class Access:
         session: An ``aiobotocore`` session; a new one where not given.
         profile: A profile of AWS's configuration files.
         role_arn: A role to assume with what these give.
-        endpoint_urls: Instead of AWS's own, by service (``s3``, ``ssm``, ``sts``); ``{region}`` in one is replaced.
+        endpoint_urls: Instead of AWS's own, by service (``s3``, ``ssm``, ``sts``).
         path_style: Whether the bucket is in the path and not in the host name.
     """
 
     session: Any = None
     profile: str | None = None
     role_arn: str | None = None
-    endpoint_urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    endpoint_urls: EndpointUrls = field(default_factory=dict[str, str])
     path_style: bool = False
 
     def endpoint(self, service: str, region: str) -> str | None:
         """The address to use; ``None`` to leave it to botocore, with what the environment says."""
         url = self.endpoint_urls.get(service)
+        if isinstance(url, Mapping):
+            return url.get(region)
         return None if url is None else url.replace("{region}", region)
 
 
