@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lading._core.body import Body
+    from lading._core.call import Incoming
     from lading._core.sender import Sender
     from lading.s3._aws._control import Control
     from lading.types import OnProgress
@@ -31,10 +32,12 @@ class Placing:
     Attributes:
         extra: Arguments of S3's own for every object: ``StorageClass``, ``ServerSideEncryption``, ``Tagging``, ...
         sign_payload: Sign SHA-256 digests of bodies, for stores that take no others.
+        by_botocore: Leave addresses and signatures of bodies to botocore, too.
     """
 
     extra: Mapping[str, str]
     sign_payload: bool = False
+    by_botocore: bool = False
 
 
 class S3Bucket:
@@ -42,9 +45,9 @@ class S3Bucket:
 
     def __init__(self, bucket: str, control: Control, data: Sender, placing: Placing) -> None:
         self.bucket = bucket
-        self._control = control
+        self.control = control
         self._data = data
-        self._placing = placing
+        self.placing = placing
 
     @property
     def sender(self) -> Sender:
@@ -54,6 +57,10 @@ class S3Bucket:
     def url(self, key: str) -> str:
         """An object's address."""
         return self._data.service.base_url + quote(key, safe="/~")
+
+    async def begin(self, call: Call[Any], key: str, attempt: int) -> Incoming:
+        """The answer to *call*, made for this bucket's object; the caller's to close."""
+        return await self._data.open(replace(call, path=self.url(key)), attempt=attempt).__aenter__()
 
     async def head(self, key: str) -> Stored | None:
         """The object; ``None`` when there is none."""
@@ -202,7 +209,7 @@ class S3Bucket:
         await self._ask("delete_object", Key=key)
 
     async def _ask(self, operation: str, **params: Any) -> Any:
-        return await self._control.ask(operation, Bucket=self.bucket, **params)
+        return await self.control.ask(operation, Bucket=self.bucket, **params)
 
     async def _send(
         self,
@@ -215,7 +222,7 @@ class S3Bucket:
         label: str,
         query: str = "",
     ) -> Reply:
-        if self._placing.sign_payload:
+        if self.placing.sign_payload:
             headers["x-amz-content-sha256"] = await _sha256(body)
         body.content_type = ""
         call = Call(
@@ -225,10 +232,10 @@ class S3Bucket:
         return await self._data.send(call)
 
     def _extra(self) -> dict[str, str]:
-        return dict(self._placing.extra)
+        return dict(self.placing.extra)
 
     def _extra_headers(self) -> dict[str, str]:
-        return {_HEADERS[name]: value for name, value in self._placing.extra.items()}
+        return {_HEADERS[name]: value for name, value in self.placing.extra.items()}
 
 
 _HEADERS = {

@@ -56,6 +56,7 @@ class Opened(Client):
         kms_key_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         sign_payload: bool = False,
+        by_botocore: bool = False,
         **options: Unpack[Options],
     ) -> None:
         self.read_only: bool = read_only
@@ -71,7 +72,11 @@ class Opened(Client):
             "SSEKMSKeyId": kms_key_id,
             "Tagging": urlencode(tags) if tags else None,
         }
-        self._placing = Placing({name: value for name, value in extra.items() if value}, sign_payload)
+        if sign_payload and by_botocore:
+            raise ConfigError(
+                "s3: sign_payload= is for lading's own signatures, and by_botocore= leaves them to botocore"
+            )
+        self._placing = Placing({name: value for name, value in extra.items() if value}, sign_payload, by_botocore)
         self._state = _State()
         super().__init__(Service(name="s3", base_url="https://s3.amazonaws.com/", accept="*/*"), None, options)
 

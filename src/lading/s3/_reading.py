@@ -184,13 +184,9 @@ class _Race:
 
     async def _begin(self, copy: Copy) -> None:
         headers = {n: v for n, v in self._call.headers.items() if n != "If-Range"}
-        call = replace(
-            self._call,
-            path=copy.bucket.url(copy.key),
-            headers={**headers, "Accept": "*/*", "If-Match": copy.etag},
-        )
+        call = replace(self._call, headers={**headers, "Accept": "*/*", "If-Match": copy.etag})
         try:
-            incoming = await copy.bucket.sender.open(call, attempt=self._attempt).__aenter__()
+            incoming = await copy.bucket.begin(call, copy.key, self._attempt)
         except Exception as error:  # noqa: BLE001 - raised by run(), when nobody else is better
             self._errors.append(error)
         else:

@@ -58,6 +58,8 @@ class Stager(Care):
         kms_key_id: Have them encrypted with that key.
         tags: Their tags.
         sign_payload: Sign the digest of every body, for stores that take no others; costs another pass.
+        by_botocore: Have botocore address and sign the requests with bodies too, for what only it knows: S3 Express,
+            access points. Costs more for each request.
         options: See :class:`lading.Options`.
     """
 

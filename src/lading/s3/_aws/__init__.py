@@ -17,6 +17,7 @@ from lading.s3._aws._role import AssumedRole
 from lading.s3._aws._signing import SigV4, as_ours, no_credentials
 from lading.s3._bucket import Parameters, Placing, S3Bucket
 from lading.s3._errors import read_error
+from lading.s3._native import NativeBucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,8 @@ class AwsRegion:
 
     def _bucket(self, name: str, service: Service) -> S3Bucket:
         data = self._senders.made(service, SigV4(self._credentials, self.name))
-        return S3Bucket(name, Control(self._s3, self._senders.control, "s3"), data, self._placing)
+        kind = NativeBucket if self._placing.by_botocore else S3Bucket
+        return kind(name, Control(self._s3, self._senders.control, "s3"), data, self._placing)
 
     def sent_by(self, senders: Senders) -> AwsRegion:
         """The same region, asked with other settings over the same clients."""
@@ -150,7 +152,8 @@ class _Opening:
             http_session_cls=session_class(senders.control),
             warm_up_loader_caches=True,
             retries={"total_max_attempts": 1, "mode": "standard"},
-            s3={"addressing_style": "path"} if access.path_style else None,
+            # Bodies carry checksums of their own; botocore would read each twice, on the event loop.
+            s3={"payload_signing_enabled": False, **({"addressing_style": "path"} if access.path_style else {})},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
