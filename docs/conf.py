@@ -61,7 +61,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|ResponseBody|Sender|SourceLike|Stamp|T|Then|Timestamp|Ts|V)",
+        r"(lading\.\S*\.)?(EndpointUrls|HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|ResponseBody|Sender|SourceLike|Stamp|T|Then|Timestamp|Ts|V)",
     ),
     ("py:attr", "errors"),
 ]
