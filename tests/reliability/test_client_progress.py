@@ -135,7 +135,8 @@ async def test_a_count_starts_again_with_each_attempt(store: Store, path: Path, 
         sent = [p.sent for p in told if p.attempt == attempt]
         assert sent[0] == 0
         assert sent == sorted(set(sent))
-        # The second is answered without regard to its body: whether that is seen before all of it has left is open.
+        # The second is refused when its last byte has been read. A refusal ends the sending when it is seen, which may
+        # be before the last word is said; only a success has one for certain.
         assert attempt == 2 or (sent[-1] == SIZE) is (attempt == 3)
     assert [p.attempt for p in told] == sorted(p.attempt for p in told)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError, InputError, NotFound, StageFailed, Stager, VersionExists
+from lading import ConfigError, Forbidden, InputError, NotFound, StageFailed, Stager, VersionExists
 from lading.s3 import Configuration
 from lading.testing import Response, Server
 from tests.support.aws import CONFIGURATION, MIB, QUICK, stager
@@ -244,3 +244,21 @@ async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(s: Sta
     with pytest.raises(InputError, match="changed while"):
         await s.stage("P", "1.0.0", path, on_progress=touch)
     assert await s.versions("P") == ()
+
+
+async def test_the_metadata_is_the_artifacts_own_wherever_it_was_spoilt(behind: Behind, s: Stager):
+    await s.stage("P", "1.0.0", b"a", metadata={"lang": "c"})
+    for region in REGIONS:
+        behind.put(region, "pre/P@1.0.0/metadata", b"{}")
+        assert (await s.get("P")).metadata == ({} if region == REGIONS[-1] else {"lang": "c"})
+        if region == REGIONS[0]:
+            await s.repair("P", "1.0.0")
+            assert json.loads(behind.get(region, "pre/P@1.0.0/metadata") or b"") == {"lang": "c"}
+            behind.put(region, "pre/P@1.0.0/metadata", b"{}")
+
+
+async def test_who_may_read_neither_pointer_nor_parameter_is_told_so(aws: Aws, s: Stager):
+    await s.stage("P", "1.0.0", b"a")
+    aws.forbid("GetObject", "GetParameter")
+    with pytest.raises(Forbidden, match="neither the pointer nor the parameter"):
+        await s.latest("P")

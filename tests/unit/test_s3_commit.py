@@ -234,6 +234,9 @@ async def test_a_store_that_keeps_a_wrong_copy_is_not_believed():
     second.after("complete", keep_wrong)
     with pytest.raises(IntegrityError):
         await commit(second, copy_from=("first", KEY)).run()
+    # Nor does the next one find it, and take it for staged.
+    assert KEY not in second.objects
+    assert await commit(second, copy_from=("first", KEY)).run() == "created"
 
 
 # What is there already.
