@@ -1,4 +1,4 @@
-"""One bucket and the parameters of one region, over S3's and SSM's own requests."""
+"""One bucket of one region, over S3's own requests."""
 
 from __future__ import annotations
 
@@ -291,32 +291,6 @@ def _is_of_parts(value: str) -> bool:
     """Whether a checksum is of the parts' checksums; of one part, it is the whole's all the same."""
     _, dash, count = value.rpartition("-")
     return bool(dash) and count.isdigit() and count != "1"
-
-
-class Parameters:
-    """A :class:`ParameterStore`: the parameters of one region."""
-
-    def __init__(self, control: Control) -> None:
-        self._control = control
-
-    async def get(self, name: str) -> str | None:
-        """A parameter's value; ``None`` when there is none."""
-        try:
-            found = await self._control.ask("get_parameter", reads=True, Name=name)
-        except NotFound:
-            return None
-        return str(found["Parameter"]["Value"])
-
-    async def put(self, name: str, value: str) -> None:
-        """Write a parameter."""
-        await self._control.ask("put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
-
-    async def delete(self, name: str) -> None:
-        """Delete a parameter; no error when there is none."""
-        try:
-            await self._control.ask("delete_parameter", Name=name)
-        except NotFound:
-            return
 
 
 def _whole(reply: Reply) -> Reply:

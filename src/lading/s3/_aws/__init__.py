@@ -15,9 +15,10 @@ from lading.s3._aws._control import Control, session_class
 from lading.s3._aws._logs import unlogged
 from lading.s3._aws._role import AssumedRole
 from lading.s3._aws._signing import SigV4, as_ours, no_credentials
-from lading.s3._bucket import Parameters, Placing, S3Bucket
+from lading.s3._bucket import Placing, S3Bucket
 from lading.s3._errors import read_error
 from lading.s3._native import NativeBucket
+from lading.s3._parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
