@@ -116,7 +116,7 @@ async def put(job: Job) -> None:
 
         async def send(item: tuple[str, str]) -> None:
             async with opened(item[1], available()) as source:
-                user = {"lading-sha256": source.sha256, "lading-md5": source.md5}
+                user = {"lading-sha256": source.sha256}
                 await store.put(item[0], source.whole(), source.checked, user, on_progress=None)
 
         await store.head("warm")

@@ -156,7 +156,8 @@ class Object:
 
     def stored(self) -> Stored:
         """As a store describes it."""
-        return Stored(len(self.data), self.etag, self.checksums, self.metadata, datetime(2026, 1, 1, tzinfo=UTC))
+        md5 = None if "-" in self.etag else self.etag.strip('"')
+        return Stored(len(self.data), self.etag, self.checksums, self.metadata, datetime(2026, 1, 1, tzinfo=UTC), md5)
 
 
 @dataclass
@@ -380,7 +381,9 @@ def source_of(data: bytes, algorithm: str = "CRC32") -> Source:
     """A source of bytes, read."""
     hashers = _Hashers(algorithm)
     hashers.update(data)
-    return Source(len(data), hashers, path=None, data=data, name="")
+    found = Source(len(data), hashers, path=None, data=data, name="")
+    found._md5 = hashlib.md5(data).hexdigest()  # asked before: orders of steps are run without threads
+    return found
 
 
 def crc32(data: bytes) -> str:

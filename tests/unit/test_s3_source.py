@@ -47,7 +47,7 @@ async def check(found: Source, data: bytes) -> None:
     """Digests, and parts that make up the whole."""
     assert found.size == len(data)
     assert found.sha256 == hashlib.sha256(data).hexdigest()
-    assert found.md5 == hashlib.md5(data).hexdigest()
+    assert await found.md5() == hashlib.md5(data).hexdigest()
     assert found.checked.value == encoded(zlib.crc32(data))
     parts = []
     for number in range(1, found.parts + 1):
@@ -118,7 +118,7 @@ def test_never_more_than_ten_thousand_parts(pieces_: int, parts: int):
     assert sum(source.part(number)[0].length or 0 for number in range(1, parts + 1)) == len(data)
 
 
-@pytest.mark.parametrize("when", ["between", "while sending"])
+@pytest.mark.parametrize("when", ["between", "before its MD5", "while sending"])
 async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
     path = tmp_path / "file.bin"
     await to_thread.run_sync(path.write_bytes, bytes(25))
@@ -128,6 +128,10 @@ async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
             await to_thread.run_sync(path.write_bytes, b"x" * 26)
             with pytest.raises(InputError, match="changed while it was being read"):
                 await _read(body)
+        elif when == "before its MD5":
+            await to_thread.run_sync(path.write_bytes, b"x" * 26)
+            with pytest.raises(InputError, match="changed while it was being read"):
+                await found.md5()
         else:
             reader = found.whole().open()
             await to_thread.run_sync(os.truncate, path, 5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zlib import crc32
@@ -13,6 +12,7 @@ from lading._core.call import Call, Reply
 from lading._core.threads import in_thread
 from lading.errors import IntegrityError, NotFound
 from lading.s3._crc import encoded
+from lading.s3._described import described, utc
 from lading.s3._ports import Checked, Part, Stored, Upload
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class S3Bucket:
             found = await self._ask("head_object", reads=True, Key=key, ChecksumMode="ENABLED")
         except NotFound:
             return None
-        return _stored(found)
+        return described(found)
 
     async def get(self, key: str) -> tuple[bytes, Stored] | None:
         """A small object with its bytes; ``None`` when there is none."""
@@ -188,7 +188,7 @@ class S3Bucket:
         marker: dict[str, str] = {}
         while True:
             page = await self._ask("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
-            found += (Upload(u["Key"], u["UploadId"], _utc(u.get("Initiated"))) for u in page.get("Uploads", ()))
+            found += (Upload(u["Key"], u["UploadId"], utc(u.get("Initiated"))) for u in page.get("Uploads", ()))
             if not page.get("IsTruncated"):
                 return found
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
@@ -272,30 +272,5 @@ async def _sha256(body: Body) -> str:
     return hasher.hexdigest()
 
 
-def _stored(found: Any) -> Stored:
-    checksums = {
-        name.removeprefix("Checksum"): str(value).removesuffix("-1")
-        for name, value in found.items()
-        if name.startswith("Checksum") and name != "ChecksumType" and not _is_of_parts(str(value))
-    }
-    return Stored(
-        int(found["ContentLength"]),
-        str(found["ETag"]),
-        checksums,
-        dict(found.get("Metadata", {})),
-        _utc(found.get("LastModified")),
-    )
-
-
-def _is_of_parts(value: str) -> bool:
-    """Whether a checksum is of the parts' checksums; of one part, it is the whole's all the same."""
-    _, dash, count = value.rpartition("-")
-    return bool(dash) and count.isdigit() and count != "1"
-
-
 def _whole(reply: Reply) -> Reply:
     return reply
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)

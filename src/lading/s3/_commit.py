@@ -34,7 +34,7 @@ _COPY_PART = 64 << 20
 # Completing and aborting are not given up half-way: a lost upload costs money until somebody finds it.
 _GRACE = 60.0
 _AGAIN = 5
-SHA256, MD5, SIZE, STAGE = "lading-sha256", "lading-md5", "lading-size", "lading-stage"
+SHA256, SIZE, STAGE = "lading-sha256", "lading-size", "lading-stage"
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Commit:
             VersionExists: It is, with other bytes.
         """
         self._there, self._looked = await self._head(), True
-        if self._there is not None and not self._is_same(self._there):
+        if self._there is not None and not await self._is_same(self._there):
             raise self._exists("with other bytes")
         return self._there is not None
 
@@ -133,7 +133,7 @@ class Commit:
 
     async def _settled(self, there: Stored, claim: Claim) -> Made:
         """What to say of the version that is there."""
-        if not self._is_same(there):
+        if not await self._is_same(there):
             raise self._exists("with other bytes")
         return "repaired" if await claim.repair(there) else "already there"
 
@@ -148,13 +148,13 @@ class Commit:
     def _is_ours(self, there: Stored) -> bool:
         return there.metadata.get(STAGE) == self._stage
 
-    def _is_same(self, there: Stored) -> bool:
+    async def _is_same(self, there: Stored) -> bool:
         source = self.source
         if there.size != source.size:
             return False
         if SHA256 in there.metadata:
             return there.metadata[SHA256] == source.sha256
-        if "-" not in there.etag and len(there.etag.strip('"')) == 32 and there.etag.strip('"') == source.md5:
+        if there.md5 is not None and there.md5 == await source.md5():
             return True
         return there.checksums.get(source.algorithm) == source.checked.value
 
@@ -294,7 +294,7 @@ class Commit:
     def _user_metadata(self, claim: Claim) -> Mapping[str, str]:
         source = self.source
         size, digest = str(source.size), claim.digest
-        return {SHA256: source.sha256, MD5: source.md5, SIZE: size, STAGE: self._stage, METADATA: digest}
+        return {SHA256: source.sha256, SIZE: size, STAGE: self._stage, METADATA: digest}
 
 
 async def _all(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:

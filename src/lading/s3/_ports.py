@@ -20,6 +20,7 @@ class Stored:
     Attributes:
         size: Bytes.
         etag: Its tag, with quotation marks.
+        md5: In hex, where the tag is one: the object came in one request, and no key of its own encrypts it.
         checksums: By algorithm (``CRC32C``, ...): the value over the whole object, in base64.
         metadata: Its user metadata, names in lower case.
         changed_at: When it was written.
@@ -30,6 +31,7 @@ class Stored:
     checksums: Mapping[str, str] = field(default_factory=dict[str, str])
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     changed_at: datetime | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from lading.errors import ConnectError
-from lading.s3._commit import MD5, SHA256
+from lading.s3._commit import SHA256
 from lading.s3._crc import available, crc_function
 
 if TYPE_CHECKING:
@@ -44,22 +44,14 @@ def promised(stored: Stored) -> Promised:
     """The best digest that a store keeps of an object."""
     if digest := stored.metadata.get(SHA256):
         return Promised({"sha256": digest}, {"sha256": hashlib.sha256})
-    # What startifact staged: one request, so that the tag is the digest, unless a key of KMS's was used.
+    # What startifact staged: a checksum since boto3 1.36, and one request, so that the tag may be an MD5.
     for algorithm in ("CRC32C", "CRC32"):
         value = stored.checksums.get(algorithm)
         if value and (algorithm == "CRC32" or available() == "CRC32C"):
             return Promised({algorithm: b64decode(value).hex()}, {algorithm: _Crc.of(algorithm)})
-    if digest := md5_of(stored):
-        return Promised({"md5": digest}, {"md5": lambda: hashlib.md5(usedforsecurity=False)})
+    if stored.md5:
+        return Promised({"md5": stored.md5}, {"md5": lambda: hashlib.md5(usedforsecurity=False)})
     return Promised()
-
-
-def md5_of(stored: Stored) -> str | None:
-    """The MD5 that is kept, or that the tag of an object of one request is."""
-    if digest := stored.metadata.get(MD5):
-        return digest
-    tag = stored.etag.strip('"')
-    return tag if len(tag) == 32 and "-" not in tag else None
 
 
 class _Crc:

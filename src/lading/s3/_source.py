@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import anyio
 
 from lading._core.body import BytesBody, FileBody
-from lading._core.files import Stamp, StrPath, hash_file, stamp
+from lading._core.files import Stamp, StrPath, changed, hash_file, stamp
 from lading._core.threads import in_thread
 from lading.errors import InputError
 from lading.s3._crc import PartCrcs, combined, encoded
@@ -37,7 +37,6 @@ class Source:
     Attributes:
         size: Bytes.
         sha256: In hex.
-        md5: In hex.
         algorithm: The CRC that S3 checks with.
         name: The file's name; empty where it has none.
     """
@@ -45,12 +44,12 @@ class Source:
     def __init__(self, size: int, hashers: _Hashers, *, path: StrPath | None, data: bytes, name: str) -> None:
         self.size = size
         self.sha256: str = hashers.sha256.hexdigest()
-        self.md5: str = hashers.md5.hexdigest()
         self.algorithm: str = hashers.algorithm
         self.name = name
         self._path = path
         self._data = data
         self._stamp: Stamp | None = None
+        self._md5 = ""
         self._crcs = hashers.crcs.values or [(0, 0)]
         # A part is one or more of the pieces whose CRCs are known.
         self._pieces = -(-len(self._crcs) // _MOST_PARTS)
@@ -82,6 +81,20 @@ class Source:
         """All of it in one body."""
         return self._slice(0, self.size)
 
+    async def md5(self) -> str:
+        """In hex: another pass over it, which takes longer than all other digests together. The tag of what startifact
+        staged is one, and nothing else needs it.
+        """
+        if not self._md5:
+            # Not for security: it is compared with what is there.
+            hasher = hashlib.md5(usedforsecurity=False)
+            if self._path is None:
+                await in_thread(hasher.update, self._data)
+            elif (await hash_file(self._path, {"md5": lambda: hasher})).stamp != self._stamp:
+                raise changed(self._path)
+            self._md5 = hasher.hexdigest()
+        return self._md5
+
     def _slice(self, offset: int, length: int) -> Body:
         if self._path is None:
             return BytesBody(self._data[offset : offset + length])
@@ -93,18 +106,16 @@ class _Hashers:
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
         self.sha256 = hashlib.sha256()
-        # Not for security: startifact's readers compare it.
-        self.md5 = hashlib.md5(usedforsecurity=False)
         self.crcs = PartCrcs(algorithm, PART)
 
     @property
     def makers(self) -> Mapping[str, Callable[[], Any]]:
         """Each of them, as :func:`hash_file` wants them."""
-        return {"md5": lambda: self.md5, "sha256": lambda: self.sha256, "crcs": lambda: self.crcs}
+        return {"sha256": lambda: self.sha256, "crcs": lambda: self.crcs}
 
     def update(self, data: bytes | memoryview) -> None:
         """More of what comes piece by piece."""
-        for hasher in (self.sha256, self.md5, self.crcs):
+        for hasher in (self.sha256, self.crcs):
             hasher.update(data)
 
 

@@ -51,7 +51,7 @@ class Artifact:
         key: The object's key, the same in every region.
         size: Bytes.
         sha256: Its digest in hex; ``None`` when it was staged by startifact, which keeps none.
-        md5: Likewise; of startifact's, what the tag of the object tells.
+        md5: In hex; ``None`` where the object's tag is none, as of objects in parts and those that KMS encrypts.
         metadata: Its metadata.
         regions: Where it is, by region, best first.
         unreachable: By region: why it could not be asked.

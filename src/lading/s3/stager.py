@@ -12,7 +12,7 @@ from lading.s3._crc import available
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
 from lading.s3._metadata import METADATA, NO_METADATA, digest_of
 from lading.s3._pointer import Seen, between
-from lading.s3._reading import Copy, Reading, md5_of, promised
+from lading.s3._reading import Copy, Reading, promised
 from lading.s3._regions import each
 from lading.s3._results import Policy, check_policy
 from lading.s3._source import opened, temporary
@@ -145,7 +145,7 @@ class Stager(Care):
             key=key,
             size=there[first].size,
             sha256=promise.digests.get("sha256"),
-            md5=md5_of(there[first]),
+            md5=there[first].md5,
             metadata=await self._metadata(regions, same, key),
             regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
             unreachable=failed,
