@@ -6,9 +6,9 @@ import ast
 import contextlib
 import gc
 import importlib.util
-import logging
 import os
 import ssl
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,19 +121,21 @@ def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The address of one AWS for all tests; each begins with an empty one (``behind``)."""
-    from moto.server import ThreadedMotoServer
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one AWS for all tests; each begins with an empty one (``behind``).
 
+    In a process of its own: else it would wait for the interpreter that runs the tests, and be measured with them.
+    """
     from tests.support.aws import close_direct
+    from tests.support.servers import running
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    close_direct()
-    server.stop()
+    def command(port: int) -> list[str]:
+        serve = "from moto.server import main; main()"
+        return [sys.executable, "-c", serve, "-H", "127.0.0.1", "-p", str(port)]
+
+    with running(command, tmp_path_factory.mktemp("moto") / "log", "/moto-api/data.json", b"{") as url:
+        yield url
+        close_direct()
 
 
 @pytest.fixture

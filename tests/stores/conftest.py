@@ -7,12 +7,9 @@ import hashlib
 import itertools
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,9 +20,10 @@ from blockbuster import BlockBuster
 from lading import AttemptEvent, Index, PyPI
 from tests.conftest import let_botocore_block, let_coverage_block
 from tests.stores.distributions import sha256, wheel
+from tests.support.servers import OPENER, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 USER = "__token__"
@@ -36,21 +34,20 @@ PASSWORD = "correct horse"
 LAUNCH = (
     "import socketserver; socketserver.TCPServer.request_queue_size = 128; from pypiserver.__main__ import main; main()"
 )
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _numbers = itertools.count(1)
+_blockbuster = BlockBuster("lading")
+let_coverage_block(_blockbuster)
+let_botocore_block(_blockbuster)
 
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[None]:
     """As in all tests, but only lading's own code is watched: these tests look into files themselves."""
-    blockbuster = BlockBuster("lading")
-    let_coverage_block(blockbuster)
-    let_botocore_block(blockbuster)
-    blockbuster.activate()
+    _blockbuster.activate()
     try:
         yield
     finally:
-        blockbuster.deactivate()
+        _blockbuster.deactivate()
 
 
 @dataclass(frozen=True)
@@ -147,41 +144,6 @@ def put(url: str, value: object, user: str) -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {pair}"}
     with OPENER.open(urllib.request.Request(url, json.dumps(value).encode(), headers, method="PUT")) as answer:
         assert answer.status in {200, 201}
-
-
-@contextmanager
-def running(command: Callable[[int], list[str]], log: Path, health: str, healthy: bytes) -> Iterator[str]:
-    """The root of the server that *command* starts on a port; it is ended with the block."""
-    for _ in range(5):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        with log.open("wb") as output:
-            process = subprocess.Popen(command(port), stdout=output, stderr=subprocess.STDOUT)
-        url = f"http://127.0.0.1:{port}"
-        if _ready(process, url + health, healthy):
-            break
-        # Somebody else took the port in between: another one.
-    else:
-        pytest.fail(f"the server does not start: {log.read_text()}")
-    try:
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _ready(process: subprocess.Popen[bytes], health: str, healthy: bytes) -> bool:
-    """Whether it answers; ``False`` when it has ended."""
-    deadline = time.monotonic() + 90
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with OPENER.open(health, timeout=30) as answer:
-                return healthy in answer.read()
-        except OSError:
-            time.sleep(0.05)
-    process.kill()
-    process.wait()
-    return False
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ class Stager(Care):
             key=key,
             size=there[first].size,
             sha256=promise.digests.get("sha256"),
-            md5=there[first].md5,
+            md5=next((stored.md5 for stored in same.values() if stored.md5), None),
             metadata=await self._metadata(regions, same, key),
             regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
             unreachable=failed,
