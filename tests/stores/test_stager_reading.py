@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from lading import BadAnswer, IntegrityError, LadingError, NotFound, Progress, Stager
-from lading.testing import Truncate
+from lading import BadAnswer, ConnectError, IntegrityError, LadingError, NotFound, Progress, Stager
+from lading.testing import Answer, Truncate
 from tests.support.aws import MIB, stage_as_startifact, stager
 from tests.support.aws_proxy import REGIONS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from lading.s3 import Artifact
     from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
 
@@ -106,6 +106,14 @@ async def test_a_stored_name_never_leaves_the_folder(behind: Behind, s: Stager, 
         assert await artifact.download(folder) == folder / "P-1.0.0"
 
 
+async def read(artifact: Artifact, how: str, to: Path) -> bytes:
+    """Its bytes, by way of a file or not."""
+    if how == "download":
+        return (await artifact.download(to)).read_bytes()
+    async with artifact.open() as pieces:
+        return b"".join([piece async for piece in pieces])
+
+
 async def test_as_a_stream(s: Stager):
     await s.stage("P", "1.0.0", DATA)
     async with (await s.get("P")).open() as pieces:
@@ -129,12 +137,7 @@ async def test_corrupted_bytes(behind: Behind, s: Stager, tmp_path: Path, how: s
         behind.put(region, KEY, b"x" + DATA[1:], Metadata=behind.head(region, KEY)["Metadata"])
     artifact = await s.get("P")
     with pytest.raises(IntegrityError, match="sha256"):
-        if how == "download":
-            await artifact.download(tmp_path / "out")
-        else:
-            async with artifact.open() as pieces:
-                async for _ in pieces:
-                    pass
+        await read(artifact, how, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -157,17 +160,51 @@ async def test_overwritten_between_get_and_download(behind: Behind, s: Stager, t
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_goes_on_in_another_region(aws: Aws, s: Stager, tmp_path: Path):
+@pytest.mark.parametrize("how", ["download", "open"])
+async def test_goes_on_in_another_region(aws: Aws, s: Stager, tmp_path: Path, how: str):
     await s.stage("P", "1.0.0", DATA)
     artifact = await s.get("P")
     aws.asked.clear()
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
-    assert (await artifact.download(tmp_path / "out")).read_bytes() == DATA
+    assert await read(artifact, how, tmp_path / "out") == DATA
     first, second = aws.asked
     assert (first.region, second.region) == ("eu-west-1", "us-east-1")
     begun = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
     assert 0 < begun <= 3 * MIB
     assert [asked.headers["if-match"] for asked in aws.asked] == [artifact.regions[a.region].etag for a in aws.asked]
+
+
+async def test_a_stream_goes_on_in_the_only_region(aws: Aws, behind: Behind):
+    behind.set_up()
+    async with stager(aws, ["eu-west-1"]) as s:
+        await s.stage("P", "1.0.0", DATA)
+        artifact = await s.get("P")
+        aws.asked.clear()
+        aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}")
+        assert await read(artifact, "open", Path()) == DATA
+    assert aws.count("GetObject", "eu-west-1") == 2
+
+
+async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, s: Stager):
+    """After as many attempts as the rule for retries gives one piece."""
+    await s.stage("P", "1.0.0", DATA)
+    artifact = await s.get("P")
+    aws.asked.clear()
+    for region in REGIONS:
+        aws.faults.add(Truncate(0), method="GET", path=f"/{region}/*/{KEY}", times=None)
+    with pytest.raises(ConnectError) as caught:
+        await read(artifact, "open", Path())
+    assert caught.value.outcome == "not_done"
+    assert aws.count("GetObject") == 3
+
+
+async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, s: Stager):
+    await s.stage("P", "1.0.0", DATA)
+    artifact = await s.get("P")
+    aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
+    aws.faults.add(Answer(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
+    with pytest.raises(BadAnswer, match="another part of it than it was asked for"):
+        await read(artifact, "open", Path())
 
 
 async def test_a_dead_region_is_passed_over(aws: Aws, s: Stager, tmp_path: Path):
@@ -186,11 +223,7 @@ async def test_a_region_that_does_not_answer_is_raced(aws: Aws, s: Stager, tmp_p
     artifact = await s.get("P")
     aws.regions["eu-west-1"].stalls = True
     aws.asked.clear()
-    if how == "download":
-        assert (await artifact.download(tmp_path / "out")).read_bytes() == DATA
-    else:
-        async with artifact.open() as pieces:
-            assert b"".join([piece async for piece in pieces]) == DATA
+    assert await read(artifact, how, tmp_path / "out") == DATA
     assert [asked.region for asked in aws.asked] == ["eu-west-1", "us-east-1"]
 
 

@@ -117,11 +117,15 @@ class Reading:
         try:
             yield _OneFile(begun.incoming, begun.copy, len(self._copies) > 1)
         except ConnectError:
-            self._next += 1  # go on elsewhere
+            self.go_elsewhere()
             raise
         finally:
             with anyio.CancelScope(shield=True):
                 await begun.incoming.aclose()
+
+    def go_elsewhere(self) -> None:
+        """Ask another region first from now on."""
+        self._next += 1
 
     def _ordered(self) -> list[Copy]:
         first = self._next % len(self._copies)

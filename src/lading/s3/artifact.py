@@ -11,14 +11,14 @@ from lading._core.call import Call
 from lading._core.download import Promise, download
 from lading._core.files import safe_name
 from lading._core.threads import in_thread
-from lading.errors import IntegrityError, LadingError
+from lading.errors import LadingError
 from lading.s3._layout import FILENAME
 from lading.s3._reading import Promised, Reading
+from lading.s3._streaming import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from lading._core.call import Incoming
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.types import OnProgress
@@ -113,7 +113,8 @@ class Artifact:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
-        """An async context manager over the artifact's bytes, as they come.
+        """An async context manager over the artifact's bytes, as they come. Where they break off, it goes on as
+        :meth:`download` does.
 
         ::
 
@@ -123,28 +124,11 @@ class Artifact:
         Raises:
             IntegrityError: With the last piece: size or digest do not match. Keep nothing then.
         """
-        reading = self._of()
-        call = Call("GET", reading.url, bytes, label="(GetObject)")
-        # Whoever leaves in the middle leaves no generator for the garbage collector.
-        async with reading.open(call, attempt=1) as incoming, aclosing(_verified(incoming, self)) as pieces:
+        # Whoever leaves in the middle leaves no connection behind.
+        async with aclosing(Pieces(self._of(), self._promised, self.size, self.key)) as pieces:
+            await pieces.begin()
             yield pieces
 
     def _of(self) -> Reading:
         assert self._reading is not None  # noqa: S101 - the stager gives one
         return self._reading
-
-
-async def _verified(incoming: Incoming, artifact: Artifact) -> AsyncGenerator[bytes]:
-    promised = artifact._promised  # noqa: SLF001 - of this module
-    hashers = {name: make() for name, make in promised.hashers.items()}
-    count = 0
-    async for piece in incoming:
-        count += len(piece)
-        for hasher in hashers.values():
-            hasher.update(piece)
-        yield piece
-    if count != artifact.size:
-        raise IntegrityError(f"s3: {artifact.key}: {count} bytes came instead of {artifact.size}")
-    for name, hasher in hashers.items():
-        if hasher.hexdigest() != promised.digests[name]:
-            raise IntegrityError(f"s3: {artifact.key}: its {name} is not {promised.digests[name]}")
