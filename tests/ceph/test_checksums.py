@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 PROJECT = "SugarWater"
 MIB = 1 << 20
-SIZES = {"empty": 0, "one-byte": 1, "small": 100_000, "one-part": 8 * MIB, "parts": 17 * MIB + 5}
+SIZES = {"empty": 0, "one-byte": 1, "small": 100_000, "one-part": 16 * MIB, "parts": 33 * MIB + 5}
 
 
 @pytest.fixture(params=["CRC32C", "CRC32"])
@@ -134,7 +134,7 @@ async def test_a_wrong_checksum_is_refused_and_nothing_is_staged(
 
 async def test_an_answer_that_is_changed_on_its_way_is_not_kept(place: Place, mortal: Mortal, tmp_path: Path) -> None:
     async with place.stager(session=mortal.session) as stager:
-        await stager.stage(PROJECT, "1.0.0", os.urandom(9 * MIB))
+        await stager.stage(PROJECT, "1.0.0", os.urandom(17 * MIB))
         artifact = await stager.get(PROJECT)
         for proxy in mortal.s3.values():
             proxy.what = "answers"

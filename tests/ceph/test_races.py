@@ -110,7 +110,7 @@ class Others:
 
 
 async def test_one_of_several_processes_wins(place: Place, anyio_backend_name: str) -> None:
-    count, rounds, size = 5, 4, 9 * MIB
+    count, rounds, size = 5, 4, 17 * MIB
     options = {"regions": REGIONS, "parameter": place.parameter, "endpoint_urls": place.behind.endpoints}
     with Others(count, [anyio_backend_name, str(rounds), str(size)], **options) as others:
         for version in range(rounds):

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 PROJECT = "SugarWater"
 METADATA = {"lang": "dotnet"}
 MIB = 1 << 20
-SMALL, PARTS = b"dist" * 500, os.urandom(9 * MIB)
+SMALL, PARTS = b"dist" * 500, os.urandom(17 * MIB)
 
 
 async def is_complete(place: Place, version: str, data: bytes) -> dict[str, bool]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
 
 pytestmark = pytest.mark.anyio
-BIG = bytes(9 * MIB)
+BIG = bytes(17 * MIB)
 
 
 @pytest.fixture(autouse=True)

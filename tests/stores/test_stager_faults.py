@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
 
 pytestmark = pytest.mark.anyio
-BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: three parts
+BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts
 KEY = "pre/P@1.0.0"
 # All stagers begin with the region that is the first by its name.
 FIRST = "ap-south-1"
@@ -137,7 +137,7 @@ async def test_wish_9_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: 
     """CompleteMultipartUpload in AWS's reference: another one is under way, which may fail."""
     aws.on("CompleteMultipartUpload", Answer(409, error("ConditionalRequestConflict")), region=FIRST)
     staged = await s.stage("P", "1.0.0", BIG)
-    assert (aws.count("CreateMultipartUpload", FIRST), aws.count("UploadPart", FIRST)) == (2, 6)
+    assert (aws.count("CreateMultipartUpload", FIRST), aws.count("UploadPart", FIRST)) == (2, 4)
     assert not staged.failed
     assert behind.uploads() == []
 
@@ -170,7 +170,7 @@ async def test_wish_2_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Sta
     often = {
         "HeadObject": 3,
         "CreateMultipartUpload": 3,
-        "UploadPart": 3,
+        "UploadPart": 2,
         "UploadPartCopy": 2,
         "CompleteMultipartUpload": 3,
     }
@@ -196,6 +196,6 @@ async def test_wish_2_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Sta
             cancelled.set()
         assert behind.uploads() == []
         assert list(spool.iterdir()) == []
-    assert [name for name in open_files() - files if "lading-" in name] == []  # moto keeps files open, too
+    assert [name for name in open_files() - files if "socket:" not in name] == []  # connections come and go
     assert working() == []
     assert not (await s.stage("P", "2.0.0", source())).failed

@@ -57,7 +57,7 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
         assert (artifact["a"], artifact.size) == ("b", len(data))
         assert (await artifact.download(tmp_path / "out")).read_bytes() == data
     assert max(one.sent for one in told) == len(data)
-    operation = "(UploadPart)" if len(data) > 8 * MIB else "(PutObject)"
+    operation = "(UploadPart)" if len(data) > 16 * MIB else "(PutObject)"
     assert {event.path for event in events if isinstance(event, AttemptEvent)} >= {operation, "(GetObject)"}
 
 

