@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import gc
 import importlib.util
 import os
@@ -17,11 +16,16 @@ import pytest
 import trustme
 from blockbuster import BlockBuster
 
+from tests.support.opened import opened
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.copr_store import Store, Time
+    from tests.support.frontend import Frontend
+    from tests.support.frontend import Store as DemoStore
 
 try:
     import uvloop
@@ -64,19 +68,28 @@ def let_botocore_block(blockbuster: BlockBuster) -> None:
         function.can_block_in("lading/s3/_aws/__init__.py", {"connect"})
 
 
-_blockbuster = BlockBuster()
-let_coverage_block(_blockbuster)
-let_botocore_block(_blockbuster)
+def watcher(*modules: str) -> BlockBuster:
+    """What refuses blocking calls on the event loop, in these modules or everywhere."""
+    blockbuster = BlockBuster(*modules)
+    let_coverage_block(blockbuster)
+    let_botocore_block(blockbuster)
+    return blockbuster
+
+
+@pytest.fixture(scope="session")
+def blockbuster() -> BlockBuster:
+    """What refuses blocking calls, wherever they are."""
+    return watcher()
 
 
 @pytest.fixture(autouse=True)
-def no_blocking_calls() -> Iterator[None]:
+def no_blocking_calls(blockbuster: BlockBuster) -> Iterator[None]:
     """A blocking call on the event loop fails the test."""
-    _blockbuster.activate()
+    blockbuster.activate()
     try:
         yield
     finally:
-        _blockbuster.deactivate()
+        blockbuster.deactivate()
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +101,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     # Else who has no credentials asks the machine's cloud for some, and waits for that.
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    # Nor does their keyring; and keyring takes every backend that a test defines for one of the machine's.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 @pytest.fixture(scope="session")
@@ -159,14 +174,63 @@ def aws(behind: Behind, moto: str) -> Iterator[Aws]:
         yield aws
 
 
+@pytest.fixture
+def copr_store() -> Iterator[Store]:
+    """The embedded Copr, with the project ``demo``, that is told how its builds get on."""
+    from tests.support.copr_store import Store
+
+    with Store() as store:
+        yield store
+
+
+@pytest.fixture
+async def copr(copr_store: Store) -> Any:
+    """A client of it."""
+    async with copr_store.client() as copr:
+        yield copr
+
+
+@pytest.fixture
+def copr_time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """Time that passes only by waiting for builds."""
+    from tests.support.copr_store import Time
+
+    return Time(monkeypatch)
+
+
+@pytest.fixture
+def logs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows a build's log does not wait between two looks."""
+    from lading._core.polling import Pace
+    from lading.copr import _logs
+
+    monkeypatch.setattr(_logs, "_PACE", Pace(0, 1, 0))
+
+
+@pytest.fixture
+def demo_store() -> Iterator[DemoStore]:
+    """The embedded Copr, with the project ``demo``, that writes down all that it is sent."""
+    from tests.support.frontend import Store
+
+    with Store() as store:
+        store.add_project("demo")
+        yield store
+    assert store.errors == []
+
+
+@pytest.fixture
+def frontend() -> Iterator[Frontend]:
+    """A frontend that refuses everything, until it is told to answer otherwise."""
+    from tests.support.frontend import Frontend, refusal
+
+    with Frontend(refusal(403, "no")) as frontend:
+        yield frontend
+
+
 def open_files() -> set[str]:
     """What this process has open, by descriptor: sockets and files. Linux."""
     gc.collect()
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
+    return opened()
 
 
 def threads() -> set[str]:

@@ -3,110 +3,58 @@
 from __future__ import annotations
 
 import json
-import os
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadAnswer, Call, ConnectError, LadingError, Limits, Model, Reply, Retry, ServerError
-from lading.testing import Answer, RawAnswer, Request, Response, Server, Truncate
+from lading import BadAnswer, Call, ConnectError, LadingError, Model, Reply, Retry, ServerError
+from lading.testing import Answer, RawAnswer, Response, Truncate
 from tests.support.asking import client_of, reply
+from tests.support.told_store import PLAIN, ToldStore, chunks, get, same
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from lading import PyPI
 
 pytestmark = pytest.mark.anyio
-PLAIN = os.urandom(1000) + b"x" * 700_000
 
 
 class Thing(Model):
     name: str
 
 
-class Store:
-    """Answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.response = Response()
-        self.server = Server(self.answer)
-        self.faults = self.server.faults
-
-    async def answer(self, request: Request) -> Response:
-        await request.read()
-        return self.response
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store()
-    with store.server:
-        yield store
-
-
-@pytest.fixture
-async def client(store: Store) -> Any:
-    """A client with one connection: it goes on working after every bad answer."""
-    async with client_of(store.server.url, limits=Limits(connections=1)) as client:
-        yield client
-        store.response = Response(body=b"good")
-        assert (await client.send(Call("GET", "after", reply))).body == b"good"
-
-
-def get(**options: Any) -> Call[Reply]:
-    return Call("GET", "thing", reply, **options)
-
-
-def same(one: bytes, other: bytes) -> bool:
-    """Whether they are; asked so, pytest does not compare them line by line for minutes when they are not."""
-    return one == other
-
-
-def raw_deflate(data: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return packer.compress(data) + packer.flush()
-
-
-async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), size):
-        yield data[start : start + size]
-
-
 @pytest.mark.parametrize("size", [1000, 70_000, 10_000_000])
-async def test_chunked(client: PyPI, store: Store, size: int):
-    store.response = Response(body=chunks(PLAIN, size))
-    assert same((await client.send(get())).body, PLAIN)
+async def test_chunked(lasting_client: PyPI, told_store: ToldStore, size: int):
+    told_store.response = Response(body=chunks(PLAIN, size))
+    assert same((await lasting_client.send(get())).body, PLAIN)
 
 
 @pytest.mark.parametrize("how", ["length", "chunked", "until the end"])
 @pytest.mark.parametrize("size", [1000, 1001, 3_000_000])
-async def test_a_limit_on_what_is_read(client: PyPI, store: Store, how: str, size: int):
+async def test_a_limit_on_what_is_read(lasting_client: PyPI, told_store: ToldStore, how: str, size: int):
     data = PLAIN[:size] if size < len(PLAIN) else PLAIN * 5
     if how == "until the end":
-        store.faults.add(RawAnswer(b"HTTP/1.1 200 OK\r\n\r\n" + data))
+        told_store.faults.add(RawAnswer(b"HTTP/1.1 200 OK\r\n\r\n" + data))
     else:
-        store.response = Response(body=data if how == "length" else chunks(data, 50_000))
+        told_store.response = Response(body=data if how == "length" else chunks(data, 50_000))
     if size == 1000:
-        assert same((await client.send(get(max_answer=1000))).body, data)
+        assert same((await lasting_client.send(get(max_answer=1000))).body, data)
         return
     with pytest.raises(BadAnswer, match="more than 1000 bytes") as caught:
-        await client.send(get(max_answer=1000))
+        await lasting_client.send(get(max_answer=1000))
     assert caught.value.outcome == "not_done"
 
 
-async def test_a_write_whose_answer_is_too_long_may_have_worked(client: PyPI, store: Store):
-    store.response = Response(body=PLAIN)
+async def test_a_write_whose_answer_is_too_long_may_have_worked(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(body=PLAIN)
     with pytest.raises(BadAnswer) as caught:
-        await client.send(Call("POST", "thing", reply, max_answer=1000))
+        await lasting_client.send(Call("POST", "thing", reply, max_answer=1000))
     assert caught.value.outcome == "unknown"
 
 
-async def test_a_long_error_page_is_still_that_error(client: PyPI, store: Store):
-    store.response = Response(502, {"Content-Type": "text/plain"}, PLAIN)
+async def test_a_long_error_page_is_still_that_error(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(502, {"Content-Type": "text/plain"}, PLAIN)
     with pytest.raises(ServerError, match="Bad Gateway") as caught:
-        await client.send(get())
+        await lasting_client.send(get())
     assert len(str(caught.value)) < 500
 
 
@@ -126,18 +74,20 @@ CUT = {
 
 @pytest.mark.parametrize("kind", CUT)
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_cut_and_broken(client: PyPI, store: Store, kind: str, method: str, outcome: str):
-    store.faults.add(RawAnswer(CUT[kind]))
+async def test_cut_and_broken(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
+    told_store.faults.add(RawAnswer(CUT[kind]))
     with pytest.raises(ConnectError) as caught:
-        await client.send(Call(method, "thing", reply))
+        await lasting_client.send(Call(method, "thing", reply))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
 
 
-async def test_an_error_whose_body_is_cut_is_still_that_error(client: PyPI, store: Store):
-    store.response = Response(500, {"Content-Type": "application/json"}, json.dumps({"error": "x" * 5000}).encode())
-    store.faults.add(Truncate(10))
+async def test_an_error_whose_body_is_cut_is_still_that_error(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(
+        500, {"Content-Type": "application/json"}, json.dumps({"error": "x" * 5000}).encode()
+    )
+    told_store.faults.add(Truncate(10))
     with pytest.raises(ServerError, match="Internal Server Error"):
-        await client.send(get())
+        await lasting_client.send(get())
 
 
 WRONG = {
@@ -155,16 +105,18 @@ WRONG = {
 
 @pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize("read", [Thing, lambda r: {"name": str(r.json()["name"] + "")}], ids=["model", "function"])
-async def test_a_success_that_is_not_what_was_promised(client: PyPI, store: Store, kind: str, read: Any):
+async def test_a_success_that_is_not_what_was_promised(
+    lasting_client: PyPI, told_store: ToldStore, kind: str, read: Any
+):
     media_type, body = WRONG[kind]
-    store.response = Response(200, {"Content-Type": media_type}, body)
+    told_store.response = Response(200, {"Content-Type": media_type}, body)
     for method, outcome in (("GET", "not_done"), ("POST", "unknown")):
         with pytest.raises(BadAnswer, match=f"{media_type}, which is not what the store promises") as caught:
-            await client.send(Call(method, "thing", read))
+            await lasting_client.send(Call(method, "thing", read))
         assert caught.value.outcome == outcome
 
 
-async def test_a_bad_answer_is_not_asked_for_again(store: Store):
+async def test_a_bad_answer_is_not_asked_for_again(told_store: ToldStore):
     count = 0
 
     def read(reply: Reply) -> None:
@@ -172,27 +124,27 @@ async def test_a_bad_answer_is_not_asked_for_again(store: Store):
         count += 1
         raise ValueError
 
-    async with client_of(store.server.url, retry=Retry(attempts=5, backoff=0)) as client:
+    async with client_of(told_store.server.url, retry=Retry(attempts=5, backoff=0)) as client:
         with pytest.raises(LadingError):
             await client.send(Call("GET", "thing", read))
     assert count == 1
 
 
-async def test_statuses_that_the_reader_wants_to_see(client: PyPI, store: Store):
+async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, told_store: ToldStore):
     for status in (404, 500, 304):
-        store.faults.add(Answer(status, b"" if status == 304 else b"body"))
-        found = await client.send(get(accept=frozenset({404, 500, 304})))
+        told_store.faults.add(Answer(status, b"" if status == 304 else b"body"))
+        found = await lasting_client.send(get(accept=frozenset({404, 500, 304})))
         assert (found.status, found.body) == (status, b"" if status == 304 else b"body")
 
 
-async def test_answers_without_a_body(client: PyPI, store: Store):
-    store.response = Response(204)
-    assert (await client.send(Call("DELETE", "thing", reply))).status == 204
-    store.response = Response(200, {"Content-Length": "1000", "X-A": "1"})
-    head = await client.send(Call("HEAD", "thing", reply))
+async def test_answers_without_a_body(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(204)
+    assert (await lasting_client.send(Call("DELETE", "thing", reply))).status == 204
+    told_store.response = Response(200, {"Content-Length": "1000", "X-A": "1"})
+    head = await lasting_client.send(Call("HEAD", "thing", reply))
     assert (head.body, head.headers["content-length"], head.headers["x-a"]) == (b"", "1000", "1")
 
 
-async def test_headers_are_found_by_lower_case_name_and_joined(client: PyPI, store: Store):
-    store.response = Response(200, [("X-Many", "a"), ("x-many", "b")], b"")
-    assert (await client.send(get())).headers["x-many"] == "a, b"
+async def test_headers_are_found_by_lower_case_name_and_joined(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(200, [("X-Many", "a"), ("x-many", "b")], b"")
+    assert (await lasting_client.send(get())).headers["x-many"] == "a, b"

@@ -24,6 +24,7 @@ from lading import (
 )
 from lading.testing import Answer, DropAfter, DropDuring, EarlyAnswer, Fault, Request, Response, Server
 from tests.support.asking import client_of
+from tests.support.bodies import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -82,15 +83,6 @@ async def body_of(kind: str, path: Path) -> Body:
         "stream": StreamBody(source, len(CONTENT)),
         "stream of unknown length": StreamBody(source),
     }[kind]
-
-
-async def whole(body: Body) -> bytes:
-    """The body as it has to arrive."""
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
 
 
 KINDS = ["bytes", "file", "multipart", "stream", "stream of unknown length"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import threading
 from contextlib import asynccontextmanager
@@ -19,27 +17,20 @@ from lading._core.download import Promise, download
 from lading.testing import Answer, Request, Response, Server
 from tests.conftest import BACKENDS
 from tests.support.asking import client_of, reply
+from tests.support.cancelling import cancelled, cancelled_by_asyncio
+from tests.support.opened import opened
 from tests.support.scripted import until
+from tests.support.sparse import SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from lading import PyPI
 
 pytestmark = pytest.mark.anyio
-SIZE = 16 * 1024 * 1024
 ONE = Limits(connections=1, requests=1, uploads=1)
 on_asyncio = pytest.mark.parametrize("anyio_backend", [p for p in BACKENDS if p.id != "trio"])
-
-
-def opened() -> set[str]:
-    """What is open. Nothing is collected before: what only the collector would close was left open."""
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
 
 
 class Store:
@@ -85,14 +76,6 @@ def store() -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "content"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    return path
-
-
 @asynccontextmanager
 async def nothing_left(folder: Path, client: PyPI, store: Store) -> AsyncIterator[None]:
     """What happens inside leaves nothing: looked at as soon as it is over, and again when the server has noticed."""
@@ -130,65 +113,47 @@ async def ask(client: PyPI, path: Path) -> None:
     await client.send(Call("GET", "thing", reply))
 
 
-async def cancelled(work: Callable[[], Awaitable[None]], reached: Callable[[], object]) -> None:
-    """Cancel *work* with a scope, once it is where it should be."""
-    with anyio.CancelScope() as scope:
-        async with anyio.create_task_group() as group:
-            group.start_soon(work)
-            await until(reached)
-            scope.cancel()
-
-
-async def cancelled_by_asyncio(work: Callable[[], Any], reached: Callable[[], object]) -> None:
-    """Cancel *work* as ``asyncio.timeout`` and ``asyncio.TaskGroup`` do."""
-    task = asyncio.create_task(work())
-    await until(reached)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
 POINTS = [("body", upload), ("answer", upload), ("answer", ask), ("answer's body", ask), ("answer's body", fetch)]
 points = pytest.mark.parametrize(("at", "work"), POINTS, ids=lambda v: getattr(v, "__name__", v))
 
 
 @points
-async def test_on_the_wire(store: Store, path: Path, at: str, work: Any):
+async def test_on_the_wire(store: Store, large_file: Path, at: str, work: Any):
     async with client_of(store.server.url, limits=ONE) as client:
         store.at = at
-        async with nothing_left(path.parent, client, store):
-            await cancelled(lambda: work(client, path), store.reached.is_set)
+        async with nothing_left(large_file.parent, client, store):
+            await cancelled(lambda: work(client, large_file), store.reached.is_set)
 
 
 @on_asyncio
 @points
-async def test_on_the_wire_by_asyncio(store: Store, path: Path, at: str, work: Any):
+async def test_on_the_wire_by_asyncio(store: Store, large_file: Path, at: str, work: Any):
     async with client_of(store.server.url, limits=ONE) as client:
         store.at = at
-        async with nothing_left(path.parent, client, store):
-            await cancelled_by_asyncio(lambda: work(client, path), store.reached.is_set)
+        async with nothing_left(large_file.parent, client, store):
+            await cancelled_by_asyncio(lambda: work(client, large_file), store.reached.is_set)
 
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
-async def test_between_attempts(store: Store, path: Path, work: Any):
+async def test_between_attempts(store: Store, large_file: Path, work: Any):
     client = client_of(store.server.url, limits=ONE, retry=Retry())
-    async with client, nothing_left(path.parent, client, store):
+    async with client, nothing_left(large_file.parent, client, store):
         store.server.faults.add(Answer(503, retry_after=100))
-        await cancelled(lambda: work(client, path), lambda: store.server.faults.happened)
+        await cancelled(lambda: work(client, large_file), lambda: store.server.faults.happened)
 
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
-async def test_while_waiting_for_a_slot(store: Store, path: Path, work: Any):
-    async with client_of(store.server.url, limits=ONE) as client, nothing_left(path.parent, client, store):
+async def test_while_waiting_for_a_slot(store: Store, large_file: Path, work: Any):
+    async with client_of(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
         store.at = "answer"
         async with anyio.create_task_group() as group:
-            group.start_soon(upload, client, path)
+            group.start_soon(upload, client, large_file)
             await until(store.reached.is_set)
 
             async def late() -> None:
                 with anyio.CancelScope() as scope:
                     async with anyio.create_task_group() as inner:
-                        inner.start_soon(work, client, path)
+                        inner.start_soon(work, client, large_file)
                         await anyio.wait_all_tasks_blocked()
                         scope.cancel()
 
@@ -197,7 +162,7 @@ async def test_while_waiting_for_a_slot(store: Store, path: Path, work: Any):
 
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
-async def test_while_credentials_are_looked_for(store: Store, path: Path, work: Any):
+async def test_while_credentials_are_looked_for(store: Store, large_file: Path, work: Any):
     looking: list[bool] = []
 
     class Slow(Auth):
@@ -205,11 +170,11 @@ async def test_while_credentials_are_looked_for(store: Store, path: Path, work: 
             looking.append(True)
             await anyio.sleep_forever()
 
-    async with client_of(store.server.url, limits=ONE) as client, nothing_left(path.parent, client, store):
-        await cancelled(lambda: work(client.with_options(auth=Slow()), path), lambda: looking)
+    async with client_of(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
+        await cancelled(lambda: work(client.with_options(auth=Slow()), large_file), lambda: looking)
 
 
-async def test_in_an_auth_flows_own_call(store: Store, path: Path):
+async def test_in_an_auth_flows_own_call(store: Store, large_file: Path):
     class Minting(Auth):
         def flow(self, request: Any) -> Any:
             yield Call("GET", "mint", reply, auth=False)
@@ -217,11 +182,11 @@ async def test_in_an_auth_flows_own_call(store: Store, path: Path):
 
     async with client_of(store.server.url, limits=ONE) as client:
         store.at = "answer"
-        async with nothing_left(path.parent, client, store):
-            await cancelled(lambda: upload(client.with_options(auth=Minting()), path), store.reached.is_set)
+        async with nothing_left(large_file.parent, client, store):
+            await cancelled(lambda: upload(client.with_options(auth=Minting()), large_file), store.reached.is_set)
 
 
-async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, path: Path):
+async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: Path):
     class Failing(Auth):
         def flow(self, request: Any) -> Any:
             yield request
@@ -229,12 +194,12 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, path: Path):
 
     async with client_of(store.server.url, limits=ONE) as client:
         store.at = "answer's body"
-        async with nothing_left(path.parent, client, store):
+        async with nothing_left(large_file.parent, client, store):
             with pytest.raises(ZeroDivisionError):
-                await ask(client.with_options(auth=Failing()), path)
+                await ask(client.with_options(auth=Failing()), large_file)
 
 
-async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, path: Path):
+async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, large_file: Path):
     auth = TokenAuth(MemoryCredentials("token-token"))
     limits = Limits(connections=4, requests=4, uploads=2)
     async with client_of(store.server.url, limits=limits, auth=auth) as client:
@@ -243,7 +208,7 @@ async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, 
         for _ in range(10):
             async with anyio.create_task_group() as group:
                 for number in range(30):
-                    group.start_soon((upload, ask, fetch)[number % 3], client, path)
+                    group.start_soon((upload, ask, fetch)[number % 3], client, large_file)
                 for _ in range(5):
                     await anyio.sleep(0)
                 group.cancel_scope.cancel()
@@ -254,5 +219,5 @@ async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, 
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 for _ in range(12):
-                    group.start_soon(upload, client, path)
-    assert await to_thread.run_sync(lambda: sorted(os.listdir(path.parent))) == ["content"]
+                    group.start_soon(upload, client, large_file)
+    assert await to_thread.run_sync(lambda: sorted(os.listdir(large_file.parent))) == ["content"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 from anyio import to_thread
 
@@ -21,23 +18,16 @@ from lading._core.files import FileReader, hash_file
 from lading.testing import Request, Response, Server
 from tests.conftest import BACKENDS
 from tests.support.asking import client_of, reply
-from tests.support.scripted import until
+from tests.support.cancelling import cancelled, cancelled_by_asyncio
+from tests.support.opened import opened
+from tests.support.sparse import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 SIZE = 4 * 1024 * 1024
-
-
-def opened() -> set[str]:
-    """What is open. Nothing is collected before: what only the collector would close was left open."""
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
 
 
 @pytest.fixture
@@ -55,28 +45,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    path = tmp_path / "content"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    return path
-
-
-async def cancelled(work: Callable[[], Awaitable[None]], reached: Callable[[], object]) -> None:
-    """Cancel *work* with a scope, once it is where it should be."""
-    with anyio.CancelScope() as scope:
-        async with anyio.create_task_group() as group:
-            group.start_soon(work)
-            await until(reached)
-            scope.cancel()
-
-
-async def cancelled_by_asyncio(work: Callable[[], Any], reached: Callable[[], object]) -> None:
-    """Cancel *work* as ``asyncio.timeout`` and ``asyncio.TaskGroup`` do."""
-    task = asyncio.create_task(work())
-    await until(reached)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    return sparse(tmp_path / "content", SIZE)
 
 
 class Gate:

@@ -3,75 +3,27 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lading import BadAnswer, Call, Limits, Model, Reply, ServerError
-from lading.testing import Request, Response, Server
-from tests.support.asking import client_of, reply
+from lading import BadAnswer, Call, ServerError
+from lading.testing import Response
+from tests.support.asking import reply
+from tests.support.told_store import PLAIN, ToldStore, chunks, get, same
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from lading import PyPI
 
 pytestmark = pytest.mark.anyio
-PLAIN = os.urandom(1000) + b"x" * 700_000
-
-
-class Thing(Model):
-    name: str
-
-
-class Store:
-    """Answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.response = Response()
-        self.server = Server(self.answer)
-        self.faults = self.server.faults
-
-    async def answer(self, request: Request) -> Response:
-        await request.read()
-        return self.response
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store()
-    with store.server:
-        yield store
-
-
-@pytest.fixture
-async def client(store: Store) -> Any:
-    """A client with one connection: it goes on working after every bad answer."""
-    async with client_of(store.server.url, limits=Limits(connections=1)) as client:
-        yield client
-        store.response = Response(body=b"good")
-        assert (await client.send(Call("GET", "after", reply))).body == b"good"
-
-
-def get(**options: Any) -> Call[Reply]:
-    return Call("GET", "thing", reply, **options)
-
-
-def same(one: bytes, other: bytes) -> bool:
-    """Whether they are; asked so, pytest does not compare them line by line for minutes when they are not."""
-    return one == other
 
 
 def raw_deflate(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
-
-
-async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), size):
-        yield data[start : start + size]
 
 
 ENCODED = {
@@ -86,15 +38,15 @@ ENCODED = {
 
 @pytest.mark.parametrize("kind", ENCODED)
 @pytest.mark.parametrize("size", [None, 777])
-async def test_compressed(client: PyPI, store: Store, kind: str, size: int | None):
+async def test_compressed(lasting_client: PyPI, told_store: ToldStore, kind: str, size: int | None):
     encoding, data = ENCODED[kind]
-    store.response = Response(200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size))
-    assert same((await client.send(get())).body, PLAIN)
+    told_store.response = Response(200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size))
+    assert same((await lasting_client.send(get())).body, PLAIN)
 
 
-async def test_nothing_compressed_is_nothing(client: PyPI, store: Store):
-    store.response = Response(200, {"Content-Encoding": "gzip"}, b"")
-    assert (await client.send(get())).body == b""
+async def test_nothing_compressed_is_nothing(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(200, {"Content-Encoding": "gzip"}, b"")
+    assert (await lasting_client.send(get())).body == b""
 
 
 DAMAGED = {
@@ -115,34 +67,36 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_damaged_compression(client: PyPI, store: Store, kind: str, method: str, outcome: str):
+async def test_damaged_compression(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
     encoding, data = DAMAGED[kind]
-    store.response = Response(200, {"Content-Encoding": encoding}, data)
+    told_store.response = Response(200, {"Content-Encoding": encoding}, data)
     with pytest.raises(BadAnswer) as caught:
-        await client.send(Call(method, "thing", reply))
+        await lasting_client.send(Call(method, "thing", reply))
     assert caught.value.outcome == outcome
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br"])
-async def test_an_error_that_cannot_be_unpacked_is_still_that_error(client: PyPI, store: Store, encoding: str):
-    store.response = Response(500, {"Content-Encoding": encoding}, b"garbage")
+async def test_an_error_that_cannot_be_unpacked_is_still_that_error(
+    lasting_client: PyPI, told_store: ToldStore, encoding: str
+):
+    told_store.response = Response(500, {"Content-Encoding": encoding}, b"garbage")
     with pytest.raises(ServerError, match="Internal Server Error"):
-        await client.send(get())
+        await lasting_client.send(get())
 
 
 BOMB = gzip.compress(bytes(64 * 1024 * 1024))
 
 
-async def test_a_bomb_does_not_go_off(client: PyPI, store: Store):
-    store.response = Response(200, {"Content-Encoding": "gzip"}, BOMB)
+async def test_a_bomb_does_not_go_off(lasting_client: PyPI, told_store: ToldStore):
+    told_store.response = Response(200, {"Content-Encoding": "gzip"}, BOMB)
     with pytest.raises(BadAnswer, match="more than 1000000 bytes"):
-        await client.send(get(max_answer=1_000_000))
-    store.response = Response(500, {"Content-Encoding": "gzip"}, BOMB)
+        await lasting_client.send(get(max_answer=1_000_000))
+    told_store.response = Response(500, {"Content-Encoding": "gzip"}, BOMB)
     with pytest.raises(ServerError):
-        await client.send(get())
+        await lasting_client.send(get())
 
 
-async def test_a_tail_without_end_is_not_kept(client: PyPI, store: Store):
+async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, told_store: ToldStore):
     """What follows compressed data counts as well."""
 
     async def endless() -> AsyncIterator[bytes]:
@@ -150,6 +104,6 @@ async def test_a_tail_without_end_is_not_kept(client: PyPI, store: Store):
         for _ in range(1000):
             yield bytes(100_000)
 
-    store.response = Response(200, {"Content-Encoding": "gzip"}, endless())
+    told_store.response = Response(200, {"Content-Encoding": "gzip"}, endless())
     with pytest.raises(BadAnswer):
-        await client.send(get(max_answer=1000))
+        await lasting_client.send(get(max_answer=1000))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from lading import Call, ConnectError, FileBody, FilePart, InputError, Limits, M
 from lading._core import retry
 from lading.testing import Answer, Request, Response, Server
 from tests.support.asking import client_of
+from tests.support.opened import opened
+from tests.support.sparse import SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
-SIZE = 16 * MIB  # more than the sockets of both sides hold
-
-
-def opened() -> set[str]:
-    """What is open. Nothing is collected before: what only the collector would close was left open."""
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
 
 
 class Store:
@@ -66,15 +57,6 @@ def store() -> Iterator[Store]:
     store = Store()
     with store.server:
         yield store
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A large file that takes no room."""
-    path = tmp_path / "content"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    return path
 
 
 def shrink(path: Path) -> None:
@@ -120,9 +102,9 @@ kinds = pytest.mark.parametrize("kind", ["file", "form"])
 
 @kinds
 @pytest.mark.parametrize("change", [shrink, empty, grow, rewrite, replace, vanish])
-async def test_before_it_is_sent(store: Store, path: Path, kind: str, change: Callable[[Path], None]):
-    body = await body_of(kind, path)
-    await to_thread.run_sync(change, path)
+async def test_before_it_is_sent(store: Store, large_file: Path, kind: str, change: Callable[[Path], None]):
+    body = await body_of(kind, large_file)
+    await to_thread.run_sync(change, large_file)
     async with client_of(store.server.url, retry=Retry(attempts=3, backoff=0)) as client:
         with pytest.raises(InputError, match="changed while it was being read") as caught:
             await client.send(put(body))
@@ -133,9 +115,9 @@ async def test_before_it_is_sent(store: Store, path: Path, kind: str, change: Ca
 
 @kinds
 @pytest.mark.parametrize("change", [shrink, empty, grow, rewrite])
-async def test_while_it_is_sent(store: Store, path: Path, kind: str, change: Callable[[Path], None]):
-    body = await body_of(kind, path)
-    store.meddle = lambda: change(path)
+async def test_while_it_is_sent(store: Store, large_file: Path, kind: str, change: Callable[[Path], None]):
+    body = await body_of(kind, large_file)
+    store.meddle = lambda: change(large_file)
     before = await to_thread.run_sync(opened)
     async with client_of(store.server.url, retry=Retry(attempts=3, backoff=0), limits=Limits(connections=1)) as client:
         with pytest.raises(InputError, match="changed while it was being read") as caught:
@@ -144,7 +126,7 @@ async def test_while_it_is_sent(store: Store, path: Path, kind: str, change: Cal
         assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]
         assert not store.sizes
         # The connection is of no use after half a body; the next call has another.
-        fresh = await body_of(kind, path)
+        fresh = await body_of(kind, large_file)
         await client.send(put(fresh))
     assert store.sizes == [fresh.length]
     assert store.begun == 2
@@ -153,23 +135,23 @@ async def test_while_it_is_sent(store: Store, path: Path, kind: str, change: Cal
 @kinds
 @pytest.mark.parametrize("change", [replace, vanish])
 async def test_another_file_in_its_place_while_it_is_sent_is_not_read(
-    store: Store, path: Path, kind: str, change: Callable[[Path], None]
+    store: Store, large_file: Path, kind: str, change: Callable[[Path], None]
 ):
     """The file that was looked at is still open, and is what arrives. (Windows would not let it go.)"""
-    body = await body_of(kind, path)
-    store.meddle = lambda: change(path)
+    body = await body_of(kind, large_file)
+    store.meddle = lambda: change(large_file)
     async with client_of(store.server.url) as client:
         await client.send(put(body))
     assert store.sizes == [body.length]
 
 
 @pytest.mark.parametrize("change", [shrink, replace, vanish])
-async def test_between_two_attempts(store: Store, path: Path, change: Callable[[Path], None]):
+async def test_between_two_attempts(store: Store, large_file: Path, change: Callable[[Path], None]):
     async def sleep(_: float) -> None:
-        await to_thread.run_sync(change, path)
+        await to_thread.run_sync(change, large_file)
 
     events: list[Any] = []
-    body = await body_of("file", path)
+    body = await body_of("file", large_file)
     store.server.faults.add(Answer(503, retry_after=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry.anyio, "sleep", sleep)
@@ -180,10 +162,10 @@ async def test_between_two_attempts(store: Store, path: Path, change: Callable[[
     assert not store.sizes
 
 
-async def test_nothing_is_opened_for_a_body_that_is_refused_unread(store: Store, path: Path):
+async def test_nothing_is_opened_for_a_body_that_is_refused_unread(store: Store, large_file: Path):
     """Waiting for a slot, bodies hold no files."""
     before = await to_thread.run_sync(opened)
-    bodies = [await body_of("form", path) for _ in range(5)]
+    bodies = [await body_of("form", large_file) for _ in range(5)]
     readers = [body.open() for body in bodies]
     assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]
     for reader in readers:
@@ -196,9 +178,9 @@ async def test_what_the_system_says_of_the_callers_path_is_raised_as_it_is(tmp_p
             await FileBody.of(look)
 
 
-async def test_it_is_let_go_when_the_server_is_gone(store: Store, path: Path):
+async def test_it_is_let_go_when_the_server_is_gone(store: Store, large_file: Path):
     before = await to_thread.run_sync(opened)
-    body = await body_of("form", path)
+    body = await body_of("form", large_file)
     server = store.server
     async with client_of(server.url) as client:
         await to_thread.run_sync(server.stop)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from lading import Call, ConfigError, InputError, LadingError, Limits, Retry
 from lading.testing import Request, Response, Server
 from tests.conftest import BACKENDS
 from tests.support.asking import client_of, reply
+from tests.support.opened import opened
 from tests.support.scripted import until
 
 if TYPE_CHECKING:
@@ -27,15 +26,6 @@ if TYPE_CHECKING:
     from lading import PyPI
 
 GET = Call("GET", "thing", reply)
-
-
-def opened() -> set[str]:
-    """What is open. Nothing is collected before: what only the collector would close was left open."""
-    found = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found.add(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
-    return found
 
 
 class Store:

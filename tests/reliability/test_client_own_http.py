@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import httpx
-import httpx2
 import pytest
 from anyio import to_thread
 
@@ -18,9 +15,7 @@ from lading import (
     CallTimeout,
     ConnectError,
     FileBody,
-    FilePart,
     LadingError,
-    Multipart,
     Progress,
     Retry,
     StreamBody,
@@ -30,6 +25,7 @@ from lading import (
 from lading._core.download import Promise, download
 from lading.testing import Answer, Delay, DropBefore, DropDuring, RawAnswer, Request, Response, Server, Truncate
 from tests.support.asking import client_of, reply
+from tests.support.bodies import CONTENT, bodies, whole
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     from lading import PyPI
 
 pytestmark = pytest.mark.anyio
-CONTENT = os.urandom(700_000)
 SECRET = "of-the-users-other-work"
 THEIRS: dict[str, Any] = {
     "headers": {"X-Theirs": SECRET, "User-Agent": SECRET, "Accept": SECRET, "Authorization": SECRET},
@@ -81,11 +76,6 @@ def store() -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture
 def http(library: Any, client_tls: ssl.SSLContext) -> Any:
     """The user's client, made off the loop: that reads files."""
@@ -98,34 +88,8 @@ async def client(http: Any, store: Store) -> Any:
         yield client
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "content"
-    path.write_bytes(CONTENT)
-    return path
-
-
-async def source() -> AsyncIterator[bytes]:
-    for start in range(0, len(CONTENT), 99_999):
-        yield CONTENT[start : start + 99_999]
-
-
-async def bodies(path: Path) -> list[lading.Body]:
-    file = await FileBody.of(path)
-    form = Multipart([("a", "b"), FilePart("content", file, "content")])
-    return [BytesBody(CONTENT), BytesBody(b""), file, form, StreamBody(source, len(CONTENT)), StreamBody(source)]
-
-
-async def whole(body: lading.Body) -> bytes:
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
-
-
-async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, path: Path):
-    for body in await bodies(path):
+async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, content_file: Path):
+    for body in await bodies(content_file):
         told: list[Progress] = []
         expected = await whole(body)
         call = Call("PUT", "file", lambda r: r.json()["got"], body=body, on_progress=told.append)
@@ -162,16 +126,16 @@ async def test_redirects_are_ours(client: PyPI, store: Store):
         await client.send(Call("POST", "file", reply))
 
 
-async def test_retries_are_ours(client: PyPI, store: Store, path: Path):
+async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
     store.faults.add(Answer(503, retry_after=0))
     store.faults.add(DropDuring(100_000))
-    body = await FileBody.of(path)
+    body = await FileBody.of(content_file)
     await client.send(Call("PUT", "file", reply, body=body))
     assert store.bodies == [CONTENT]
 
 
-async def test_downloads_resume(client: PyPI, store: Store, path: Path):
-    target = path.with_name("target")
+async def test_downloads_resume(client: PyPI, store: Store, content_file: Path):
+    target = content_file.with_name("target")
     store.faults.add(Truncate(300_000))
     await download(client._sender, Call("GET", "file", bytes), target, promise=Promise(len(CONTENT)))
     assert await to_thread.run_sync(target.read_bytes) == CONTENT

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
-import httpx2
 import pytest
 
 import lading
-from lading import BytesBody, Call, FileBody, FilePart, Multipart, Retry, StreamBody
+from lading import BytesBody, Call, Retry
 from lading.testing import Request, Response, Server
 from tests.support.asking import client_of, reply
+from tests.support.bodies import CONTENT, bodies, whole
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
-CONTENT = os.urandom(700_000)
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "content"
-    path.write_bytes(CONTENT)
-    return path
-
-
-async def source() -> AsyncIterator[bytes]:
-    for start in range(0, len(CONTENT), 99_999):
-        yield CONTENT[start : start + 99_999]
-
-
-async def bodies(path: Path) -> list[lading.Body]:
-    file = await FileBody.of(path)
-    form = Multipart([("a", "b"), FilePart("content", file, "content")])
-    return [BytesBody(CONTENT), BytesBody(b""), file, form, StreamBody(source, len(CONTENT)), StreamBody(source)]
-
-
-async def whole(body: lading.Body) -> bytes:
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
 
 
 class Mine(Exception):
@@ -94,13 +60,13 @@ class App:
         await send({"type": "http.response.body", "body": b"%d}" % len(self.bodies[-1])})
 
 
-async def test_an_application_in_the_same_process(library: Any, path: Path):
+async def test_an_application_in_the_same_process(library: Any, content_file: Path):
     app = App()
     async with (
         library.AsyncClient(transport=library.ASGITransport(app=app)) as http,
         client_of("http://127.0.0.1:9", http=http, retry=Retry(attempts=2, backoff=0)) as client,
     ):
-        for body in await bodies(path):
+        for body in await bodies(content_file):
             expected = await whole(body)
             got = await client.send(Call("PUT", "file", lambda r: r.json()["got"], body=body))
             assert (got, app.bodies[-1]) == (len(expected), expected)

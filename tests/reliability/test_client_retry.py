@@ -9,7 +9,6 @@ import pytest
 
 import lading
 from lading import Call, CallTimeout, ConnectError, LadingError, RateLimited, Retry, Timeout
-from lading._core import retry
 from lading.testing import (
     Answer,
     Delay,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
-NOW = 1_700_000_000.0
 
 
 class Store:
@@ -56,20 +54,6 @@ def store() -> Iterator[Store]:
     store = Store()
     with store.server:
         yield store
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, none of which is waited; the clock goes on by each."""
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(retry.anyio, "sleep", sleep)
-    monkeypatch.setattr(retry, "monotonic", lambda: sum(waits))
-    monkeypatch.setattr(retry, "time", lambda: NOW)
-    return waits
 
 
 # What can be sent: (method, idempotent), and whether that may be done twice.

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import ApiError, Call, RateLimited, Retry, ServerError
-from lading._core import retry
 from lading.testing import Answer, Faults, Request, Response, Server
 from tests.support.asking import client_of, reply
+from tests.support.waits import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
-NOW = 1_700_000_000.0
 
 
 class Store:
@@ -37,20 +36,6 @@ def store() -> Iterator[Store]:
     store = Store()
     with store.server:
         yield store
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, none of which is waited; the clock goes on by each."""
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(retry.anyio, "sleep", sleep)
-    monkeypatch.setattr(retry, "monotonic", lambda: sum(waits))
-    monkeypatch.setattr(retry, "time", lambda: NOW)
-    return waits
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,28 +13,12 @@ from lading import ApiError, BadAnswer, BadRequest, Copr, LadingError, RateLimit
 from lading.testing import Answer, DropAfter, RawAnswer, Response
 from tests.support.frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.anyio
 
 NGINX = b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n<h1>504 Gateway Time-out</h1></body></html>"
 GATE = b"<!doctype html><html><head><title>Making sure you&#39;re not a bot!</title></head><body></body></html>"
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def frontend() -> Iterator[Frontend]:
-    with Frontend(refusal(403, "no")) as frontend:
-        yield frontend
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_project("demo")
-        yield store
 
 
 async def failing(call: Any) -> LadingError:
@@ -141,12 +125,12 @@ async def test_pains_1_and_2_outages(
         )
 
 
-async def test_pain_1_a_read_survives_an_outage(store: Store):
+async def test_pain_1_a_read_survives_an_outage(demo_store: Store):
     for fault in (DropAfter(), Answer(502, b"<html>"), RawAnswer(b"nonsense\r\n\r\n"), Answer(503, retry_after=0)):
-        store.faults.add(fault)
-    async with store.client(retry=Retry(attempts=5, backoff=0)) as copr:
+        demo_store.faults.add(fault)
+    async with demo_store.client(retry=Retry(attempts=5, backoff=0)) as copr:
         assert (await copr.projects.get("owner", "demo")).name == "demo"
-    assert len(store.faults.happened) == 4
+    assert len(demo_store.faults.happened) == 4
 
 
 async def test_how_long_it_asks_to_wait(frontend: Frontend):
@@ -233,9 +217,9 @@ async def test_nobody_at_home():
             assert error.outcome == "not_done"
 
 
-async def test_a_mistake_that_the_frontend_calls_its_own(store: Store):
+async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: Store):
     """500 for what cannot be: said as what it is, where its words tell."""
-    async with store.client() as copr:
+    async with demo_store.client() as copr:
         error = await failing(copr.projects.list("owner", order="nosuch"))
         assert (type(error), getattr(error, "status", None)) == (BadRequest, 500)
         error = await failing(copr.projects.can_build_in("nobody", "owner", "demo"))

@@ -11,10 +11,8 @@ import pytest
 from anyio import to_thread
 
 from lading import BadAnswer, ConnectError, Copr, Retry
-from lading._core.polling import Pace
-from lading.copr import _logs
 from lading.testing import Answer, DropBefore, Request, Response, Server, Truncate
-from tests.support.copr_store import CHROOT
+from tests.support.copr_store import CHROOT, lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -22,18 +20,9 @@ if TYPE_CHECKING:
 
     from lading.copr._logs import BuildLog
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_at_once")]
 MIB = 1024 * 1024
 LOG = "builder-live.log"
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "_PACE", Pace(0, 1, 0))
-
-
-async def lines(log: BuildLog) -> list[str]:
-    return [line async for line in log]
 
 
 class Shelf:

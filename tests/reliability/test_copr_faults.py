@@ -13,7 +13,7 @@ from lading.testing import Answer, Delay, DropAfter, DropBefore, Response
 from tests.support.copr_store import HELLO, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from lading import Copr
     from lading.copr import Build
@@ -42,17 +42,11 @@ url = CREATE["url"]
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        yield store
-
-
-@pytest.fixture
-async def copr(store: Store) -> Any:
-    async with store.client() as copr:
-        await copr.packages.create("owner", "demo", "pello", PyPISource("pello"))
-        store.seen.clear()
-        yield copr
+async def copr(copr: Copr, copr_store: Store) -> Copr:
+    """With a package to build."""
+    await copr.packages.create("owner", "demo", "pello", PyPISource("pello"))
+    copr_store.seen.clear()
+    return copr
 
 
 def submissions(store: Store) -> int:
@@ -62,28 +56,28 @@ def submissions(store: Store) -> int:
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_done_and_the_answer_lost(store: Store, copr: Copr, kind: str):
-    store.faults.add(DropAfter(), method="POST")
+async def test_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind: str):
+    copr_store.faults.add(DropAfter(), method="POST")
     build = await CREATE[kind](copr)
-    assert [build.id] == [made.id for made in store.builds]
-    assert submissions(store) == 1
+    assert [build.id] == [made.id for made in copr_store.builds]
+    assert submissions(copr_store) == 1
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_not_done_and_the_answer_lost(store: Store, copr: Copr, kind: str):
-    store.faults.add(DropBefore(), method="POST")
+async def test_not_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind: str):
+    copr_store.faults.add(DropBefore(), method="POST")
     build = await CREATE[kind](copr)
-    assert [build.id] == [made.id for made in store.builds]
-    assert submissions(store) == 2
+    assert [build.id] == [made.id for made in copr_store.builds]
+    assert submissions(copr_store) == 2
 
 
 @pytest.mark.parametrize("again", [url, CREATE["package"]], ids=["url", "package"])
-async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(store: Store, copr: Copr, again: Any):
+async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: Store, copr: Copr, again: Any):
     """The same twice on purpose, by one client: the second's answer is lost, and the first is not the second."""
     first = await again(copr)
-    store.faults.add(DropBefore(), method="POST")
+    copr_store.faults.add(DropBefore(), method="POST")
     second = await again(copr.with_options())
-    assert [first.id, second.id] == [made.id for made in store.builds] == [1, 2]
+    assert [first.id, second.id] == [made.id for made in copr_store.builds] == [1, 2]
 
 
 ANSWERS = [
@@ -98,83 +92,83 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
-async def test_pain_1_done_and_answered_with_something_else(store: Store, copr: Copr, answer: Response):
+async def test_pain_1_done_and_answered_with_something_else(copr_store: Store, copr: Copr, answer: Response):
     """packit/packit-service#1579, #1901: no wrapper around the client that guesses what an outage did."""
-    store.instead = [answer]
+    copr_store.instead = [answer]
     assert (await url(copr)).id == 1
-    assert submissions(store) == len(store.builds) == 1
+    assert submissions(copr_store) == len(copr_store.builds) == 1
 
 
 @pytest.mark.parametrize("status", [502, 503])
-async def test_pain_1_an_outage_is_sat_out(store: Store, copr: Copr, status: int):
+async def test_pain_1_an_outage_is_sat_out(copr_store: Store, copr: Copr, status: int):
     """fedora-copr/copr#2609: a write that was not done is made again."""
-    store.faults.add(Answer(status, b"<title>down</title>", HTML), method="POST", times=2)
+    copr_store.faults.add(Answer(status, b"<title>down</title>", HTML), method="POST", times=2)
     assert (await url(copr)).id == 1
-    assert (submissions(store), len(store.builds)) == (3, 1)
+    assert (submissions(copr_store), len(copr_store.builds)) == (3, 1)
 
 
-async def test_an_outage_that_does_not_end(store: Store, copr: Copr):
-    store.faults.add(DropBefore(), method="POST", times=None)
+async def test_an_outage_that_does_not_end(copr_store: Store, copr: Copr):
+    copr_store.faults.add(DropBefore(), method="POST", times=None)
     with pytest.raises(ConnectError) as caught:
         await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("not_done", 3)
+    assert (caught.value.outcome, submissions(copr_store)) == ("not_done", 3)
 
 
 @pytest.mark.parametrize("status", [408, 504])
-async def test_the_frontend_may_still_be_at_work(store: Store, copr: Copr, status: int):
-    store.faults.add(Answer(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
+async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, status: int):
+    copr_store.faults.add(Answer(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
     with pytest.raises(LadingError) as caught:
         await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("unknown", 1)
+    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert "may still be at work" in str(caught.value.__cause__)
 
 
-async def test_no_answer_in_time(store: Store):
-    store.faults.add(Delay(1000), method="POST")
-    async with store.client(timeout=Timeout(read=0.2, upload=0.2)) as copr:
+async def test_no_answer_in_time(copr_store: Store):
+    copr_store.faults.add(Delay(1000), method="POST")
+    async with copr_store.client(timeout=Timeout(read=0.2, upload=0.2)) as copr:
         with pytest.raises(CallTimeout) as caught:
             await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("unknown", 0)
+    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 0)
 
 
-async def test_the_frontends_own_failure_is_a_refusal(store: Store, copr: Copr):
+async def test_the_frontends_own_failure_is_a_refusal(copr_store: Store, copr: Copr):
     body = b'{"error": "Request wasn\'t successful, there is probably a bug in the Copr code."}'
-    store.faults.add(Answer(500, body, JSON), method="POST")
+    copr_store.faults.add(Answer(500, body, JSON), method="POST")
     with pytest.raises(ServerError) as caught:
         await url(copr)
-    assert (caught.value.outcome, submissions(store), store.seen) == ("not_done", 1, [])
+    assert (caught.value.outcome, submissions(copr_store), copr_store.seen) == ("not_done", 1, [])
 
 
-async def test_two_like_it_cannot_be_told_apart(store: Store, copr: Copr):
-    store.add_build("demo", HELLO)
-    store.faults.add(DropAfter(), method="POST")
+async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
+    copr_store.add_build("demo", HELLO)
+    copr_store.faults.add(DropAfter(), method="POST")
     with pytest.raises(ConnectError) as caught:
         await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("unknown", 1)
+    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert "builds like it are there" in str(caught.value.__cause__)
 
 
-async def test_a_store_that_cannot_be_asked(store: Store, copr: Copr):
-    store.faults.add(DropAfter(), method="POST")
-    store.faults.add(Answer(503, b"down", HTML), method="GET", times=None)
+async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
+    copr_store.faults.add(DropAfter(), method="POST")
+    copr_store.faults.add(Answer(503, b"down", HTML), method="GET", times=None)
     with pytest.raises(ConnectError) as caught:
         await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("unknown", 1)
+    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert isinstance(caught.value.__cause__, ServerError)
 
 
-async def test_what_is_not_ours_is_not_taken_for_it(store: Store, copr: Copr):
+async def test_what_is_not_ours_is_not_taken_for_it(copr_store: Store, copr: Copr):
     await url(copr)  # ours, but older
-    store.advance_clock(60)
-    async with store.client(store.add_user("other", admin=True)) as other:
+    copr_store.advance_clock(60)
+    async with copr_store.client(copr_store.add_user("other", admin=True)) as other:
         await url(other)
     await CREATE["directory"](copr)
     await copr.builds.create_from_url("owner", "demo", HELLO.replace("1.0", "11.0"))
     await copr.builds.create_from_scm("owner", "demo", HELLO.rpartition("/")[0])
-    assert (submissions(store), len(store.builds)) == (5, 5)
-    store.faults.add(DropBefore(), method="POST")
+    assert (submissions(copr_store), len(copr_store.builds)) == (5, 5)
+    copr_store.faults.add(DropBefore(), method="POST")
     assert (await url(copr)).id == 6
-    store.faults.add(DropBefore(), method="POST")
+    copr_store.faults.add(DropBefore(), method="POST")
     assert (await copr.packages.build("owner", "demo", "pello")).id == 7
 
 
@@ -192,28 +186,28 @@ async def test_the_stores_clock_is_the_one_that_counts(year: int, kind: str):
         assert (await CREATE[kind](copr)).id == 3
 
 
-async def test_a_look_that_takes_its_time_still_finds_it(store: Store, monkeypatch: pytest.MonkeyPatch):
+async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store, monkeypatch: pytest.MonkeyPatch):
     def monotonic() -> float:
-        return store.now.timestamp()
+        return copr_store.now.timestamp()
 
     def pass_time(event: Any) -> None:
         if getattr(event, "status", None) == 503:
-            store.advance_clock(100)
+            copr_store.advance_clock(100)
 
     monkeypatch.setattr(_submitting, "monotonic", monotonic)
-    store.faults.add(DropAfter(), method="POST")
-    store.faults.add(Answer(503), path="*/build/list", times=2)
-    async with store.client(hooks=[pass_time]) as copr:
+    copr_store.faults.add(DropAfter(), method="POST")
+    copr_store.faults.add(Answer(503), path="*/build/list", times=2)
+    async with copr_store.client(hooks=[pass_time]) as copr:
         assert (await url(copr)).id == 1
-    assert submissions(store) == 1
+    assert submissions(copr_store) == 1
 
 
-async def test_a_file_name_that_the_frontend_tidied(store: Store, copr: Copr, monkeypatch: pytest.MonkeyPatch):
-    store.faults.add(DropAfter(), method="POST")
+async def test_a_file_name_that_the_frontend_tidied(copr_store: Store, copr: Copr, monkeypatch: pytest.MonkeyPatch):
+    copr_store.faults.add(DropAfter(), method="POST")
     tidied = b'{"source_type": "upload", "source_dict": {"tmp": "tmpx", "pkg": "gtk-21rc1-1.src.rpm"}}'
-    store.faults.add(Answer(200, tidied, JSON), path="*/source-build-config/*")
+    copr_store.faults.add(Answer(200, tidied, JSON), path="*/source-build-config/*")
     build = await copr.builds.create_from_file("owner", "demo", BytesBody(b"x"), filename="gtk+-2^1~rc1-1.src.rpm")
-    assert (build.id, submissions(store)) == (1, 1)
+    assert (build.id, submissions(copr_store)) == (1, 1)
 
 
 A, B = HELLO.replace("hello", "a"), HELLO.replace("hello", "b")
@@ -221,26 +215,26 @@ A, B = HELLO.replace("hello", "a"), HELLO.replace("hello", "b")
 
 @pytest.mark.parametrize("urls", [[B, A], [A], [B, A, B]], ids=len)
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=repr)
-async def test_several_at_once(store: Store, copr: Copr, urls: list[str], fault: Any):
-    store.add_build("demo", HELLO)
-    store.faults.add(fault, method="POST")
+async def test_several_at_once(copr_store: Store, copr: Copr, urls: list[str], fault: Any):
+    copr_store.add_build("demo", HELLO)
+    copr_store.faults.add(fault, method="POST")
     builds = await copr.builds.create_from_urls("owner", "demo", urls)
-    assert [store.build(build.id).source["url"] for build in builds] == urls
-    assert len(store.builds) == len(urls) + 1
-    assert submissions(store) == (1 if isinstance(fault, DropAfter) else 2)
+    assert [copr_store.build(build.id).source["url"] for build in builds] == urls
+    assert len(copr_store.builds) == len(urls) + 1
+    assert submissions(copr_store) == (1 if isinstance(fault, DropAfter) else 2)
 
 
-async def test_some_of_several_are_there_already(store: Store, copr: Copr):
-    store.add_build("demo", A)
-    store.faults.add(DropBefore(), method="POST")
+async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
+    copr_store.add_build("demo", A)
+    copr_store.faults.add(DropBefore(), method="POST")
     with pytest.raises(ConnectError) as caught:
         await copr.builds.create_from_urls("owner", "demo", [B, A])
-    assert (caught.value.outcome, submissions(store)) == ("unknown", 1)
+    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
 
 
-async def test_a_page_for_people_when_nothing_was_done(store: Store):
-    store.faults.add(Answer(200, b"<html>Sign in</html>", HTML), method="POST")
-    async with store.client(retry=Retry(attempts=3, backoff=0)) as copr:
+async def test_a_page_for_people_when_nothing_was_done(copr_store: Store):
+    copr_store.faults.add(Answer(200, b"<html>Sign in</html>", HTML), method="POST")
+    async with copr_store.client(retry=Retry(attempts=3, backoff=0)) as copr:
         with pytest.raises(BadAnswer) as caught:
             await url(copr)
-    assert (caught.value.outcome, submissions(store)) == ("not_done", 1)
+    assert (caught.value.outcome, submissions(copr_store)) == ("not_done", 1)

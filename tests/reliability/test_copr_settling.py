@@ -11,76 +11,62 @@ from lading.testing import DropAfter, DropBefore
 from tests.support.copr_store import Store, add_builds, do, set_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lading import Copr
 
 pytestmark = pytest.mark.anyio
 LOST = pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=repr)
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        yield store
-
-
-@pytest.fixture
-async def copr(store: Store) -> Any:
-    async with store.client() as copr:
-        yield copr
-
-
 @LOST
-async def test_canceling(store: Store, copr: Copr, fault: Any):
-    (build,) = add_builds(store, 1)
-    store.faults.add(fault, method="PUT")
-    assert (await copr.builds.cancel(build)).state == store.build(build).state == "canceled"
-    assert store.count("PUT") == 1
+async def test_canceling(copr_store: Store, copr: Copr, fault: Any):
+    (build,) = add_builds(copr_store, 1)
+    copr_store.faults.add(fault, method="PUT")
+    assert (await copr.builds.cancel(build)).state == copr_store.build(build).state == "canceled"
+    assert copr_store.count("PUT") == 1
     with pytest.raises(Conflict) as caught:
         await copr.builds.cancel(build)
     assert (caught.value.status, caught.value.outcome) == (409, "not_done")
 
 
-async def test_canceling_what_has_ended_meanwhile(store: Store, copr: Copr):
-    (build,) = add_builds(store, 1)
-    await do(store.finish, build)
-    store.faults.add(DropBefore(), method="PUT")
+async def test_canceling_what_has_ended_meanwhile(copr_store: Store, copr: Copr):
+    (build,) = add_builds(copr_store, 1)
+    await do(copr_store.finish, build)
+    copr_store.faults.add(DropBefore(), method="PUT")
     with pytest.raises(Conflict, match="cannot be canceled, it has succeeded"):
         await copr.builds.cancel(build)
-    assert store.count("PUT") == 0
+    assert copr_store.count("PUT") == 0
 
 
 @LOST
-async def test_deleting(store: Store, copr: Copr, fault: Any):
-    builds = add_builds(store, 4)
-    set_states(store, builds, "failed")
-    store.faults.add(fault, method="DELETE")
+async def test_deleting(copr_store: Store, copr: Copr, fault: Any):
+    builds = add_builds(copr_store, 4)
+    set_states(copr_store, builds, "failed")
+    copr_store.faults.add(fault, method="DELETE")
     await copr.builds.delete(builds[0])
-    store.faults.add(fault, method="DELETE")
+    copr_store.faults.add(fault, method="DELETE")
     await copr.builds.delete_many(builds[1:3])
-    assert [build.id for build in store.builds] == builds[3:]
-    assert store.count("DELETE") == 2
+    assert [build.id for build in copr_store.builds] == builds[3:]
+    assert copr_store.count("DELETE") == 2
     with pytest.raises(NotFound):
         await copr.builds.delete(builds[0])
 
 
-async def test_deleting_what_is_running(store: Store, copr: Copr):
-    builds = add_builds(store, 2)
+async def test_deleting_what_is_running(copr_store: Store, copr: Copr):
+    builds = add_builds(copr_store, 2)
     with pytest.raises(Conflict):
         await copr.builds.delete(builds[0])
     with pytest.raises(Conflict):
         await copr.builds.delete_many(builds)
-    assert len(store.builds) == 2
+    assert len(copr_store.builds) == 2
 
 
 @LOST
-async def test_deleting_some_that_never_were(store: Store, copr: Copr, fault: Any):
+async def test_deleting_some_that_never_were(copr_store: Store, copr: Copr, fault: Any):
     """All or none are deleted: that one is not there does not mean that it was done."""
-    builds = add_builds(store, 1)
-    set_states(store, builds, "failed")
-    store.faults.add(fault, method="DELETE")
+    builds = add_builds(copr_store, 1)
+    set_states(copr_store, builds, "failed")
+    copr_store.faults.add(fault, method="DELETE")
     with pytest.raises(BadRequest, match="999"):
         await copr.builds.delete_many([*builds, 999])
-    assert len(store.builds) == 1
+    assert len(copr_store.builds) == 1
     await copr.builds.delete_many([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -16,16 +16,7 @@ from lading._http.transport import Transport
 from tests.support.asking import MIB, ask, client_of, reply, start
 from tests.support.scripted import Peer, Scripted
 
-if TYPE_CHECKING:
-    import ssl
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 class Case(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
@@ -18,18 +18,9 @@ from tests.support.asking import ask, rest, start
 from tests.support.churn import KINDS, WIDTH, Churn, Server, scope
 from tests.support.scripted import Peer, Scripted, until
 
-if TYPE_CHECKING:
-    import ssl
-
 pytestmark = pytest.mark.anyio
 
 REQUESTS = 300
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
-
-
 def stubborn(peer: Peer) -> None:
     """Answers ``/partly`` with half a body, reads nothing of ``/upload``, and never answers anything else."""
     head = peer.head()

@@ -12,7 +12,6 @@ from tests.support.asking import MIB, Source, client_of, reply
 from tests.support.scripted import OK, Peer, Scripted
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
@@ -55,12 +54,6 @@ def early(answer: bytes, then: Callable[[Peer], None]) -> Callable[[Peer], None]
         return None
 
     return script
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 @pytest.mark.parametrize("length", [SIZE, None], ids=["length", "chunked"])

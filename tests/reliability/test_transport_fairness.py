@@ -20,16 +20,9 @@ from tests.support.asking import MIB, Source, ask, start
 from tests.support.scripted import Peer, Scripted
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 class Turn:

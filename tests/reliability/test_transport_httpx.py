@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -13,16 +13,7 @@ from lading.types import Limits
 from tests.support.asking import MIB, Source
 from tests.support.scripted import OK, Peer, Scripted
 
-if TYPE_CHECKING:
-    import ssl
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 def echo(peer: Peer) -> None:

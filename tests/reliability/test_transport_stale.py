@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 
 import lading
-from lading._http.network import Link, TLSLink
+from lading._http.network import Link
+from lading._http.tls import TLSLink
 from lading._http.transport import Transport
 from lading.types import Limits
 from tests.support.asking import MIB, Source, ask, client_of, reply
 from tests.support.scripted import OK, Peer, Scripted, until
 
-if TYPE_CHECKING:
-    import ssl
-
 pytestmark = pytest.mark.anyio
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 SAFE = {"GET", "HEAD", "OPTIONS"}
-
-
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
 
 
 def answer(peer: Peer) -> None:

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.anyio
 SOON = 0.05
 
 
-@pytest.fixture(params=["plain", "tls"])
-def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
-    """(the server's context, the client's)."""
-    return (None, None) if request.param == "plain" else (server_tls, client_tls)
-
-
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Len", b"HTTP/1.1 100 Continue\r\n\r\n"])
 async def test_read_timeout_before_the_head(sent: bytes, tls: Any) -> None:
     def script(peer: Peer) -> None:

@@ -12,7 +12,8 @@ import pytest
 import lading
 from lading._core.body import StreamBody
 from lading._http.dial import connect
-from lading._http.network import Link, TLSLink, Turns
+from lading._http.network import Link, Turns
+from lading._http.tls import TLSLink
 from lading._http.transport import Transport
 from tests.support.asking import MIB, Source, ask, client_of, reply
 from tests.support.scripted import OK, Peer, Scripted, until

@@ -1,4 +1,4 @@
-"""Real package indexes, installed from the test dependencies and started on loopback."""
+"""Stagers, and real package indexes: installed from the test dependencies and started on loopback."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from anyio import to_thread
-from blockbuster import BlockBuster
 
 from lading import AttemptEvent, Index, PyPI
-from tests.conftest import let_botocore_block, let_coverage_block
+from lading.testing import EmbeddedCopr
+from tests.conftest import watcher
 from tests.stores.distributions import sha256, wheel
 from tests.support.servers import OPENER, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from blockbuster import BlockBuster
+
+    from tests.support.aws import Behind
+    from tests.support.aws_proxy import Aws
 
 USER = "__token__"
 PASSWORD = "correct horse"
@@ -35,19 +40,12 @@ LAUNCH = (
     "import socketserver; socketserver.TCPServer.request_queue_size = 128; from pypiserver.__main__ import main; main()"
 )
 _numbers = itertools.count(1)
-_blockbuster = BlockBuster("lading")
-let_coverage_block(_blockbuster)
-let_botocore_block(_blockbuster)
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_calls() -> Iterator[None]:
-    """As in all tests, but only lading's own code is watched: these tests look into files themselves."""
-    _blockbuster.activate()
-    try:
-        yield
-    finally:
-        _blockbuster.deactivate()
+@pytest.fixture(scope="session")
+def blockbuster() -> BlockBuster:
+    """Only lading's own code is watched: these tests look into files themselves."""
+    return watcher("lading")
 
 
 @dataclass(frozen=True)
@@ -207,3 +205,27 @@ async def pip_download(simple_url: str, to: Path, *arguments: str) -> None:
 async def listed(pypi: PyPI, project: str) -> list[str]:
     """The names of the files that the server lists."""
     return sorted([file.filename async for file in pypi.files.list(project)])
+
+
+@pytest.fixture
+def embedded_copr() -> Iterator[EmbeddedCopr]:
+    """A Copr in this process, in which nothing goes wrong."""
+    with EmbeddedCopr() as store:
+        yield store
+    assert not store.errors
+
+
+@pytest.fixture
+def set_up(behind: Behind) -> None:
+    """The organisation's configuration is in its place."""
+    behind.set_up()
+
+
+@pytest.fixture
+async def s(aws: Aws, set_up: None) -> Any:
+    """A stager, of whose beginning nothing is counted."""
+    from tests.support.aws import stager
+
+    async with stager(aws) as s:
+        aws.asked.clear()
+        yield s

@@ -10,26 +10,18 @@ import sys
 
 import pytest
 
-from lading.testing import EmbeddedCopr
 from tests.support.srpm import srpm
 
 CHROOTS = ("fedora-rawhide-x86_64", "epel-9-x86_64")
 
 
 @pytest.fixture
-def store():
-    with EmbeddedCopr() as store:
-        yield store
-    assert not store.errors
-
-
-@pytest.fixture
-def cli(store, tmp_path):
+def cli(embedded_copr, tmp_path):
     """Run copr-cli without anything of this machine's configuration; what it printed, when it ends as it should."""
     program = shutil.which("copr-cli", path=os.path.dirname(sys.executable))
     assert program is not None, "copr-cli is among the test dependencies"
     assert shutil.which("wget") is not None, "copr-cli downloads with wget, please install that"
-    config = store.write_config(tmp_path / "home" / ".config" / "copr")
+    config = embedded_copr.write_config(tmp_path / "home" / ".config" / "copr")
     env = {
         **{name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ},
         "HOME": str(tmp_path / "home"),
@@ -59,13 +51,13 @@ def files(folder):
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def test_its_cycle(store, cli, project, tmp_path):
+def test_its_cycle(embedded_copr, cli, project, tmp_path):
     path = srpm(tmp_path)
     assert cli("whoami").strip() == "owner"
     assert "Created builds: 1" in cli("build", project, path, "--nowait")
-    assert store.build(1).upload.read_bytes() == path.read_bytes()
+    assert embedded_copr.build(1).upload.read_bytes() == path.read_bytes()
     assert cli("status", 1).strip() == "pending"
-    store.finish(1)
+    embedded_copr.finish(1)
     assert "Build 1: succeeded" in cli("watch-build", 1)
     assert "Name: demo" in cli("list", "owner")
     assert cli("list-builds", project).split()[:3] == ["1", "hello-lading", "succeeded"]
@@ -82,19 +74,19 @@ def test_its_cycle(store, cli, project, tmp_path):
     assert "No copr retrieved" in cli("list", "owner")
 
 
-def test_only_packages_of_one_chroot(store, cli, project, tmp_path):
+def test_only_packages_of_one_chroot(embedded_copr, cli, project, tmp_path):
     cli("build", project, srpm(tmp_path), "--nowait")
-    store.finish(1, chroots={"fedora-rawhide-x86_64": "failed"})
+    embedded_copr.finish(1, chroots={"fedora-rawhide-x86_64": "failed"})
     cli("download-build", 1, "--dest", "got", "--rpms", "--chroot", "epel-9-x86_64")
     assert os.listdir(tmp_path / "got") == ["epel-9-x86_64"]
     assert files(tmp_path / "got") == {"hello-lading-1.0-1.x86_64.rpm", "hello-lading-1.0-1.src.rpm"}
 
 
 @pytest.mark.parametrize("devel_mode", [False, True])
-def test_packages_that_pulp_keeps(store, cli, tmp_path, devel_mode):
-    store.add_project("demo", storage="pulp", devel_mode=devel_mode)
-    build = store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
-    store.finish(build, packages={"hello-2:1.0-1.noarch": b"the package"})
+def test_packages_that_pulp_keeps(embedded_copr, cli, tmp_path, devel_mode):
+    embedded_copr.add_project("demo", storage="pulp", devel_mode=devel_mode)
+    build = embedded_copr.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    embedded_copr.finish(build, packages={"hello-2:1.0-1.noarch": b"the package"})
     cli("download-build", build, "--dest", "got", "--rpms")
     # wget leaves nothing: in the list there are no packages, which are fetched by name.
     assert files(tmp_path / "got") == {"hello-1.0-1.noarch.rpm"}
@@ -102,14 +94,14 @@ def test_packages_that_pulp_keeps(store, cli, tmp_path, devel_mode):
     assert package.read_bytes() == b"the package"
 
 
-def test_a_build_that_failed(store, cli, project, tmp_path):
+def test_a_build_that_failed(embedded_copr, cli, project, tmp_path):
     cli("build", project, srpm(tmp_path), "--nowait")
-    store.finish(1, "failed", source=True)
+    embedded_copr.finish(1, "failed", source=True)
     assert "Build(s) 1 failed" in cli("watch-build", 1, status=4)
 
 
-def test_other_commands(store, cli, project):
-    store.finish(store.add_build(project, "https://example.com/hello-1.0-1.src.rpm"))
+def test_other_commands(embedded_copr, cli, project):
+    embedded_copr.finish(embedded_copr.add_build(project, "https://example.com/hello-1.0-1.src.rpm"))
     cli("modify", project, "--description", "Other")
     assert "Other" in cli("get", project)
     assert "fedora-43-aarch64" in cli("list-chroots")
@@ -119,5 +111,5 @@ def test_other_commands(store, cli, project):
     assert "succeeded" in cli("monitor", project)
     assert "Forking" in cli("fork", f"owner/{project}", "owner/other")
     assert "already have a project named" in cli("create", project, "--chroot", CHROOTS[0], status=1)
-    store.advance_clock(181 * 24 * 3600)
+    embedded_copr.advance_clock(181 * 24 * 3600)
     assert "Login invalid/expired" in cli("create", "late", "--chroot", CHROOTS[0], status=1)

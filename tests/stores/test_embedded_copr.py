@@ -40,18 +40,11 @@ def nothing_left_open():
 
 
 @pytest.fixture
-def store():
-    with EmbeddedCopr() as store:
-        yield store
-    assert not store.errors
-
-
-@pytest.fixture
-def official(store, tmp_path):
+def official(embedded_copr, tmp_path):
     """python-copr, configured by file; and how to make another one for another user."""
 
     def official(user=None):
-        path = store.write_config(tmp_path / f"copr-{user.name if user else 'owner'}", user)
+        path = embedded_copr.write_config(tmp_path / f"copr-{user.name if user else 'owner'}", user)
         return Client(config_from_file(str(path)))
 
     return official
@@ -69,7 +62,7 @@ def plain(answer):
     return {key: value for key, value in answer.items() if not key.startswith("__")}
 
 
-def test_projects(store, client):
+def test_projects(embedded_copr, client):
     assert client.base_proxy.home()["version"] == 3
     assert client.base_proxy.auth_check()["name"] == client.base_proxy.auth_username() == "owner"
     projects = client.project_proxy
@@ -91,8 +84,8 @@ def test_projects(store, client):
         projects.get("owner", "demo")
 
 
-def test_permissions(store, official, client):
-    friend = official(store.add_user("friend"))
+def test_permissions(embedded_copr, official, client):
+    friend = official(embedded_copr.add_user("friend"))
     projects = client.project_proxy
     with pytest.raises(CoprNoResultException, match="No permissions set on owner/demo project"):
         projects.get_permissions("owner", "demo")
@@ -110,18 +103,18 @@ def test_permissions(store, official, client):
     )
 
 
-def test_a_group(store, official):
-    member = official(store.add_user("member", groups=["packagers"]))
+def test_a_group(embedded_copr, official):
+    member = official(embedded_copr.add_user("member", groups=["packagers"]))
     member.project_proxy.add("@packagers", "demo", CHROOTS)
     assert member.project_proxy.get("@packagers", "demo").ownername == "@packagers"
     build = member.build_proxy.create_from_url("@packagers", "demo", "https://example.com/a-1-1.src.rpm")
-    store.finish(build.id)
+    embedded_copr.finish(build.id)
     (chroot, *_) = member.build_chroot_proxy.get_list(build.id)
     assert f"/results/@packagers/demo/{chroot.name}/00000001-a/" in chroot.result_url
     assert requests.get(chroot.result_url + "success", timeout=10).status_code == 200
 
 
-def test_builds_from_all_sources(store, client, tmp_path):
+def test_builds_from_all_sources(embedded_copr, client, tmp_path):
     builds = client.build_proxy
     path = srpm(tmp_path)
     sent = []
@@ -138,15 +131,15 @@ def test_builds_from_all_sources(store, client, tmp_path):
         builds.create_from_custom("owner", "demo", "#!/bin/sh\ntrue", script_builddeps="git make"),
     ]
     assert [build.state for build in made] == ["pending"] * len(made)
-    seen = store.builds
+    seen = embedded_copr.builds
     assert [build.source_type for build in seen] == [
         *("link", "link", "link", "upload", "scm", "distgit", "pypi", "rubygems", "custom")
     ]
     assert seen[3].upload.read_bytes() == path.read_bytes()
     assert (list(seen[3].chroots), bool(sent)) == (["epel-9-x86_64"], True)
     for build in made:
-        store.finish(build.id)
-    names = [build.package for build in store.builds]
+        embedded_copr.finish(build.id)
+    names = [build.package for build in embedded_copr.builds]
     assert names == ["a", "b", "c", "hello-lading", "hello", "tar", "python-motionpaint", "rubygem-afm", "custom-9"]
     assert succeeded([builds.get(build.id) for build in made])
     config = builds.get_source_build_config(made[4].id)
@@ -159,7 +152,7 @@ def test_builds_from_all_sources(store, client, tmp_path):
     assert builds.get_list("owner", "demo", status="failed") == []
 
 
-def test_a_build_travels(store, client):
+def test_a_build_travels(embedded_copr, client):
     builds, chroots = client.build_proxy, client.build_chroot_proxy
     build = builds.create_from_url("owner", "demo", "https://example.com/hello-1.0-1.src.rpm")
     with pytest.raises(CoprRequestException, match="there is probably a bug in the Copr code"):
@@ -167,7 +160,7 @@ def test_a_build_travels(store, client):
     states = []
     for _ in range(8):
         states.append(builds.get(build.id).state)
-        store.advance()
+        embedded_copr.advance()
     assert states == ["pending", "starting", "running", "importing", "pending", "starting", "running", "succeeded"]
     got = builds.get(build.id)
     assert sorted(got.chroots) == sorted(CHROOTS)
@@ -188,19 +181,19 @@ def test_a_build_travels(store, client):
     assert requests.get(built.result_url, timeout=10).status_code == 404
 
 
-def test_waiting(store, client, monkeypatch):
+def test_waiting(embedded_copr, client, monkeypatch):
     builds = [client.build_proxy.create_from_url("owner", "demo", f"https://e.com/{n}-1-1.src.rpm") for n in "abc"]
     ends = iter([(1, "succeeded"), (2, "failed"), (3, "canceled")])
-    monkeypatch.setattr("copr.v3.helpers.time.sleep", lambda _: store.finish(*next(ends)))
+    monkeypatch.setattr("copr.v3.helpers.time.sleep", lambda _: embedded_copr.finish(*next(ends)))
     done = wait(builds)
     assert [build.state for build in done] == ["succeeded", "failed", "canceled"]
     assert not succeeded(done)
-    store.set_state(1, "unknown")
+    embedded_copr.set_state(1, "unknown")
     with pytest.raises(CoprException, match="Unknown status"):
         wait(done[0])
-    store.set_state(1, None)
+    embedded_copr.set_state(1, None)
     assert client.build_proxy.delete_list([1, 2, 3]).builds == [1, 2, 3]
-    assert store.builds == ()
+    assert embedded_copr.builds == ()
 
 
 def test_a_store_that_gets_on_by_itself(monkeypatch, tmp_path):
@@ -213,7 +206,7 @@ def test_a_store_that_gets_on_by_itself(monkeypatch, tmp_path):
     assert not store.errors
 
 
-def test_packages(store, client):
+def test_packages(embedded_copr, client):
     packages = client.package_proxy
     source = {"clone_url": "https://example.com/hello.git", "spec": "hello.spec", "webhook_rebuild": True}
     added = packages.add("owner", "demo", "hello", "scm", source)
@@ -226,7 +219,7 @@ def test_packages(store, client):
     assert (edited.source_dict["committish"], edited.source_dict["spec"]) == ("devel", "hello.spec")
     build = packages.build("owner", "demo", "hello", buildopts={"timeout": 100})
     assert (build.source_package["name"], sorted(build.chroots)) == ("hello", sorted(CHROOTS))
-    store.finish(build.id, chroots={"epel-9-x86_64": "failed"})
+    embedded_copr.finish(build.id, chroots={"epel-9-x86_64": "failed"})
     latest = packages.get_list("owner", "demo", with_latest_build=True, with_latest_succeeded_build=True)
     assert [(package.name, (package.builds["latest"] or {}).get("state")) for package in latest] == [
         *(("hello", "failed"), ("script", None))
@@ -244,7 +237,7 @@ def test_packages(store, client):
     assert [package.name for package in packages.get_list("owner", "demo")] == ["script"]
 
 
-def test_chroots(store, client, tmp_path):
+def test_chroots(embedded_copr, client, tmp_path):
     chroots = client.project_chroot_proxy
     comps = tmp_path / "comps.xml"
     comps.write_text("<comps/>")
@@ -267,10 +260,10 @@ def test_chroots(store, client, tmp_path):
     assert "fedora-43-x86_64" in client.mock_chroot_proxy.get_list()
 
 
-def test_a_fork(store, official, client):
+def test_a_fork(embedded_copr, official, client):
     build = client.build_proxy.create_from_url("owner", "demo", "https://example.com/hello-1.0-1.src.rpm")
-    store.finish(build.id, packages={"hello-2:1.0-1.noarch": b"the package"})
-    friend = official(store.add_user("friend"))
+    embedded_copr.finish(build.id, packages={"hello-2:1.0-1.noarch": b"the package"})
+    friend = official(embedded_copr.add_user("friend"))
     forked = friend.project_proxy.fork("owner", "demo", "friend", "mine")
     assert (forked.full_name, set(forked.chroot_repos)) == ("friend/mine", set(CHROOTS))
     with pytest.raises(CoprRequestException, match="You are about to fork into existing project: mine"):
@@ -284,14 +277,14 @@ def test_a_fork(store, official, client):
     assert (nevra["epoch"], nevra["version"]) == (2, "1.0")
 
 
-def test_the_token_is_rotated(store, official, client):
-    old = (store.owner.login, store.owner.token)
+def test_the_token_is_rotated(embedded_copr, official, client):
+    old = (embedded_copr.owner.login, embedded_copr.owner.token)
     fresh = client.base_proxy.new_api_token()
-    assert (fresh.api_login, fresh.api_token) == (store.owner.login, store.owner.token) != old
+    assert (fresh.api_login, fresh.api_token) == (embedded_copr.owner.login, embedded_copr.owner.token) != old
     with pytest.raises(CoprRequestException, match="Login invalid/expired"):
         client.base_proxy.auth_check()
     assert official().base_proxy.auth_check()["name"] == "owner"
-    store.advance_clock(181 * 24 * 3600)
+    embedded_copr.advance_clock(181 * 24 * 3600)
     with pytest.raises(CoprRequestException, match="Login invalid/expired"):
         official().base_proxy.auth_check()
 
@@ -322,21 +315,21 @@ def test_a_binary_package(tmp_path):
     assert not store.errors
 
 
-def test_logs_grow_and_end_compressed(store, client):
+def test_logs_grow_and_end_compressed(embedded_copr, client):
     build = client.build_proxy.create_from_url("owner", "demo", "https://example.com/hello-1.0-1.src.rpm")
     for _ in range(6):
-        store.advance()
+        embedded_copr.advance()
     chroot = client.build_chroot_proxy.get(build.id, "epel-9-x86_64")
     log = chroot.result_url + "builder-live.log"
     before = requests.get(log, timeout=10).content
-    store.append_log(build.id, "epel-9-x86_64", "more\n")
+    embedded_copr.append_log(build.id, "epel-9-x86_64", "more\n")
     rest = requests.get(log, headers={"Range": f"bytes={len(before)}-"}, timeout=10)
     assert (rest.status_code, rest.content) == (206, b"more\n")
-    store.advance()
+    embedded_copr.advance()
     assert requests.get(log, timeout=10).status_code == 404
     # As on the genuine backend, a compressed log comes as text in an encoding: what is read is the text.
     raw = requests.get(log + ".gz", stream=True, timeout=10)
     assert gzip.decompress(raw.raw.read()) == before + b"more\n"
     assert raw.headers["Content-Encoding"] == "gzip"
     with pytest.raises(RuntimeError, match="nothing is written"):
-        store.append_log(build.id, "epel-9-x86_64", "late\n")
+        embedded_copr.append_log(build.id, "epel-9-x86_64", "late\n")

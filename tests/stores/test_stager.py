@@ -10,7 +10,7 @@ import pytest
 
 from lading import InputError, Progress, Stager, VersionExists
 from lading.s3._crc import crc_function, encoded
-from tests.support.aws import MIB, stager
+from tests.support.aws import MIB
 from tests.support.aws_proxy import REGIONS
 
 if TYPE_CHECKING:
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 16
 BIG = DATA * 5120  # 20 MiB: two parts
-
-
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        aws.asked.clear()
-        yield s
 
 
 async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:

@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("set_up")]
 BIG = bytes(17 * MIB)
-
-
-@pytest.fixture(autouse=True)
-def set_up(behind: Behind) -> None:
-    behind.set_up()
 
 
 async def test_regions_of_the_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch):

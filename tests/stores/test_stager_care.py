@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        yield s
-
-
 async def test_setup(aws: Aws, behind: Behind):
     async with stager(aws) as s:
         with pytest.raises(ConfigError, match=r"none of eu-west-1, .* has a parameter /startifact .*call setup"):

@@ -20,6 +20,7 @@ from lading.testing import Answer, DropAfter, DropBefore, DropDuring
 from tests.conftest import open_files
 from tests.support.aws import MIB, stager
 from tests.support.aws_proxy import REGIONS, error
+from tests.support.staged import BIG, FIRST, KEY, have
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
 
 pytestmark = pytest.mark.anyio
-BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts
-KEY = "pre/P@1.0.0"
-# All stagers begin with the region that is the first by its name.
-FIRST = "ap-south-1"
-
-
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        aws.asked.clear()
-        yield s
 
 
 def working() -> list[str]:
@@ -48,10 +37,6 @@ def working() -> list[str]:
     frames = (f for n, top in sys._current_frames().items() if n != threading.get_ident() for f, _ in walk_stack(top))
     files = {frame.f_code.co_filename for frame in frames}
     return [file for file in files if file.startswith(ours) and "testing" not in file]
-
-
-def have(behind: Behind, key: str = KEY) -> list[str]:
-    return [region for region in REGIONS if key in behind.keys(region)]
 
 
 @pytest.mark.parametrize("policy", ["all", "quorum", "any"])

@@ -11,21 +11,15 @@ from lading.s3._aws._control import BodyFile
 from lading.testing import Answer, DropDuring
 from tests.support.aws import MIB, stager
 from tests.support.aws_proxy import REGIONS
+from tests.support.staged import BIG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lading import Progress
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
 
-pytestmark = pytest.mark.anyio
-BIG = bytes(range(256)) * 4096 * 17
-
-
-@pytest.fixture(autouse=True)
-def set_up(behind: Behind) -> None:
-    behind.set_up()
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("set_up")]
 
 
 @pytest.fixture(autouse=True)

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lading import Forbidden, StageFailed, Stager, VersionExists
 from lading.testing import Answer
-from tests.support.aws import stager
 from tests.support.aws_proxy import REGIONS, error
+from tests.support.staged import BIG, FIRST, KEY, have
 
 if TYPE_CHECKING:
     from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
 
 pytestmark = pytest.mark.anyio
-BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts
-KEY = "pre/P@1.0.0"
-# All stagers begin with the region that is the first by its name.
-FIRST = "ap-south-1"
-
-
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        aws.asked.clear()
-        yield s
-
-
-def have(behind: Behind, key: str = KEY) -> list[str]:
-    return [region for region in REGIONS if key in behind.keys(region)]
 
 
 async def test_a_region_that_cannot_copy(aws: Aws, behind: Behind, s: Stager):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -14,6 +14,7 @@ from lading import BadAnswer, ConnectError, IntegrityError, LadingError, NotFoun
 from lading.testing import Answer, Truncate
 from tests.support.aws import MIB, stage_as_startifact, stager
 from tests.support.aws_proxy import REGIONS
+from tests.support.staged import KEY
 
 if TYPE_CHECKING:
     from lading.s3 import Artifact
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 16384  # 4 MiB
-KEY = "pre/P@1.0.0"
-
-
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        yield s
 
 
 async def test_what_get_says(s: Stager):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lading import IntegrityError, Stager, VersionExists
 from lading.testing import Answer
-from tests.support.aws import stage_as_startifact, stager
+from tests.support.aws import stage_as_startifact
 from tests.support.aws_proxy import REGIONS
+from tests.support.staged import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 16384  # 4 MiB
-KEY = "pre/P@1.0.0"
-
-
-@pytest.fixture
-async def s(aws: Aws, behind: Behind) -> Any:
-    behind.set_up()
-    async with stager(aws) as s:
-        yield s
 
 
 @pytest.mark.parametrize("crc", [False, True])
@@ -38,6 +31,21 @@ async def test_of_startifact(behind: Behind, s: Stager, tmp_path: Path, crc: boo
     assert artifact.md5 == hashlib.md5(b"old bytes").hexdigest()
     assert await artifact.download(tmp_path) == tmp_path / "a.bin"
     assert (tmp_path / "a.bin").read_bytes() == b"old bytes"
+
+
+@pytest.mark.parametrize("crc", [False, True])
+async def test_of_startifact_encrypted_by_kms(behind: Behind, s: Stager, tmp_path: Path, crc: bool):
+    """Only a checksum tells what it is, where there is one."""
+    stage_as_startifact(behind, b"old bytes", crc=crc, kms=True)
+    artifact = await s.get("P")
+    assert (artifact.md5, artifact.sha256) == (None, None)
+    assert (await artifact.download(tmp_path / "out")).read_bytes() == b"old bytes"
+    if crc:
+        staged = await s.stage("P", "1.0.0", b"old bytes")
+        assert [found.what for found in staged.regions.values()] == ["already there"] * 3
+    else:
+        with pytest.raises(VersionExists, match="keeps no digest that could be compared"):
+            await s.stage("P", "1.0.0", b"old bytes")
 
 
 async def test_of_startifact_staged_again(behind: Behind, s: Stager):

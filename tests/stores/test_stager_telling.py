@@ -16,16 +16,10 @@ from tests.support.aws import MIB, SECRET, TOKEN, stager
 from tests.support.aws_proxy import error
 
 if TYPE_CHECKING:
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("set_up")]
 BIG = bytes(17 * MIB)
-
-
-@pytest.fixture(autouse=True)
-def set_up(behind: Behind) -> None:
-    behind.set_up()
 
 
 async def test_hooks_see_every_attempt_by_its_operation(aws: Aws):

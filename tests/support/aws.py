@@ -128,11 +128,21 @@ def stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) ->
 
 
 def stage_as_startifact(
-    behind: Behind, data: bytes = b"old", metadata: dict[str, str] | None = None, *, crc: bool = False
+    behind: Behind,
+    data: bytes = b"old",
+    metadata: dict[str, str] | None = None,
+    *,
+    crc: bool = False,
+    kms: bool = False,
 ) -> None:
-    """P 1.0.0 as startifact writes it: with an MD5, and from boto3 1.36 on a CRC32 besides."""
+    """P 1.0.0 as startifact writes it: with an MD5, and from boto3 1.36 on a CRC32 besides.
+
+    Into buckets that KMS encrypts, when told so: then S3's tags are no MD5.
+    """
     key = "pre/P@1.0.0"
     more = {"ChecksumAlgorithm": "CRC32"} if crc else {}
+    if kms:
+        more["ServerSideEncryption"] = "aws:kms"
     for region in REGIONS:
         behind.put(region, key, data, ContentMD5=base64.b64encode(hashlib.md5(data).digest()).decode(), **more)
         if metadata:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from lading.copr._logs import BuildLog
     from lading.copr._watching import BuildWatch
     from lading.testing import CoprUser
 
@@ -110,6 +111,11 @@ class Time:
 async def seen(watch: BuildWatch) -> list[tuple[int, str]]:
     """What *watch* gives, to its end."""
     return [(build.id, build.state) async for build in watch]
+
+
+async def lines(log: BuildLog) -> list[str]:
+    """What *log* gives, to its end."""
+    return [line async for line in log]
 
 
 def add_builds(store: Store, count: int, project: str = "demo") -> list[int]:

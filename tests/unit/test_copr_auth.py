@@ -6,7 +6,7 @@ import base64
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from anyio import to_thread
@@ -15,27 +15,11 @@ from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Reply, Unaut
 from lading._core.auth import Auth
 from lading.copr import LoginAuth
 from lading.testing import Answer, DropAfter, Response, Server
-from tests.support.frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store, refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store
 
 pytestmark = pytest.mark.anyio
 
 BASIC = base64.b64encode(f"{LOGIN}:{TOKEN}".encode()).decode()
-
-
-@pytest.fixture
-def frontend() -> Iterator[Frontend]:
-    with Frontend(refusal(403, "no")) as frontend:
-        yield frontend
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_project("demo")
-        yield store
 
 
 async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: Frontend):
@@ -145,14 +129,14 @@ async def test_no_cookies_are_kept(frontend: Frontend):
     assert not any("Cookie" in asked.headers for asked in frontend.seen)
 
 
-async def test_a_token_from_elsewhere_and_other_credentials(store: Store):
+async def test_a_token_from_elsewhere_and_other_credentials(demo_store: Store):
     class Place:
         async def get(self) -> str:
-            return store.owner.token
+            return demo_store.owner.token
 
-    async with store.client(token=Place()) as copr, store.reader() as reader:
+    async with demo_store.client(token=Place()) as copr, demo_store.reader() as reader:
         assert (await copr.tokens.whoami()).name == "owner"
-        auth = BasicAuth(store.owner.login, store.owner.token)
+        auth = BasicAuth(demo_store.owner.login, demo_store.owner.token)
         assert (await reader.with_options(auth=auth).tokens.whoami()).name == "owner"
         with pytest.raises(Unauthorized, match="Login invalid/expired"):
             await reader.with_options(auth=Auth()).tokens.whoami()
@@ -164,8 +148,8 @@ def test_a_login_with_a_colon():
     assert repr(LoginAuth("a", "s3cret")) == "LoginAuth('a', ***)"
 
 
-async def test_after_a_lost_connection_it_is_asked_once_more(store: Store):
-    store.faults.add(DropAfter(), path="/api_3/auth-check")
-    store.faults.add(Answer(503), path="/api_3/auth-check")
-    async with store.client() as copr:
+async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: Store):
+    demo_store.faults.add(DropAfter(), path="/api_3/auth-check")
+    demo_store.faults.add(Answer(503), path="/api_3/auth-check")
+    async with demo_store.client() as copr:
         assert (await copr.tokens.check()).name == "owner"

@@ -5,16 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import threading
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keyring
-import keyring.backend
-import keyring.credentials
-import keyring.errors
 import pytest
 from anyio import to_thread
 
@@ -23,60 +18,15 @@ from lading.copr import GssapiAuth, LoginAuth
 from lading.copr._config import DEFAULT_URL, resolve
 from lading.copr._config_file import ConfigFile
 from tests.support.frontend import Store
+from tests.support.ring import Ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
 
 URL = "https://copr.example"
 FILE = ConfigFile(URL, "ada", "log1n", "t0ken%s", gssapi=None, encrypted=True, expires_on=date(2027, 5, 19))
-
-
-class Ring(keyring.backend.KeyringBackend):
-    """A keyring in memory, asked off the loop."""
-
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entries: dict[tuple[str, str], str] = {}
-        self.locked = False
-        self.asked = 0
-
-    def get_password(self, service: str, username: str) -> str | None:
-        self._note()
-        return self.entries.get((service, username))
-
-    def get_credential(self, service: str, username: str | None) -> keyring.credentials.Credential | None:
-        self._note()
-        for (at, user), password in self.entries.items():
-            if at == service:
-                return keyring.credentials.SimpleCredential(user, password)
-        return None
-
-    def _note(self) -> None:
-        assert threading.current_thread().name == "lading keyring"
-        self.asked += 1
-        if self.locked:
-            raise keyring.errors.KeyringLocked
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        raise AssertionError
-
-    def delete_password(self, service: str, username: str) -> None:
-        raise AssertionError
-
-
-@pytest.fixture(autouse=True)
-def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ring]:
-    for name in [name for name in os.environ if name.startswith("COPR_")]:
-        monkeypatch.delenv(name)
-    before = keyring.get_keyring()
-    ring = Ring()
-    keyring.set_keyring(ring)
-    yield ring
-    keyring.set_keyring(before)
 
 
 @pytest.fixture
@@ -193,7 +143,7 @@ async def test_arguments_environment_file_keyring_in_turn(
     monkeypatch.delenv("COPR_LOGIN")
     monkeypatch.delenv("COPR_TOKEN")
     assert await used() == f"{store.owner.login}:{store.owner.token}"
-    assert ring.asked == 0
+    assert ring.asked == []
     await to_thread.run_sync(path.write_text, f"[copr-cli]\ncopr_url = {store.url}\n")
     assert await used() == "of-the-ring:r1ng"
     await to_thread.run_sync(path.unlink)

@@ -2,103 +2,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lading import InputError, NotFound
-from lading._core.polling import Pace
-from lading.copr import _logs
-from tests.support.copr_store import CHROOT, HELLO, Store, do
+from tests.support.copr_store import CHROOT, HELLO, Store, do, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lading import Copr
-    from lading.copr._logs import BuildLog
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_at_once")]
 LOG = "builder-live.log"
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "_PACE", Pace(0, 1, 0))
-
-
-async def lines(log: BuildLog) -> list[str]:
-    return [line async for line in log]
-
-
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        yield store
-
-
-@pytest.fixture
-async def copr(store: Store) -> Any:
-    async with store.client() as copr:
-        yield copr
-
-
-@pytest.fixture
-def build(store: Store) -> int:
+def build(copr_store: Store) -> int:
     """A build that is running in its chroot."""
-    build = store.add_build("demo", HELLO)
-    while store.build(build).chroots.get(CHROOT) != "running":
-        store.advance(build)
+    build = copr_store.add_build("demo", HELLO)
+    while copr_store.build(build).chroots.get(CHROOT) != "running":
+        copr_store.advance(build)
     return build
 
 
-async def test_pain_10_a_running_log_is_followed_to_its_end(store: Store, copr: Copr, build: int):
+async def test_pain_10_a_running_log_is_followed_to_its_end(copr_store: Store, copr: Copr, build: int):
     """fedora-copr/copr#4165, #3200: what goes on is seen as it goes on; nothing is lost or doubled at the end."""
     got: list[str] = []
     async for line in copr.builds.log(build, CHROOT, follow=True):
         got.append(line)
         if line == "builder-live.log: running":
-            await do(store.append_log, build, CHROOT, "one\ntw")
+            await do(copr_store.append_log, build, CHROOT, "one\ntw")
         if line == "one":
-            await do(store.append_log, build, CHROOT, "o\r\n\nthree\n")
+            await do(copr_store.append_log, build, CHROOT, "o\r\n\nthree\n")
         if line == "three":
-            await do(store.append_log, build, CHROOT, "four\nno end")
-            await do(store.finish, build)  # compressed, with what nobody has read yet
+            await do(copr_store.append_log, build, CHROOT, "four\nno end")
+            await do(copr_store.finish, build)  # compressed, with what nobody has read yet
     assert got == ["builder-live.log: running", "one", "two", "", "three", "four", "no end"]
-    assert f"GET /results/owner/demo/{CHROOT}/00000001-hello/{LOG}.gz" in store.seen
+    assert f"GET /results/owner/demo/{CHROOT}/00000001-hello/{LOG}.gz" in copr_store.seen
 
 
-async def test_as_far_as_it_is(store: Store, copr: Copr, build: int):
-    await do(store.append_log, build, CHROOT, "one\ntwo")
+async def test_as_far_as_it_is(copr_store: Store, copr: Copr, build: int):
+    await do(copr_store.append_log, build, CHROOT, "one\ntwo")
     assert await lines(copr.builds.log(build, CHROOT)) == ["builder-live.log: running", "one", "two"]
     assert await lines(copr.builds.log(build, CHROOT, name="backend")) == [
         "backend.log: starting",
         "backend.log: running",
     ]
-    await do(store.finish, build, "failed")
+    await do(copr_store.finish, build, "failed")
     assert await lines(copr.builds.log(build, CHROOT)) == ["builder-live.log: running", "one", "two"]
     assert await lines(copr.builds.log(build, CHROOT, name="root")) == ["root.log"]
 
 
-async def test_a_log_is_waited_for(store: Store, copr: Copr):
-    build = store.add_build("demo", HELLO)
+async def test_a_log_is_waited_for(copr_store: Store, copr: Copr):
+    build = copr_store.add_build("demo", HELLO)
     got: list[str] = []
-    store.steps = [int, int, *[store.advance] * 3]  # the frontend fails over a source that has not begun
+    copr_store.steps = [int, int, *[copr_store.advance] * 3]  # the frontend fails over a source that has not begun
     async for line in copr.builds.log(build, follow=True):
         got.append(line)
         if line.endswith("running"):
-            await do(store.append_log, build, None, "fetched\n")
-            store.steps = [store.advance] * 20
+            await do(copr_store.append_log, build, None, "fetched\n")
+            copr_store.steps = [copr_store.advance] * 20
     assert got == ["builder-live.log: running", "fetched"]
 
 
-async def test_a_sources_log_is_compressed_while_it_is_imported(store: Store, copr: Copr):
-    build = store.add_build("demo", HELLO)
-    while store.build(build).source_state != "importing":
-        await do(store.advance, build)
+async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: Store, copr: Copr):
+    build = copr_store.add_build("demo", HELLO)
+    while copr_store.build(build).source_state != "importing":
+        await do(copr_store.advance, build)
     assert await lines(copr.builds.log(build)) == ["builder-live.log: running"]
 
 
-async def test_what_is_not_there(store: Store, copr: Copr, build: int):
+async def test_what_is_not_there(copr_store: Store, copr: Copr, build: int):
     for name in ("build", "nonsense"):
         with pytest.raises(NotFound, match=f"no log {name} of build 1 in {CHROOT}"):
             await lines(copr.builds.log(build, CHROOT, name=name))
@@ -106,7 +80,7 @@ async def test_what_is_not_there(store: Store, copr: Copr, build: int):
         await lines(copr.builds.log(build, "fedora-43-x86_64", follow=True))
     with pytest.raises(NotFound, match="Build 99 does not exist"):
         await lines(copr.builds.log(99, CHROOT))
-    await do(store.finish, build)
+    await do(copr_store.finish, build)
     for follow in (True, False):
         with pytest.raises(NotFound, match="no log hw_info of build 1"):
             await lines(copr.builds.log(build, CHROOT, name="hw_info", follow=follow))
@@ -115,8 +89,8 @@ async def test_what_is_not_there(store: Store, copr: Copr, build: int):
             copr.builds.log(build, CHROOT, name=name)
 
 
-async def test_canceled_before_it_began(store: Store, copr: Copr):
+async def test_canceled_before_it_began(copr_store: Store, copr: Copr):
     build = await copr.builds.create_from_url("owner", "demo", HELLO, chroots=[CHROOT])
-    await do(store.finish, build.id, "canceled")
+    await do(copr_store.finish, build.id, "canceled")
     with pytest.raises(NotFound, match="no log builder-live"):
         await lines(copr.builds.log(build, CHROOT, follow=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
@@ -11,9 +11,6 @@ from lading import BadAnswer, BadRequest, Conflict, ConnectError, Forbidden, Inp
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
 from lading.testing import Answer, DropAfter, DropBefore, Fault, Response, Truncate
 from tests.support.frontend import Asked, Frontend, Store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
 GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
@@ -33,21 +30,13 @@ SOURCES: list[Source] = [
 ]
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_project("demo")
-        yield store
-    assert store.errors == []
-
-
 def add(source: Source = GIT) -> str:
     return f"POST package/add/owner/demo/hello/{source.type}"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
-async def test_every_kind_of_source(store: Store, source: Source):
-    async with store.client() as copr:
+async def test_every_kind_of_source(demo_store: Store, source: Source):
+    async with demo_store.client() as copr:
         made = await copr.packages.create("owner", "demo", "hello", source, webhook_rebuild=True)
         assert (made.name, made.source_type, made.auto_rebuild) == ("hello", source.type, True)
         assert await copr.packages.get("owner", "demo", "hello") == made
@@ -63,38 +52,38 @@ async def test_every_kind_of_source(store: Store, source: Source):
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 @pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Answer(504)], ids=repr)
-async def test_a_lost_answer_is_settled_by_what_is_there(store: Store, source: Source, fault: Fault):
-    store.faults.add(fault, method="POST")
-    async with store.client() as copr:
+async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: Store, source: Source, fault: Fault):
+    demo_store.faults.add(fault, method="POST")
+    async with demo_store.client() as copr:
         made = await copr.packages.create("owner", "demo", "hello", source)
         assert made.source_type == source.type
     done = isinstance(fault, (DropAfter, Truncate))
-    assert store.lines == ([add(source), GET] if done else [GET, add(source)])
+    assert demo_store.lines == ([add(source), GET] if done else [GET, add(source)])
 
 
 @pytest.mark.parametrize("other", [ScmSource("https://example.com/other.git"), RubyGemsSource("hello"), SVN], ids=repr)
-async def test_another_source_is_somebody_elses(store: Store, other: Source):
+async def test_another_source_is_somebody_elses(demo_store: Store, other: Source):
     """The answer is lost before anything was made, and somebody is quicker."""
-    async with store.client() as quicker, store.client() as copr:
+    async with demo_store.client() as quicker, demo_store.client() as copr:
         await quicker.packages.create("owner", "demo", "hello", other)
-        store.faults.add(DropBefore(), method="POST")
+        demo_store.faults.add(DropBefore(), method="POST")
         with pytest.raises(ConnectError) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
     assert caught.value.outcome == "unknown"
     assert "another package hello is there now, with another source" in str(caught.value.__cause__)
 
 
-async def test_a_page_that_answers_200(store: Store):
-    store.faults.add(Answer(200, b"<html>"), method="POST")
-    async with store.client() as copr:
+async def test_a_page_that_answers_200(demo_store: Store):
+    demo_store.faults.add(Answer(200, b"<html>"), method="POST")
+    async with demo_store.client() as copr:
         with pytest.raises(BadAnswer) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
     assert caught.value.outcome == "not_done"  # it was looked for
 
 
-async def test_a_package_from_subversion_stays_one(store: Store):
+async def test_a_package_from_subversion_stays_one(demo_store: Store):
     """The frontend, told nothing of it, takes Git."""
-    async with store.client() as copr:
+    async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", SVN)
         for source in (None, ScmSource("https://example.com/moved"), ScmSource(spec="hello.spec")):
             found = await copr.packages.update("owner", "demo", "hello", source, max_builds=3)
@@ -147,10 +136,10 @@ async def test_what_is_sent():
     assert full.query == {**plain.query, "with_latest_build": "True", "with_latest_succeeded_build": "True"}
 
 
-async def test_the_newest_builds_where_asked_for(store: Store):
-    build = store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
-    await anyio.to_thread.run_sync(store.finish, build)
-    async with store.reader() as copr:
+async def test_the_newest_builds_where_asked_for(demo_store: Store):
+    build = demo_store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    await anyio.to_thread.run_sync(demo_store.finish, build)
+    async with demo_store.reader() as copr:
         plain = await copr.packages.get("owner", "demo", "hello")
         assert plain.builds.latest is None
         full = await copr.packages.get("owner", "demo", "hello", with_latest_build=True)
@@ -161,12 +150,12 @@ async def test_the_newest_builds_where_asked_for(store: Store):
         assert (listed.builds.latest_succeeded.id, listed.builds.latest) == (build, None)
 
 
-async def test_reset_build_delete(store: Store):
-    async with store.client() as copr:
+async def test_reset_build_delete(demo_store: Store):
+    async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", GIT)
         build = await copr.packages.build("owner", "demo", "hello", timeout=3600)
-        assert (build.projectname, store.build(build.id).options["timeout"]) == ("demo", 3600)
-        await anyio.to_thread.run_sync(store.finish, build.id)
+        assert (build.projectname, demo_store.build(build.id).options["timeout"]) == ("demo", 3600)
+        await anyio.to_thread.run_sync(demo_store.finish, build.id)
         found = await copr.packages.reset("owner", "demo", "hello")
         assert (found.source_type, found.source_dict) == ("unset", {})
         with pytest.raises(BadRequest, match="default source method"):
@@ -180,33 +169,33 @@ async def test_reset_build_delete(store: Store):
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(502), Truncate(3)], ids=repr)
-async def test_deleting_is_done_when_it_is_gone(store: Store, fault: Fault):
-    async with store.client() as copr:
+async def test_deleting_is_done_when_it_is_gone(demo_store: Store, fault: Fault):
+    async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", GIT)
-        store.faults.add(fault, method="DELETE")
+        demo_store.faults.add(fault, method="DELETE")
         await copr.packages.delete("owner", "demo", "hello")
         assert len(await copr.packages.list("owner", "demo")) == 0
 
 
-async def test_mistakes(store: Store):
-    async with store.client() as copr:
+async def test_mistakes(demo_store: Store):
+    async with demo_store.client() as copr:
         for source in (ScmSource(), PyPISource(), RubyGemsSource(), CustomSource()):
             with pytest.raises(InputError, match=source.needed[0]) as caught:
                 await copr.packages.create("owner", "demo", "hello", source)
             assert caught.value.argument == "source"
-        assert store.seen == []
+        assert demo_store.seen == []
         with pytest.raises(BadRequest, match="package_name: Please enter a valid package name"):
             await copr.packages.create("owner", "demo", "bad name", GIT)
         with pytest.raises(BadRequest, match="max_builds: Number must be between 0 and 100"):
             await copr.packages.create("owner", "demo", "hello", GIT, max_builds=101)
         with pytest.raises(NotFound, match="Project owner/nosuch"):
             await copr.packages.create("owner", "nosuch", "hello", GIT)
-    async with store.client(store.add_user("ada")) as copr:
+    async with demo_store.client(demo_store.add_user("ada")) as copr:
         with pytest.raises(Forbidden, match="You are not allowed to add or edit packages"):
             await copr.packages.create("owner", "demo", "hello", GIT)
 
 
-async def test_one_of_ten_creates_it(store: Store):
+async def test_one_of_ten_creates_it(demo_store: Store):
     outcomes: list[Any] = []
 
     async def create() -> None:
@@ -215,7 +204,7 @@ async def test_one_of_ten_creates_it(store: Store):
         except LadingError as error:
             outcomes.append(type(error))
 
-    async with store.client() as copr, anyio.create_task_group() as group:
+    async with demo_store.client() as copr, anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(create)
     assert outcomes.count(Conflict) == 9

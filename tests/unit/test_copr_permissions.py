@@ -20,7 +20,6 @@ from lading.testing import DropAfter, Response
 from tests.support.frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -28,23 +27,9 @@ pytestmark = pytest.mark.anyio
 GET = "GET project"
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_user("ada", groups=["crew"])
-        yield store
-    assert store.errors == []
-
-
-@pytest.fixture
-def demo(store: Store) -> Store:
-    store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
-    return store
-
-
-async def test_permissions(demo: Store):
-    ada = demo.add_user("ada")
-    async with demo.client() as copr, demo.client(ada) as hers, demo.reader() as anybody:
+async def test_permissions(crew_demo: Store):
+    ada = crew_demo.add_user("ada")
+    async with crew_demo.client() as copr, crew_demo.client(ada) as hers, crew_demo.reader() as anybody:
         assert await copr.projects.permissions("owner", "demo") == {}
         with pytest.raises(NotFound, match="Project owner/nosuch does not exist"):
             await copr.projects.permissions("owner", "nosuch")
@@ -69,10 +54,10 @@ async def test_permissions(demo: Store):
             await anybody.projects.can_build_in("nobody", "owner", "demo")
 
 
-async def test_the_monitor(demo: Store):
-    build = demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
-    await anyio.to_thread.run_sync(demo.finish, build)
-    async with demo.reader() as copr:
+async def test_the_monitor(crew_demo: Store):
+    build = crew_demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    await anyio.to_thread.run_sync(crew_demo.finish, build)
+    async with crew_demo.reader() as copr:
         (package,) = await copr.projects.monitor(
             "owner", "demo", additional_fields=["url_build_log", "url_backend_log"]
         )
@@ -95,8 +80,8 @@ async def test_a_monitor_that_breaks_off_with_status_200():
             await copr.projects.monitor("owner", "demo")
 
 
-async def test_modules_of_a_current_frontend(demo: Store):
-    async with demo.client() as copr:
+async def test_modules_of_a_current_frontend(crew_demo: Store):
+    async with crew_demo.client() as copr:
         for build in (
             copr.modules.build_from_url("owner", "demo", "https://example.com/m.git"),
             copr.modules.build_from_file("owner", "demo", BytesBody(b"data"), filename="m.yaml"),

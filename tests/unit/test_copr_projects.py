@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from lading import (
@@ -17,32 +15,14 @@ from lading import (
 from lading.testing import DropAfter, DropBefore, Response
 from tests.support.frontend import CHROOT, Frontend, Store
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
 pytestmark = pytest.mark.anyio
 OTHER = "fedora-43-x86_64"
 DELETE = "DELETE project/delete/owner/demo"
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_user("ada", groups=["crew"])
-        yield store
-    assert store.errors == []
-
-
-@pytest.fixture
-def demo(store: Store) -> Store:
-    store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
-    return store
-
-
-async def test_from_the_beginning_to_the_end(store: Store):
-    store.add_project("other")
-    async with store.client() as copr:
+async def test_from_the_beginning_to_the_end(crew_store: Store):
+    crew_store.add_project("other")
+    async with crew_store.client() as copr:
         made = await copr.projects.create(
             "owner",
             "demo",
@@ -80,8 +60,8 @@ async def test_from_the_beginning_to_the_end(store: Store):
             await copr.projects.get("owner", "demo")
 
 
-async def test_updating_changes_what_is_given(demo: Store):
-    async with demo.client() as copr:
+async def test_updating_changes_what_is_given(crew_demo: Store):
+    async with crew_demo.client() as copr:
         before = await copr.projects.get("owner", "demo")
         assert await copr.projects.update("owner", "demo") == before
         assert await copr.projects.update("owner", "demo", description=None, enable_net=None, chroots=()) == before
@@ -91,9 +71,9 @@ async def test_updating_changes_what_is_given(demo: Store):
         assert (again.enable_net, set(again.chroot_repos)) == (False, {OTHER})
 
 
-async def test_groups_and_rights(demo: Store):
-    ada = demo.add_user("ada")
-    async with demo.client(ada) as copr:
+async def test_groups_and_rights(crew_demo: Store):
+    ada = crew_demo.add_user("ada")
+    async with crew_demo.client(ada) as copr:
         made = await copr.projects.create("@crew", "ours", chroots=[CHROOT])
         assert made.full_name == "@crew/ours"
         assert [project.name async for project in copr.projects.list("@crew")] == ["ours"]
@@ -112,11 +92,11 @@ async def test_groups_and_rights(demo: Store):
             with pytest.raises(Forbidden) as caught:
                 await write
             assert caught.value.outcome == "not_done"
-    assert "Authorization" not in str(demo.errors)
+    assert "Authorization" not in str(crew_demo.errors)
 
 
-async def test_mistakes(demo: Store):
-    async with demo.client() as copr:
+async def test_mistakes(crew_demo: Store):
+    async with crew_demo.client() as copr:
         for chroots in (["nope-1-x86_64"], ["fedora-*-x86_64"], []):
             with pytest.raises(BadRequest, match=r"chroots: .* is not a valid choice"):
                 await copr.projects.create("owner", "new", chroots=chroots)
@@ -129,14 +109,14 @@ async def test_mistakes(demo: Store):
             await copr.projects.create("owner", "demo", chroots=[CHROOT])
         with pytest.raises(BadRequest, match="at least 3 characters"):
             await copr.projects.search("ab")
-        demo.seen.clear()
+        crew_demo.seen.clear()
         for write in (
             copr.projects.create("owner", "new", chroots=CHROOT),
             copr.projects.update("owner", "demo", chroots=CHROOT),
         ):
             with pytest.raises(InputError, match="chroots is a list"):
                 await write
-        assert demo.seen == []
+        assert crew_demo.seen == []
 
 
 async def test_what_is_sent():
@@ -170,15 +150,15 @@ async def test_what_is_sent():
     assert not any(asked.query for asked in frontend.seen if asked is not kept)
 
 
-async def test_a_project_with_running_builds(demo: Store):
-    build = demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
-    async with demo.client() as copr:
+async def test_a_project_with_running_builds(crew_demo: Store):
+    build = crew_demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    async with crew_demo.client() as copr:
         with pytest.raises(Conflict, match=rf"Build\(s\) {build} are still running\."):
             await copr.projects.delete("owner", "demo")
 
 
-async def test_forks(demo: Store):
-    async with demo.client() as copr:
+async def test_forks(crew_demo: Store):
+    async with crew_demo.client() as copr:
         made = await copr.projects.fork("owner", "demo", "owner", "forked")
         assert (made.full_name, made.description) == ("owner/forked", "A demo")
         with pytest.raises(Conflict, match="about to fork into existing project: forked"):
@@ -188,9 +168,9 @@ async def test_forks(demo: Store):
             await copr.projects.fork("owner", "demo", "@crew", "theirs")
         with pytest.raises(NotFound):
             await copr.projects.fork("owner", "nosuch", "owner", "copy")
-        demo.faults.add(DropAfter(), method="POST")
+        crew_demo.faults.add(DropAfter(), method="POST")
         with pytest.raises(ConnectError) as caught:
             await copr.projects.fork("owner", "demo", "owner", "lost")
         assert caught.value.outcome == "unknown"
-        demo.faults.add(DropBefore(), method="POST")
+        crew_demo.faults.add(DropBefore(), method="POST")
         assert (await copr.projects.fork("owner", "demo", "owner", "found")).name == "found"

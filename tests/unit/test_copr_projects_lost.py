@@ -20,8 +20,6 @@ from lading.testing import Answer, DropAfter, DropBefore, Fault, Response, Trunc
 from tests.support.frontend import CHROOT, Asked, Frontend, Store, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lading import Copr
 
 pytestmark = pytest.mark.anyio
@@ -31,21 +29,7 @@ GET = "GET project"
 DELETE = "DELETE project/delete/owner/demo"
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_user("ada", groups=["crew"])
-        yield store
-    assert store.errors == []
-
-
-@pytest.fixture
-def demo(store: Store) -> Store:
-    store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
-    return store
-
-
-async def test_pain_9_creating_at_once_from_many_places(store: Store):
+async def test_pain_9_creating_at_once_from_many_places(crew_store: Store):
     """One project, and everybody gets it."""
     found: list[Any] = []
 
@@ -54,7 +38,7 @@ async def test_pain_9_creating_at_once_from_many_places(store: Store):
             await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True, description=f"by {number}")
         )
 
-    async with store.client() as copr, anyio.create_task_group() as group:
+    async with crew_store.client() as copr, anyio.create_task_group() as group:
         for number in range(10):
             group.start_soon(create, copr, number)
     assert len(found) == 10
@@ -82,11 +66,11 @@ async def test_pain_9_who_loses_a_race_gets_the_project(second: Response):
         assert frontend.lines == [ADD, GET]
 
 
-async def test_pain_9_what_is_refused_for_another_reason_says_so(store: Store):
-    async with store.client() as copr:
+async def test_pain_9_what_is_refused_for_another_reason_says_so(crew_store: Store):
+    async with crew_store.client() as copr:
         with pytest.raises(BadRequest, match="'nope' is not a valid choice"):
             await copr.projects.create("owner", "demo", chroots=["nope"], exist_ok=True)
-        store.add_project("demo", description="from before")
+        crew_store.add_project("demo", description="from before")
         found = await copr.projects.create("owner", "demo", chroots=[OTHER], exist_ok=True, description="new")
         assert (found.description, set(found.chroot_repos)) == ("from before", {CHROOT})  # left as it is
 
@@ -94,9 +78,9 @@ async def test_pain_9_what_is_refused_for_another_reason_says_so(store: Store):
 @pytest.mark.parametrize(
     "fault", [DropAfter(), Answer(502), Truncate(30), DropBefore(), Answer(200, b"<html>")], ids=repr
 )
-async def test_pain_9_a_lost_answer_is_harmless_where_it_may_exist(store: Store, fault: Fault):
-    store.faults.add(fault, method="POST")
-    async with store.client() as copr:
+async def test_pain_9_a_lost_answer_is_harmless_where_it_may_exist(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
         if fault == Answer(200, b"<html>"):  # taken by somebody, who says nothing of it
             with pytest.raises(BadAnswer) as caught:
                 await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
@@ -106,53 +90,53 @@ async def test_pain_9_a_lost_answer_is_harmless_where_it_may_exist(store: Store,
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), Truncate(30)], ids=repr)
-async def test_whether_it_was_made_here_nobody_can_say(store: Store, fault: Fault):
-    store.faults.add(fault, method="POST")
-    async with store.client() as copr:
+async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
         with pytest.raises(LadingError) as caught:
             await copr.projects.create("owner", "demo", chroots=[CHROOT])
     assert caught.value.outcome == "unknown"
     assert "by this call or from before; exist_ok=True takes one that exists" in str(caught.value.__cause__)
-    assert store.lines == [ADD, GET]
+    assert crew_store.lines == [ADD, GET]
 
 
 @pytest.mark.parametrize("fault", [DropBefore(), Answer(502), Answer(503), Answer(429, retry_after=0)], ids=repr)
-async def test_what_was_not_made_is_made(store: Store, fault: Fault):
-    store.faults.add(fault, method="POST")
-    async with store.client() as copr:
+async def test_what_was_not_made_is_made(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
         assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
     asked = [] if fault == Answer(429, retry_after=0) else [GET]
-    assert store.lines == [*asked, ADD]
+    assert crew_store.lines == [*asked, ADD]
 
 
-async def test_where_nobody_can_be_asked_it_is_unknown(store: Store):
-    store.faults.add(DropAfter(), method="POST")
-    store.faults.add(Answer(502), method="GET", times=None)
-    async with store.client() as copr:
+async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
+    crew_store.faults.add(DropAfter(), method="POST")
+    crew_store.faults.add(Answer(502), method="GET", times=None)
+    async with crew_store.client() as copr:
         with pytest.raises(ConnectError) as caught:
             await copr.projects.create("owner", "demo", chroots=[CHROOT])
     assert caught.value.outcome == "unknown"
     assert isinstance(caught.value.__cause__, ServerError)
-    assert store.lines == [ADD]
+    assert crew_store.lines == [ADD]
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(504), Truncate(3)], ids=repr)
-async def test_deleting_is_done_when_it_is_gone(demo: Store, fault: Fault):
-    demo.faults.add(fault, method="DELETE")
-    async with demo.client() as copr:
+async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
+    crew_demo.faults.add(fault, method="DELETE")
+    async with crew_demo.client() as copr:
         await copr.projects.delete("owner", "demo")
         with pytest.raises(NotFound):
             await copr.projects.get("owner", "demo")
-        demo.seen.clear()
+        crew_demo.seen.clear()
         with pytest.raises(NotFound):
             await copr.projects.delete("owner", "demo")
-    assert demo.lines == [DELETE]
+    assert crew_demo.lines == [DELETE]
 
 
-async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(demo: Store):
-    demo.faults.add(Answer(200, b"<html>"), method="DELETE")
-    async with demo.client() as copr:
+async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: Store):
+    crew_demo.faults.add(Answer(200, b"<html>"), method="DELETE")
+    async with crew_demo.client() as copr:
         with pytest.raises(BadAnswer) as caught:
             await copr.projects.delete("owner", "demo")
         assert caught.value.outcome == "not_done"  # it was asked for, and is still there
-        assert demo.lines == [GET]
+        assert crew_demo.lines == [GET]

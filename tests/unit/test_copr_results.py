@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -17,7 +17,6 @@ from tests.support.copr_store import CHROOT, HELLO, Store, do
 from tests.support.scripted import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lading import Copr
@@ -32,16 +31,10 @@ INFO = {"results.json", "build.info", "success"}
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_project("two", chroots=[CHROOT, OTHER])
-        yield store
-
-
-@pytest.fixture
-async def copr(store: Store) -> Any:
-    async with store.client() as copr:
-        yield copr
+def store(copr_store: Store) -> Store:
+    """With a project in two chroots."""
+    copr_store.add_project("two", chroots=[CHROOT, OTHER])
+    return copr_store
 
 
 @pytest.fixture

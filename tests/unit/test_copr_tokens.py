@@ -19,7 +19,6 @@ from lading.testing import Answer, DropAfter, DropBefore, Fault, RawAnswer, Resp
 from tests.support.frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -27,37 +26,30 @@ ROTATE = "POST api-token"
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        store.add_project("demo")
-        yield store
-
-
-@pytest.fixture
-def config(store: Store, tmp_path: Path) -> Path:
-    path = store.write_config(tmp_path / "copr")
+def config(demo_store: Store, tmp_path: Path) -> Path:
+    path = demo_store.write_config(tmp_path / "copr")
     path.write_text("# mine\n" + path.read_text() + "[other]\ntoken = theirs\n")
     path.chmod(0o644)
     return path
 
 
-async def test_pain_6_rotating_goes_on_with_the_new_token(store: Store, config: Path):
+async def test_pain_6_rotating_goes_on_with_the_new_token(demo_store: Store, config: Path):
     """The client, its copies, and the file."""
-    old = (store.owner.login, store.owner.token)
-    async with store.client() as copr:
+    old = (demo_store.owner.login, demo_store.owner.token)
+    async with demo_store.client() as copr:
         copied = copr.with_options(retry=Retry(attempts=2))
         assert copr.tokens.days_left is None
         found = await copr.tokens.rotate(save_to=config)
         assert (found.login, found.token, found.expiration) == (
-            store.owner.login,
-            store.owner.token,
-            store.owner.expiration,
+            demo_store.owner.login,
+            demo_store.owner.token,
+            demo_store.owner.expiration,
         )
         assert (found.login, found.token) != old
         for client in (copr, copied):
             assert (await client.tokens.check()).name == "owner"
             assert client.tokens.days_left == 180
-            assert client.tokens.expires_on == store.owner.expiration
+            assert client.tokens.expires_on == demo_store.owner.expiration
         await copied.projects.update("owner", "demo", description="still here")
         shown = repr(found) + repr(copr) + repr(copr._settings) + repr(vars(copr))
         assert found.token not in shown
@@ -71,7 +63,7 @@ async def test_pain_6_rotating_goes_on_with_the_new_token(store: Store, config: 
     async with Copr.from_config(config_file=config) as again:
         assert (await again.tokens.check()).name == "owner"
         assert again.tokens.days_left == 180
-    assert store.lines.count(ROTATE) == 1
+    assert demo_store.lines.count(ROTATE) == 1
 
 
 @pytest.mark.parametrize(
@@ -90,52 +82,52 @@ async def test_pain_6_rotating_goes_on_with_the_new_token(store: Store, config: 
     ids=repr,
 )
 async def test_pain_6_rotating_is_sent_once_whatever_happens(
-    store: Store, config: Path, fault: Fault, outcome: str, sent: int
+    demo_store: Store, config: Path, fault: Fault, outcome: str, sent: int
 ):
     before = await to_thread.run_sync(config.read_bytes)
-    auth = LoginAuth(store.owner.login, store.owner.token)
-    store.faults.add(fault, path="/api_3/api-token", times=None)
-    async with store.client(login=None, token=None, auth=auth) as copr:
+    auth = LoginAuth(demo_store.owner.login, demo_store.owner.token)
+    demo_store.faults.add(fault, path="/api_3/api-token", times=None)
+    async with demo_store.client(login=None, token=None, auth=auth) as copr:
         with pytest.raises(LadingError) as caught:
             await copr.tokens.rotate(save_to=config)
         assert caught.value.outcome == outcome
         assert copr._settings.retry.attempts == 3  # everything else goes on trying
-    assert store.lines.count(ROTATE) == sent
-    assert len(store.faults.happened) == 1
+    assert demo_store.lines.count(ROTATE) == sent
+    assert len(demo_store.faults.happened) == 1
     assert await to_thread.run_sync(config.read_bytes) == before
 
 
 @pytest.mark.parametrize("content", [None, "[other]\n", "nonsense", "[copr-cli]\ntoken = x\n"])
 async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
-    store: Store, tmp_path: Path, content: str | None
+    demo_store: Store, tmp_path: Path, content: str | None
 ):
     path = tmp_path / "folder" / "copr"
     if content is not None:
         await anyio.Path(path.parent).mkdir()
         await anyio.Path(path).write_text(content)
-    async with store.client() as copr:
+    async with demo_store.client() as copr:
         with pytest.raises(ConfigError, match=str(path)) as caught:
             await copr.tokens.rotate(save_to=path)
     assert caught.value.outcome == "not_done"
-    assert store.seen == []
+    assert demo_store.seen == []
 
 
-async def test_a_folder_that_cannot_be_written_to(store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_folder_that_cannot_be_written_to(demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != config.parent)  # who runs this may be root
-    async with store.client() as copr:
+    async with demo_store.client() as copr:
         with pytest.raises(PermissionError, match="cannot be written to"):
             await copr.tokens.rotate(save_to=config)
-    assert store.seen == []
+    assert demo_store.seen == []
 
 
-async def test_a_file_that_is_not_a_file_any_more(store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_file_that_is_not_a_file_any_more(demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
     """Between the check and the writing: the error is said, and the client has the new token."""
 
     def gone(*_: Any) -> None:
         raise PermissionError("it is read-only now")
 
     monkeypatch.setattr(tokens_module, "write_token", gone)
-    async with store.client() as copr:
+    async with demo_store.client() as copr:
         with pytest.raises(PermissionError):
             await copr.tokens.rotate(save_to=config)
         assert (await copr.tokens.check()).name == "owner"
@@ -146,7 +138,7 @@ async def test_a_file_that_is_not_a_file_any_more(store: Store, config: Path, mo
 
 
 async def test_a_cancelled_rotation_that_was_answered_is_saved(
-    store: Store, config: Path, monkeypatch: pytest.MonkeyPatch
+    demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """From the answer on the file's old token is worth nothing."""
     with anyio.CancelScope() as scope:
@@ -157,22 +149,22 @@ async def test_a_cancelled_rotation_that_was_answered_is_saved(
             scope.cancel()
 
         monkeypatch.setattr(LoginAuth, "replace", replaced)
-        async with store.client() as copr:
+        async with demo_store.client() as copr:
             await copr.tokens.rotate(save_to=config)
     async with Copr.from_config(config_file=config) as again:
         assert (await again.tokens.check()).name == "owner"
 
 
-async def test_only_a_login_and_token_can_be_rotated(store: Store):
-    for auth in (None, lading.BasicAuth(store.owner.login, store.owner.token)):
-        async with store.client(login=None, token=None, auth=auth) as copr:
+async def test_only_a_login_and_token_can_be_rotated(demo_store: Store):
+    for auth in (None, lading.BasicAuth(demo_store.owner.login, demo_store.owner.token)):
+        async with demo_store.client(login=None, token=None, auth=auth) as copr:
             assert copr.tokens.expires_on is None
             with pytest.raises(ConfigError, match="only a client with login= and token="):
                 await copr.tokens.rotate()
-    assert store.seen == []
+    assert demo_store.seen == []
 
 
-async def test_calls_of_others_while_it_rotates(store: Store):
+async def test_calls_of_others_while_it_rotates(demo_store: Store):
     """Whoever asks from the answer on comes with the new token, also where the token is kept elsewhere."""
 
     class Slow:
@@ -184,17 +176,17 @@ async def test_calls_of_others_while_it_rotates(store: Store):
             await self.go_on.wait()
             return old
 
-    old = store.owner.token
+    old = demo_store.owner.token
     place = Slow()
-    auth = LoginAuth(store.owner.login, place)  # type: ignore[arg-type]
-    async with store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
+    auth = LoginAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
+    async with demo_store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
         group.start_soon(copr.tokens.check)
         await place.asked.wait()
-        async with store.client() as other:
+        async with demo_store.client() as other:
             new = await other.tokens.rotate()
         auth.replace(new.login, new.token, new.expiration)
         place.go_on.set()
-    assert [asked.user for asked in store.seen if asked.line == "GET auth-check"] == [f"{new.login}:{new.token}"]
+    assert [asked.user for asked in demo_store.seen if asked.line == "GET auth-check"] == [f"{new.login}:{new.token}"]
 
 
 async def test_pain_6_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
@@ -214,8 +206,8 @@ async def test_pain_6_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
         assert store.lines == ["GET auth-check", "POST project/add/owner"]  # neither is sent again
 
 
-async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(store: Store):
-    async with store.client(token="wrong") as copr:
+async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store: Store):
+    async with demo_store.client(token="wrong") as copr:
         with pytest.raises(Unauthorized) as caught:
             await copr.tokens.check()
         assert "ended on" not in str(caught.value)
@@ -235,13 +227,13 @@ async def test_unknown_fields_and_no_date():
     assert frontend.seen[1].user == "l0gin:t0ken"
 
 
-async def test_rotating_leaves_nothing_in_the_log(store: Store, caplog: pytest.LogCaptureFixture):
+async def test_rotating_leaves_nothing_in_the_log(demo_store: Store, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
-    old = store.owner.token
+    old = demo_store.owner.token
     events: list[Any] = []
-    async with store.client(hooks=[events.append]) as copr:
+    async with demo_store.client(hooks=[events.append]) as copr:
         new = await copr.tokens.rotate()
-        store.faults.add(
+        demo_store.faults.add(
             Answer(401, f'{{"error": "neither {old} nor {new.token}"}}'.encode(), {"Content-Type": "application/json"})
         )
         with pytest.raises(Unauthorized, match=r"neither \*\*\* nor \*\*\*"):

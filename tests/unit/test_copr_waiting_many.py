@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,79 +11,60 @@ from lading._core.polling import Pace
 from tests.support.copr_store import HELLO, Store, Time, add_builds, do, seen, set_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lading import Copr
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_time")]
 
 
-@pytest.fixture(autouse=True)
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    return Time(monkeypatch)
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
-        yield store
-
-
-@pytest.fixture
-async def copr(store: Store) -> Any:
-    async with store.client() as copr:
-        yield copr
-
-
-async def test_pain_8_hundreds_cost_one_question_a_look(store: Store, copr: Copr):
+async def test_pain_8_hundreds_cost_one_question_a_look(copr_store: Store, copr: Copr):
     """fedora-copr/copr#3200, #3653: 500 builds are not 500 requests every time."""
-    ids = add_builds(store, 500)
-    store.steps = [int, int, int, int, partial(set_states, store, ids, "succeeded")]
+    ids = add_builds(copr_store, 500)
+    copr_store.steps = [int, int, int, int, partial(set_states, copr_store, ids, "succeeded")]
     assert sorted(await seen(copr.builds.wait(ids))) == [(build, "succeeded") for build in ids]
     # The first tells the project; every look is one page then.
-    assert store.seen == [f"GET /api_3/build/{ids[-1]}", *["GET /api_3/build/list"] * 4]
+    assert copr_store.seen == [f"GET /api_3/build/{ids[-1]}", *["GET /api_3/build/list"] * 4]
 
 
-async def test_builds_that_say_their_project_need_no_first_question(store: Store, copr: Copr):
+async def test_builds_that_say_their_project_need_no_first_question(copr_store: Store, copr: Copr):
     urls = [HELLO] * 10
     made = await copr.builds.create_from_urls("owner", "demo", urls)
-    set_states(store, [build.id for build in made], "failed")
-    store.seen.clear()
+    set_states(copr_store, [build.id for build in made], "failed")
+    copr_store.seen.clear()
     assert len(await seen(copr.builds.wait(made))) == 10
-    assert store.seen == ["GET /api_3/build/list"]
+    assert copr_store.seen == ["GET /api_3/build/list"]
 
 
-async def test_old_builds_behind_many_new_ones(store: Store, copr: Copr):
-    old = add_builds(store, 4)
-    add_builds(store, 50)
-    set_states(store, old, "succeeded")
+async def test_old_builds_behind_many_new_ones(copr_store: Store, copr: Copr):
+    old = add_builds(copr_store, 4)
+    add_builds(copr_store, 50)
+    set_states(copr_store, old, "succeeded")
     assert len(await seen(copr.builds.wait(old))) == 4
-    assert store.count("GET /api_3/build/list") == 1  # not worth a second page
+    assert copr_store.count("GET /api_3/build/list") == 1  # not worth a second page
 
 
-async def test_many_projects_are_a_few_questions_a_second(store: Store, copr: Copr, time: Time):
+async def test_many_projects_are_a_few_questions_a_second(copr_store: Store, copr: Copr, copr_time: Time):
     ids: list[int] = []
     for number in range(20):
-        await do(store.add_project, f"p{number}")
-        ids += add_builds(store, 2 if number % 2 else 5, f"p{number}")
+        await do(copr_store.add_project, f"p{number}")
+        ids += add_builds(copr_store, 2 if number % 2 else 5, f"p{number}")
     watch = copr.builds.watch(ids)
     for _ in ids:
         await anext(watch)
-    store.seen.clear()
-    time.waits.clear()
-    before = time.now
-    set_states(store, ids, "succeeded")
+    copr_store.seen.clear()
+    copr_time.waits.clear()
+    before = copr_time.now
+    set_states(copr_store, ids, "succeeded")
     assert len(await seen(watch)) == len(ids)
     # A list for each of ten projects; of the other ten, each build.
-    assert (store.count("GET /api_3/build/list"), len(store.seen)) == (10, 30)
-    assert store.most_waiting <= 8
+    assert (copr_store.count("GET /api_3/build/list"), len(copr_store.seen)) == (10, 30)
+    assert copr_store.most_waiting <= 8
     # As many at the first look, and again as many seconds as five of them a second take.
-    assert time.now - before >= 30 / 5
+    assert copr_time.now - before >= 30 / 5
 
 
-async def test_the_pace_slows_down_and_news_quickens_it(store: Store, copr: Copr, time: Time):
-    (build,) = add_builds(store, 1)
-    store.steps = [*[int] * 4, partial(store.set_state, build, "running"), int, int]
-    store.steps.append(partial(store.set_state, build, "succeeded"))
+async def test_the_pace_slows_down_and_news_quickens_it(copr_store: Store, copr: Copr, copr_time: Time):
+    (build,) = add_builds(copr_store, 1)
+    copr_store.steps = [*[int] * 4, partial(copr_store.set_state, build, "running"), int, int]
+    copr_store.steps.append(partial(copr_store.set_state, build, "succeeded"))
     await copr.builds.wait(build, pace=Pace(2, 2, 10))
-    assert time.waits == [2, 4, 8, 10, 2, 4, 8]
+    assert copr_time.waits == [2, 4, 8, 10, 2, 4, 8]

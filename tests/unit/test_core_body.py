@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lading import Body, BytesBody, FileBody, InputError, StreamBody
+from lading import BytesBody, FileBody, InputError, StreamBody
 from lading._core import files
 from lading._core.body import CountedReader
 from lading._core.files import PIECE, stamp
 from lading._core.progress import Meter
+from tests.support.bodies import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CONTENT = os.urandom(3 * PIECE + 17)
-
-
-async def written(body: Body) -> bytes:
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
 
 
 @pytest.fixture
@@ -43,14 +36,14 @@ async def test_bytes_come_in_pieces_and_again():
     assert body.length == len(CONTENT)
     sizes = [len(piece) async for piece in body.open()]
     assert sizes == [PIECE, PIECE, PIECE, 17]
-    assert await written(body) == await written(body) == CONTENT
-    assert await written(BytesBody(b"")) == b""
+    assert await whole(body) == await whole(body) == CONTENT
+    assert await whole(BytesBody(b"")) == b""
 
 
 async def test_a_file_comes_whole_and_again(path: Path):
     body = await FileBody.of(path)
     assert body.length == len(CONTENT)
-    assert await written(body) == await written(body) == CONTENT
+    assert await whole(body) == await whole(body) == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -60,7 +53,7 @@ async def test_a_slice_of_a_file(path: Path, offset: int, length: int | None):
     body = FileBody(path, await stamp(path), offset=offset, length=length)
     end = len(CONTENT) if length is None else offset + length
     assert body.length == end - offset
-    assert await written(body) == CONTENT[offset:end]
+    assert await whole(body) == CONTENT[offset:end]
 
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 1), (0, -1), (0, len(CONTENT) + 1), (len(CONTENT) + 1, None)])
@@ -84,7 +77,7 @@ async def test_a_file_is_the_same_however_it_is_read(path: Path, how: str | int,
     monkeypatch.setattr(os, "preadv", preadv)
     if how == "no such flag":
         monkeypatch.setattr(files, "_NOWAIT", 0)
-    assert await written(await FileBody.of(path)) == CONTENT
+    assert await whole(await FileBody.of(path)) == CONTENT
     if how == "no such flag":
         assert not calls
     elif how in ("inline", errno.EAGAIN):
@@ -99,7 +92,7 @@ async def test_another_error_of_reading_is_shown_as_it_is(path: Path, monkeypatc
 
     monkeypatch.setattr(os, "preadv", preadv)
     with pytest.raises(OSError, match="broken disk"):
-        await written(await FileBody.of(path))
+        await whole(await FileBody.of(path))
 
 
 async def test_a_stream_is_opened_anew_or_once():
@@ -114,12 +107,12 @@ async def test_a_stream_is_opened_anew_or_once():
     again = StreamBody(source)
     assert again.replayable
     assert again.length is None
-    assert await written(again) == await written(again) == b"abc"
+    assert await whole(again) == await whole(again) == b"abc"
     assert len(opened) == 2
     assert [piece async for piece in again.open()] == [b"ab", b"c"]
     once = StreamBody(source(), 3)
     assert not once.replayable
-    assert await written(once) == b"abc"
+    assert await whole(once) == b"abc"
 
 
 @pytest.mark.parametrize(("length", "says"), [(2, "gave more than 2"), (4, "ended after 3")])
@@ -128,7 +121,7 @@ async def test_a_source_that_breaks_its_word(length: int, says: str):
         yield b"abc"
 
     with pytest.raises(InputError, match=says) as caught:
-        await written(StreamBody(source, length))
+        await whole(StreamBody(source, length))
     assert caught.value.argument == "body"
 
 

@@ -14,6 +14,7 @@ import keyring.errors
 import pytest
 
 from lading import ConfigError, InputError, KeyringCredentials
+from tests.support.ring import in_place
 from tests.support.scripted import until
 
 if TYPE_CHECKING:
@@ -73,11 +74,9 @@ class Hanging(Memory):
 
 @pytest.fixture
 def ring() -> Iterator[Memory]:
-    before = keyring.get_keyring()
     ring = Memory()
-    keyring.set_keyring(ring)
-    yield ring
-    keyring.set_keyring(before)
+    with in_place(ring):
+        yield ring
 
 
 async def test_a_secret_is_kept_found_and_forgotten(ring: Memory):

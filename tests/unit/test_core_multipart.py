@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import BytesBody, FileBody, FilePart, InputError, Multipart, StreamBody
+from tests.support.bodies import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,18 +31,9 @@ files = st.builds(
 )
 
 
-async def written(body: Body) -> bytes:
-    """All that the body gives, copied piece by piece as an HTTP library does."""
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
-
-
 def drive(body: Body) -> bytes:
     """The same without a loop: bytes in memory wait for nothing."""
-    coroutine = written(body)
+    coroutine = whole(body)
     with pytest.raises(StopIteration) as caught:
         coroutine.send(None)
     return caught.value.value
@@ -154,10 +146,10 @@ async def test_files_and_streams_are_parts_too(path: Path):
         FilePart("last", BytesBody(b"end", ""), "last"),
     ]
     body = Multipart(parts)
-    data = await written(body)
+    data = await whole(body)
     assert body.length == len(data)
     assert body.replayable
-    assert await written(body) == data
+    assert await whole(body) == data
     assert CONTENT in data
     assert b"\r\n\r\nonetwo\r\n" in data
 
@@ -165,4 +157,4 @@ async def test_files_and_streams_are_parts_too(path: Path):
     assert unknown.length is None
     once = Multipart([*parts, FilePart("once", StreamBody(source()), "once")])
     assert not once.replayable
-    assert (await written(once)).count(b"onetwo") == 2
+    assert (await whole(once)).count(b"onetwo") == 2

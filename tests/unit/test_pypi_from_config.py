@@ -6,12 +6,7 @@ import base64
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import keyring
-import keyring.backend
-import keyring.credentials
-import keyring.errors
 import pytest
 
 import lading
@@ -20,76 +15,21 @@ from lading.pypi import TrustedPublishing, _config, _indexes
 from tests.stores.distributions import wheel
 from tests.stores.fake_index import FakeIndex
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-pytestmark = pytest.mark.anyio
-
-
-class Ring(keyring.backend.KeyringBackend):
-    """A keyring in memory.
-
-    Attributes:
-        asked: What it was asked, and in which thread.
-    """
-
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entries: dict[tuple[str, str], str] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        self.threads: set[str] = set()
-        self.locked = False
-
-    def get_password(self, service: str, username: str) -> str | None:
-        self._note(service, username)
-        return self.entries.get((service, username))
-
-    def get_credential(self, service: str, username: str | None) -> keyring.credentials.Credential | None:
-        self._note(service, username)
-        for (at, user), password in self.entries.items():
-            if at == service and username in (None, user):
-                return keyring.credentials.SimpleCredential(user, password)
-        return None
-
-    def _note(self, service: str, username: str | None) -> None:
-        self.asked.append((service, username))
-        self.threads.add(threading.current_thread().name)
-        if self.locked:
-            raise keyring.errors.KeyringLocked
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        raise AssertionError
-
-    def delete_password(self, service: str, username: str) -> None:
-        raise AssertionError
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
 
 
 @pytest.fixture(autouse=True)
-def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ring]:
+def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "GOOGLE_SERVICE_ACCOUNT_NAME"):
         monkeypatch.delenv(name, raising=False)
-    before = keyring.get_keyring()
-    ring = Ring()
-    keyring.set_keyring(ring)
-    yield ring
-    keyring.set_keyring(before)
 
 
 @pytest.fixture
-def index() -> Iterator[FakeIndex]:
-    fake = FakeIndex()
-    with fake.server:
-        yield fake
-
-
-@pytest.fixture
-def pypirc(index: FakeIndex) -> Path:
+def pypirc(fake_index: FakeIndex) -> Path:
     """A ``~/.pypirc`` that names the index ``here``, with credentials, and ``bare``, without."""
     path = Path(os.environ["HOME"]) / ".pypirc"
     path.parent.mkdir()
-    url = f"{index.server.url}/legacy/"
+    url = f"{fake_index.server.url}/legacy/"
     path.write_text(f"[here]\nrepository={url}\nusername=ada\npassword=50 % s3cret\n[bare]\nrepository={url}\n")
     return path
 
@@ -112,11 +52,11 @@ def sent(index: FakeIndex) -> str:
     return base64.b64decode(index.requests[-1].headers["Authorization"].removeprefix("Basic ")).decode()
 
 
-async def test_entered_or_awaited(index, pypirc, path):
-    async with PyPI.from_config("here", simple_url=f"{index.server.url}/simple/") as pypi:
+async def test_entered_or_awaited(fake_index, pypirc, path):
+    async with PyPI.from_config("here", simple_url=f"{fake_index.server.url}/simple/") as pypi:
         assert (await pypi.releases.upload(path)).result == "uploaded"
-    assert sent(index) == "ada:50 % s3cret"
-    assert index.seen == ["GET /simple/demo/", "POST /legacy/"]
+    assert sent(fake_index) == "ada:50 % s3cret"
+    assert fake_index.seen == ["GET /simple/demo/", "POST /legacy/"]
     with pytest.raises(ConfigError, match="closed"):
         await pypi.files.list("demo")
 
@@ -125,31 +65,31 @@ async def test_entered_or_awaited(index, pypirc, path):
         await pypi.releases.upload(path)
     finally:
         await pypi.aclose()
-    assert sent(index) == "ada:50 % s3cret"
-    assert index.seen[2:] == ["POST /legacy/"]
+    assert sent(fake_index) == "ada:50 % s3cret"
+    assert fake_index.seen[2:] == ["POST /legacy/"]
     assert "s3cret" not in repr(pypi) + repr(vars(pypi))
 
 
-async def test_arguments_come_first(index, pypirc, monkeypatch, path):
+async def test_arguments_come_first(fake_index, pypirc, monkeypatch, path):
     monkeypatch.setenv("TWINE_PASSWORD", "of the environment")
     async with PyPI.from_config("here", token="pypi-given") as pypi:
         await pypi.releases.upload(path)
-    assert sent(index) == "__token__:pypi-given"
+    assert sent(fake_index) == "__token__:pypi-given"
     async with PyPI.from_config("here", auth=BasicAuth("eve", "given"), user_agent="mine/1") as pypi:
         await pypi.releases.upload(path)
-    assert sent(index) == "eve:given"
-    assert index.requests[-1].headers["User-Agent"].startswith("mine/1 lading/")
+    assert sent(fake_index) == "eve:given"
+    assert fake_index.requests[-1].headers["User-Agent"].startswith("mine/1 lading/")
     async with PyPI.from_config("here") as pypi:
         await pypi.releases.upload(path)
-    assert sent(index) == "ada:of the environment"
+    assert sent(fake_index) == "ada:of the environment"
     with pytest.raises(ConfigError, match="not both"):
         await PyPI.from_config("here", token="a", auth=BasicAuth("b", "c"))
 
 
-async def test_another_file(index, other, path, tmp_path):
+async def test_another_file(fake_index, other, path, tmp_path):
     async with PyPI.from_config("there", config_file=other) as pypi:
         await pypi.releases.upload(path)
-    assert sent(index) == "bob:50 % s3cret"
+    assert sent(fake_index) == "bob:50 % s3cret"
     with pytest.raises(ConfigError, match=r"has no section \[there\]"):
         await PyPI.from_config("there")
     with pytest.raises(ConfigError, match="there is no configuration file"):
@@ -157,12 +97,12 @@ async def test_another_file(index, other, path, tmp_path):
 
 
 @pytest.mark.parametrize("user", ["ada", "__token__"])
-async def test_the_keyring_by_twines_convention(index, pypirc, ring, path, user):
-    url = f"{index.server.url}/legacy/"
+async def test_the_keyring_by_twines_convention(fake_index, pypirc, ring, path, user):
+    url = f"{fake_index.server.url}/legacy/"
     ring.entries[url, user] = "s3cret of the ring"
     async with PyPI.from_config("bare") as pypi:
         await pypi.releases.upload(path)
-    assert sent(index) == f"{user}:s3cret of the ring"
+    assert sent(fake_index) == f"{user}:s3cret of the ring"
     assert ring.asked[:2] == [(url, None), (url, user)]
     assert ring.threads == {"lading keyring"}
     assert "s3cret" not in repr(pypi._settings.auth)
@@ -177,9 +117,9 @@ async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(rin
     await pypi.aclose()
 
 
-async def test_a_named_user_in_the_keyring(index, pypirc, ring, monkeypatch):
+async def test_a_named_user_in_the_keyring(fake_index, pypirc, ring, monkeypatch):
     monkeypatch.setenv("TWINE_USERNAME", "eve")
-    ring.entries[f"{index.server.url}/legacy/", "eve"] = "hers"
+    ring.entries[f"{fake_index.server.url}/legacy/", "eve"] = "hers"
     pypi = await PyPI.from_config("bare")
     assert repr(pypi._settings.auth) == "BasicAuth('eve', ***)"
     assert {user for _, user in ring.asked} == {"eve"}
@@ -187,18 +127,18 @@ async def test_a_named_user_in_the_keyring(index, pypirc, ring, monkeypatch):
 
 
 @pytest.mark.parametrize("locked", [False, True])
-async def test_without_credentials_it_can_read(index, pypirc, ring, path, locked):
+async def test_without_credentials_it_can_read(fake_index, pypirc, ring, path, locked):
     ring.locked = locked
-    index.lists("demo-1.0.tar.gz")
-    async with PyPI.from_config("bare", simple_url=f"{index.server.url}/simple/") as pypi:
+    fake_index.lists("demo-1.0.tar.gz")
+    async with PyPI.from_config("bare", simple_url=f"{fake_index.server.url}/simple/") as pypi:
         assert [file.filename async for file in pypi.files.list("demo")] == ["demo-1.0.tar.gz"]
-    assert "Authorization" not in index.requests[-1].headers
+    assert "Authorization" not in fake_index.requests[-1].headers
     async with PyPI.from_config() as official:
         with pytest.raises(ConfigError, match="takes uploads with a token only"):
             await official.releases.upload(path)
 
 
-async def test_trusted_publishing_is_the_last_resort_of_official_indexes(index, pypirc, ring, monkeypatch):
+async def test_trusted_publishing_is_the_last_resort_of_official_indexes(fake_index, pypirc, ring, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
     official = await PyPI.from_config("testpypi")

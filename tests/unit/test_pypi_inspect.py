@@ -17,7 +17,6 @@ from tests.stores.distributions import sha256, wheel
 from tests.stores.fake_index import FakeIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PYPI = _indexes.find_index("pypi")
@@ -83,13 +82,6 @@ def test_without_the_indexs_clock_nothing_is_said_of_time():
 
 
 @pytest.fixture
-def index() -> Iterator[FakeIndex]:
-    fake = FakeIndex()
-    with fake.server:
-        yield fake
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return wheel(tmp_path, "demo")
 
@@ -110,47 +102,47 @@ def dated(index: FakeIndex, moment: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_token_for_another_project_is_not_sent_a_file_with(index, path):
-    async with client(index, token().restrict(project_names=["other"])) as pypi:
+async def test_a_token_for_another_project_is_not_sent_a_file_with(fake_index, path):
+    async with client(fake_index, token().restrict(project_names=["other"])) as pypi:
         with pytest.raises(
             TokenInvalid, match=r"^index: the token is for other, not for demo; nothing was sent$"
         ) as caught:
             await pypi.releases.upload(path)
     assert caught.value.outcome == "not_done"
-    assert index.seen == ["GET /simple/demo/"]
+    assert fake_index.seen == ["GET /simple/demo/"]
 
 
 @pytest.mark.anyio
-async def test_the_indexs_clock_decides(index, path):
+async def test_the_indexs_clock_decides(fake_index, path):
     # By this machine's clock the first has ended long ago, and the second has not begun.
     ended = token().restrict(not_before=0, not_after=2_000)
-    async with client(index, ended) as pypi:
-        dated(index, "Thu, 01 Jan 1970 00:30:00 GMT")
+    async with client(fake_index, ended) as pypi:
+        dated(fake_index, "Thu, 01 Jan 1970 00:30:00 GMT")
         assert (await pypi.releases.upload(path)).result == "uploaded"
-        dated(index, "Thu, 01 Jan 1970 00:33:20 GMT")
+        dated(fake_index, "Thu, 01 Jan 1970 00:33:20 GMT")
         with pytest.raises(TokenInvalid, match=r"expired at 1970-01-01 00:33:20 UTC by the index's clock; nothing"):
             await pypi.releases.upload(path)
         # A clock that cannot be read says nothing.
-        dated(index, "yesterday")
+        dated(fake_index, "yesterday")
         assert (await pypi.releases.upload(path)).result == "uploaded"
     far = token().restrict(not_before=32_503_680_000, not_after=32_503_690_000)
-    async with client(index, far) as pypi:
-        dated(index, "Wed, 01 Jan 3000 01:00:00 GMT")
+    async with client(fake_index, far) as pypi:
+        dated(fake_index, "Wed, 01 Jan 3000 01:00:00 GMT")
         assert (await pypi.releases.upload(path)).result == "uploaded"
-    assert index.seen.count("POST /legacy/") == 3
+    assert fake_index.seen.count("POST /legacy/") == 3
 
 
 @pytest.mark.anyio
-async def test_what_is_there_already_needs_no_token(index, path, digest):
-    index.lists(path.name, sha256=digest)
-    async with client(index, token().restrict(project_names=["other"])) as pypi:
+async def test_what_is_there_already_needs_no_token(fake_index, path, digest):
+    fake_index.lists(path.name, sha256=digest)
+    async with client(fake_index, token().restrict(project_names=["other"])) as pypi:
         assert (await pypi.releases.upload(path)).result == "skipped"
 
 
 @pytest.mark.anyio
-async def test_check_and_current(index):
+async def test_check_and_current(fake_index):
     made = token().restrict(project_names=["demo"], not_before=0, not_after=1)
-    async with client(index, made) as pypi:
+    async with client(fake_index, made) as pypi:
         current = await pypi.tokens.current()
         assert current is not None
         assert current.dump() == made.dump()
@@ -167,4 +159,4 @@ async def test_check_and_current(index):
             other = pypi.with_options(auth=auth)
             assert await other.tokens.current() is None
             await other.tokens.check("other", now=NOW)
-    assert index.seen == []
+    assert fake_index.seen == []

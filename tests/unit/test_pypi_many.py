@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -15,10 +14,6 @@ from lading.pypi import NotAttempted
 from lading.pypi._many import Order
 from lading.testing import Response
 from tests.stores.distributions import sdist, wheel
-from tests.stores.fake_index import FakeIndex
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -127,13 +122,6 @@ def test_what_is_no_distribution_is_said_before_anything_is_sent(name):
 
 
 @pytest.fixture
-def index() -> Iterator[FakeIndex]:
-    fake = FakeIndex()
-    with fake.server:
-        yield fake
-
-
-@pytest.fixture
 def dist(tmp_path: Path) -> list[Path]:
     """A wheel and an sdist, the wheel with two attestations, and one of another file."""
     paths = [wheel(tmp_path), sdist(tmp_path)]
@@ -156,22 +144,24 @@ def attestations(body: bytes) -> object:
     return json.loads(rest.partition(b"\r\n--")[0]) if rest else None
 
 
-async def test_upload_many_with_attestations(index, dist, folder):
-    async with index.client() as pypi, pypi.releases.upload_many(folder, attestations=True) as outcomes:
+async def test_upload_many_with_attestations(fake_index, dist, folder):
+    async with fake_index.client() as pypi, pypi.releases.upload_many(folder, attestations=True) as outcomes:
         results = {outcome.item.name: outcome.value.result async for outcome in outcomes}
     assert results == {path.name: "uploaded" for path in dist}
-    posts = [body for request, body in zip(index.requests, index.bodies, strict=True) if request.method == "POST"]
+    posts = [
+        body for request, body in zip(fake_index.requests, fake_index.bodies, strict=True) if request.method == "POST"
+    ]
     expected = [{"version": 1, "kind": kind, "é": "✓"} for kind in ("publish", "slsa.provenance")]
     assert [attestations(body) for body in posts] == [expected, None]
 
 
-async def test_attestations_are_sent_when_asked_for(index, dist, tmp_path):
+async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
     sidecar = tmp_path / f"{dist[0].name}.publish.attestation"
-    async with index.client() as pypi:
+    async with fake_index.client() as pypi:
         await pypi.releases.upload(dist[0])
         await pypi.releases.upload(dist[1], attestations=[sidecar])
         await pypi.releases.upload(dist[1], attestations=True)
-        sent = [attestations(body) for body in index.bodies if body]
+        sent = [attestations(body) for body in fake_index.bodies if body]
         assert sent == [None, [{"version": 1, "kind": "publish", "é": "✓"}], None]
         with pytest.raises(InputError, match=r"whl2.*is not an attestation: it is no JSON"):
             await pypi.releases.upload(
@@ -179,12 +169,12 @@ async def test_attestations_are_sent_when_asked_for(index, dist, tmp_path):
             )
         with pytest.raises(FileNotFoundError):
             await pypi.releases.upload(dist[0], attestations=[tmp_path / "nowhere"])
-    assert index.seen.count("POST /legacy/") == 3
+    assert fake_index.seen.count("POST /legacy/") == 3
 
 
-async def test_a_failing_wheel_at_an_index(index, dist):
-    index.answers = [Response(403)]
-    async with index.client() as pypi, pypi.releases.upload_many(dist, limit=1) as outcomes:
+async def test_a_failing_wheel_at_an_index(fake_index, dist):
+    fake_index.answers = [Response(403)]
+    async with fake_index.client() as pypi, pypi.releases.upload_many(dist, limit=1) as outcomes:
         errors = [(outcome.item, type(outcome.error)) async for outcome in outcomes]
     assert errors == [(dist[0], Forbidden), (dist[1], NotAttempted)]
-    assert index.seen == ["GET /simple/demo/", "POST /legacy/"]
+    assert fake_index.seen == ["GET /simple/demo/", "POST /legacy/"]

@@ -10,25 +10,13 @@ import pytest
 
 from lading import ConnectError, Forbidden, LadingError
 from lading.errors import ServerError
-from lading.s3 import VersionExists, _commit, _metadata, _source
+from lading.s3 import VersionExists, _metadata, _transfer
 from tests.support.commits import DATA, KEY, check_there, commit
 from tests.support.regions import Bucket, Object, broken, forbidden, tag
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("part_size")]
 
 SIZES = [pytest.param(100, id="one request"), pytest.param(4, id="in parts")]
-
-
-@pytest.fixture(autouse=True)
-def part_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Parts of a few bytes; and no waiting for others."""
-    size: int = getattr(request, "param", 4)
-    for module in (_source, _commit):
-        monkeypatch.setattr(module, "PART", size)
-    monkeypatch.setattr(_commit, "_COPY_PART", size)
-    monkeypatch.setattr(_metadata, "_EVERY", 0.0)
-    monkeypatch.setattr(_metadata, "_ORPHANED", 0.0)
-    return size
 
 
 STEPS = ["put_small", "create_upload", "upload_part", "complete"]
@@ -138,11 +126,11 @@ async def test_stopped_at_any_point_beside_a_winner_it_leaves_the_winners_metada
 async def test_a_store_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
     for step, before, word in (("create_upload", "head", "begin"), ("complete", "put_small", "complete")):
         bucket = Bucket()
-        monkeypatch.setattr(_commit, "_GRACE", 60.0)
+        monkeypatch.setattr(_transfer, "_GRACE", 60.0)
 
         async def turn(operation: str, step: str = step, before: str = before) -> None:
             if operation == before:
-                monkeypatch.setattr(_commit, "_GRACE", 0.0)
+                monkeypatch.setattr(_transfer, "_GRACE", 0.0)
             if operation == step:
                 await anyio.sleep_forever()
 

@@ -84,7 +84,7 @@ def check(actors: Actors, specs: dict[str, Spec]) -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Sleeping takes no time, and waiting for others ends soon."""
     monkeypatch.setattr(_metadata, "_ORPHANED", getattr(request, "param", 0.0))
-    with without_time("lading.s3._metadata", "lading.s3._commit"):
+    with without_time("lading.s3._metadata", "lading.s3._commit", "lading.s3._transfer"):
         yield
 
 

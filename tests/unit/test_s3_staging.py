@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import ConnectError, LadingError, StageFailed
-from lading.s3 import VersionExists, _commit, _metadata, _pointer, _source
+from lading.s3 import VersionExists, _metadata, _pointer, _source, _transfer
 from lading.s3._layout import Pointer
 from lading.s3._results import InRegion, Staged
 from lading.s3._staging import Staging
@@ -24,7 +24,7 @@ META = b'{\n  "a": "1"\n}'
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few bytes; and no waiting for others."""
-    for module in (_source, _commit):
+    for module in (_source, _transfer):
         monkeypatch.setattr(module, "PART", 4)
     monkeypatch.setattr(_metadata, "_EVERY", 0.0)
     monkeypatch.setattr(_metadata, "_ORPHANED", 0.0)

@@ -1,4 +1,4 @@
-"""The one way a call is made: slots, the attempt loop, settling unknown outcomes, events."""
+"""The one way a call is made: the attempt loop, settling unknown outcomes, events."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
-
-import anyio
 
 from lading import errors
 from lading._core.answers import read_answer
@@ -20,9 +18,9 @@ from lading.types import AttemptEvent, CallEvent
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lading._core.call import Call, Exchange, Incoming
+    from lading._core.call import Call, Incoming
+    from lading._core.lane import Lane
     from lading._core.service import Service
-    from lading.types import Limits
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,49 +30,6 @@ Asker = Callable[["Sender", errors.LadingError], Awaitable[T | None]]
 
 logger = logging.getLogger("lading")
 logger.addHandler(logging.NullHandler())
-
-
-class Lane:
-    """What the calls of one client share on one event loop: its exchange, and slots taken once per call."""
-
-    def __init__(self, exchange: Exchange, limits: Limits) -> None:
-        self.exchange = exchange
-        self._requests = anyio.Semaphore(limits.requests, fast_acquire=True)
-        self._uploads = anyio.Semaphore(limits.uploads, fast_acquire=True)
-
-    async def take(self, *, upload: bool, timeout: float | None) -> None:
-        """Wait for a slot; :meth:`give_back` returns it."""
-        with anyio.CancelScope() as scope:
-            if timeout is not None:
-                scope.deadline = anyio.current_time() + timeout
-            # First a place among the uploads: those that wait for one leave the others' slots alone.
-            if upload:
-                await _acquire(self._uploads)
-            try:
-                await _acquire(self._requests)
-            except BaseException:
-                if upload:
-                    self._uploads.release()
-                raise
-            return
-        raise errors.CallTimeout(
-            f"no slot was free within {timeout:g} s (Timeout.pool): more calls wait than Limits lets run",
-            phase="pool",
-        )
-
-    def give_back(self, *, upload: bool) -> None:
-        """Return the slot."""
-        self._requests.release()
-        if upload:
-            self._uploads.release()
-
-
-async def _acquire(semaphore: anyio.Semaphore) -> None:
-    """Take a place; one that is free is taken by somebody without time to wait too, on both loops."""
-    try:
-        semaphore.acquire_nowait()
-    except anyio.WouldBlock:
-        await semaphore.acquire()
 
 
 class Sender:

@@ -11,7 +11,8 @@ from anyio.lowlevel import current_token
 from lading._core.attempt import Settings
 from lading._core.auth import Auth
 from lading._core.call import UNSET
-from lading._core.sender import Lane, Sender
+from lading._core.lane import Lane
+from lading._core.sender import Sender
 from lading._http.exchange import HttpxExchange
 from lading._http.transport import Transport
 from lading._version import __version__

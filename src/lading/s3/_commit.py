@@ -12,29 +12,20 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from lading._core.progress import Total
-from lading.errors import ApiError, Conflict, ConnectError, Forbidden, IntegrityError, LadingError, NotFound
-from lading.fanout import fan_out
+from lading.errors import Conflict, Forbidden, LadingError
+from lading.s3._crc import crc_of
 from lading.s3._errors import VersionExists
-from lading.s3._metadata import METADATA, Claim
-from lading.s3._source import PART
+from lading.s3._metadata import METADATA, SHA256, SIZE, STAGE, Claim
+from lading.s3._transfer import Transfer, unhurried
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from lading.s3._ports import ObjectStore, Part, Stored
+    from lading.s3._ports import ObjectStore, Stored
     from lading.s3._source import Source
     from lading.types import OnProgress
 
 Made = Literal["created", "already there", "repaired"]
 
-_PARTS_AT_ONCE = 8
-# One copied part can be 5 GiB; smaller ones are copied side by side.
-_COPY_PART = 64 << 20
-# Completing and aborting are not given up half-way: a lost upload costs money until somebody finds it.
-_GRACE = 60.0
 _AGAIN = 5
-SHA256, SIZE, STAGE = "lading-sha256", "lading-size", "lading-stage"
 
 
 @dataclass(slots=True)
@@ -48,7 +39,8 @@ class Commit:
         key: The artifact's key.
         source: Its bytes.
         metadata: The bytes of its metadata; ``None`` when it has none.
-        copy_from: Where the store can copy it from by itself: bucket and key in another region.
+        copy_from: Where the store can copy it from by itself: bucket and key in another region. ``None`` once that has
+            turned out not to be so.
         on_progress: Told how many bytes have been sent.
         region: The region's name.
         warnings: What went less well than it could have.
@@ -75,8 +67,8 @@ class Commit:
             VersionExists: It is, with other bytes.
         """
         self._there, self._looked = await self._head(), True
-        if self._there is not None and not await self._is_same(self._there):
-            raise self._exists("with other bytes")
+        if self._there is not None:
+            await self._check_same(self._there)
         return self._there is not None
 
     async def run(self) -> Made:
@@ -90,21 +82,37 @@ class Commit:
         there = self._there if self._looked else await self._head()
         if there is not None:
             return await self._settled(there, claim)
+        transfer = self._transfer(claim)
         try:
-            return await self._first(claim)
+            return await self._first(claim, transfer)
         except VersionExists:
             raise
         except (Exception, anyio.get_cancelled_exc_class()):
-            await self._leave(claim)
+            await self._leave(claim, transfer)
             raise
+        finally:
+            self.copy_from = transfer.copy_from
 
-    async def _first(self, claim: Claim) -> Made:
+    def _transfer(self, claim: Claim) -> Transfer:
+        digest = {SHA256: self.source.sha256, SIZE: str(self.source.size), METADATA: claim.digest}
+        return Transfer(
+            store=self.store,
+            region=self.region,
+            key=self.key,
+            source=self.source,
+            metadata={**digest, STAGE: self._stage},
+            copy_from=self.copy_from,
+            on_progress=self.on_progress,
+            warnings=self.warnings,
+        )
+
+    async def _first(self, claim: Claim, transfer: Transfer) -> Made:
         for _ in range(_AGAIN):
             try:
-                await self._once(claim)
+                await transfer.run(claim.make)
             except Conflict as conflict:
                 there = await self._head()
-                if there is not None and not self._is_ours(there):
+                if there is not None and not transfer.is_ours(there):
                     await claim.withdraw(there)
                     return await self._settled(there, claim)
                 if there is None and conflict.status == 412:
@@ -116,12 +124,12 @@ class Commit:
             return "created"
         raise Conflict(f"s3: {self.key} in {self.region}: other stagers were always in between", service="s3")
 
-    async def _leave(self, claim: Claim) -> None:
+    async def _leave(self, claim: Claim, transfer: Transfer) -> None:
         """Have the right metadata beside whatever artifact is there, when we stop in the middle."""
-        with anyio.move_on_after(_GRACE, shield=True), suppress(LadingError):
+        with unhurried(), suppress(LadingError):
             there = await self.store.head(self.key)
             if there is not None:
-                await (claim.confirm() if self._is_ours(there) else claim.withdraw(there))
+                await (claim.confirm() if transfer.is_ours(there) else claim.withdraw(there))
 
     async def _head(self) -> Stored | None:
         try:
@@ -133,8 +141,7 @@ class Commit:
 
     async def _settled(self, there: Stored, claim: Claim) -> Made:
         """What to say of the version that is there."""
-        if not await self._is_same(there):
-            raise self._exists("with other bytes")
+        await self._check_same(there)
         return "repaired" if await claim.repair(there) else "already there"
 
     def _exists(self, how: str) -> VersionExists:
@@ -145,159 +152,22 @@ class Commit:
             status=412,
         )
 
-    def _is_ours(self, there: Stored) -> bool:
-        return there.metadata.get(STAGE) == self._stage
+    async def _check_same(self, there: Stored) -> None:
+        same = await self._is_same(there)
+        if not same:
+            raise self._exists("with other bytes" if same is False else "and keeps no digest that could be compared")
 
-    async def _is_same(self, there: Stored) -> bool:
+    async def _is_same(self, there: Stored) -> bool | None:
+        """Whether what is there is the same; ``None`` where nothing tells."""
         source = self.source
         if there.size != source.size:
             return False
         if SHA256 in there.metadata:
             return there.metadata[SHA256] == source.sha256
-        if there.md5 is not None and there.md5 == await source.md5():
+        # What startifact staged. A tag that is another need not be an MD5 at all stores.
+        if there.md5 is not None and there.md5 == await source.digest("md5"):
             return True
-        return there.checksums.get(source.algorithm) == source.checked.value
-
-    async def _once(self, claim: Claim) -> None:
-        if self.copy_from is not None:
-            try:
-                await self._in_parts(claim, self._copied)
-            except Conflict:
-                raise
-            except ApiError as error:  # not IntegrityError: then it is there, and spoilt
-                self.warnings.append(f"could not be copied there, and was uploaded: {error}")
-                self.copy_from = None
-            else:
-                return
-        total = Total(self.on_progress, self.source.size, region=self.region)
-        if self.source.size <= PART:
-            await claim.make()
-            await self._put(claim, total)
-        else:
-            await self._in_parts(claim, lambda upload: self._uploaded(upload, total))
-        total.end()
-
-    async def _put(self, claim: Claim, total: Total) -> None:
-        source = self.source
-        try:
-            await self.store.put(
-                self.key, source.whole(), source.checked, self._user_metadata(claim), on_progress=total.of(0)
-            )
-        except LadingError as error:
-            await self._lost(error)
-
-    async def _in_parts(self, claim: Claim, fill: Callable[[str], Awaitable[list[Part]]]) -> None:
-        begun: list[str] = []
-        try:
-            await self._begin(claim, begun)
-            parts = await fill(begun[0])
-            await claim.make()
-            with anyio.CancelScope(shield=True) as scope:
-                scope.deadline = anyio.current_time() + _GRACE
-                await self._complete(begun[0], parts)
-            if scope.cancelled_caught:
-                raise self._slow("complete")  # noqa: TRY301 - it aborts, as any other failure does
-        except BaseException:
-            for upload in begun:
-                await self._abort(upload)
-            raise
-
-    async def _begin(self, claim: Claim, begun: list[str]) -> None:
-        """Put the new upload's name into *begun*, whoever cancels us meanwhile: without its name it would be lost.
-
-        In a task of its own, because asyncio's own cancelling passes a shield.
-        """
-        failed: list[Exception] = []
-
-        async def create() -> None:
-            with anyio.move_on_after(_GRACE, shield=True):
-                try:
-                    metadata = self._user_metadata(claim)
-                    begun.append(await self.store.create_upload(self.key, self.source.algorithm, metadata))
-                except Exception as error:  # noqa: BLE001 - raised below, out of the group
-                    failed.append(error)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(create)
-        if failed:
-            raise failed[0]
-        if not begun:
-            raise self._slow("begin")
-
-    def _slow(self, what: str) -> ConnectError:
-        return ConnectError(
-            f"s3: {self.region} did not {what} the upload within {_GRACE:g} s", phase="receive", outcome="unknown"
-        )
-
-    async def _complete(self, upload: str, parts: list[Part]) -> None:
-        source = self.source
-        try:
-            await self.store.complete(self.key, upload, parts, source.checked, source.size)
-        except IntegrityError:
-            await self._unmake()
-            raise
-        except LadingError as error:
-            await self._lost(error)
-
-    async def _unmake(self) -> None:
-        """Delete what we have just made and is not what it should be: the next one would take it for staged."""
-        with anyio.move_on_after(_GRACE, shield=True):
-            try:
-                there = await self.store.head(self.key)
-                if there is not None and there.metadata.get(STAGE) == self._stage:
-                    await self.store.delete(self.key)
-            except LadingError as error:
-                self.warnings.append(f"{self.key} in {self.region} is spoilt, and could not be deleted: {error}")
-
-    async def _lost(self, error: LadingError) -> None:
-        """Nothing, when the artifact is there by our hand after all; *error* otherwise."""
-        if isinstance(error, (NotFound, Conflict)) or error.outcome == "unknown":
-            # A lost answer, or the answer to a second request whose first one did it.
-            try:
-                there = await self.store.head(self.key)
-            except LadingError:
-                raise error from None  # one cannot look: what it said counts
-            if there is not None and self._is_ours(there):
-                return
-            if there is None and error.outcome == "unknown":
-                error.outcome = "not_done"
-        raise error
-
-    async def _abort(self, upload: str) -> None:
-        with anyio.move_on_after(_GRACE, shield=True):
-            try:
-                await self.store.abort(self.key, upload)
-            except LadingError as error:
-                self.warnings.append(f"an upload of {self.key} was left over in {self.region}: {error}")
-
-    async def _uploaded(self, upload: str, total: Total) -> list[Part]:
-        async def send(number: int) -> Part:
-            body, checked = self.source.part(number)
-            return await self.store.upload_part(self.key, upload, number, body, checked, on_progress=total.of(number))
-
-        return await _all(send, range(1, self.source.parts + 1))
-
-    async def _copied(self, upload: str) -> list[Part]:
-        assert self.copy_from is not None  # noqa: S101 - else nobody copies
-        source, size = self.copy_from, self.source.size
-        length = max(_COPY_PART, self.source.part_size)
-        count = max(1, -(-size // length))
-
-        async def copy(number: int) -> Part:
-            first = (number - 1) * length
-            # A small object is copied as it is: an empty one has no first byte.
-            span = None if count == 1 else (first, min(first + length, size) - 1)
-            return await self.store.copy_part(self.key, upload, number, source, span)
-
-        return await _all(copy, range(1, count + 1))
-
-    def _user_metadata(self, claim: Claim) -> Mapping[str, str]:
-        source = self.source
-        size, digest = str(source.size), claim.digest
-        return {SHA256: source.sha256, SIZE: size, STAGE: self._stage, METADATA: digest}
-
-
-async def _all(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:
-    async with fan_out(work, numbers, limit=_PARTS_AT_ONCE) as outcomes:
-        parts = [outcome.value async for outcome in outcomes]
-    return sorted(parts, key=lambda part: part.number)
+        if crc := crc_of(there.checksums):
+            algorithm, digest = crc
+            return digest == await source.digest(algorithm)
+        return None if there.md5 is None else False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Algorithm = Literal["CRC32", "CRC32C"]
 Crc = Callable[[bytes | memoryview, int], int]
@@ -45,6 +45,12 @@ def crc_function(algorithm: str) -> Crc:
 def encoded(value: int) -> str:
     """As a header carries it."""
     return b64encode(value.to_bytes(4, "big")).decode("ascii")
+
+
+def crc_of(checksums: Mapping[str, str]) -> tuple[Algorithm, str] | None:
+    """The algorithm and the value, in hex, of a store's checksums that can be computed here; ``None`` without one."""
+    usable: tuple[Algorithm, ...] = ("CRC32",) if _crc32c() is None else ("CRC32C", "CRC32")
+    return next(((name, b64decode(checksums[name]).hex()) for name in usable if checksums.get(name)), None)
 
 
 def combined(algorithm: str, parts: Sequence[tuple[int, int]]) -> int:
@@ -107,3 +113,19 @@ class PartCrcs:
     def hexdigest(self) -> str:
         """As hashlib's: nothing anybody needs."""
         return ""
+
+
+class CrcHasher:
+    """A hasher of the whole."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._crc = crc_function(algorithm)
+        self._value = 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take more of it."""
+        self._value = self._crc(data, self._value)
+
+    def hexdigest(self) -> str:
+        """Its value, big-endian."""
+        return self._value.to_bytes(4, "big").hex()

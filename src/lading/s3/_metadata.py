@@ -19,7 +19,8 @@ _ORPHANED = 10.0
 _EVERY = 0.5
 _AGAIN = 8
 NO_METADATA = b"{}"
-METADATA = "lading-metadata"
+# What an artifact says of itself, in its user metadata.
+SHA256, SIZE, STAGE, METADATA = "lading-sha256", "lading-size", "lading-stage", "lading-metadata"
 
 
 class Claim:

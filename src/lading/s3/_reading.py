@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from lading.errors import ConnectError
-from lading.s3._commit import SHA256
-from lading.s3._crc import available, crc_function
+from lading.s3._crc import CrcHasher, crc_of
+from lading.s3._metadata import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -45,31 +44,12 @@ def promised(stored: Stored) -> Promised:
     if digest := stored.metadata.get(SHA256):
         return Promised({"sha256": digest}, {"sha256": hashlib.sha256})
     # What startifact staged: a checksum since boto3 1.36, and one request, so that the tag may be an MD5.
-    for algorithm in ("CRC32C", "CRC32"):
-        value = stored.checksums.get(algorithm)
-        if value and (algorithm == "CRC32" or available() == "CRC32C"):
-            return Promised({algorithm: b64decode(value).hex()}, {algorithm: _Crc.of(algorithm)})
+    if crc := crc_of(stored.checksums):
+        algorithm, digest = crc
+        return Promised({algorithm: digest}, {algorithm: lambda: CrcHasher(algorithm)})
     if stored.md5:
         return Promised({"md5": stored.md5}, {"md5": lambda: hashlib.md5(usedforsecurity=False)})
     return Promised()
-
-
-class _Crc:
-    """A CRC as a hasher."""
-
-    def __init__(self, algorithm: str) -> None:
-        self._function = crc_function(algorithm)
-        self._value = 0
-
-    @classmethod
-    def of(cls, algorithm: str) -> Callable[[], _Crc]:
-        return lambda: cls(algorithm)
-
-    def update(self, data: bytes | memoryview) -> None:
-        self._value = self._function(data, self._value)
-
-    def hexdigest(self) -> str:
-        return self._value.to_bytes(4, "big").hex()
 
 
 @dataclass(frozen=True, slots=True)

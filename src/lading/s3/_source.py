@@ -16,7 +16,7 @@ from lading._core.body import BytesBody, FileBody
 from lading._core.files import Stamp, StrPath, changed, hash_file, stamp
 from lading._core.threads import in_thread
 from lading.errors import InputError
-from lading.s3._crc import PartCrcs, combined, encoded
+from lading.s3._crc import CrcHasher, PartCrcs, combined, encoded
 from lading.s3._ports import Checked
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Source:
         self._path = path
         self._data = data
         self._stamp: Stamp | None = None
-        self._md5 = ""
+        self._digests: dict[str, str] = {}
         self._crcs = hashers.crcs.values or [(0, 0)]
         # A part is one or more of the pieces whose CRCs are known.
         self._pieces = -(-len(self._crcs) // _MOST_PARTS)
@@ -83,19 +83,21 @@ class Source:
         """All of it in one body."""
         return self._slice(0, self.size)
 
-    async def md5(self) -> str:
-        """In hex: another pass over it, which takes longer than all other digests together. The tag of what startifact
-        staged is one, and nothing else needs it.
+    async def digest(self, name: str) -> str:
+        """Another digest, in hex: ``"md5"``, ``"CRC32"`` or ``"CRC32C"``.
+
+        It takes another pass: to compare with what startifact staged, which has no SHA-256. MD5 takes longer than all
+        that is known without it together.
         """
-        if not self._md5:
+        if name not in self._digests:
             # Not for security: it is compared with what is there.
-            hasher = hashlib.md5(usedforsecurity=False)
+            hasher: Any = hashlib.md5(usedforsecurity=False) if name == "md5" else CrcHasher(name)
             if self._path is None:
                 await in_thread(hasher.update, self._data)
-            elif (await hash_file(self._path, {"md5": lambda: hasher})).stamp != self._stamp:
+            elif (await hash_file(self._path, {name: lambda: hasher})).stamp != self._stamp:
                 raise changed(self._path)
-            self._md5 = hasher.hexdigest()
-        return self._md5
+            self._digests[name] = hasher.hexdigest()
+        return self._digests[name]
 
     def _slice(self, offset: int, length: int) -> Body:
         if self._path is None:

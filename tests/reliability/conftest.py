@@ -1,0 +1,80 @@
+"""What several tests of this folder stand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+
+from lading import Call, Limits
+from lading.testing import Response
+from tests.support.asking import client_of, reply
+from tests.support.bodies import CONTENT
+from tests.support.large_store import LargeStore
+from tests.support.sparse import sparse
+from tests.support.told_store import ToldStore
+from tests.support.waits import note_waits
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["plain", "tls"])
+def tls(request: pytest.FixtureRequest, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Any:
+    """(the server's context, the client's)."""
+    return (None, None) if request.param == "plain" else (server_tls, client_tls)
+
+
+@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Any:
+    """What a user's own client is of."""
+    return request.param
+
+
+@pytest.fixture
+def told_store() -> Iterator[ToldStore]:
+    """A store that answers what it is told to."""
+    store = ToldStore()
+    with store.server:
+        yield store
+
+
+@pytest.fixture
+async def lasting_client(told_store: ToldStore) -> Any:
+    """A client with one connection: it goes on working after every bad answer."""
+    async with client_of(told_store.server.url, limits=Limits(connections=1)) as client:
+        yield client
+        told_store.response = Response(body=b"good")
+        assert (await client.send(Call("GET", "after", reply))).body == b"good"
+
+
+@pytest.fixture
+def large_store() -> Iterator[LargeStore]:
+    """A store that takes and gives large files."""
+    store = LargeStore()
+    with store.server:
+        yield store
+
+
+@pytest.fixture
+def large_file(tmp_path: Path) -> Path:
+    """A large file that takes no room."""
+    return sparse(tmp_path / "content")
+
+
+@pytest.fixture
+def content_file(tmp_path: Path) -> Path:
+    """A file with the content of the bodies."""
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, none of which is waited; the clock goes on by each."""
+    return note_waits(monkeypatch)
