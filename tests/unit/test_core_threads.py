@@ -11,6 +11,7 @@ import pytest
 from anyio import to_thread
 
 from lading._core import threads
+from lading._core.loop_local import LoopLocal
 from lading._core.threads import check_cancelled, in_thread
 from tests.conftest import BACKENDS
 from tests.support.scripted import until
@@ -104,10 +105,10 @@ async def test_a_caller_that_asyncio_cancels_waits_too(work: Work, times: int):
 
 
 @on_asyncio
-async def test_what_has_not_begun_never_begins(work: Work):
+async def test_what_has_not_begun_never_begins(work: Work, monkeypatch: pytest.MonkeyPatch):
     second = Work()
     limiter = anyio.CapacityLimiter(1)
-    threads._limiter.set(limiter)
+    monkeypatch.setattr(threads, "_limiter", LoopLocal(lambda: limiter))
     first = asyncio.create_task(in_thread(work))
     await work.under_way()
     late = asyncio.create_task(in_thread(second))

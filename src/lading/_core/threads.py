@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import anyio
 from anyio import from_thread, to_thread
-from anyio.lowlevel import RunVar
+
+from lading._core.loop_local import LoopLocal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _THREADS = 16
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("lading thread limiter")
+_limiter = LoopLocal(lambda: anyio.CapacityLimiter(_THREADS))
 _here = threading.local()
 
 
@@ -30,11 +31,7 @@ async def in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
     *func* keeps its steps short, or asks :func:`check_cancelled` between them. Its result may be lost then: what must
     be closed, *func* puts where the caller's clean-up finds it.
     """
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(_THREADS)
-        _limiter.set(limiter)
+    limiter = _limiter.get()
     work = _Work(func, args)
     try:
         result: T = await to_thread.run_sync(work.run, limiter=limiter)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
-from anyio.lowlevel import RunVar
 
 from lading._core.auth import Auth
 from lading._core.call import Call, Reply
+from lading._core.loop_local import LoopLocal
 from lading._core.threads import in_thread
 from lading.copr._config_file import replace_private
 from lading.errors import ConfigError, Unauthorized
@@ -58,7 +58,7 @@ class GssapiAuth(Auth):
         self._cache = Path(cache)
         self._session: _Session | None = None
         self._ended: str | None = None
-        self._lock: RunVar[anyio.Lock] = RunVar("lading copr session")
+        self._lock = LoopLocal(anyio.Lock)
 
     @property
     def username(self) -> str | None:
@@ -67,12 +67,7 @@ class GssapiAuth(Auth):
 
     async def prepare(self, sender: Sender) -> None:
         """Have a session; many calls that begin together open one."""
-        try:
-            lock = self._lock.get()
-        except LookupError:
-            lock = anyio.Lock()
-            self._lock.set(lock)
-        async with lock:
+        async with self._lock.get():
             if self._session is None or self._session.expiration <= time():
                 path = self._cache.expanduser() / f"{urlsplit(sender.service.base_url).netloc}-session"
                 self._session = await in_thread(self._read, path) or await self._open(sender, path)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
-from anyio.lowlevel import RunVar
 
 from lading._core.auth import Auth, BasicAuth
 from lading._core.call import Call
+from lading._core.loop_local import LoopLocal
 from lading._core.retry import attempts
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer
@@ -125,16 +125,11 @@ class TrustedPublishing(Auth):
         self._env = os.environ if env is None else env
         self._minted: MintedToken | None = None
         self._basic: BasicAuth | None = None
-        self._lock: RunVar[anyio.Lock] = RunVar("lading minting")
+        self._lock = LoopLocal(anyio.Lock)
 
     async def prepare(self, sender: Sender) -> None:
         """Have a token that lasts a while; many uploads that begin together mint one."""
-        try:
-            lock = self._lock.get()
-        except LookupError:
-            lock = anyio.Lock()
-            self._lock.set(lock)
-        async with lock:
+        async with self._lock.get():
             if self._minted is None or self._minted.left < _ENOUGH:
                 self._minted = await mint(sender, self._index, self._env)
                 self._basic = BasicAuth("__token__", self._minted.value)

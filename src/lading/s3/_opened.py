@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from urllib.parse import urlencode
 
 import anyio
-from anyio.lowlevel import RunVar
 
+from lading._core.loop_local import LoopLocal
 from lading._core.sender import Sender
 from lading._core.service import Service
 from lading._http.client import Client, Options
@@ -34,7 +34,7 @@ class _State:
 
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     regions: Regions | None = None
-    lock: RunVar[anyio.Lock] = field(default_factory=lambda: RunVar("lading stager"))
+    lock: LoopLocal[anyio.Lock] = field(default_factory=lambda: LoopLocal(anyio.Lock))
 
 
 class Opened(Client):
@@ -129,12 +129,7 @@ class Opened(Client):
     async def _open(self) -> Regions:
         """The regions, opened when they are first needed; what could not be found then is looked for again."""
         self._lane()
-        try:
-            lock = self._state.lock.get()
-        except LookupError:
-            lock = anyio.Lock()
-            self._state.lock.set(lock)
-        async with lock:
+        async with self._state.lock.get():
             if self._state.regions is None:
                 self._state.regions = await self._connected()
             regions = self._state.regions
