@@ -23,6 +23,7 @@ from lading.s3._layout import Configuration
 from lading.s3._ports import Checked, Part, Stored, Upload
 from lading.s3._regions import Regions
 from lading.s3._source import Source, _Hashers
+from tests.support.bodies import whole
 
 if TYPE_CHECKING:
     from lading._core.body import Body
@@ -223,7 +224,7 @@ class Bucket(Scripted):
     async def put(
         self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
-        data = await _read(body)
+        data = await whole(body)
 
         def act() -> None:
             _check(data, checked)
@@ -242,7 +243,7 @@ class Bucket(Scripted):
     async def upload_part(
         self, key: str, upload_id: str, number: int, body: Body, checked: Checked, *, on_progress: OnProgress | None
     ) -> Part:
-        data = await _read(body)
+        data = await whole(body)
 
         def act() -> Part:
             _check(data, checked)
@@ -303,14 +304,6 @@ class Bucket(Scripted):
         if upload_id not in self.open:
             raise _missing("such upload")
         return self.open[upload_id]
-
-
-async def _read(body: Body) -> bytes:
-    reader = body.open()
-    try:
-        return b"".join([bytes(piece) async for piece in reader])
-    finally:
-        await reader.aclose()
 
 
 def _check(data: bytes, checked: Checked) -> None:

@@ -19,7 +19,7 @@ from lading import InputError
 from lading.s3 import _source
 from lading.s3._crc import encoded
 from lading.s3._source import Source, SourceLike, _Hashers, opened
-from tests.support.regions import _read
+from tests.support.bodies import whole
 
 pytestmark = pytest.mark.anyio
 
@@ -53,14 +53,14 @@ async def check(found: Source, data: bytes) -> None:
     parts = []
     for number in range(1, found.parts + 1):
         body, checked = found.part(number)
-        part = await _read(body)
+        part = await whole(body)
         assert body.length == len(part)
         assert checked.value == encoded(zlib.crc32(part))
         parts.append(part)
     assert b"".join(parts) == data
     assert all(len(part) == found.part_size for part in parts[:-1])
     assert len(parts[-1]) <= found.part_size
-    assert await _read(found.whole()) == data
+    assert await whole(found.whole()) == data
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 25])
@@ -128,7 +128,7 @@ async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
         if when == "between":
             await to_thread.run_sync(path.write_bytes, b"x" * 26)
             with pytest.raises(InputError, match="changed while it was being read"):
-                await _read(body)
+                await whole(body)
         elif when == "before its MD5":
             await to_thread.run_sync(path.write_bytes, b"x" * 26)
             with pytest.raises(InputError, match="changed while it was being read"):
