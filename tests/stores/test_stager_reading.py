@@ -134,6 +134,16 @@ async def test_corrupted_bytes(behind: Behind, s: Stager, tmp_path: Path, how: s
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", ["download", "open"])
+async def test_more_bytes_than_promised(aws: Aws, s: Stager, tmp_path: Path, how: str):
+    """The rest is not waited for: it may have no end."""
+    await s.stage("P", "1.0.0", DATA)
+    artifact = await s.get("P")
+    aws.faults.add(Answer(200, DATA + bytes(MIB)), method="GET", path=f"*/{KEY}", times=None)
+    with pytest.raises(IntegrityError, match=f"more than the promised {len(DATA)} bytes came"):
+        await read(artifact, how, tmp_path / "out")
+
+
 async def test_a_region_with_other_bytes_is_left_out(behind: Behind, s: Stager, tmp_path: Path):
     await s.stage("P", "1.0.0", DATA)
     behind.put("us-east-1", KEY, b"other")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lading import IntegrityError, Stager, VersionExists
+from lading import InputError, IntegrityError, Stager, VersionExists
 from lading.testing import Answer
 from tests.support.aws import stage_as_startifact
 from tests.support.aws_proxy import REGIONS
@@ -65,6 +66,17 @@ async def test_of_startifact_corrupted(behind: Behind, s: Stager, tmp_path: Path
     with pytest.raises(IntegrityError):
         await artifact.download(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_changes_while_it_is_compared_is_no_regions_failure(
+    behind: Behind, aws: Aws, s: Stager, tmp_path: Path
+):
+    stage_as_startifact(behind, b"old bytes")
+    path = tmp_path / "file"
+    path.write_bytes(b"old bytes")
+    aws.before("HeadObject", lambda: os.utime(path, (1, 1)))
+    with pytest.raises(InputError, match="changed while it was being read"):
+        await s.stage("P", "1.0.0", path, policy="any")
 
 
 async def test_of_startifact_repaired(behind: Behind, s: Stager):

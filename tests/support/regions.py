@@ -9,7 +9,7 @@ any order, or cancel one anywhere.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -375,8 +375,8 @@ def source_of(data: bytes, algorithm: str = "CRC32") -> Source:
     hashers = _Hashers(algorithm)
     hashers.update(data)
     found = Source(len(data), hashers, path=None, data=data, name="")
-    # Known before anybody asks: orders of steps are run without threads.
-    found._digests = {"md5": hashlib.md5(data).hexdigest(), "CRC32": b64decode(crc32(data)).hex()}
+    # Asked before: orders of steps are run without threads.
+    found._digests = {"md5": hashlib.md5(data).hexdigest()}
     return found
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading.s3 import _crc
-from lading.s3._crc import PartCrcs, available, combined, crc_function, encoded
+from lading.s3._crc import PartCrcs, available, combined, crc_function, crc_of, encoded
 
 ALGORITHMS = ["CRC32", "CRC32C"]
 # RFC 3720, B.4, and the usual check value.
@@ -49,6 +49,21 @@ def test_known_values_of_crc32c(data: bytes):
     half = len(data) // 2
     parts = [(crc_function("CRC32C")(piece, 0), len(piece)) for piece in (data[:half], data[half:])]
     assert combined("CRC32C", parts) == CRC32C[data]
+
+
+@pytest.mark.parametrize(
+    ("checksums", "found"),
+    [
+        ({}, None),
+        ({"SHA256": "AAAAAA=="}, None),
+        ({"CRC32": "AAAAAQ=="}, ("CRC32", "00000001")),
+        ({"CRC32": "AAAAAQ==", "CRC32C": "AAAAAg=="}, ("CRC32C", "00000002")),
+        ({"CRC32": "AAAAAQ==", "CRC32C": "not base64!"}, ("CRC32", "00000001")),
+        ({"CRC32": "AAAA"}, None),
+    ],
+)
+def test_a_checksum_that_a_store_keeps(checksums: dict[str, str], found: tuple[str, str] | None):
+    assert crc_of(checksums) == found
 
 
 def test_crc32_is_zlibs():

@@ -8,6 +8,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -140,6 +141,24 @@ async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
                 async for _ in reader:
                     pass
             await reader.aclose()
+
+
+async def test_one_pass_is_for_all_who_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Three regions compare with what startifact staged, at the same time."""
+    path = tmp_path / "file.bin"
+    await to_thread.run_sync(path.write_bytes, b"x" * 25)
+    passes: list[object] = []
+    hash_file = _source.hash_file
+
+    async def counted(*args: Any) -> Any:
+        passes.append(args)
+        return await hash_file(*args)
+
+    monkeypatch.setattr(_source, "hash_file", counted)
+    async with opened(path, "CRC32") as found, anyio.create_task_group() as group:
+        for name in ("md5", "md5", "md5", "CRC32"):
+            group.start_soon(found.digest, name)
+    assert len(passes) == 2  # that at the beginning, which tells the CRC32 too, and one for the MD5
 
 
 class Broken(Exception):

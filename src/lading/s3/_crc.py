@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -50,7 +51,12 @@ def encoded(value: int) -> str:
 def crc_of(checksums: Mapping[str, str]) -> tuple[Algorithm, str] | None:
     """The algorithm and the value, in hex, of a store's checksums that can be computed here; ``None`` without one."""
     usable: tuple[Algorithm, ...] = ("CRC32",) if _crc32c() is None else ("CRC32C", "CRC32")
-    return next(((name, b64decode(checksums[name]).hex()) for name in usable if checksums.get(name)), None)
+    for name in usable:
+        with suppress(ValueError):  # not base64: no checksum of anything
+            value = b64decode(checksums.get(name, ""), validate=True)
+            if len(value) == 4:
+                return name, value.hex()
+    return None
 
 
 def combined(algorithm: str, parts: Sequence[tuple[int, int]]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from base64 import b64decode
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ class Source:
         self._data = data
         self._stamp: Stamp | None = None
         self._digests: dict[str, str] = {}
+        self._digesting = anyio.Lock()
         self._crcs = hashers.crcs.values or [(0, 0)]
         # A part is one or more of the pieces whose CRCs are known.
         self._pieces = -(-len(self._crcs) // _MOST_PARTS)
@@ -89,15 +91,22 @@ class Source:
         It takes another pass: to compare with what startifact staged, which has no SHA-256. MD5 takes longer than all
         that is known without it together.
         """
+        if name == self.algorithm:
+            return b64decode(self.checked.value).hex()
         if name not in self._digests:
-            # Not for security: it is compared with what is there.
-            hasher: Any = hashlib.md5(usedforsecurity=False) if name == "md5" else CrcHasher(name)
-            if self._path is None:
-                await in_thread(hasher.update, self._data)
-            elif (await hash_file(self._path, {name: lambda: hasher})).stamp != self._stamp:
-                raise changed(self._path)
-            self._digests[name] = hasher.hexdigest()
+            async with self._digesting:  # all regions ask at the same time: one pass is for all
+                if name not in self._digests:
+                    self._digests[name] = await self._digest(name)
         return self._digests[name]
+
+    async def _digest(self, name: str) -> str:
+        # Not for security: it is compared with what is there.
+        hasher: Any = hashlib.md5(usedforsecurity=False) if name == "md5" else CrcHasher(name)
+        if self._path is None:
+            await in_thread(hasher.update, self._data)
+        elif (await hash_file(self._path, {name: lambda: hasher})).stamp != self._stamp:
+            raise changed(self._path)
+        return str(hasher.hexdigest())
 
     def _slice(self, offset: int, length: int) -> Body:
         if self._path is None:

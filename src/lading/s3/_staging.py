@@ -81,8 +81,8 @@ class Staging:
 
         found, failed = await each(look, list(commits))
         for name, error in failed.items():
-            if isinstance(error, VersionExists):
-                raise error
+            if isinstance(error, (VersionExists, InputError)):
+                raise error  # the file changed: that is no region's failure
             if not isinstance(error, Forbidden):
                 self._note(name, "failed", error=error)
                 del commits[name]

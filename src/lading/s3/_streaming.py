@@ -85,6 +85,8 @@ class Pieces:
                 await self._open.aclose()
             raise
         self._count += len(piece)
+        if self._count > self._size:
+            raise IntegrityError(f"s3: {self._key}: more than the promised {self._size} bytes came")
         for hasher in self._hashers.values():
             hasher.update(piece)
         return piece
@@ -95,8 +97,6 @@ class Pieces:
         )
 
     def _verify(self) -> None:
-        if self._count != self._size:
-            raise IntegrityError(f"s3: {self._key}: {self._count} bytes came instead of {self._size}")
         for name, hasher in self._hashers.items():
             if hasher.hexdigest() != self._promised.digests[name]:
                 raise IntegrityError(f"s3: {self._key}: its {name} is not {self._promised.digests[name]}")
