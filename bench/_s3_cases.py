@@ -43,7 +43,7 @@ def wanted(job: Job) -> list[tuple[str, str]]:
 def without_crc32c(job: Job) -> None:
     """As where the AWS common runtime is not installed."""
     if "zlib" in job.argument:
-        from lading.s3 import _crc
+        from lading.s3 import _checksums as _crc
 
         _crc._crc32c = lambda: None
 
@@ -83,9 +83,9 @@ async def measured(job: Job, items: list[tuple[str, str]], work: Callable[[tuple
 
 async def commit(job: Job) -> None:
     """One region's bucket: the pass over the file, and the whole protocol of staging, without pointers."""
-    from lading.s3._commit import Commit
-    from lading.s3._crc import available
-    from lading.s3._source import opened
+    from lading.s3._checksums import available
+    from lading.s3._staging.commit import Commit
+    from lading.s3._staging.source import opened
 
     without_crc32c(job)
     items = wanted(job)
@@ -106,8 +106,8 @@ async def commit(job: Job) -> None:
 
 async def put(job: Job) -> None:
     """The pass over the file, and one conditional request with digests and checksum, as the peers send one."""
-    from lading.s3._crc import available
-    from lading.s3._source import opened
+    from lading.s3._checksums import available
+    from lading.s3._staging.source import opened
 
     without_crc32c(job)
     items = wanted(job)

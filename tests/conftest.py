@@ -202,7 +202,7 @@ def copr_time(monkeypatch: pytest.MonkeyPatch) -> Time:
 def logs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows a build's log does not wait between two looks."""
     from lading._core.polling import Pace
-    from lading.copr import _logs
+    from lading.copr._builds import log as _logs
 
     monkeypatch.setattr(_logs, "_PACE", Pace(0, 1, 0))
 

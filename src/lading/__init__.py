@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lading._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from lading._client import Options as Options
     from lading._core.auth import Auth as Auth
     from lading._core.auth import BasicAuth as BasicAuth
     from lading._core.auth import TokenAuth as TokenAuth
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
     from lading._core.polling import Pace as Pace
-    from lading._http.client import Options as Options
     from lading._http.transport import Transport as Transport
     from lading.copr import BuildFailed as BuildFailed
     from lading.copr import Copr as Copr
@@ -89,7 +89,7 @@ _HOMES: dict[str, str] = {
         "lading._core.multipart": "FilePart Multipart",
         "lading._core.paging": "Cursor Page Pager",
         "lading._core.polling": "Pace",
-        "lading._http.client": "Options",
+        "lading._client": "Options",
         "lading._http.transport": "Transport",
         "lading.copr": "BuildFailed Copr",
         "lading.errors": (

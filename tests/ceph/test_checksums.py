@@ -11,9 +11,9 @@ import pytest
 from anyio import to_thread
 
 from lading import ApiError, ConfigError, Forbidden, IntegrityError, LadingError, StageFailed, Unauthorized
-from lading.s3 import _crc
-from lading.s3._ports import Checked
-from lading.s3._source import Source
+from lading.s3 import _checksums as _crc
+from lading.s3._interfaces import Checked
+from lading.s3._staging.source import Source
 from tests.ceph.place import bucket, complete
 from tests.ceph.regions import COPYING, DECIDING, REGIONS
 

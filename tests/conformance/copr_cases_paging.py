@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from copr.v3 import pagination
 
-from lading.copr._listing import PAGE_SIZE
+from lading.copr._pagination import PAGE_SIZE
 from lading.testing import Response
 from tests.conformance import copr_differences as rows
 from tests.conformance.copr_cases_helpers import travels

@@ -14,7 +14,7 @@ from copr.v3 import Client, client, helpers, pagination
 
 from lading.copr import BuildOptions, ChrootOptions, NewProjectOptions, PackageOptions, ProjectOptions
 from lading.copr._config_file import parse_config
-from lading.copr._listing import PAGE_SIZE
+from lading.copr._pagination import PAGE_SIZE
 from lading.errors import ConfigError
 from tests.conformance import copr_cases_builds, copr_cases_chroots, copr_cases_packages, copr_cases_projects
 from tests.conformance import copr_differences as rows

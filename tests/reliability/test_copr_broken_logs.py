@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from lading.copr._logs import BuildLog
+    from lading.copr._builds.log import BuildLog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_at_once")]
 MIB = 1024 * 1024

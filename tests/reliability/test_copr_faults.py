@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import BadAnswer, BytesBody, CallTimeout, ConnectError, LadingError, Retry, ServerError, Timeout
-from lading.copr import PyPISource, _submitting
+from lading.copr import PyPISource
+from lading.copr._builds import submit as _submitting
 from lading.testing import Answer, Delay, DropAfter, DropBefore, Response
 from tests.support.copr_store import HELLO, Store
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import lading
-from lading._http.answer import CountedBody
+from lading._http.response_body import CountedBody
 from lading._http.transport import Transport
 from tests.support.asking import MIB, ask, client_of, reply, start
 from tests.support.scripted import Peer, Scripted

@@ -12,8 +12,8 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading._http import dial
-from lading._http.dial import connect
+from lading._http import connect as dial
+from lading._http.connect import connect
 from lading._http.transport import Transport
 from tests.conftest import open_files
 from tests.support.asking import ask, client_of, reply

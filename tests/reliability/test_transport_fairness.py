@@ -13,8 +13,8 @@ import httpx
 import pytest
 from anyio.lowlevel import checkpoint
 
-from lading._http import network
-from lading._http.network import Link, Turns
+from lading._http import sockets as network
+from lading._http.sockets import Link, Turns
 from lading._http.transport import Transport
 from tests.support.asking import MIB, Source, ask, start
 from tests.support.scripted import Peer, Scripted

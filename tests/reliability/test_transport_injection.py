@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import lading
 from lading._core.body import Body, BytesBody, StreamBody
+from lading._http.h1 import request_head
 from lading._http.transport import Transport
-from lading._http.wire import request_head
 from tests.support.asking import Source, client_of, reply
 from tests.support.scripted import Peer, Scripted, until
 

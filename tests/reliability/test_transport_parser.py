@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lading._http.wire import AnswerParser, Head
+from lading._http.h1 import AnswerParser, Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,7 +34,7 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(host)
         return [(socket.AF_INET, ("127.0.0.1", port))]
 
-    monkeypatch.setattr("lading._http.dial._resolve", resolve)
+    monkeypatch.setattr("lading._http.connect._resolve", resolve)
     return names
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import lading
-from lading._http.network import Link
+from lading._http.sockets import Link
 from lading._http.tls import TLSLink
 from lading._http.transport import Transport
 from lading.types import Limits

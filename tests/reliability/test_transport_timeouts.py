@@ -168,7 +168,7 @@ async def test_the_systems_own_connect_timeout(timeout: Any, monkeypatch: pytest
     async def gone(*_: Any) -> socket.socket:
         raise TimeoutError(110, "Connection timed out")
 
-    monkeypatch.setattr("lading._http.dial._connect_one", gone)
+    monkeypatch.setattr("lading._http.connect._connect_one", gone)
     async with Transport() as transport:
         with pytest.raises(httpx.ConnectError, match="timed out"):
             await ask(transport, "http://127.0.0.1:9", **timeout)

@@ -11,8 +11,8 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from lading._http.dial import connect
-from lading._http.network import Link, Turns
+from lading._http.connect import connect
+from lading._http.sockets import Link, Turns
 from lading._http.tls import TLSLink
 from lading._http.transport import Transport
 from tests.support.asking import MIB, Source, ask, client_of, reply
@@ -56,7 +56,7 @@ async def test_certificate_for_another_host(
     async def resolve(_: str, port: int) -> list[Any]:
         return [(socket.AF_INET, ("127.0.0.1", port))]
 
-    monkeypatch.setattr("lading._http.dial._resolve", resolve)
+    monkeypatch.setattr("lading._http.connect._resolve", resolve)
     async with Scripted(Peer.serve, server_tls) as server:
         error, attempts = await refused(server, client_tls, host="another.test")
         assert not server.requests

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import InputError, Progress, Stager, VersionExists
-from lading.s3._crc import crc_function, encoded
+from lading.s3._checksums import crc_function, encoded
 from tests.support.aws import MIB
 from tests.support.aws_proxy import REGIONS
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import AttemptEvent, ConfigError, Stager, VersionExists
-from lading.s3._aws._control import BodyFile
+from lading.s3._aws.control import BodyFile
 from lading.testing import Answer, DropDuring
 from tests.support.aws import MIB, stager
 from tests.support.aws_proxy import REGIONS

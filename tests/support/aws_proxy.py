@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from lading.testing import Answer, Delay, DropAfter, DropBefore, FaultProxy, Response
-from lading.testing._connection import Hangup
+from lading.testing._server.connection import Hangup
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lading.s3._commit import Commit
+from lading.s3._staging.commit import Commit
 from tests.support.regions import Bucket, source_of
 
 KEY = "P@1.0.0"

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from lading import Copr, Retry
 from lading._core import polling
-from lading.copr import _watching
+from lading.copr._builds import watch as _watching
 from lading.testing import EmbeddedCopr, Request, Response
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from lading.copr._logs import BuildLog
-    from lading.copr._watching import BuildWatch
+    from lading.copr._builds.log import BuildLog
+    from lading.copr._builds.watch import BuildWatch
     from lading.testing import CoprUser
 
 T = TypeVar("T")

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anyio.lowlevel import checkpoint
 
 from lading.errors import BadRequest, Conflict, ConnectError, Forbidden, LadingError, NotFound, ServerError
-from lading.s3._crc import crc_function, encoded
+from lading.s3._checksums import crc_function, encoded
+from lading.s3._interfaces import Checked, Part, Stored, Upload
 from lading.s3._layout import Configuration
-from lading.s3._ports import Checked, Part, Stored, Upload
 from lading.s3._regions import Regions
-from lading.s3._source import Source, _Hashers
+from lading.s3._staging.source import Source, _Hashers
 from tests.support.bodies import whole
 
 if TYPE_CHECKING:

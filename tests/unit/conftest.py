@@ -78,7 +78,9 @@ def crew_demo(crew_store: Store) -> Store:
 @pytest.fixture
 def part_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Parts of a few bytes; and no waiting for others."""
-    from lading.s3 import _metadata, _source, _transfer
+    from lading.s3._staging import metadata as _metadata
+    from lading.s3._staging import source as _source
+    from lading.s3._staging import transfer as _transfer
 
     size: int = getattr(request, "param", 4)
     for module in (_source, _transfer):

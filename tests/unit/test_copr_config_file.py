@@ -20,7 +20,7 @@ from lading.copr._config_file import (
     with_token,
     write_token,
 )
-from lading.copr._models import ApiToken
+from lading.copr._models.builds import ApiToken
 
 URL = "https://copr.example"
 SECRET = "s3cret%with(percent)s"

@@ -30,9 +30,10 @@ from lading import (
     StreamBody,
     Unauthorized,
 )
-from lading.copr import GssapiAuth, _gssapi
+from lading.copr import GssapiAuth
+from lading.copr import _kerberos as _gssapi
 from lading.testing import Answer, DropAfter, Request, Response, Server
-from lading.testing._copr_answers import apache_unauthorized
+from lading.testing.copr._refusals import apache_unauthorized
 from tests.support.frontend import CHROOT, QUICK, Asked, Store, _line
 
 pytestmark = pytest.mark.anyio

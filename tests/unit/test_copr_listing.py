@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import BadRequest, Copr, InputError, ServerError
-from lading.copr._listing import listing
-from lading.copr._models import Build, PageOf
+from lading.copr._models.builds import Build, PageOf
+from lading.copr._pagination import listing
 from lading.testing import Answer
 from tests.support.frontend import QUICK, Asked, Frontend, Response, Store
 

@@ -21,7 +21,7 @@ from lading import (
     TooLarge,
     Unauthorized,
 )
-from lading._core.answers import api_error, error_class, read_answer, said
+from lading._core.responses import api_error, error_class, read_answer, said
 
 
 def reply(body: bytes | str = b"", kind: str = "", status: int = 400, reason: str = "Reason", **headers: str) -> Reply:

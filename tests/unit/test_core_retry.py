@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import ApiError, BadAnswer, CallTimeout, ConnectError, InputError, IntegrityError, LadingError, Retry
-from lading._core.answers import error_class
+from lading._core.responses import error_class
 from lading._core.retry import attempts, decide, may_repeat, parse_retry_after
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's own example

@@ -37,7 +37,8 @@ import lading.pypi.restrictions
 import lading.s3
 import lading.testing
 from lading._core import polling
-from lading.copr import _logs, _watching
+from lading.copr._builds import log as _logs
+from lading.copr._builds import watch as _watching
 from lading.pypi import _indexes
 from lading.testing import EmbeddedCopr, Request, Response, Server
 

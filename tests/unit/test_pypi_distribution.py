@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import InputError
-from lading.pypi._distribution import read_distribution
+from lading._artifacts.python import read_distribution
 from tests.stores.distributions import core_metadata, sdist, tarred, wheel, zipped
 
 Make = Callable[[Path], Path]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from packaging.metadata import RawMetadata, parse_email
 
+from lading._artifacts.python import Distribution
 from lading._core.files import Hashed, Stamp
-from lading.pypi._distribution import Distribution
-from lading.pypi._wire import form_fields
+from lading.pypi._simple_api import form_fields
 from tests.stores.distributions import core_metadata
 
 VERSIONS = ["1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5"]

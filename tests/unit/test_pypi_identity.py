@@ -8,7 +8,7 @@ import pytest
 
 from lading import ConfigError
 from lading._core.call import Call, Reply
-from lading.pypi._identity import ambient, identity
+from lading.pypi._ci_identity import ambient, identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

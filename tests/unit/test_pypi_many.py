@@ -11,7 +11,7 @@ import pytest
 
 from lading import Forbidden, InputError, fan_out
 from lading.pypi import NotAttempted
-from lading.pypi._many import Order
+from lading.pypi._release_order import Order
 from lading.testing import Response
 from tests.stores.distributions import sdist, wheel
 

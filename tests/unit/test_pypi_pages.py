@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import BadAnswer
-from lading._core.answers import read_answer
 from lading._core.call import Call, Reply
+from lading._core.responses import read_answer
 from lading.pypi import File
-from lading.pypi._wire import read_project_page
+from lading.pypi._simple_api import read_project_page
 
 if TYPE_CHECKING:
     from lading.pypi._models import ProjectPage

@@ -9,7 +9,7 @@ import pytest
 
 from lading import BadAnswer, Index, InputError, NotFound, PyPI, Retry
 from lading.pypi import File
-from lading.pypi._wire import group_releases, version_of
+from lading.pypi._simple_api import group_releases, version_of
 from lading.testing import Request, Response, Server
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 
 import lading
 from lading import BadAnswer, BadRequest, Forbidden, Index, PyPI, Retry
-from lading.pypi import MintedToken, TrustedPublishing, _trusted
+from lading.pypi import MintedToken, TrustedPublishing
+from lading.pypi import _trusted_publishing as _trusted
 from lading.testing import Answer, DropAfter, DropBefore, Request, Response, Server
 from tests.stores.distributions import wheel
 from tests.support.scripted import until

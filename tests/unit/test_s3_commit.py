@@ -8,7 +8,8 @@ import pytest
 
 from lading import Conflict, ConnectError, IntegrityError, LadingError
 from lading.errors import NotFound
-from lading.s3 import VersionExists, _metadata
+from lading.s3 import VersionExists
+from lading.s3._staging import metadata as _metadata
 from tests.support.commits import DATA, KEY, check_there, commit
 from tests.support.regions import Bucket, Object, broken, conflict, forbidden, lost, source_of, tag
 

@@ -10,7 +10,9 @@ import pytest
 
 from lading import ConnectError, Forbidden, LadingError
 from lading.errors import ServerError
-from lading.s3 import VersionExists, _metadata, _transfer
+from lading.s3 import VersionExists
+from lading.s3._staging import metadata as _metadata
+from lading.s3._staging import transfer as _transfer
 from tests.support.commits import DATA, KEY, check_there, commit
 from tests.support.regions import Bucket, Object, broken, forbidden, tag
 

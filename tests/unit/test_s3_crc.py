@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading.s3 import _crc
-from lading.s3._crc import PartCrcs, available, combined, crc_function, crc_of, encoded
+from lading.s3 import _checksums as _crc
+from lading.s3._checksums import PartCrcs, available, combined, crc_function, crc_of, encoded
 
 ALGORITHMS = ["CRC32", "CRC32C"]
 # RFC 3720, B.4, and the usual check value.

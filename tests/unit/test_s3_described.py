@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lading.s3._described import described
+from lading.s3._aws.object_info import described
 
 MD5 = hashlib.md5(b"x").hexdigest()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lading.s3 import VersionExists, _metadata
-from lading.s3._commit import Commit
+from lading.s3 import VersionExists
+from lading.s3._staging import metadata as _metadata
+from lading.s3._staging.commit import Commit
 from tests.support.orders import Actors, every_order, without_time
 from tests.support.regions import Bucket, source_of
 
@@ -84,7 +85,7 @@ def check(actors: Actors, specs: dict[str, Spec]) -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Sleeping takes no time, and waiting for others ends soon."""
     monkeypatch.setattr(_metadata, "_ORPHANED", getattr(request, "param", 0.0))
-    with without_time("lading.s3._metadata", "lading.s3._commit", "lading.s3._transfer"):
+    with without_time("lading.s3._staging.metadata", "lading.s3._staging.commit", "lading.s3._staging.transfer"):
         yield
 
 

@@ -10,9 +10,10 @@ import pytest
 from semver import Version
 
 from lading import Conflict
-from lading.s3 import _layout, _pointer
+from lading.s3 import _layout
 from lading.s3._layout import Pointer, highest
-from lading.s3._pointer import LatestPointer
+from lading.s3._staging import latest as _pointer
+from lading.s3._staging.latest import LatestPointer
 from tests.support.orders import Actors, every_order, without_time
 from tests.support.regions import CONFIGURATION, Bucket, Parameters, conflict, forbidden
 
@@ -82,7 +83,7 @@ def test_in_every_order_of_two_writers_nothing_is_lost(case: str, monkeypatch: p
         return actors
 
     ends = set()
-    with without_time("lading.s3._pointer"):
+    with without_time("lading.s3._staging.latest"):
         for _, actors in every_order(make):
             here = heres[-1]
             assert here.pointer.version == here.parameter

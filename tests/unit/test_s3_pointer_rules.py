@@ -9,7 +9,7 @@ from semver import Version
 
 from lading import BadAnswer
 from lading.s3._layout import Pointer, becomes_latest, highest
-from lading.s3._pointer import Seen, between
+from lading.s3._staging.latest import Seen, between
 
 POINTER = "pre/P/latest"
 

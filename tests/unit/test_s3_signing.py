@@ -15,8 +15,8 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from lading import ConfigError, Timeout
 from lading._core.call import Outgoing
-from lading.s3._aws import _signing
-from lading.s3._aws._signing import SigV4, as_ours
+from lading.s3._aws import signing as _signing
+from lading.s3._aws.signing import SigV4, as_ours
 
 pytestmark = pytest.mark.anyio
 

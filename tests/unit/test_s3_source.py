@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import InputError
-from lading.s3 import _source
-from lading.s3._crc import encoded
-from lading.s3._source import Source, SourceLike, _Hashers, opened
+from lading.s3._checksums import encoded
+from lading.s3._staging import source as _source
+from lading.s3._staging.source import Source, SourceLike, _Hashers, opened
 from tests.support.bodies import whole
 
 pytestmark = pytest.mark.anyio

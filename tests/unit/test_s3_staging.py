@@ -11,10 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import ConnectError, LadingError, StageFailed
-from lading.s3 import VersionExists, _metadata, _pointer, _source, _transfer
+from lading.s3 import VersionExists
 from lading.s3._layout import Pointer
 from lading.s3._results import InRegion, Staged
-from lading.s3._staging import Staging
+from lading.s3._staging import latest as _pointer
+from lading.s3._staging import metadata as _metadata
+from lading.s3._staging import source as _source
+from lading.s3._staging import transfer as _transfer
+from lading.s3._staging.stage import Staging
 from tests.support.regions import Region, broken, forbidden, opened_regions, source_of, world
 
 KEY = "pre/P@1.0.0"

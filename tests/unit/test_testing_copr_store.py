@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from lading.testing import Answer, EmbeddedCopr
-from lading.testing._copr_results import read_nevra
+from lading.testing.copr._results import read_nevra
 
 URL = "https://example.com/hello-1.0-1.src.rpm"
 CHROOT = "fedora-rawhide-x86_64"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading.pypi._token.macaroon import Caveat
-from lading.testing._index_answers import Refused, negotiate, render
-from lading.testing._index_state import Project, Publisher, State, User
-from lading.testing._index_tokens import _judge, _Use
-from lading.testing._multipart import MultipartError, Parser, Part
+from lading._macaroons.codec import Caveat
+from lading.testing._server.multipart import MultipartError, Parser, Part
+from lading.testing.index._refusals import Refused, negotiate, render
+from lading.testing.index._state import Project, Publisher, State, User
+from lading.testing.index._tokens import _judge, _Use
 
 DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
 

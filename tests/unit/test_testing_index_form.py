@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lading.testing._index_answers import Refused
-from lading.testing._index_form import check_form
-from lading.testing._index_receive import Content, Form
+from lading.testing.index._refusals import Refused
+from lading.testing.index._request_body import Content, Form
+from lading.testing.index._upload_form import check_form
 from lading.testing.messages import Fields
 
 SEE = " See https://packaging.python.org/specifications/core-metadata for more information."

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lading._macaroons import codec as macaroon
 from lading.errors import InputError, InvalidRestriction, LadingError, MissingContext, TokenInvalid, TokenUnreadable
 from lading.pypi import Context, Token
-from lading.pypi._token import macaroon
 from lading.pypi.restrictions import (
     DateRestriction,
     LegacyProjectIDsRestriction,

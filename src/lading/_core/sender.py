@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from lading import errors
-from lading._core.answers import read_answer
 from lading._core.attempt import Attempt, Settings, streams
 from lading._core.call import SAFE_METHODS, UNSET
+from lading._core.responses import read_answer
 from lading._core.retry import attempts, end_with, ends
 from lading.types import AttemptEvent, CallEvent
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lading._core.call import Call, Incoming
-    from lading._core.lane import Lane
     from lading._core.service import Service
+    from lading._core.slots import Lane
 
 T = TypeVar("T")
 R = TypeVar("R")

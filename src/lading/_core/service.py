@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from lading._core.answers import api_error
 from lading._core.call import Reply
+from lading._core.responses import api_error
 from lading.errors import ApiError, ConfigError
 
 ErrorReader = Callable[["Service", Reply, str, Iterable[str]], ApiError]

@@ -10,16 +10,16 @@ import anyio
 import httpx
 
 from lading._core.files import PIECE
-from lading._http.answer import ChunkedBody, CountedBody
-from lading._http.wire import AnswerParser, body_length, request_head
+from lading._http.h1 import AnswerParser, body_length, request_head
+from lading._http.response_body import ChunkedBody, CountedBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from anyio import CancelScope
 
-    from lading._http.network import Link
-    from lading._http.wire import Head
+    from lading._http.h1 import Head
+    from lading._http.sockets import Link
 
 # A write failed: the answer, if there is one, has arrived or is about to. Seconds to give it.
 _LAST_WORDS = 5.0

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
 
-    from lading._http.client import Client
+    from lading._client import Client
 
 C = TypeVar("C", bound="Client")
 

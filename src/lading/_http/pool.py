@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 import httpx
 
-from lading._http.network import Turns
+from lading._http.sockets import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

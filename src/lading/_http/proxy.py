@@ -10,16 +10,16 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from lading._http.dial import connect
-from lading._http.wire import AnswerParser, request_head
+from lading._http.connect import connect
+from lading._http.h1 import AnswerParser, request_head
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from lading._http.network import Link
     from lading._http.pool import Origin
+    from lading._http.sockets import Link
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from lading._core.threads import in_thread
-from lading._http.network import Link, Turns, reason
+from lading._http.sockets import Link, Turns, reason
 
 if TYPE_CHECKING:
     import socket

@@ -12,11 +12,11 @@ import certifi  # pyright: ignore[reportUnusedImport] # noqa: F401 - for httpx, 
 import httpx
 
 from lading._core.threads import in_thread
+from lading._http.connect import connect
 from lading._http.connection import Connection, NeverSent
-from lading._http.dial import connect
-from lading._http.network import Link
 from lading._http.pool import Origin, Pool
 from lading._http.proxy import Proxies, reach, tunnel
+from lading._http.sockets import Link
 from lading._http.tls import TLSLink
 from lading.errors import ConfigError
 from lading.types import Limits

@@ -1,7 +1,23 @@
 """Fedora Copr, and other instances of Copr."""
 
 from lading.copr._auth import LoginAuth
-from lading.copr._chroot_models import (
+from lading.copr._builds.log import BuildLog
+from lading.copr._builds.watch import BuildWatch
+from lading.copr._client import Copr
+from lading.copr._errors import BuildFailed
+from lading.copr._kerberos import GssapiAuth
+from lading.copr._models.builds import (
+    ApiToken,
+    Build,
+    LatestBuilds,
+    Package,
+    Project,
+    SourcePackage,
+    State,
+    User,
+    WebhookSecret,
+)
+from lading.copr._models.chroots import (
     BuildChroot,
     BuildConfig,
     BuiltPackages,
@@ -13,21 +29,6 @@ from lading.copr._chroot_models import (
     Repo,
     SourceBuildConfig,
     SourceChroot,
-)
-from lading.copr._client import Copr
-from lading.copr._errors import BuildFailed
-from lading.copr._gssapi import GssapiAuth
-from lading.copr._logs import BuildLog
-from lading.copr._models import (
-    ApiToken,
-    Build,
-    LatestBuilds,
-    Package,
-    Project,
-    SourcePackage,
-    State,
-    User,
-    WebhookSecret,
 )
 from lading.copr._options import (
     BuildOptions,
@@ -42,7 +43,6 @@ from lading.copr._options import (
     ScmSource,
     Source,
 )
-from lading.copr._watching import BuildWatch
 from lading.copr.builds import Builds
 from lading.copr.chroots import BuildChroots, MockChroots, ProjectChroots
 from lading.copr.modules import Module, Modules

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from lading._client import Client, Options
 from lading._core.call import Call, Reply
 from lading._core.service import Service, check_address
-from lading._http.client import Client, Options
 from lading._http.opening import Opening
 from lading.copr._auth import LoginAuth, NoLogin
+from lading.copr._builds.submit import Submitter
 from lading.copr._config import DEFAULT_URL, credentials, load
 from lading.copr._errors import read_error
-from lading.copr._submitting import Submitter
 from lading.copr.builds import Builds
 from lading.copr.chroots import BuildChroots, MockChroots, ProjectChroots
 from lading.copr.modules import Modules

@@ -13,7 +13,7 @@ from lading._core.service import origin
 from lading._core.threads import in_thread
 from lading.copr._auth import LoginAuth
 from lading.copr._config_file import ConfigFile, read_config
-from lading.copr._gssapi import GssapiAuth
+from lading.copr._kerberos import GssapiAuth
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.ini import parse, read_text
+from lading._core.config_files import parse, read_text
 from lading._core.service import check_address
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
-    from lading.copr._models import ApiToken
+    from lading.copr._models.builds import ApiToken
 
 SECTION = "copr-cli"
 # A comment that the frontend's page writes, and no key.

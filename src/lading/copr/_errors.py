@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from lading._core.answers import api_error, error_class, said
+from lading._core.responses import api_error, error_class, said
 from lading._core.retry import end_here
 from lading.errors import BadRequest, Conflict, JobFailed
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lading._core.call import Reply
     from lading._core.service import Service
-    from lading.copr._models import Build
+    from lading.copr._models.builds import Build
     from lading.errors import ApiError
 
 # Said with 400 or 500, and meaning: not as things are now.

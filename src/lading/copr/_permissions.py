@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lading._core.call import Call, Reply
-from lading.copr._models import Project
+from lading.copr._models.builds import Project
 from lading.copr._wire import body, read_nothing
 from lading.errors import NotFound
 

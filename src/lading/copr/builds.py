@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from lading._core.call import Call, Reply
-from lading.copr._asking import gone
-from lading.copr._chroot_models import BuiltPackages, SourceBuildConfig, SourceChroot
-from lading.copr._creating import BuildCreation
-from lading.copr._listing import PAGE_SIZE, listing
-from lading.copr._logs import BuildLog
-from lading.copr._models import Build, PageOf
-from lading.copr._results import KINDS, Kind, download_results
-from lading.copr._watching import BuildWatch, finished
+from lading._core.send_once import gone
+from lading.copr._builds.create import BuildCreation
+from lading.copr._builds.download import KINDS, Kind, download_results
+from lading.copr._builds.log import BuildLog
+from lading.copr._builds.watch import BuildWatch, finished
+from lading.copr._models.builds import Build, PageOf
+from lading.copr._models.chroots import BuiltPackages, SourceBuildConfig, SourceChroot
+from lading.copr._pagination import PAGE_SIZE, listing
 from lading.copr._wire import read_nothing
 from lading.errors import Conflict
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lading._core.paging import Pager
     from lading._core.polling import Pace
     from lading._core.sender import Sender
-    from lading.copr._models import State
+    from lading.copr._models.builds import State
     from lading.errors import LadingError
     from lading.types import OnProgress
 

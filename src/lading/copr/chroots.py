@@ -10,9 +10,9 @@ from lading._core.body import Body, FileBody
 from lading._core.call import Call, Reply
 from lading._core.multipart import FilePart
 from lading._core.paging import Page, Pager
-from lading.copr._chroot_models import BuildChroot, BuildConfig, BuiltPackages, MockChroot, ProjectChroot
-from lading.copr._listing import PAGE_SIZE, listing
-from lading.copr._models import PageOf
+from lading.copr._models.builds import PageOf
+from lading.copr._models.chroots import BuildChroot, BuildConfig, BuiltPackages, MockChroot, ProjectChroot
+from lading.copr._pagination import PAGE_SIZE, listing
 from lading.copr._wire import form
 from lading.errors import InputError
 

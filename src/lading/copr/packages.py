@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.call import Call, Reply
-from lading.copr._asking import gone
-from lading.copr._listing import PAGE_SIZE, listing
-from lading.copr._models import Build, Package, PageOf
+from lading._core.send_once import gone
+from lading.copr._builds.submit import Submission, Submitter
+from lading.copr._models.builds import Build, Package, PageOf
 from lading.copr._options import CustomSource, ScmSource, Source
-from lading.copr._submitting import Submission, Submitter
+from lading.copr._pagination import PAGE_SIZE, listing
 from lading.copr._wire import TRUE, body, listed, read_nothing
 from lading.errors import Conflict, InputError, NotFound
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from lading._core.call import Call, Reply
-from lading.copr._asking import gone, not_there
-from lading.copr._chroot_models import Monitor, MonitoredPackage
-from lading.copr._listing import PAGE_SIZE, listing
-from lading.copr._models import PageOf, Project
+from lading._core.send_once import gone, not_there
+from lading.copr._models.builds import PageOf, Project
+from lading.copr._models.chroots import Monitor, MonitoredPackage
+from lading.copr._pagination import PAGE_SIZE, listing
 from lading.copr._permissions import Permissions, get_project
 from lading.copr._wire import TRUE, body, listed, read_nothing
 from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError

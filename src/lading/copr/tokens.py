@@ -13,7 +13,7 @@ from lading._core.call import Call
 from lading._core.threads import in_thread
 from lading.copr._auth import LoginAuth
 from lading.copr._config_file import check_config, write_token
-from lading.copr._models import ApiToken, User
+from lading.copr._models.builds import ApiToken, User
 from lading.errors import ConfigError, Unauthorized
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading.copr._models import WebhookSecret
+from lading.copr._models.builds import WebhookSecret
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender

@@ -2,9 +2,9 @@
 
 from lading.pypi._client import PyPI
 from lading.pypi._indexes import Index
-from lading.pypi._many import NotAttempted
 from lading.pypi._models import File, Project, ProjectInfo, Release, Uploaded
-from lading.pypi._trusted import MintedToken, TrustedPublishing
+from lading.pypi._release_order import NotAttempted
+from lading.pypi._trusted_publishing import MintedToken, TrustedPublishing
 from lading.pypi.files import Files
 from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases

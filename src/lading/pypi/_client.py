@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from lading._client import Client, Options
 from lading._core.auth import Auth, BasicAuth
 from lading._core.service import Service, origin
-from lading._http.client import Client, Options
 from lading._http.opening import Opening
 from lading.errors import ConfigError
 from lading.pypi._config import credentials, load

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from lading._core.auth import Auth, BasicAuth
+from lading._core.config_files import parse, read_text
 from lading._core.credentials import KeyringCredentials, keyring_user
-from lading._core.ini import parse, read_text
 from lading._core.threads import in_thread
 from lading.errors import ConfigError
-from lading.pypi._identity import ambient
+from lading.pypi._ci_identity import ambient
 from lading.pypi._indexes import Index, find_index, official_for
-from lading.pypi._trusted import TrustedPublishing
+from lading.pypi._trusted_publishing import TrustedPublishing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

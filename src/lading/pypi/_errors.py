@@ -7,7 +7,7 @@ from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from lading._core.answers import api_error, error_class, said
+from lading._core.responses import api_error, error_class, said
 from lading.errors import Conflict
 
 if TYPE_CHECKING:

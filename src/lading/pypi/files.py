@@ -14,7 +14,7 @@ from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
 from lading.errors import BadAnswer, ConfigError
-from lading.pypi._wire import SIMPLE_ACCEPT, read_page_or_none, read_project_page
+from lading.pypi._simple_api import SIMPLE_ACCEPT, read_page_or_none, read_project_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from lading._core.call import Call
 from lading._core.paging import Page, Pager
 from lading.errors import NotFound
 from lading.pypi._models import Project, ReleaseInfo
-from lading.pypi._wire import SIMPLE_ACCEPT, group_releases, read_project_list
+from lading.pypi._simple_api import SIMPLE_ACCEPT, group_releases, read_project_list
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender

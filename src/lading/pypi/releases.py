@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from lading._artifacts.python import read_distribution
 from lading._core.auth import Auth
 from lading._core.paging import Page, Pager
 from lading._core.threads import in_thread
 from lading.errors import ConfigError, InputError, NotFound
 from lading.fanout import FanOut, fan_out
-from lading.pypi._distribution import read_distribution
-from lading.pypi._many import Order
-from lading.pypi._publishing import Upload
-from lading.pypi._wire import group_releases
+from lading.pypi._release_order import Order
+from lading.pypi._simple_api import group_releases
+from lading.pypi._upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,13 +11,13 @@ from lading.pypi._token.caveats import (
     PublisherRestriction,
     UserIDRestriction,
 )
+from lading.pypi._token.checks import timestamp_from_parameter
 from lading.pypi._token.legacy import (
     LegacyDateRestriction,
     LegacyNoopRestriction,
     LegacyProjectIDsRestriction,
     LegacyProjectNamesRestriction,
 )
-from lading.pypi._token.parameters import timestamp_from_parameter
 from lading.pypi._token.restriction import Context, Restriction
 
 __all__ = [

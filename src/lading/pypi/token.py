@@ -9,17 +9,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from lading._macaroons import codec as _macaroon
 from lading.errors import InputError, LadingError, MissingContext, TokenInvalid, TokenUnreadable
-from lading.pypi._token import macaroon as _macaroon
-from lading.pypi._token.parameters import as_bytes
+from lading.pypi._token.checks import as_bytes
 from lading.pypi.restrictions import Context, DateRestriction, ProjectNamesRestriction, Restriction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from lading.pypi._token.macaroon import Macaroon
-    from lading.pypi._token.parameters import Timestamp
+    from lading._macaroons.codec import Macaroon
+    from lading.pypi._token.checks import Timestamp
 
 
 class Token:

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from lading._core.auth import BasicAuth
 from lading.errors import TokenInvalid, TokenUnreadable
-from lading.pypi._trusted import MintedToken, mint
+from lading.pypi._trusted_publishing import MintedToken, mint
 from lading.pypi.token import Token
 
 if TYPE_CHECKING:

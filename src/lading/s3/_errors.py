@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from lading._core.answers import api_error, error_class
+from lading._core.responses import api_error, error_class
 from lading._core.retry import parse_retry_after
 from lading.errors import (
     ApiError,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from lading.s3._aws import AwsRegion, Senders
-    from lading.s3._bucket import S3Bucket
+    from lading.s3._aws.bucket import S3Bucket
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from lading._core.download import Promise, download
 from lading._core.files import safe_name
 from lading._core.threads import in_thread
 from lading.errors import LadingError
+from lading.s3._download.failover import Promised, Reading
+from lading.s3._download.stream import Pieces
 from lading.s3._layout import FILENAME
-from lading.s3._reading import Promised, Reading
-from lading.s3._streaming import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from semver import Version
 
 from lading.errors import Forbidden, InputError, LadingError, NotFound
-from lading.s3._care import Care
-from lading.s3._crc import available
+from lading.s3._checksums import available
+from lading.s3._download.failover import Copy, Reading, promised
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
-from lading.s3._metadata import METADATA, NO_METADATA, digest_of
-from lading.s3._pointer import Seen, between
-from lading.s3._reading import Copy, Reading, promised
+from lading.s3._maintenance import Care
 from lading.s3._regions import each
 from lading.s3._results import Policy, check_policy
-from lading.s3._source import opened, temporary
-from lading.s3._staging import Staging
+from lading.s3._staging.latest import Seen, between
+from lading.s3._staging.metadata import METADATA, NO_METADATA, digest_of
+from lading.s3._staging.source import opened, temporary
+from lading.s3._staging.stage import Staging
 from lading.s3.artifact import Artifact, Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lading.s3._ports import Stored
+    from lading.s3._interfaces import Stored
     from lading.s3._regions import Regions
     from lading.s3._results import Staged
-    from lading.s3._source import SourceLike
+    from lading.s3._staging.source import SourceLike
     from lading.types import OnProgress
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date
 
-    from lading.testing._copr_state import Project
+    from lading.testing.copr._state import Project
 
 TOKEN_DAYS = 180
 

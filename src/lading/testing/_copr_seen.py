@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lading.testing._copr_state import Build
+    from lading.testing.copr._state import Build
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from os import PathLike
 
-    from lading.testing._workers import Workers
+    from lading.testing._server.workers import Workers
     from lading.testing.faults import HeaderPairs
 
 T = TypeVar("T")

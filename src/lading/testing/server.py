@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 import anyio
 from anyio import from_thread, to_thread
 
-from lading.testing._connection import Connection, Handler, Shared
-from lading.testing._wire import TLSWire, Wire
+from lading.testing._server.connection import Connection, Handler, Shared
+from lading.testing._server.sockets import TLSWire, Wire
 from lading.testing.faults import Faults
 from lading.testing.messages import Fields, Headers, Request, Response
 

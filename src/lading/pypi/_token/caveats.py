@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from lading.errors import InvalidRestriction, TokenInvalid
-from lading.pypi._token.parameters import (
+from lading.pypi._token.checks import (
     NAME,
     UUID_TEXT,
     are,

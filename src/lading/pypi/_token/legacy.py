@@ -13,7 +13,7 @@ from lading.pypi._token.caveats import (
     PublisherRestriction,
     UserIDRestriction,
 )
-from lading.pypi._token.parameters import UUID_TEXT, are
+from lading.pypi._token.checks import UUID_TEXT, are
 from lading.pypi._token.restriction import Context, Restriction
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from lading.errors import InputError, InvalidRestriction, MissingContext, TokenUnreadable
-from lading.pypi._token.parameters import Timestamp, normal_name, timestamp_from_parameter
+from lading.pypi._token.checks import Timestamp, normal_name, timestamp_from_parameter
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -11,14 +11,14 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
 from lading._core.service import Service
-from lading.s3._aws._control import Control, session_class
-from lading.s3._aws._logs import unlogged
-from lading.s3._aws._role import AssumedRole
-from lading.s3._aws._signing import SigV4, as_ours, no_credentials
-from lading.s3._bucket import Placing, S3Bucket
+from lading.s3._aws.botocore_bucket import NativeBucket
+from lading.s3._aws.bucket import Placing, S3Bucket
+from lading.s3._aws.control import Control, session_class
+from lading.s3._aws.logs import unlogged
+from lading.s3._aws.parameters import Parameters
+from lading.s3._aws.role import AssumedRole
+from lading.s3._aws.signing import SigV4, as_ours, no_credentials
 from lading.s3._errors import read_error
-from lading.s3._native import NativeBucket
-from lading.s3._parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

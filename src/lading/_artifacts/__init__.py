@@ -1,0 +1,1 @@
+"""Artifacts: what their files say about them."""

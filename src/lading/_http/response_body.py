@@ -1,0 +1,136 @@
+"""An answer's body as it arrives. Classes and not generators: see ``Reader`` in ``_core/body.py``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from lading._http.h1 import AnswerParser
+    from lading._http.sockets import Link
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body; *done* is called once with whether the connection can be used again."""
+
+    def __init__(self, link: Link, timeout: float | None, done: Callable[[bool], None], *, reusable: bool) -> None:
+        self._link = link
+        self._timeout = timeout
+        self._done: Callable[[bool], None] | None = done
+        self._reusable = reusable
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._done is None:
+            raise StopAsyncIteration
+        try:
+            piece = await self._next()
+        except BaseException:
+            self._end(reusable=False)
+            raise
+        if piece is None:
+            self._end(reusable=self._reusable)
+            raise StopAsyncIteration
+        return piece
+
+    async def _next(self) -> bytes | None:
+        """The next piece, ``None`` at the end."""
+        raise NotImplementedError
+
+    def _end(self, *, reusable: bool) -> None:
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(reusable)
+
+    async def aclose(self) -> None:
+        """Let go of the connection, which is of no further use unless the body was read to its end."""
+        self._end(reusable=False)
+
+
+class CountedBody(_Body):
+    """A body of announced length, or one that ends with the connection (*length* ``None``)."""
+
+    def __init__(
+        self,
+        link: Link,
+        rest: bytes,
+        length: int | None,
+        timeout: float | None,
+        done: Callable[[bool], None],
+        *,
+        reusable: bool,
+    ) -> None:
+        super().__init__(link, timeout, done, reusable=reusable)
+        self._rest = rest
+        self._length = length
+        self._left = length
+
+    async def _next(self) -> bytes | None:
+        piece, self._rest = self._rest, b""
+        if not piece:
+            piece = await self._link.receive(self._timeout)
+        if self._left is not None and len(piece) > self._left:
+            self._reusable = False
+            piece = piece[: self._left]
+        return piece if self._count(len(piece)) else None
+
+    async def read_into(self, buffer: memoryview) -> int:
+        """How many bytes of the body were put into *buffer*; 0 at its end. Long bodies are cheaper this way."""
+        if self._done is None:
+            return 0
+        wanted = buffer if self._left is None else buffer[: self._left]
+        try:
+            if self._rest:
+                count = min(len(self._rest), len(wanted))
+                wanted[:count] = self._rest[:count]
+                self._rest = self._rest[count:]
+            else:
+                count = await self._link.receive_into(wanted, self._timeout)
+            if not self._count(count):
+                self._end(reusable=self._reusable)
+        except BaseException:
+            self._end(reusable=False)
+            raise
+        return count
+
+    def _count(self, count: int) -> bool:
+        """Whether that was not the end; ``RemoteProtocolError`` when the end has come too early."""
+        if self._left is None:
+            return count > 0
+        if not count:
+            got = (self._length or 0) - self._left
+            raise httpx.RemoteProtocolError(f"the answer ended after {got} of {self._length} bytes")
+        self._left -= count
+        if not self._left:
+            self._end(reusable=self._reusable)  # the connection is free before the last piece is looked at
+        return True
+
+
+class ChunkedBody(_Body):
+    """A chunked body."""
+
+    def __init__(
+        self,
+        link: Link,
+        parser: AnswerParser,
+        timeout: float | None,
+        done: Callable[[bool], None],
+        *,
+        reusable: bool,
+    ) -> None:
+        super().__init__(link, timeout, done, reusable=reusable)
+        self._parser = parser
+
+    async def _next(self) -> bytes | None:
+        await self._link.pause()  # many small chunks may have arrived together
+        piece = self._parser.chunk(None)
+        while piece == b"":
+            piece = self._parser.chunk(await self._link.receive(self._timeout))
+        if piece is None and self._parser.rest():
+            self._reusable = False
+        return piece

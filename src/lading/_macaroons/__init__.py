@@ -1,0 +1,1 @@
+"""Macaroons: their serialised forms."""

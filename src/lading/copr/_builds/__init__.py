@@ -1,0 +1,1 @@
+"""Submitting, watching and downloading builds."""

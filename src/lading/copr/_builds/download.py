@@ -1,0 +1,199 @@
+"""Downloading what builds made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+from urllib.parse import quote
+
+from lading._core.call import Call, Reply
+from lading._core.download import Promise, download
+from lading._core.files import safe_name
+from lading._core.progress import Total
+from lading._core.threads import in_thread
+from lading.copr._models.builds import Build, PageOf, Project
+from lading.copr._models.chroots import BuildChroot, BuiltPackages
+from lading.copr._pagination import PAGE_SIZE, listing
+from lading.errors import BadAnswer, InputError, NotFound
+from lading.fanout import fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lading._core.files import StrPath
+    from lading._core.sender import Sender
+    from lading.types import OnProgress
+
+Kind = Literal["rpms", "spec", "logs", "info", "review"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# What a folder of results can have; a build has those of its kind and time.
+_LOGS = ("builder-live.log", "backend.log", "build.log", "root.log", "state.log", "hw_info.log")
+_INFO = ("results.json", "build.info", "success")
+_REVIEW = ("review.txt", "review.json", "fedora-review.log", "licensecheck.txt", "rpmlint.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One file to fetch.
+
+    Attributes:
+        target: Where to.
+        urls: Where it may be, in turn.
+        needed: Whether it is an error when it is nowhere.
+    """
+
+    target: Path
+    urls: tuple[str, ...]
+    needed: bool
+
+
+async def download_results(
+    sender: Sender,
+    build: int | Build,
+    to: StrPath,
+    *,
+    chroots: Iterable[str] | None,
+    kinds: Iterable[Kind],
+    limit: int,
+    on_progress: OnProgress | None,
+) -> tuple[Path, ...]:
+    """See :meth:`Builds.download`."""
+    wanted_kinds = frozenset(kinds)
+    if unknown := wanted_kinds - set(KINDS):
+        raise InputError(f"kinds has {sorted(unknown)}; there are {list(KINDS)}", argument="kinds")
+    number = build if isinstance(build, int) else build.id
+    folders = await _folders(sender, number, None if chroots is None else tuple(chroots))
+    files = await _files(sender, number, folders, wanted_kinds, Path(to))
+    await in_thread(_make_folders, {file.target.parent for file in files})
+    total = Total(on_progress)
+
+    async def fetch(file: _Wanted) -> Path | None:
+        return await _fetch(sender, file, total)
+
+    async with fan_out(fetch, files, limit=limit) as outcomes:
+        paths = [outcome.value async for outcome in outcomes]
+    total.end()
+    return tuple(sorted(path for path in paths if path is not None))
+
+
+async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) -> dict[str, str]:
+    """By chroot: the address of the folder of its results."""
+    pager = listing(
+        sender,
+        "build-chroot/list",
+        PageOf[BuildChroot],
+        {"build_id": build},
+        key=lambda chroot: chroot.name,
+        page_size=PAGE_SIZE,
+        max_items=None,
+    )
+    found = {chroot.name: chroot.result_url async for chroot in pager}
+    if missing := set(chroots or ()) - found.keys():
+        raise NotFound(
+            f"{sender.service.name}: build {build} has no chroot {', '.join(sorted(missing))}; it has "
+            f"{', '.join(sorted(found)) or 'none yet'}",
+            service=sender.service.name,
+        )
+    # None: nothing was begun in that chroot, so there is nothing to fetch.
+    return {name: followed(sender, url) for name, url in found.items() if url and (chroots is None or name in chroots)}
+
+
+def followed(sender: Sender, url: str) -> str:
+    """*url*, a folder's address that the frontend gave us, with a slash at its end.
+
+    Results lie on another host than the frontend. That must be https, or plain http where the frontend is itself.
+    """
+    service = sender.service
+    plain = service.base_url.startswith("http://") and url.startswith("http://")
+    if not service.host_of(url) or not (plain or service.follows(url)):
+        raise BadAnswer(f"{service.name}: results are listed at an address that is not https; not followed")
+    return url if url.endswith("/") else url + "/"
+
+
+async def _files(
+    sender: Sender, build: int, folders: dict[str, str], kinds: frozenset[Kind], to: Path
+) -> list[_Wanted]:
+    files: list[_Wanted] = []
+    packages: dict[str, BuiltPackages] = {}
+    about: Build | None = None
+    devel = False
+    if "rpms" in kinds:
+        packages = await sender.send(_packages(build))
+    if "spec" in kinds or packages:
+        about = await sender.send(Call("GET", "build/{build_id}", Build, at={"build_id": build}, auth=False))
+    if packages and about is not None:
+        params = {"ownername": about.ownername, "projectname": about.projectname}
+        project = await sender.send(Call("GET", "project", Project, params=params, auth=False))
+        devel = bool(project.devel_mode)
+    for chroot, url in folders.items():
+        folder = to / safe_name(chroot)
+        for nevra in packages.get(chroot, BuiltPackages()).packages:
+            name = safe_name(nevra.filename)
+            urls = [url + quote(name, safe="+~")]
+            if devel and f"/{chroot}/" in url:
+                # Pulp keeps the packages of such projects in a repository of its own, and frontends do not say
+                # reliably which projects it keeps.
+                urls.append(f"/{chroot}-devel/".join(url.rsplit(f"/{chroot}/", 1)) + quote(name, safe="+~"))
+            files.append(_Wanted(folder / name, tuple(urls), needed=True))
+        spec = about.source_package.name if about is not None and "spec" in kinds else None
+        files += (_Wanted(folder / name, tuple(urls), needed=False) for name, urls in _others(url, kinds, spec))
+    return files
+
+
+def _others(url: str, kinds: frozenset[Kind], package: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if package is not None:
+        name = safe_name(f"{package}.spec")
+        yield name, (url + quote(name, safe="+~"),)
+    if "logs" in kinds:
+        # Compressed when the chroot has ended, plain before.
+        yield from ((f"{name}.gz", (f"{url}{name}.gz",)) for name in _LOGS)
+    if "info" in kinds:
+        yield from ((name, (url + name,)) for name in _INFO)
+    if "review" in kinds:
+        yield from ((f"fedora-review-{name}", (f"{url}fedora-review/{name}",)) for name in _REVIEW)
+
+
+def _packages(build: int) -> Call[dict[str, BuiltPackages]]:
+    def read(reply: Reply) -> dict[str, BuiltPackages]:
+        return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}
+
+    return Call("GET", "build/built-packages/{build_id}", read, at={"build_id": build}, auth=False)
+
+
+async def _fetch(sender: Sender, file: _Wanted, total: Total) -> Path | None:
+    """The file's path once it is there; ``None`` when it is nowhere and need not be."""
+    missing: NotFound | None = None
+    for url in file.urls:
+        size = await in_thread(_size, file.target)
+        head = Call("HEAD", url, _length, auth=False, label="(result)", headers=_HEADERS, accept=frozenset({404}))
+        if size is not None:
+            length = await sender.send(head)
+            if length == size:
+                return file.target
+        call = Call("GET", url, bytes, auth=False, label="(result)", headers=_HEADERS)
+        try:
+            return await download(sender, call, file.target, promise=Promise(), on_progress=total.of(file.target))
+        except NotFound as error:
+            missing = error
+    if file.needed and missing is not None:
+        raise missing
+    return None
+
+
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+def _length(reply: Reply) -> int | None:
+    length = reply.headers.get("content-length", "")
+    return int(length) if reply.status == 200 and length.isdigit() else None
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _make_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,142 @@
+"""One upload: look, send, and look again whenever it is not sure what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lading._core.body import FileBody
+from lading._core.call import Call
+from lading._core.multipart import FilePart, Multipart
+from lading.errors import Conflict, Forbidden, Unauthorized
+from lading.pypi._models import Uploaded
+from lading.pypi._simple_api import form_fields, upload_warnings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lading._artifacts.python import Distribution
+    from lading._core.call import Reply
+    from lading._core.sender import Sender
+    from lading.errors import LadingError
+    from lading.pypi._indexes import Index
+    from lading.pypi._models import Result
+    from lading.pypi.files import Files
+    from lading.types import OnProgress
+
+# blake2b_256 is what the JSON API calls what the form calls blake2_256.
+_OUR_NAMES = {"blake2b_256": "blake2_256"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the index shows of a file: nothing, this very file, another of its name, or one without a known digest.
+
+    Attributes:
+        as_: Which of these.
+        served_at: The index's clock at that moment, where it says.
+    """
+
+    as_: Literal["absent", "same", "other", "unclear"]
+    served_at: datetime | None = None
+
+
+class Upload:
+    """One distribution on its way into an index."""
+
+    def __init__(self, distribution: Distribution, sender: Sender, index: Index, files: Files) -> None:
+        self._distribution = distribution
+        self._sender = sender
+        self._index = index
+        self._files = files
+
+    async def look(self, sender: Sender | None = None) -> Seen | None:
+        """What the index shows now; ``None`` when it shows nothing to us: credentials may be for uploading alone."""
+        if self._index.simple_url is None:
+            return None
+        try:
+            page = await self._files.look(self._distribution.name, sender or self._sender)
+        except (Unauthorized, Forbidden):
+            return None
+        for file in page.files:
+            if file.filename == self._distribution.filename:
+                return Seen(self._compare(file.hashes), page.served_at)
+        return Seen("absent", page.served_at)
+
+    def _compare(self, hashes: dict[str, str]) -> Literal["same", "other", "unclear"]:
+        ours = self._distribution.hashed.digests
+        theirs = {_OUR_NAMES.get(name, name): digest.lower() for name, digest in hashes.items()}
+        common = theirs.keys() & ours.keys()
+        if not common:
+            return "unclear"
+        return "same" if all(theirs[name] == ours[name] for name in common) else "other"
+
+    async def send(self, attestations: list[object], on_progress: OnProgress | None) -> Uploaded:
+        """What became of it; every answer that leaves a doubt is settled by looking."""
+        try:
+            result = await self._sender.settle(self._call(attestations, on_progress), self._ask)
+        except Conflict as conflict:
+            # Somebody was faster, or the answer to an earlier attempt was lost: this file, or another?
+            seen = await self.look()
+            if seen is not None and seen.as_ == "same":
+                return self.ended("confirmed")
+            if seen is not None and seen.as_ == "other":
+                raise self.conflict() from conflict
+            raise
+        if isinstance(result, Conflict):
+            raise result
+        return result
+
+    async def _ask(self, sender: Sender, _: LadingError) -> Uploaded | Conflict | None:
+        seen = await self.look(sender)
+        if seen is None or seen.as_ == "unclear":
+            raise Conflict(f"{self._index.name}: it does not show whether it has this file", service=self._index.name)
+        if seen.as_ == "same":
+            return self.ended("confirmed")
+        return self.conflict() if seen.as_ == "other" else None
+
+    def conflict(self) -> Conflict:
+        """The error for another file of the same name."""
+        return Conflict(
+            f"{self._index.name}: it has another file {self._distribution.filename}. A file cannot be replaced: raise "
+            "the version",
+            service=self._index.name,
+            detail="another file of that name is there",
+        )
+
+    def unclear(self) -> Conflict:
+        """The error for a file of the same name that cannot be compared."""
+        return Conflict(
+            f"{self._index.name}: it has a file {self._distribution.filename} and lists no digest to compare it by",
+            service=self._index.name,
+            detail="no digest listed",
+        )
+
+    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[Uploaded | Conflict]:
+        def read(reply: Reply) -> Uploaded:
+            return self.ended("uploaded", upload_warnings(reply))
+
+        distribution = self._distribution
+        parts: list[tuple[str, str] | FilePart] = [*form_fields(distribution)]
+        if attestations:
+            parts.append(("attestations", json.dumps(attestations)))
+        # The file last: an index that reads the fields first can refuse early.
+        body = FileBody(distribution.path, distribution.hashed.stamp)
+        parts.append(FilePart("content", body, distribution.filename))
+        return Call(
+            "POST", self._index.upload_url, read, label="(upload)", body=Multipart(parts), on_progress=on_progress
+        )
+
+    def ended(self, result: Result, warnings: tuple[str, ...] = ()) -> Uploaded:
+        """The result to give."""
+        distribution = self._distribution
+        return Uploaded(
+            filename=distribution.filename,
+            project=distribution.name,
+            version=distribution.version,
+            size=distribution.hashed.stamp.size,
+            sha256=distribution.sha256,
+            result=result,
+            warnings=warnings,
+        )

@@ -1,0 +1,49 @@
+"""A role, assumed for as long as it is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from aiobotocore.credentials import AioRefreshableCredentials
+
+if TYPE_CHECKING:
+    from lading.s3._aws.control import Control
+
+_SESSION = "lading"
+
+
+class _Refreshed(AioRefreshableCredentials):  # type: ignore[misc] # aiobotocore has no types
+    def _create_lock(self) -> Any:
+        # Its own is of asyncio's, and nobody's else.
+        return anyio.Lock()
+
+
+class AssumedRole:
+    """A place to find credentials in, for a session's resolver: the role's, renewed before they end.
+
+    Args:
+        sts: Makes requests to STS, with the credentials that may assume it.
+        arn: The role.
+    """
+
+    METHOD = "lading-assumed-role"
+    CANONICAL_NAME = None
+
+    def __init__(self, sts: Control, arn: str) -> None:
+        self._sts = sts
+        self._arn = arn
+
+    async def load(self) -> Any:
+        """The role's credentials."""
+        return _Refreshed.create_from_metadata(await self._refresh(), refresh_using=self._refresh, method=self.METHOD)
+
+    async def _refresh(self) -> dict[str, str]:
+        found = await self._sts.ask("assume_role", RoleArn=self._arn, RoleSessionName=_SESSION)
+        given = found["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }

@@ -1,0 +1,1 @@
+"""Reading artifacts from regions."""

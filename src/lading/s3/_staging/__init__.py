@@ -1,0 +1,1 @@
+"""Staging one version into regions."""

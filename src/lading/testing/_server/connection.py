@@ -1,0 +1,225 @@
+"""One connection: requests handled and answered, or treated as a fault says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import anyio
+import h11
+
+from lading.testing._server.bodies import OnePiece, RequestBody, close_body
+from lading.testing._server.files import from_file
+from lading.testing._server.http1 import BODILESS, HTTP1
+from lading.testing._server.workers import Workers
+from lading.testing.faults import (
+    Answer,
+    Delay,
+    Drip,
+    DropAfter,
+    DropBefore,
+    DropDuring,
+    EarlyAnswer,
+    Fault,
+    Faults,
+    Injected,
+    RawAnswer,
+    Truncate,
+)
+from lading.testing.messages import Fields, Headers, Request, Response
+
+if TYPE_CHECKING:
+    from lading.testing._server.sockets import Wire
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Hangup(Exception):
+    """The connection ends without another word."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        self.reset = reset
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the connections of one server have in common."""
+
+    handler: Handler
+    faults: Faults
+    errors: list[BaseException]
+    workers: Workers = field(default_factory=Workers)
+
+
+class Connection:
+    """Serves the requests of one connection, one after another, until either side ends it."""
+
+    def __init__(self, wire: Wire, shared: Shared) -> None:
+        self._wire = wire
+        self._shared = shared
+        self._http = HTTP1(wire)
+
+    async def run(self) -> None:
+        """Serve until the end; the socket is closed then."""
+        try:
+            await self._wire.handshake()
+            while event := await self._http.next_request():
+                await self._exchange(self._request(event))
+            self._wire.close()
+        except Hangup as hangup:
+            if hangup.reset:
+                self._wire.reset()
+        except h11.RemoteProtocolError as error:
+            self._shared.errors.append(error)
+            await self._refuse(error)
+        except OSError:
+            pass  # the client left, or could not agree on TLS
+        finally:
+            self._wire.drop()
+
+    def _request(self, event: h11.Request) -> Request:
+        headers = Headers.from_raw(event.headers.raw_items())
+        body = RequestBody(self._http.pull)
+        return Request(event.method.decode(), event.target.decode("latin-1"), headers, body, self._shared.workers)
+
+    async def _exchange(self, request: Request) -> None:
+        fault = self._shared.faults.take(request.method, request.path)
+        if fault is None or not await self._instead(request, fault):
+            await self._work(request, fault)
+        await self._http.finish_reading()
+
+    async def _instead(self, request: Request, fault: Fault) -> bool:
+        """Inject a fault that takes the place of the work; False if this one does not."""
+        match fault:
+            case EarlyAnswer():
+                await self._http.read(fault.after)
+                self._note(request, fault)
+                await self._answer_early(request, fault)
+            case Answer():
+                await self._http.read()
+                self._note(request, fault)
+                await self._send(request, _response(fault))
+            case RawAnswer(data=data):
+                await self._http.read()
+                self._note(request, fault)
+                await self._http.write(data)
+                self._wire.close()
+                raise Hangup
+            case DropBefore(reset=reset):
+                await self._http.read()
+                self._note(request, fault)
+                raise Hangup(reset=reset)
+            case DropDuring(after=after, reset=reset):
+                await self._http.read(after)
+                self._note(request, fault)
+                raise Hangup(reset=reset)
+            case _:
+                return False
+        return True
+
+    async def _answer_early(self, request: Request, fault: EarlyAnswer) -> None:
+        closing = (("Connection", "close"),) if fault.then in {"close", "half-close"} else ()
+        await self._send(request, _response(fault, *closing))
+        match fault.then:
+            case "close":
+                self._wire.close()
+                raise Hangup
+            case "reset":
+                raise Hangup(reset=True)
+            case "half-close":
+                self._wire.finish()
+                await self._wire.discard()
+                raise Hangup
+            case "hold":
+                await anyio.sleep_forever()
+            case "keep-reading":
+                pass  # goes on as after any answer that did not need the body
+
+    async def _work(self, request: Request, fault: Fault | None) -> None:
+        """Let the handler answer; its failure is a 500, or the end of an answer that had begun."""
+        response = Response()
+        try:
+            await self._pause(request, fault, "work")
+            response = await self._shared.handler(request)
+            await self._pause(request, fault, "answer")
+            await self._send(request, response, fault)
+        except (Hangup, h11.RemoteProtocolError, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as error:  # also what test frameworks raise beside Exception
+            if self._http.gone:
+                raise Hangup from error
+            self._shared.errors.append(error)
+            if self._http.answered:
+                raise Hangup from error
+            text = f"the handler failed: {type(error).__name__}: {error}\n"
+            await self._send(request, Response(500, {"Content-Type": "text/plain"}, text.encode()))
+        finally:
+            await close_body(response.body)
+
+    async def _send(self, request: Request, response: Response, fault: Fault | None = None) -> None:
+        body = response.body
+        if isinstance(body, Path):
+            response = await from_file(request, response, body, self._shared.workers)
+            try:
+                await self._send(request, response, fault)
+            finally:
+                await close_body(response.body)
+            return
+        if isinstance(fault, DropAfter):
+            self._note(request, fault)
+            raise Hangup(reset=fault.reset)
+        write = self._http.write
+        if isinstance(fault, Drip):
+            self._note(request, fault)
+            write = partial(self._drip, fault)
+        out = self._http.head(response)
+        if request.method != "HEAD" and response.status not in BODILESS:
+            whole = isinstance(body, bytes)
+            if not whole:  # a stream's head does not wait for its first piece
+                await write(out)
+                out = b""
+            sent = 0
+            async for piece in OnePiece(body) if isinstance(body, bytes) else body:
+                if isinstance(fault, Truncate) and sent + len(piece) > fault.after:
+                    self._note(request, fault)
+                    await write(out + self._http.data(piece[: fault.after - sent]))
+                    raise Hangup
+                sent += len(piece)
+                out += self._http.data(piece)
+                if not whole:
+                    await write(out)
+                    out = b""
+        await write(out + self._http.end())
+
+    async def _drip(self, fault: Drip, data: bytes) -> None:
+        for start in range(0, len(data), fault.size):
+            await self._http.write(data[start : start + fault.size])
+            await anyio.sleep(fault.interval)
+
+    async def _pause(self, request: Request, fault: Fault | None, before: str) -> None:
+        if isinstance(fault, Delay) and fault.before == before:
+            self._note(request, fault)
+            await anyio.sleep(fault.seconds)
+
+    async def _refuse(self, error: h11.RemoteProtocolError) -> None:
+        """Tell the client what was wrong with its HTTP, if it can still be told."""
+        if not self._http.answered:
+            text = f"{error}\n".encode()
+            response = Response(error.error_status_hint, {"Connection": "close"}, text)
+            with suppress(OSError):
+                await self._http.write(self._http.head(response) + self._http.data(text) + self._http.end())
+                self._wire.close()
+
+    def _note(self, request: Request, fault: Fault) -> None:
+        self._shared.faults.record(Injected(fault, request.method, request.path, self._http.received))
+
+
+def _response(fault: Answer, *more: tuple[str, str]) -> Response:
+    headers = (*Fields(fault.headers).pairs, *more)
+    if fault.retry_after is not None:
+        headers += (("Retry-After", str(fault.retry_after)),)
+    return Response(fault.status, headers, fault.body, fault.reason)

@@ -1,0 +1,137 @@
+"""HTTP/1.1 between h11 and a wire: one request after another, no opinion on what to answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import h11
+
+from lading.testing.messages import Headers, Response
+
+if TYPE_CHECKING:
+    from lading.testing._server.sockets import Wire
+
+MAX_HEAD = 64 << 10  # tokens with many caveats make long Authorization headers
+BODILESS = frozenset({204, 304})
+
+
+class ClientLeftError(ConnectionError):
+    """The client went away before its request was complete, or before it had the whole answer."""
+
+
+class HTTP1:
+    """Reads requests and frames answers.
+
+    Attributes:
+        received: How many bytes of the current request's body have been read.
+        gone: The client has left.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._body_may_come = True
+        self.received = 0
+        self.gone = False
+
+    async def next_request(self) -> h11.Request | None:
+        """The head of the next request; None if this connection has had its last."""
+        if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+        if self._h11.their_state is not h11.IDLE:
+            return None
+        self.received, self._body_may_come = 0, True
+        event = await self._next_event()
+        return event if isinstance(event, h11.Request) else None
+
+    async def pull(self) -> bytes:
+        """The next piece of the request's body, asked for if the client waits for that; empty at its end."""
+        if self._h11.their_state is not h11.SEND_BODY:
+            return b""
+        event = await self._next_event()
+        if not isinstance(event, h11.Data):
+            return b""
+        self.received += len(event.data)
+        return bytes(event.data)
+
+    async def read(self, until: int | None = None) -> None:
+        """Throw the body away until its end, or until at least *until* bytes of it have been read."""
+        while (until is None or self.received < until) and await self.pull():
+            pass
+
+    async def finish_reading(self) -> None:
+        """Throw away what the handler left of the body, if the client was going to send it at all."""
+        if self._body_may_come:
+            await self.read()
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer to the current request has been begun."""
+        return self._h11.our_state not in {h11.IDLE, h11.SEND_RESPONSE}
+
+    def head(self, response: Response) -> bytes:
+        """The answer's status line and headers."""
+        headers = Headers(response.headers)
+        more: list[tuple[str, str]] = []
+        if (
+            isinstance(response.body, bytes)
+            and response.status not in BODILESS
+            and not ("Content-Length" in headers or "Transfer-Encoding" in headers)
+        ):
+            more.append(("Content-Length", str(len(response.body))))
+        if self._h11.they_are_waiting_for_100_continue:
+            # It may send the body now or never: only a new connection makes sure which bytes are what.
+            self._body_may_come = False
+            more.append(("Connection", "close"))
+        reason = response.reason
+        if reason is None:
+            with suppress(ValueError):
+                reason = HTTPStatus(response.status).phrase
+        return self._framed(
+            h11.Response(
+                status_code=response.status,
+                headers=Headers((*headers.pairs, *more)).raw,
+                reason=(reason or "").encode("latin-1", "replace"),
+            )
+        )
+
+    def data(self, piece: bytes) -> bytes:
+        """A piece of the answer's body, framed."""
+        return self._framed(h11.Data(data=piece))
+
+    def end(self) -> bytes:
+        """What ends the answer's body."""
+        return self._framed(h11.EndOfMessage())
+
+    def _framed(self, event: h11.Event) -> bytes:
+        return self._h11.send(event) or b""
+
+    async def write(self, data: bytes) -> None:
+        """All of *data* on the wire.
+
+        Raises:
+            ClientLeftError: The client will not read it.
+        """
+        try:
+            await self._wire.send(data)
+        except OSError as error:
+            self.gone = True
+            raise ClientLeftError(str(error)) from error
+
+    async def _next_event(self) -> object:
+        while (event := self._h11.next_event()) is h11.NEED_DATA:
+            if self._h11.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                await self.write(self._framed(go_on))
+            try:
+                data = await self._wire.receive()
+            except OSError as error:
+                self.gone = True
+                raise ClientLeftError(str(error)) from error
+            if not data:
+                self.gone = True
+                raise ClientLeftError("the client closed the connection")
+            self._h11.receive_data(data)
+        return event

@@ -1,0 +1,140 @@
+"""Where builds and packages come from: what the frontend keeps of what was sent, by the type of the source."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lading.testing.copr._refusals import Errors, Refused, choices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lading.testing.copr._state import State
+
+_DIST_GITS = {"fedora": "https://src.fedoraproject.org"}
+_PACKAGE_NAME = r"^[-+_.a-zA-Z0-9]+$"
+_METHODS = ("rpkg", "tito", "tito_test", "make_srpm")
+_TEMPLATES = ("", "fedora", "epel7", "mageia", "pld")
+_GENERATORS = ("pyp2rpm", "pyp2spec")
+
+
+def read_source(kind: str, fields: Mapping[str, Any], errors: Errors, state: State) -> dict[str, Any]:
+    """What is kept of a source of type *kind*.
+
+    Raises:
+        Refused: There is no such type, or none that can be asked for.
+    """
+    if kind not in _READERS:
+        raise Refused(400, f"Unsupported package source type {kind}")
+    return _READERS[kind](fields, errors, state)
+
+
+def check_package_name(fields: Mapping[str, Any], errors: Errors) -> str:
+    """The name of a package, with what is wrong with it noted."""
+    name = str(fields.get("package_name") or "")
+    if not re.match(_PACKAGE_NAME, name):
+        errors.add("package_name", f"Please enter a valid package name in {_PACKAGE_NAME}")
+    return name
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def _needed(fields: Mapping[str, Any], errors: Errors, name: str) -> str | None:
+    value = _text(fields, name)
+    if not (value and value.strip()):
+        errors.add(name, "This field is required.")
+    return value
+
+
+def _choice(fields: Mapping[str, Any], errors: Errors, name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = _text(fields, name)
+    if value is not None and value not in allowed:
+        errors.add(name, "Not a valid choice.")
+    return default if value is None else value
+
+
+def _scm(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+    kind = _choice(fields, errors, "scm_type", ("git", "svn"), "git")
+    url = _needed(fields, errors, "clone_url")
+    parts = urlsplit(url or "")
+    if url and not (parts.scheme and parts.hostname):
+        errors.add("clone_url", "Invalid URL.")
+    spec = _text(fields, "spec")
+    if spec and not re.match(r"^.+\.spec$", spec):
+        errors.add("spec", "RPM spec file must end with .spec")
+    method = "source_build_method" if "source_build_method" in fields else "srpm_build_method"
+    return {
+        "type": kind,
+        "clone_url": url,
+        "subdirectory": _text(fields, "subdirectory"),
+        "committish": _text(fields, "committish"),
+        "spec": spec,
+        "srpm_build_method": _choice(fields, errors, method, _METHODS, "rpkg"),
+    }
+
+
+def _pypi(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+    name = _needed(fields, errors, "pypi_package_name")
+    sent = fields.get("python_versions") or []
+    versions = [str(version) for version in (sent if isinstance(sent, list) else [sent])]
+    generator = _choice(fields, errors, "spec_generator", _GENERATORS, "pyp2spec")
+    template = _choice(fields, errors, "spec_template", _TEMPLATES, "")
+    choices(errors, "python_versions", versions, ("3", "2"))
+    return {
+        "pypi_package_name": name,
+        "pypi_package_version": _text(fields, "pypi_package_version"),
+        "spec_generator": generator,
+        "spec_template": template,
+        "python_versions": versions,
+    }
+
+
+def _rubygems(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+    return {"gem_name": _needed(fields, errors, "gem_name")}
+
+
+def _custom(fields: Mapping[str, Any], errors: Errors, state: State) -> dict[str, Any]:
+    script = _needed(fields, errors, "script")
+    if script and len(script) > 4096:
+        errors.add("script", "Maximum script size is 4kB")
+    if script and not script.endswith("\n"):
+        script += "\n"
+    latest = {f"fedora-latest-{name.rpartition('-')[2]}" for name in state.mock_chroots if name.startswith("fedora-")}
+    allowed = (*sorted(latest), *state.mock_chroots)
+    return {
+        "script": script,
+        "chroot": _choice(fields, errors, "chroot", allowed, "fedora-latest-x86_64"),
+        "builddeps": _text(fields, "builddeps"),
+        "resultdir": _text(fields, "resultdir"),
+        "repos": " ".join((_text(fields, "repos") or "").split()),
+    }
+
+
+def _distgit(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+    name, distgit = _text(fields, "package_name"), _text(fields, "distgit") or "fedora"
+    if distgit not in _DIST_GITS:
+        errors.add("distgit", "Not a valid choice.")
+        errors.add("distgit", f"DistGit ID must be one of: {', '.join(_DIST_GITS)}")
+    namespace = _text(fields, "namespace")
+    source = {
+        "clone_url": f"{_DIST_GITS.get(distgit)}/{namespace or 'rpms'}/{name}",
+        "distgit": distgit,
+        "committish": _text(fields, "committish"),
+    }
+    return {**source, **({"namespace": namespace} if namespace else {})}
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], Errors, State], dict[str, Any]]] = {
+    "scm": _scm,
+    "pypi": _pypi,
+    "rubygems": _rubygems,
+    "custom": _custom,
+    "distgit": _distgit,
+}

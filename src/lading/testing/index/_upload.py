@@ -1,0 +1,166 @@
+"""An upload at the embedded index: every check of warehouse's that a client can run into, in its order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading.testing.index._archives import check_agreement, check_filename, inspect
+from lading.testing.index._refusals import Refused
+from lading.testing.index._state import Project, Publisher, Release, StoredFile
+from lading.testing.index._tokens import authorize
+from lading.testing.index._upload_form import check_form
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from lading.testing.index._request_body import Content, Form
+    from lading.testing.index._state import State
+    from lading.testing.index._tokens import Identity
+    from lading.testing.messages import Fields
+
+_NO_MORE_FILES_AFTER = timedelta(days=14)
+# The form's names of digests, and the JSON API's.
+_DIGESTS = {"md5_digest": "md5", "sha256_digest": "sha256", "blake2_256_digest": "blake2b_256"}
+
+
+class Upload:
+    """One form on its way in. Blocks; for a worker thread."""
+
+    def __init__(self, state: State, identity: Identity, form: Form, base_url: str, max_file_size: int) -> None:
+        self._state = state
+        self._identity = identity
+        self._form = form
+        self._base_url = base_url
+        self._max_file_size = max_file_size
+
+    def run(self) -> None:
+        """Take the file in; nothing happens when the index has this very file already.
+
+        Raises:
+            Refused: It is not taken.
+        """
+        version = check_form(self._form)
+        assert self._form.content is not None  # noqa: S101 - check_form() has seen to it
+        self._take(self._form.content, version)
+
+    def _take(self, content: Content, version: Version) -> None:
+        fields = self._form.fields
+        name, filetype = fields["name"].strip(), fields["filetype"].strip()
+        with self._state.lock:
+            project = self._state.project(name) or self._new_project(name)
+            authorize(self._state, self._identity, project)
+        check_filename(content.filename, filetype)
+        if (content.content_type or "application/octet-stream").startswith("image/"):
+            raise Refused(400, "Invalid distribution file.")
+        if content.size > self._max_file_size:
+            limit = f"{self._max_file_size / (1 << 20):g} MB"
+            raise Refused(400, f"File too large. Limit for project {name!r} is {limit}.")
+        for field, kind in _DIGESTS.items():
+            claimed = fields.get(field, "").strip().lower()
+            if claimed and claimed != content.digests[kind]:
+                raise Refused(400, "The digest supplied does not match a digest calculated from the uploaded file.")
+        with self._state.lock:
+            if self._is_there(content):
+                return
+            self._check_release(project, version, filetype)
+        metadata = inspect(content.path, content.filename, filetype)
+        check_agreement(content.filename, filetype, name, version)
+        attestations = self._attestations(fields)
+        with self._state.lock:
+            # Another upload may have been faster, while nobody held the lock.
+            project = self._state.project(name) or project
+            if not self._is_there(content):
+                self._check_release(project, version, filetype)
+                self._store(project, content, version, metadata, attestations)
+
+    def _new_project(self, name: str) -> Project:
+        """A project that is there only if the upload succeeds. Publishers cannot make one: theirs exist already."""
+        owner = self._identity.owner
+        return Project(name, owners=set() if isinstance(owner, Publisher) else {owner.id})
+
+    def _is_there(self, content: Content) -> bool:
+        """Whether the index has this very file; ``Refused`` when it has another of that name, or had one."""
+        digest = content.digests["blake2b_256"]
+        file = self._state.files.get(content.filename)
+        if file is not None and file.digests["blake2b_256"] == digest:
+            return True
+        if file is not None or digest in self._state.contents:
+            raise Refused(
+                400,
+                f"File already exists ({content.filename!r}, with blake2_256 hash {digest!r}). "
+                f"See {self._base_url}/help/#file-name-reuse for more information.",
+            )
+        if content.filename in self._state.deleted:
+            raise Refused(
+                400,
+                "This filename was previously used by a file that has since been deleted. Use a different version. "
+                f"See {self._base_url}/help/#file-name-reuse for more information.",
+            )
+        return False
+
+    def _check_release(self, project: Project, version: Version, filetype: str) -> None:
+        """Return when the release takes one more file of that type."""
+        release = project.releases.get(str(version))
+        if release is not None and self._state.now - release.created_at > _NO_MORE_FILES_AFTER:
+            raise Refused(400, "Uploading new files to releases older than 14 days is not allowed.")
+        if release is not None and filetype == "sdist" and any(f.filetype == "sdist" for f in release.files):
+            raise Refused(400, "Only one sdist may be uploaded per release.")
+
+    def _attestations(self, fields: Fields) -> tuple[object, ...]:
+        text = fields.get("attestations")
+        if text is None:
+            return ()
+        if not isinstance(self._identity.owner, Publisher):
+            raise Refused(
+                400,
+                "Invalid attestations supplied during upload: Attestations are only supported when using Trusted "
+                "Publishing",
+            )
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise Refused(400, f"Invalid attestations supplied during upload: {error}") from None
+        if not isinstance(found, list) or not 1 <= len(found) <= 2 or not all(isinstance(a, dict) for a in found):
+            raise Refused(
+                400, "Invalid attestations supplied during upload: a list of one or two attestations is needed"
+            )
+        return tuple(found)
+
+    def _store(
+        self,
+        project: Project,
+        content: Content,
+        version: Version,
+        metadata: bytes | None,
+        attestations: tuple[object, ...],
+    ) -> None:
+        state, fields = self._state, self._form.fields
+        folder = content.path.parent / content.digests["blake2b_256"]
+        folder.mkdir()
+        file = StoredFile(
+            filename=content.filename,
+            project=project.key,
+            version=str(version),
+            filetype=fields["filetype"].strip(),
+            size=content.size,
+            digests=content.digests,
+            path=Path(content.path.replace(folder / content.filename)),
+            fields=fields,
+            uploaded_at=state.now,
+            uploaded_by=self._identity.owner,
+            metadata_sha256=None if metadata is None else hashlib.sha256(metadata).hexdigest(),
+            attestations=attestations,
+        )
+        if metadata is not None:
+            file.metadata_path.write_bytes(metadata)
+        release = project.releases.setdefault(str(version), Release(str(version), state.now, fields))
+        release.files.append(file)
+        state.files[file.filename] = file
+        state.contents.add(file.digests["blake2b_256"])
+        # As on PyPI, the name is shown as the latest upload spells it.
+        project.name = fields["name"].strip()
+        state.change(project)
