@@ -9,15 +9,15 @@ from lading.pypi import File
 
 if TYPE_CHECKING:
     from bench._job import Job
-    from lading import Reply
+    from lading import Response
 
 
 def client(job: Job, *, at_once: int = 10) -> PyPI:
     """A client of the run's server that may send so many files at once."""
-    return PyPI(Index(job.url, job.url), tls=job.ca, limits=Limits(uploads=at_once))
+    return PyPI(Index(job.url, job.url), tls=job.ca, limits=Limits(max_uploads=at_once))
 
 
-def _ok(reply: Reply) -> Any:
+def _ok(reply: Response) -> Any:
     assert reply.status == 200
     return reply.json()
 
@@ -40,5 +40,5 @@ def served_file(job: Job) -> File:
 
 async def form(name: str) -> Call[Any]:
     """The upload of one file as a form."""
-    parts = [(":action", "file_upload"), FilePart("content", await FileBody.of(name), "large")]
+    parts = [(":action", "file_upload"), FilePart("content", await FileBody.from_path(name), "large")]
     return Call("POST", "/", _ok, body=Multipart(parts))

@@ -83,9 +83,9 @@ async def measured(job: Job, items: list[tuple[str, str]], work: Callable[[tuple
 
 async def commit(job: Job) -> None:
     """One region's bucket: the pass over the file, and the whole protocol of staging, without pointers."""
-    from lading.s3._checksums import available
+    from lading.s3._checksums import preferred_algorithm
     from lading.s3._staging.commit import Commit
-    from lading.s3._staging.source import opened
+    from lading.s3._staging.source import open_source
 
     without_crc32c(job)
     items = wanted(job)
@@ -94,7 +94,7 @@ async def commit(job: Job) -> None:
         store, found = regions.buckets[HOME], []
 
         async def send(item: tuple[str, str]) -> None:
-            async with opened(item[1], available()) as source:
+            async with open_source(item[1], preferred_algorithm()) as source:
                 key = f"{item[0]}@1.0.0"
                 found.append(key)
                 assert await Commit(store, item[0], "1.0.0", key, source, None, HOME).run() == "created"
@@ -106,8 +106,8 @@ async def commit(job: Job) -> None:
 
 async def put(job: Job) -> None:
     """The pass over the file, and one conditional request with digests and checksum, as the peers send one."""
-    from lading.s3._checksums import available
-    from lading.s3._staging.source import opened
+    from lading.s3._checksums import preferred_algorithm
+    from lading.s3._staging.source import open_source
 
     without_crc32c(job)
     items = wanted(job)
@@ -115,7 +115,7 @@ async def put(job: Job) -> None:
         store = (await ours._open()).buckets[HOME]
 
         async def send(item: tuple[str, str]) -> None:
-            async with opened(item[1], available()) as source:
+            async with open_source(item[1], preferred_algorithm()) as source:
                 user = {"lading-sha256": source.sha256}
                 await store.put(item[0], source.whole(), source.checked, user, on_progress=None)
 

@@ -77,14 +77,14 @@ def _note(job: Job, states: list[str]) -> None:
 
 async def ours_wait(job: Job) -> None:
     """`builds.wait`, given the builds as they came from a list, as the others are."""
-    from lading import Copr, Pace
+    from lading import Copr, PollInterval
 
     async with Copr(job.url) as copr:
         builds = [build async for build in copr.builds.list(OWNER, PROJECT, page_size=WAITED, max_items=WAITED)]
         _ask(job, "/reset")
         with job.measure():
-            pace = Pace(first=INTERVAL, factor=1.0, longest=INTERVAL)
-            states = [build.state async for build in copr.builds.wait(builds, pace=pace)]
+            poll = PollInterval(initial=INTERVAL, factor=1.0, maximum=INTERVAL)
+            states = [build.state async for build in copr.builds.wait(builds, poll=poll)]
     _note(job, states)
 
 

@@ -151,7 +151,7 @@ async def upload(addresses: dict[str, str], wheels: list[str]) -> None:
         async for outcome in outcomes:
             if outcome.error is not None:
                 raise outcome.error
-            assert outcome.value.result == "uploaded"
+            assert outcome.value.status == "uploaded"
     work = time.perf_counter() - start
     from bench._job import peak_rss
 

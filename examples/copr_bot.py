@@ -46,8 +46,8 @@ async def release(copr: lading.Copr, options: Namespace) -> int:
     print(f"Building {len(options.sources)} source packages in {project.full_name} ...", flush=True)
     builds = await submit(copr, owner, options)
     built = 0
-    pace = lading.Pace(first=options.every)
-    async for build in copr.builds.watch(builds, pace=pace):
+    poll = lading.PollInterval(initial=options.every)
+    async for build in copr.builds.watch(builds, poll=poll):
         print(f"build {build.id}, {build.source_package.name or 'not imported yet'}: {build.state}", flush=True)
         if build.succeeded:
             built += 1
@@ -102,7 +102,7 @@ async def build_everything(store: EmbeddedCopr) -> None:
     """Play the builders: every build gets on, a state at a time."""
     while True:
         await anyio.sleep(0.2)
-        await to_thread.run_sync(store.advance)
+        await to_thread.run_sync(store.advance_builds)
 
 
 async def main(options: Namespace) -> int:

@@ -133,7 +133,7 @@ async def publish(pypi: lading.PyPI, files: list[Path]) -> list[Publication]:
             line.update(publication.path, progress)
 
         uploaded = await pypi.releases.upload(publication.path, on_progress=show)
-        return uploaded.result
+        return uploaded.status
 
     publications = [Publication(path) for path in files]
     async with lading.fan_out(upload, publications, limit=8) as outcomes:

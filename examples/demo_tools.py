@@ -139,7 +139,7 @@ class ProgressLine:
         self._draw()
 
     def _draw(self) -> None:
-        sent = sum(progress.sent for progress in self._seen.values())
+        sent = sum(progress.completed for progress in self._seen.values())
         total = sum(progress.total or 0 for progress in self._seen.values())
         repeated = sum(progress.attempt - 1 for progress in self._seen.values())
         self._write(

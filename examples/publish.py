@@ -24,7 +24,7 @@ async def main(files: list[Path], index: str | None) -> int:
     ):
         async for outcome in outcomes:
             failed += not outcome.ok
-            print(f"{outcome.item.name}: {outcome.value.result if outcome.ok else outcome.error}", flush=True)
+            print(f"{outcome.item.name}: {outcome.value.status if outcome.ok else outcome.error}", flush=True)
     return failed
 
 

@@ -40,8 +40,8 @@ async def stage(stager: lading.Stager, options: Namespace, folder: Path) -> bool
         )
         print(f"{staged.key}, {staged.size} bytes, SHA-256 {staged.sha256[:16]}...")
         for region in staged.regions.values():
-            how = "copied by S3" if region.copied else "uploaded" if region.what == "created" else ""
-            print(f"  {region.region}: {', '.join(filter(None, (region.what, how, str(region.error or ''))))}")
+            how = "copied by S3" if region.copied else "uploaded" if region.status == "created" else ""
+            print(f"  {region.region}: {', '.join(filter(None, (region.status, how, str(region.error or ''))))}")
             for warning in region.warnings:
                 print(f"    {warning}")
     print(f"The latest version of {options.project} is {await stager.latest(options.project)}.")

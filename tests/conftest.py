@@ -16,16 +16,16 @@ import pytest
 import trustme
 from blockbuster import BlockBuster
 
-from tests.support.opened import opened
+from tests.support.open_files import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
-    from tests.support.copr_store import Store, Time
-    from tests.support.frontend import Frontend
-    from tests.support.frontend import Store as DemoStore
+    from tests.support.copr_double import Store, Time
+    from tests.support.copr_frontend import Frontend
+    from tests.support.copr_frontend import Store as DemoStore
+    from tests.support.moto_aws import Behind
 
 try:
     import uvloop
@@ -65,7 +65,7 @@ def let_botocore_block(blockbuster: BlockBuster) -> None:
     """botocore reads its service descriptions and AWS's configuration files when clients are made and credentials
     looked for, and has no other way. Once they are there, nothing may."""
     for function in blockbuster.functions.values():
-        function.can_block_in("lading/s3/_aws/__init__.py", {"connect"})
+        function.can_block_in("lading/s3/_aws/__init__.py", {"open_regions"})
 
 
 def watcher(*modules: str) -> BlockBuster:
@@ -141,7 +141,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     In a process of its own: else it would wait for the interpreter that runs the tests, and be measured with them.
     """
-    from tests.support.aws import close_direct
+    from tests.support.moto_aws import close_direct
     from tests.support.servers import running
 
     def command(port: int) -> list[str]:
@@ -156,7 +156,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def behind(moto: str, monkeypatch: pytest.MonkeyPatch) -> Behind:
     """Three regions with a bucket each, looked at past every proxy; and credentials."""
-    from tests.support.aws import KEY, SECRET, Behind
+    from tests.support.moto_aws import KEY, SECRET, Behind
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -177,7 +177,7 @@ def aws(behind: Behind, moto: str) -> Iterator[Aws]:
 @pytest.fixture
 def copr_store() -> Iterator[Store]:
     """The embedded Copr, with the project ``demo``, that is told how its builds get on."""
-    from tests.support.copr_store import Store
+    from tests.support.copr_double import Store
 
     with Store() as store:
         yield store
@@ -193,7 +193,7 @@ async def copr(copr_store: Store) -> Any:
 @pytest.fixture
 def copr_time(monkeypatch: pytest.MonkeyPatch) -> Time:
     """Time that passes only by waiting for builds."""
-    from tests.support.copr_store import Time
+    from tests.support.copr_double import Time
 
     return Time(monkeypatch)
 
@@ -201,16 +201,16 @@ def copr_time(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture
 def logs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows a build's log does not wait between two looks."""
-    from lading._core.polling import Pace
+    from lading._core.polling import PollInterval
     from lading.copr._builds import log as _logs
 
-    monkeypatch.setattr(_logs, "_PACE", Pace(0, 1, 0))
+    monkeypatch.setattr(_logs, "_PACE", PollInterval(0, 1, 0))
 
 
 @pytest.fixture
 def demo_store() -> Iterator[DemoStore]:
     """The embedded Copr, with the project ``demo``, that writes down all that it is sent."""
-    from tests.support.frontend import Store
+    from tests.support.copr_frontend import Store
 
     with Store() as store:
         store.add_project("demo")
@@ -221,7 +221,7 @@ def demo_store() -> Iterator[DemoStore]:
 @pytest.fixture
 def frontend() -> Iterator[Frontend]:
     """A frontend that refuses everything, until it is told to answer otherwise."""
-    from tests.support.frontend import Frontend, refusal
+    from tests.support.copr_frontend import Frontend, refusal
 
     with Frontend(refusal(403, "no")) as frontend:
         yield frontend

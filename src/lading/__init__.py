@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lading._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from lading._client import Options as Options
+    from lading._client import ClientOptions as ClientOptions
     from lading._core.auth import Auth as Auth
     from lading._core.auth import BasicAuth as BasicAuth
     from lading._core.auth import TokenAuth as TokenAuth
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lading._core.body import StreamBody as StreamBody
     from lading._core.call import UNSET as UNSET
     from lading._core.call import Call as Call
-    from lading._core.call import Reply as Reply
+    from lading._core.call import Response as Response
     from lading._core.credentials import Credentials as Credentials
     from lading._core.credentials import EnvironmentCredentials as EnvironmentCredentials
     from lading._core.credentials import FileCredentials as FileCredentials
@@ -33,35 +33,35 @@ if TYPE_CHECKING:
     from lading._core.paging import Cursor as Cursor
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
-    from lading._core.polling import Pace as Pace
+    from lading._core.polling import PollInterval as PollInterval
     from lading._http.transport import Transport as Transport
     from lading.copr import BuildFailed as BuildFailed
     from lading.copr import Copr as Copr
     from lading.errors import ApiError as ApiError
-    from lading.errors import BadAnswer as BadAnswer
     from lading.errors import BadRequest as BadRequest
-    from lading.errors import CallTimeout as CallTimeout
     from lading.errors import ConfigError as ConfigError
     from lading.errors import Conflict as Conflict
-    from lading.errors import ConnectError as ConnectError
     from lading.errors import Forbidden as Forbidden
     from lading.errors import InputError as InputError
     from lading.errors import IntegrityError as IntegrityError
+    from lading.errors import InvalidResponse as InvalidResponse
     from lading.errors import InvalidRestriction as InvalidRestriction
     from lading.errors import JobFailed as JobFailed
     from lading.errors import LadingError as LadingError
     from lading.errors import MissingContext as MissingContext
+    from lading.errors import NetworkError as NetworkError
     from lading.errors import NotFound as NotFound
+    from lading.errors import PayloadTooLarge as PayloadTooLarge
     from lading.errors import RateLimited as RateLimited
+    from lading.errors import RequestTimeout as RequestTimeout
     from lading.errors import ServerError as ServerError
     from lading.errors import StageFailed as StageFailed
     from lading.errors import TokenError as TokenError
     from lading.errors import TokenInvalid as TokenInvalid
     from lading.errors import TokenUnreadable as TokenUnreadable
-    from lading.errors import TooLarge as TooLarge
     from lading.errors import Unauthorized as Unauthorized
     from lading.fanout import FanOut as FanOut
-    from lading.fanout import Outcome as Outcome
+    from lading.fanout import Result as Result
     from lading.fanout import fan_out as fan_out
     from lading.pypi import Index as Index
     from lading.pypi import PyPI as PyPI
@@ -81,23 +81,23 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "lading._core.auth": "Auth BasicAuth TokenAuth",
         "lading._core.body": "Body BytesBody FileBody StreamBody",
-        "lading._core.call": "UNSET Call Reply",
+        "lading._core.call": "UNSET Call Response",
         "lading._core.credentials": (
             "Credentials EnvironmentCredentials FileCredentials KeyringCredentials MemoryCredentials"
         ),
         "lading._core.model": "Model",
         "lading._core.multipart": "FilePart Multipart",
         "lading._core.paging": "Cursor Page Pager",
-        "lading._core.polling": "Pace",
-        "lading._client": "Options",
+        "lading._core.polling": "PollInterval",
+        "lading._client": "ClientOptions",
         "lading._http.transport": "Transport",
         "lading.copr": "BuildFailed Copr",
         "lading.errors": (
-            "ApiError BadAnswer BadRequest CallTimeout ConfigError Conflict ConnectError Forbidden InputError "
+            "ApiError InvalidResponse BadRequest RequestTimeout ConfigError Conflict NetworkError Forbidden InputError "
             "IntegrityError InvalidRestriction JobFailed LadingError MissingContext NotFound RateLimited ServerError "
-            "StageFailed TokenError TokenInvalid TokenUnreadable TooLarge Unauthorized"
+            "StageFailed TokenError TokenInvalid TokenUnreadable PayloadTooLarge Unauthorized"
         ),
-        "lading.fanout": "FanOut Outcome fan_out",
+        "lading.fanout": "FanOut Result fan_out",
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
         "lading.types": "AttemptEvent CallEvent Hook Limits OnProgress Progress Retry Timeout",

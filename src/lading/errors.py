@@ -5,12 +5,12 @@
     LadingError                   .outcome: "not_done" or "unknown"
     ├─ ConfigError                no credentials, a bad configuration file, http:// where https is needed
     ├─ InputError                 also a ValueError: a bad argument or local file .argument
-    ├─ ConnectError               no usable answer .phase
-    │  └─ CallTimeout             also a builtin TimeoutError
+    ├─ NetworkError               no usable answer .phase
+    │  └─ RequestTimeout             also a builtin TimeoutError
     ├─ ApiError                   .service .status .code .detail .retry_after .request_id .attempts
     │  ├─ BadRequest   ├─ Unauthorized   ├─ Forbidden   ├─ NotFound
-    │  ├─ Conflict     ├─ TooLarge       ├─ RateLimited └─ ServerError
-    ├─ BadAnswer                  a 2xx whose body is not what the store promises
+    │  ├─ Conflict     ├─ PayloadTooLarge       ├─ RateLimited └─ ServerError
+    ├─ InvalidResponse                  a 2xx whose body is not what the store promises
     ├─ IntegrityError             a digest or size does not match
     ├─ TokenError
     │  ├─ TokenUnreadable
@@ -18,7 +18,7 @@
     │  │  └─ MissingContext
     │  └─ InvalidRestriction      also an InputError
     ├─ JobFailed                  the work ended badly
-    └─ StageFailed                .done .failed (region -> error)
+    └─ StageFailed                .succeeded .failed (region -> error)
 
 ``outcome`` says what became of the call that raised: ``"not_done"`` when the request never left this machine
 or the store refused it, ``"unknown"`` when the answer was lost and the store could not tell. Only an
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Outcome = Literal["not_done", "unknown"]
+WriteOutcome = Literal["not_done", "unknown"]
 Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
 
 
@@ -49,9 +49,9 @@ class LadingError(Exception):
 
     # Subclasses take one positional message and keep the rest in __dict__ as keyword arguments with
     # defaults: that is all the default exception pickling needs.
-    def __init__(self, message: str, *, outcome: Outcome = "not_done") -> None:
+    def __init__(self, message: str, *, outcome: WriteOutcome = "not_done") -> None:
         super().__init__(message)
-        self.outcome: Outcome = outcome
+        self.outcome: WriteOutcome = outcome
 
 
 class ConfigError(LadingError):
@@ -65,12 +65,12 @@ class InputError(LadingError, ValueError):
         argument: The name of the offending argument, where there is one.
     """
 
-    def __init__(self, message: str, *, argument: str | None = None, outcome: Outcome = "not_done") -> None:
+    def __init__(self, message: str, *, argument: str | None = None, outcome: WriteOutcome = "not_done") -> None:
         super().__init__(message, outcome=outcome)
         self.argument = argument
 
 
-class ConnectError(LadingError):
+class NetworkError(LadingError):
     """No usable answer came back over the network.
 
     Attributes:
@@ -78,12 +78,12 @@ class ConnectError(LadingError):
             anything was sent), ``"send"`` or ``"receive"``.
     """
 
-    def __init__(self, message: str, *, phase: Phase = "connect", outcome: Outcome = "not_done") -> None:
+    def __init__(self, message: str, *, phase: Phase = "connect", outcome: WriteOutcome = "not_done") -> None:
         super().__init__(message, outcome=outcome)
         self.phase: Phase = phase
 
 
-class CallTimeout(ConnectError, TimeoutError):
+class RequestTimeout(NetworkError, TimeoutError):
     """One phase of a call took longer than its :class:`lading.Timeout` allows."""
 
 
@@ -111,7 +111,7 @@ class ApiError(LadingError):
         retry_after: float | None = None,
         request_id: str | None = None,
         attempts: int = 1,
-        outcome: Outcome = "not_done",
+        outcome: WriteOutcome = "not_done",
     ) -> None:
         super().__init__(message, outcome=outcome)
         self.service = service
@@ -143,7 +143,7 @@ class Conflict(ApiError):
     """Something else is already there, or changed meanwhile (409, 412, or a store's "already exists")."""
 
 
-class TooLarge(ApiError):
+class PayloadTooLarge(ApiError):
     """The store refused the size (413). Nothing was stored."""
 
 
@@ -155,7 +155,7 @@ class ServerError(ApiError):
     """The store failed (5xx). After a write, ``outcome`` says whether the work may have been done."""
 
 
-class BadAnswer(LadingError):
+class InvalidResponse(LadingError):
     """A success whose body is not what the store promises: a proxy's HTML, truncated JSON, a missing key."""
 
 
@@ -178,7 +178,9 @@ class TokenInvalid(TokenError):
         failures: Every reason against it, when several were found.
     """
 
-    def __init__(self, message: str, *, failures: tuple[LadingError, ...] = (), outcome: Outcome = "not_done") -> None:
+    def __init__(
+        self, message: str, *, failures: tuple[LadingError, ...] = (), outcome: WriteOutcome = "not_done"
+    ) -> None:
         super().__init__(message, outcome=outcome)
         self.failures = failures
 
@@ -199,7 +201,7 @@ class StageFailed(LadingError):
     """Staging did not reach as many regions as its policy asks.
 
     Attributes:
-        done: The regions that have the artifact, with what each reported.
+        succeeded: The regions that have the artifact, with what each reported.
         failed: The regions that do not, with the error of each.
     """
 
@@ -207,10 +209,10 @@ class StageFailed(LadingError):
         self,
         message: str,
         *,
-        done: Mapping[str, Any] | None = None,
+        succeeded: Mapping[str, Any] | None = None,
         failed: Mapping[str, LadingError] | None = None,
-        outcome: Outcome = "not_done",
+        outcome: WriteOutcome = "not_done",
     ) -> None:
         super().__init__(message, outcome=outcome)
-        self.done: dict[str, Any] = dict(done or {})
+        self.succeeded: dict[str, Any] = dict(succeeded or {})
         self.failed: dict[str, LadingError] = dict(failed or {})

@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T, R]):
+class Result(Generic[T, R]):
     """What became of one item: a value, or an error.
 
     Attributes:
@@ -67,7 +67,7 @@ class FanOut(Generic[T, R]):
         self._slots = anyio.Semaphore(self._limit)
         # No room in the stream: a finished item keeps its place until its outcome is taken, so that a slow reader
         # bounds what is held in memory.
-        self._send, self._receive = anyio.create_memory_object_stream[Outcome[T, R]](0)
+        self._send, self._receive = anyio.create_memory_object_stream[Result[T, R]](0)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._feed)
@@ -87,7 +87,7 @@ class FanOut(Generic[T, R]):
     def __aiter__(self) -> FanOut[T, R]:
         return self
 
-    async def __anext__(self) -> Outcome[T, R]:
+    async def __anext__(self) -> Result[T, R]:
         try:
             return await self._receive.receive()
         except anyio.EndOfStream:
@@ -109,12 +109,12 @@ class FanOut(Generic[T, R]):
             except Exception as error:  # noqa: BLE001 - raised to the reader, after the outcomes
                 self._source_error = error
 
-    async def _work(self, item: T, send: MemoryObjectSendStream[Outcome[T, R]]) -> None:
+    async def _work(self, item: T, send: MemoryObjectSendStream[Result[T, R]]) -> None:
         with send:
             try:
-                outcome: Outcome[T, R] = Outcome(item, await self._func(item))
+                outcome: Result[T, R] = Result(item, await self._func(item))
             except Exception as error:  # noqa: BLE001 - it is the outcome
-                outcome = Outcome(item, error=error)
+                outcome = Result(item, error=error)
             await send.send(outcome)
             self._slots.release()
 

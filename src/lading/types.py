@@ -30,7 +30,7 @@ class Progress:
         region: The region, when staging to several; ``None`` elsewhere.
     """
 
-    sent: int
+    completed: int
     total: int | None
     attempt: int = 1
     region: str | None = None
@@ -85,7 +85,7 @@ class Timeout:
     read: float | None = 60.0
     write: float | None = 60.0
     pool: float | None = None
-    upload: float | None = 900.0
+    upload_response: float | None = 900.0
 
     def __post_init__(self) -> None:
         _refuse_below(self, 0)
@@ -103,14 +103,14 @@ class Limits:
         idle: Seconds an unused connection is kept.
     """
 
-    connections: int = 100
-    requests: int = 50
-    uploads: int = 10
-    idle: float = 30.0
+    max_connections: int = 100
+    max_requests: int = 50
+    max_uploads: int = 10
+    keepalive_expiry: float = 30.0
 
     def __post_init__(self) -> None:
         _refuse_below(self, 0)
-        if min(self.connections, self.requests, self.uploads) < 1:
+        if min(self.max_connections, self.max_requests, self.max_uploads) < 1:
             raise InputError("Limits: connections, requests and uploads must each be 1 or more", argument="limits")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.ceph.place import Behind, Place
+from tests.ceph.artifacts import Behind, Place
 from tests.ceph.regions import Mortal
 from tests.ceph.rgw import Rgw
 

@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession
 from lading.testing import DropAfter, DropBefore, DropDuring, FaultProxy, Faults, Headers
 
 if TYPE_CHECKING:
-    from lading.testing import Fault, Request, Response
+    from lading.testing import Fault, ServerRequest, ServerResponse
 
 # The one whose name is first in order decides between stagers; the others copy from it.
 DECIDING, *COPYING = REGIONS = ("ap-south-1", "eu-west-1", "us-east-1")
@@ -69,7 +69,7 @@ class Corrupting(FaultProxy):
     changed = 0
     _SMALL = 4096
 
-    async def _forward(self, request: Request) -> Response:
+    async def _forward(self, request: ServerRequest) -> ServerResponse:
         if self.what == "requests" and int(request.headers.get("Content-Length", "0")) > self._SMALL:
             self.changed += 1
             request.body = _changed(request.body)

@@ -12,15 +12,15 @@ from anyio import to_thread
 
 from lading import ApiError, ConfigError, Forbidden, IntegrityError, LadingError, StageFailed, Unauthorized
 from lading.s3 import _checksums as _crc
-from lading.s3._interfaces import Checked
+from lading.s3._interfaces import Checksum
 from lading.s3._staging.source import Source
-from tests.ceph.place import bucket, complete
+from tests.ceph.artifacts import bucket, complete
 from tests.ceph.regions import COPYING, DECIDING, REGIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.ceph.place import Place
+    from tests.ceph.artifacts import Place
     from tests.ceph.regions import Mortal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -34,7 +34,7 @@ def algorithm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Both checksums; the second as where the AWS common runtime is not installed."""
     if request.param == "CRC32":
         monkeypatch.setattr(_crc, "_crc32c", lambda: None)
-    assert _crc.available() == request.param
+    assert _crc.preferred_algorithm() == request.param
     return str(request.param)
 
 
@@ -95,7 +95,7 @@ async def test_what_is_changed_on_its_way_is_refused_and_nothing_is_staged(
         for proxy in mortal.s3.values():
             proxy.what = ""
         staged = await stager.stage(PROJECT, "1.0.0", data, metadata={"a": "b"})
-        assert {found.what for found in staged.regions.values()} == {"created"}
+        assert {found.status for found in staged.regions.values()} == {"created"}
 
 
 async def test_one_bad_way_leaves_the_others(place: Place, mortal: Mortal) -> None:
@@ -112,7 +112,7 @@ async def test_one_bad_way_leaves_the_others(place: Place, mortal: Mortal) -> No
 async def test_a_wrong_checksum_is_refused_and_nothing_is_staged(
     place: Place, algorithm: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = Checked(algorithm, "AAAAAA==")
+    wrong = Checksum(algorithm, "AAAAAA==")
     part = Source.part
 
     def other(source: Source, number: int) -> Any:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from tests.ceph.place import bucket
+from tests.ceph.artifacts import bucket
 from tests.ceph.regions import REGIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lading import Progress
-    from tests.ceph.place import Place
+    from tests.ceph.artifacts import Place
 
 MIB, GIB = 1 << 20, 1 << 30
 SIZE = 6 * GIB + 12_345
@@ -57,7 +57,7 @@ async def test_six_gibibytes_are_staged_copied_and_downloaded(place: Place, tmp_
     sent: dict[str | None, int] = {}
 
     def note(progress: Progress) -> None:
-        sent[progress.region] = progress.sent
+        sent[progress.region] = progress.completed
 
     async with place.stager() as stager:
         staged = await stager.stage("Big", "1.0.0", path, metadata={"size": str(SIZE)}, on_progress=note)

@@ -16,12 +16,12 @@ from anyio import to_thread
 from semver import Version
 
 from lading.s3 import VersionExists
-from tests.ceph.place import complete
+from tests.ceph.artifacts import complete
 from tests.ceph.regions import REGIONS
 
 if TYPE_CHECKING:
     from lading import Stager
-    from tests.ceph.place import Place
+    from tests.ceph.artifacts import Place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 PROJECT = "SugarWater"

@@ -11,14 +11,14 @@ from anyio import to_thread
 
 from lading import LadingError, NotFound, Retry, StageFailed
 from lading.testing import Truncate
-from tests.ceph.place import complete, whats
+from tests.ceph.artifacts import complete, whats
 from tests.ceph.regions import COPYING, DECIDING, GONE, HOW, REGIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lading.s3 import Staged
-    from tests.ceph.place import Place
+    from lading.s3 import StageResult
+    from tests.ceph.artifacts import Place
     from tests.ceph.regions import Mortal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
@@ -60,15 +60,15 @@ async def test_a_region_dies_at_any_step(place: Place, mortal: Mortal, how: str,
             }
             if not died:
                 break
-        await stager.clean(PROJECT, older_than=0)
+        await stager.abort_stale_uploads(PROJECT, older_than=0)
     assert await to_thread.run_sync(place.uploads) == []
     assert step > 8, "it died at every step of a stage"
 
 
-def _told_rightly(staged: Staged, dying: str, complete: bool, died: bool) -> None:
+def _told_rightly(staged: StageResult, dying: str, complete: bool, died: bool) -> None:
     assert staged.failed.keys() <= {dying}
     found = staged.regions[dying]
-    assert (found.what == "failed") == (found.error is not None)
+    assert (found.status == "failed") == (found.error is not None)
     if found.error is None:
         # Its last answers may have been lost, but what matters was there.
         assert complete
@@ -84,7 +84,7 @@ async def test_a_region_is_dead_from_the_beginning(place: Place, mortal: Mortal)
             with pytest.raises(StageFailed) as caught:
                 await stager.stage(PROJECT, version, SMALL, metadata=METADATA)
             assert set(caught.value.failed) == {dead}
-            assert set(caught.value.done) == set(REGIONS) - {dead}
+            assert set(caught.value.succeeded) == set(REGIONS) - {dead}
             there = await is_complete(place, version, SMALL)
             assert there == {name: name != dead for name in REGIONS}
             assert await stager.latest(PROJECT) == version
@@ -167,7 +167,7 @@ async def test_a_region_dies_while_it_is_read_from(place: Place, mortal: Mortal,
         if dying > 2:
             mortal.life[third].add(Truncate(5 * MIB), method="GET")
         progress: list[int] = []
-        path = await artifact.download(tmp_path / "out", on_progress=lambda p: progress.append(p.sent))
+        path = await artifact.download(tmp_path / "out", on_progress=lambda p: progress.append(p.completed))
         assert path.read_bytes() == data
         # It went on where it was, and did not begin again.
         assert progress == sorted(progress)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.copr_differences import (
+from tests.conformance.copr_deviations import (
     AFTER_ROTATION,
     NOBODY,
 )
-from tests.conformance.copr_seen import Case
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.copr_answers import CHROOT
+from tests.conformance.copr_case_server import CHROOT
 from tests.conformance.copr_cases import NAMES, PAGES, singly
-from tests.conformance.copr_differences import (
+from tests.conformance.copr_deviations import (
     BARE_CHECK,
     BARE_CHECK_BACK,
     BLANKS,
@@ -20,7 +20,7 @@ from tests.conformance.copr_differences import (
     PYTHONS,
     UNWRAPPED,
 )
-from tests.conformance.copr_seen import Case
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.copr_answers import CHROOT
+from tests.conformance.copr_case_server import CHROOT
 from tests.conformance.copr_cases import NAMES, PAGES, singly
 from tests.conformance.copr_cases_builds import file
-from tests.conformance.copr_differences import LISTED, UNWRAPPED
-from tests.conformance.copr_seen import Case
+from tests.conformance.copr_deviations import LISTED, UNWRAPPED
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from copr.v3 import Client
 from copr.v3.helpers import config_from_file
 
 from lading import Copr
-from lading.copr._config import load
-from tests.conformance import copr_differences as rows
+from lading.copr._config import load_config
+from tests.conformance import copr_deviations as rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def theirs(path: str | None) -> dict[str, Any]:
 
 async def ours(path: str | None) -> dict[str, Any]:
     """The same six. A client is made too: it is what refuses an address at plain http."""
-    found = await load(None, path)
+    found = await load_config(None, path)
     async with Copr.from_config(config_file=path, login="not", token="looked up") as copr:
         assert copr.username == found.username
     return {

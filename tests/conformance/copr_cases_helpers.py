@@ -9,9 +9,9 @@ import anyio
 from copr.v3 import wait
 from copr.v3.helpers import succeeded
 
-from lading._core.polling import Pace
-from tests.conformance import copr_differences as rows
-from tests.conformance.copr_seen import Case
+from lading._core.polling import PollInterval
+from tests.conformance import copr_deviations as rows
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from lading import Copr
     from lading.copr import Build
-    from tests.conformance.copr_answers import Frontend
+    from tests.conformance.copr_case_server import Frontend
 
-FAST = Pace(0, 1, 0)
+FAST = PollInterval(0, 1, 0)
 FINAL = ("succeeded", "failed", "canceled", "skipped")
 STATES = (*FINAL, "forked", "waiting", "pending", "importing", "starting", "running", "unknown")
 AT_ONCE = 1e-9
@@ -39,7 +39,7 @@ def travels(states: dict[int, list[str | int]]) -> Callable[[Frontend], None]:
 
 def waiting() -> Iterator[Case]:
     async def one(copr: Copr) -> Any:
-        return await copr.builds.wait(await copr.builds.get(7), pace=FAST)
+        return await copr.builds.wait(await copr.builds.get(7), poll=FAST)
 
     def their_one(c: Client, **options: Any) -> Any:
         return wait(c.build_proxy.get(7), interval=0, **options)[0]
@@ -68,7 +68,7 @@ def waiting() -> Iterator[Case]:
 
     async def for_long(copr: Copr) -> Any:
         with anyio.fail_after(0.2):
-            return await copr.builds.wait(7, pace=Pace(60, 1, 60))
+            return await copr.builds.wait(7, poll=PollInterval(60, 1, 60))
 
     yield Case(
         "wait",
@@ -88,7 +88,7 @@ def _many() -> Iterator[Case]:
 
     async def many(copr: Copr, numbers: Sequence[int], *, ordered: bool) -> Any:
         builds = [await copr.builds.get(number) for number in numbers]
-        found = [build async for build in copr.builds.wait(builds, pace=FAST)]
+        found = [build async for build in copr.builds.wait(builds, poll=FAST)]
         return sorted(found, key=lambda build: numbers.index(build.id)) if ordered else found
 
     two: dict[int, list[str | int]] = {7: ["running", "failed"], 8: ["running", "running", "succeeded"]}
@@ -126,7 +126,7 @@ def _many() -> Iterator[Case]:
 
     async def watch(copr: Copr) -> Any:
         build = await copr.builds.get(7)
-        return [found.state async for found in copr.builds.watch([build], pace=FAST)]
+        return [found.state async for found in copr.builds.watch([build], poll=FAST)]
 
     callback = partial(Case, "wait", theirs=their_watch, ours=watch)
     yield callback("called back", setup=travels({7: ["waiting", "pending", "running", "failed"]}))

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lading.copr import CustomSource, DistGitSource, PyPISource, RubyGemsSource, ScmSource
-from tests.conformance.copr_answers import PACKAGE
+from tests.conformance.copr_case_server import PACKAGE
 from tests.conformance.copr_cases import NAMES, PAGES, singly
 from tests.conformance.copr_cases_builds import OPTIONS
-from tests.conformance.copr_differences import (
+from tests.conformance.copr_deviations import (
     DELETED,
     JOINED,
     LACKING,
@@ -17,13 +17,13 @@ from tests.conformance.copr_differences import (
     NO_KIND,
     NO_TYPE,
 )
-from tests.conformance.copr_seen import Case
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lading.copr import Source
-    from tests.conformance.copr_answers import Frontend
+    from tests.conformance.copr_case_server import Frontend
 
 PACKAGES = ["hello", "gtk+", "libstdc++-4.8_x"]
 # By kind of source: ours, and the settings, what it needs first.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from copr.v3 import pagination
 
 from lading.copr._pagination import PAGE_SIZE
-from lading.testing import Response
-from tests.conformance import copr_differences as rows
+from lading.testing import ServerResponse
+from tests.conformance import copr_deviations as rows
 from tests.conformance.copr_cases_helpers import travels
-from tests.conformance.copr_seen import Case
+from tests.conformance.copr_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from copr.v3 import Client
 
     from lading import Copr
-    from tests.conformance.copr_answers import Frontend
+    from tests.conformance.copr_case_server import Frontend
 
 
 def lists(total: int) -> Callable[[Frontend], None]:
@@ -124,7 +124,7 @@ def refusals() -> Iterator[Case]:
     ):
 
         def setup(frontend: Frontend, answer: Any = (status, {"Content-Type": kind}, body)) -> None:
-            frontend.refusal = Response(*answer)
+            frontend.refusal = ServerResponse(*answer)
 
         yield Case(
             "base.auth_check",

@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lading.testing import Response, Server
+from lading.testing import Server, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lading.testing import Headers, Request
+    from lading.testing import Headers, ServerRequest
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Part:
 class Recorder:
     """A server on loopback that keeps every request and answers as told."""
 
-    def __init__(self, answer: Callable[[Recorded], Response] = lambda _: Response()) -> None:
+    def __init__(self, answer: Callable[[Recorded], ServerResponse] = lambda _: ServerResponse()) -> None:
         self.requests: list[Recorded] = []
         self.server = Server(self._handle)
         self._answer = answer
 
-    async def _handle(self, request: Request) -> Response:
+    async def _handle(self, request: ServerRequest) -> ServerResponse:
         recorded = Recorded(request.method, request.target, request.headers, await request.read())
         self.requests.append(recorded)
         return self._answer(recorded)

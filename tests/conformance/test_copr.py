@@ -17,13 +17,13 @@ from lading.copr._config_file import parse_config
 from lading.copr._pagination import PAGE_SIZE
 from lading.errors import ConfigError
 from tests.conformance import copr_cases_builds, copr_cases_chroots, copr_cases_packages, copr_cases_projects
-from tests.conformance import copr_differences as rows
-from tests.conformance.copr_answers import Frontend
+from tests.conformance import copr_deviations as rows
+from tests.conformance.copr_case_server import Frontend
 from tests.conformance.copr_cases import account
 from tests.conformance.copr_cases_helpers import judging, waiting
 from tests.conformance.copr_cases_paging import paging, refusals
-from tests.conformance.copr_running import Comparison, public
-from tests.conformance.copr_seen import BACK, HEADERS, Case
+from tests.conformance.copr_normalize import BACK, HEADERS, Case
+from tests.conformance.copr_runner import Comparison, public
 from tests.conformance.ledger import EQUAL, ledger
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def test_many_builds_are_followed_by_pages(compared: Comparison):
     [
         (rows.NOBODY, "CoprAuthException", "ConfigError"),
         (rows.TOO_LONG, "CoprException", "TimeoutError"),
-        (rows.PAGE, "CoprRequestException", "BadAnswer"),
+        (rows.PAGE, "CoprRequestException", "InvalidResponse"),
         (rows.NO_SECTION, "KeyError", "ConfigError"),
         (rows.NO_BOOLEAN, "ValueError", "ConfigError"),
     ],

@@ -34,7 +34,7 @@ from tests.conformance.pypitoken_cases import (
     windows,
     worlds,
 )
-from tests.conformance.pypitoken_differences import DIFFERENCES, token
+from tests.conformance.pypitoken_deviations import DIFFERENCES, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,19 @@ import anyio
 import pytest
 
 from lading import Stager
-from lading.errors import ApiError, BadAnswer, ConfigError, Forbidden, InputError, LadingError, NotFound, StageFailed
+from lading.errors import (
+    ApiError,
+    ConfigError,
+    Forbidden,
+    InputError,
+    InvalidResponse,
+    LadingError,
+    NotFound,
+    StageFailed,
+)
 from lading.s3 import VersionExists
 from tests.conformance.ledger import Ledger, ledger
-from tests.conformance.startifact_differences import ROWS
+from tests.conformance.startifact_deviations import ROWS
 from tests.conformance.startifact_layout import (
     DATA,
     FILENAME,
@@ -31,8 +40,8 @@ from tests.conformance.startifact_layout import (
     md5_header,
     read_latest,
 )
-from tests.support.aws import KEY, SECRET, Behind
 from tests.support.aws_proxy import REGIONS
+from tests.support.moto_aws import KEY, SECRET, Behind
 
 LEDGER = ledger("startifact", METHODS, ROWS)
 HERE = REGIONS[0]
@@ -149,7 +158,7 @@ async def writing(behind: Behind, moto: str, layout: Layout, folder: Path, case:
             "Session.read_only": read_only,
             "tag of an artifact of one request": behind.head(min(REGIONS), bare)["ETag"],
             "read by startifact: latest": read_latest(params),
-            "a version staged again": ",".join(sorted({found.what for found in again.regions.values()})),
+            "a version staged again": ",".join(sorted({found.status for found in again.regions.values()})),
             "caller's metadata": metadata,
         },
     )
@@ -302,7 +311,7 @@ async def refusing(behind: Behind, moto: str, layout: Layout, folder: Path, case
     LEDGER.compare(case, theirs, ours)
     assert ours["NoConfiguration"] == ours["NoRegionsConfigured"] == ConfigError.__name__
     assert ours["CannotStageArtifact"] == StageFailed.__name__
-    assert ours["a saved name that leaves the folder"] == BadAnswer.__name__
+    assert ours["a saved name that leaves the folder"] == InvalidResponse.__name__
     assert ours["ParameterNotFound"] == NotFound.__name__
 
 

@@ -12,11 +12,11 @@ from twine.package import PackageFile, PackageMetadata
 from twine.repository import Repository
 
 from lading import Index, PyPI
-from lading.testing import Response
+from lading.testing import ServerResponse
 from tests.conformance.ledger import EQUAL, Ledger, ledger
 from tests.conformance.recorder import Recorder, upload_seen
 from tests.conformance.twine_cases import attested, cases
-from tests.stores.distributions import wheel
+from tests.support.distributions import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ LEDGER = ledger("twine", FIELDS, ROWS)
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """The ledger, after both clients have uploaded every case."""
-    recorder = Recorder(lambda request: Response(404) if request.method == "GET" else Response())
+    recorder = Recorder(lambda request: ServerResponse(404) if request.method == "GET" else ServerResponse())
     with pytest.MonkeyPatch.context() as patch, recorder.server:
         for name in list(os.environ):
             if name.lower().endswith("_proxy"):
@@ -96,7 +96,7 @@ def with_twine(url: str, path: Path, extra: Callable[[PackageFile], None] | None
 
 async def with_lading(url: str, path: Path) -> None:
     async with PyPI(Index(f"{url}/legacy/", f"{url}/simple/"), token=PASSWORD) as pypi:
-        assert (await pypi.releases.upload(path, attestations=True)).result == "uploaded"
+        assert (await pypi.releases.upload(path, attestations=True)).status == "uploaded"
 
 
 def signed(package: PackageFile) -> None:

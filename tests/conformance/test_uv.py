@@ -11,7 +11,7 @@ import pytest
 import uv
 
 from lading import Index, PyPI
-from lading.testing import Response
+from lading.testing import ServerResponse
 from tests.conformance.ledger import EQUAL, Ledger, ledger
 from tests.conformance.recorder import Recorded, Recorder, upload_seen
 from tests.conformance.uv_cases import cases
@@ -107,7 +107,7 @@ SENT: set[str] = set()
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """The ledger, after both clients have uploaded every case."""
-    recorder = Recorder(lambda request: Response(404) if request.method == "GET" else Response())
+    recorder = Recorder(lambda request: ServerResponse(404) if request.method == "GET" else ServerResponse())
     with recorder.server:
         for case, make in cases().items():
             folder = tmp_path_factory.mktemp("case")
@@ -150,7 +150,7 @@ async def with_lading(url: str, folder: Path) -> None:
     index = Index(f"{url}/legacy/", f"{url}/simple/")
     paths = sorted(folder.iterdir())
     async with PyPI(index, token=PASSWORD) as pypi, pypi.releases.upload_many(paths, attestations=True) as outcomes:
-        assert [outcome.value.result async for outcome in outcomes] == ["uploaded"]
+        assert [outcome.value.status async for outcome in outcomes] == ["uploaded"]
 
 
 def test_everything_has_a_row(compared: Ledger):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.conformance import twine_cases
-from tests.stores.distributions import core_metadata, sdist, wheel
+from tests.support.distributions import core_metadata, sdist, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,13 @@ import httpx2
 import pytest
 
 from lading import Call, Limits
-from lading.testing import Response
-from tests.support.asking import client_of, reply
+from lading.testing import ServerResponse
 from tests.support.bodies import CONTENT
+from tests.support.canned_store import ToldStore
 from tests.support.large_store import LargeStore
-from tests.support.sparse import sparse
-from tests.support.told_store import ToldStore
-from tests.support.waits import note_waits
+from tests.support.recorded_sleeps import note_waits
+from tests.support.sparse_files import sparse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -46,9 +46,9 @@ def told_store() -> Iterator[ToldStore]:
 @pytest.fixture
 async def lasting_client(told_store: ToldStore) -> Any:
     """A client with one connection: it goes on working after every bad answer."""
-    async with client_of(told_store.server.url, limits=Limits(connections=1)) as client:
+    async with client_of(told_store.server.url, limits=Limits(max_connections=1)) as client:
         yield client
-        told_store.response = Response(body=b"good")
+        told_store.response = ServerResponse(body=b"good")
         assert (await client.send(Call("GET", "after", reply))).body == b"good"
 
 

@@ -15,19 +15,19 @@ from lading import (
     Index,
     Progress,
     PyPI,
-    Reply,
+    Response,
     Retry,
     StreamBody,
     Unauthorized,
 )
 from lading._core.auth import Auth
-from lading.testing import Answer, DropBefore, Request, Response, Server
-from tests.support.asking import client_of, reply
+from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from lading._core.call import Outgoing
+    from lading._core.call import Request
     from lading._core.sender import Sender
 
 pytestmark = pytest.mark.anyio
@@ -49,14 +49,14 @@ class Store:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         token = request.headers.get("Authorization")
         self.seen.append((request.method, request.path, token, len(await request.read())))
         if request.path == "/mint":
-            return Response.json(f"token-{self.good}")
+            return ServerResponse.json(f"token-{self.good}")
         if token != f"token-{self.good}":
-            return Response.json({"error": f"{token} has expired"}, 401)
-        return Response.json("done")
+            return ServerResponse.json({"error": f"{token} has expired"}, 401)
+        return ServerResponse.json("done")
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ class Minting(Auth):
     async def prepare(self, sender: Sender) -> None:
         self.prepared += 1
 
-    def flow(self, request: Outgoing) -> Any:
+    def flow(self, request: Request) -> Any:
         if not self.token:
             self.token = yield self.mint()
         request.headers["Authorization"] = self.token
-        answer: Reply = yield request
+        answer: Response = yield request
         self.replies.append((answer.status, answer.body))
         if answer.status == 401:
             self.token = yield self.mint()
@@ -94,7 +94,7 @@ class Minting(Auth):
             self.replies.append((answer.status, answer.body))
 
     def mint(self) -> Call[str]:
-        return Call("POST", "mint", Reply.json, auth=False, idempotent=True)
+        return Call("POST", "mint", Response.json, auth=False, idempotent=True)
 
     def secrets(self) -> tuple[str, ...]:
         return (self.token,) if self.token else ()
@@ -107,7 +107,7 @@ def source() -> AsyncIterator[bytes]:
     return generate()
 
 
-PUT = Call("PUT", "thing", Reply.json)
+PUT = Call("PUT", "thing", Response.json)
 
 
 async def test_a_token_is_minted_once_and_kept(store: Store):
@@ -124,7 +124,7 @@ async def test_a_token_is_minted_once_and_kept(store: Store):
 async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body: Body | None):
     auth, events, told = Minting(), [], list[Progress]()
     auth.token = "token-0"
-    call = Call("PUT", "thing", Reply.json, body=body, on_progress=told.append if body else None)
+    call = Call("PUT", "thing", Response.json, body=body, on_progress=told.append if body else None)
     async with client_of(store.server.url, auth=auth, hooks=[events.append], retry=Retry(attempts=1)) as client:
         assert await client.send(call) == "done"
     length = 0 if body is None else len(CONTENT) if body.length is None else body.length
@@ -136,7 +136,7 @@ async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body
     assert auth.replies == [(401, b'{"error": "token-0 has expired"}'), (200, b"")]
     assert [event.path for event in events] == ["mint", "mint", "thing", "thing"]
     if body is not None:
-        assert told[-1].sent == length
+        assert told[-1].completed == length
 
 
 async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
@@ -144,7 +144,7 @@ async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
     auth.token = "token-0"
     async with client_of(store.server.url, auth=auth) as client:
         with pytest.raises(Unauthorized, match=r"\*\*\* has expired"):
-            await client.send(Call("PUT", "thing", Reply.json, body=StreamBody(source())))
+            await client.send(Call("PUT", "thing", Response.json, body=StreamBody(source())))
     assert [token for _, path, token, _ in store.seen if path == "/thing"] == ["token-0"]
 
 
@@ -197,16 +197,16 @@ async def test_no_credentials_is_said_before_anything_is_sent(store: Store):
 
 async def test_an_open_answer_is_signed_too(store: Store):
     client = client_of(store.server.url, auth=Minting())
-    async with client, client._sender.open(Call("GET", "thing", reply)) as incoming:
+    async with client, client._sender.stream(Call("GET", "thing", reply)) as incoming:
         assert await incoming.read(100) == b'"done"'
 
 
 async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
     asked: list[str | None] = []
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         asked.append(request.headers.get("Authorization"))
-        return Response.json({})
+        return ServerResponse.json({})
 
     class Asking(Auth):
         def flow(self, request):

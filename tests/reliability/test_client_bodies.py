@@ -12,19 +12,19 @@ from lading import (
     Body,
     BytesBody,
     Call,
-    ConnectError,
     FileBody,
     FilePart,
     InputError,
     LadingError,
     Multipart,
+    NetworkError,
     Progress,
     Retry,
     StreamBody,
 )
-from lading.testing import Answer, DropAfter, DropDuring, EarlyAnswer, Fault, Request, Response, Server
-from tests.support.asking import client_of
+from lading.testing import Answer, DropAfter, DropDuring, EarlyAnswer, Fault, Server, ServerRequest, ServerResponse
 from tests.support.bodies import whole
+from tests.support.transport_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -49,10 +49,10 @@ class Store:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         self.heads.append({name.lower(): value for name, value in request.headers.pairs})
         self.bodies.append(await request.read())
-        return Response()
+        return ServerResponse()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def source() -> AsyncIterator[bytes]:
 
 
 async def body_of(kind: str, path: Path) -> Body:
-    file = await FileBody.of(path)
+    file = await FileBody.from_path(path)
     return {
         "bytes": BytesBody(CONTENT),
         "file": file,
@@ -130,7 +130,7 @@ async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: 
     async with client_of(store.server.url, retry=QUICK) as client:
         with pytest.raises((LadingError,)) as caught:
             await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
-    assert isinstance(caught.value, ConnectError if isinstance(fault, DropDuring) else LadingError)
+    assert isinstance(caught.value, NetworkError if isinstance(fault, DropDuring) else LadingError)
     assert len(store.faults.happened) == 1
     assert not store.bodies
 
@@ -146,7 +146,7 @@ async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: P
     store.faults.add(fault, times=None)
     async with client_of(store.server.url, retry=QUICK) as client:
         with pytest.raises(LadingError) as caught:
-            await client.send(Call("POST", "thing", lambda reply: reply.status, body=await FileBody.of(path)))
+            await client.send(Call("POST", "thing", lambda reply: reply.status, body=await FileBody.from_path(path)))
     assert caught.value.outcome == "unknown"
     assert len(store.faults.happened) == 1
 
@@ -196,7 +196,7 @@ async def test_many_bodies_at_once_do_not_mix(store: Store, tmp_path: Path):
     async with client_of(store.server.url, retry=Retry(attempts=20, backoff=0)) as client:
 
         async def upload(number: int) -> None:
-            body = await FileBody.of(tmp_path / str(number))
+            body = await FileBody.from_path(tmp_path / str(number))
             await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
 
         async with anyio.create_task_group() as group:

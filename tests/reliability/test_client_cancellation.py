@@ -13,14 +13,14 @@ from anyio import to_thread
 
 from lading import Call, FileBody, FilePart, Limits, MemoryCredentials, Multipart, Retry, TokenAuth
 from lading._core.auth import Auth
-from lading._core.download import Promise, download
-from lading.testing import Answer, Request, Response, Server
+from lading._core.download import Expected, download
+from lading.testing import Answer, Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
-from tests.support.asking import client_of, reply
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
-from tests.support.opened import opened
-from tests.support.scripted import until
-from tests.support.sparse import SIZE
+from tests.support.open_files import opened
+from tests.support.raw_server import until
+from tests.support.sparse_files import SIZE
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lading import PyPI
 
 pytestmark = pytest.mark.anyio
-ONE = Limits(connections=1, requests=1, uploads=1)
+ONE = Limits(max_connections=1, max_requests=1, max_uploads=1)
 on_asyncio = pytest.mark.parametrize("anyio_backend", [p for p in BACKENDS if p.id != "trio"])
 
 
@@ -48,15 +48,15 @@ class Store:
         self.over = False
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             if self.at == "body":
                 await self.stop()
         if self.at == "answer":
             await self.stop()
         if self.at == "answer's body":
-            return Response(200, {"Content-Length": str(SIZE), "ETag": '"one"'}, self.half())
-        return Response()
+            return ServerResponse(200, {"Content-Length": str(SIZE), "ETag": '"one"'}, self.half())
+        return ServerResponse()
 
     async def half(self) -> AsyncIterator[bytes]:
         yield bytes(SIZE // 2)
@@ -96,17 +96,17 @@ async def nothing_left(folder: Path, client: PyPI, store: Store) -> AsyncIterato
     store.at = ""
     # The only slot, the only place among uploads and the only connection are free.
     with anyio.fail_after(20):
-        body = Multipart([FilePart("content", await FileBody.of(folder / "content"), "content")])
+        body = Multipart([FilePart("content", await FileBody.from_path(folder / "content"), "content")])
         assert (await client.send(Call("POST", "after", reply, body=body))).status == 200
 
 
 async def upload(client: PyPI, path: Path) -> None:
-    body = Multipart([("a", "b"), FilePart("content", await FileBody.of(path), "content")])
+    body = Multipart([("a", "b"), FilePart("content", await FileBody.from_path(path), "content")])
     await client.send(Call("POST", "thing", reply, body=body))
 
 
 async def fetch(client: PyPI, path: Path) -> None:
-    await download(client._sender, Call("GET", "thing", bytes), path.with_name("target"), promise=Promise())
+    await download(client._sender, Call("GET", "thing", bytes), path.with_name("target"), promise=Expected())
 
 
 async def ask(client: PyPI, path: Path) -> None:
@@ -201,7 +201,7 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
 
 async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, large_file: Path):
     auth = TokenAuth(MemoryCredentials("token-token"))
-    limits = Limits(connections=4, requests=4, uploads=2)
+    limits = Limits(max_connections=4, max_requests=4, max_uploads=2)
     async with client_of(store.server.url, limits=limits, auth=auth) as client:
         store.at = "answer"
         before = await to_thread.run_sync(opened)

@@ -13,14 +13,14 @@ from lading import BytesBody, Call, FileBody
 from lading._core import body as bodies
 from lading._core import download as downloading
 from lading._core import files
-from lading._core.download import Promise, download
+from lading._core.download import Expected, download
 from lading._core.files import FileReader, hash_file
-from lading.testing import Request, Response, Server
+from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
-from tests.support.asking import client_of, reply
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
-from tests.support.opened import opened
-from tests.support.sparse import sparse
+from tests.support.open_files import opened
+from tests.support.sparse_files import sparse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,10 +34,10 @@ SIZE = 4 * 1024 * 1024
 def url() -> Iterator[str]:
     """A store that takes and gives files."""
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             pass
-        return Response(body=bytes(SIZE) if request.method == "GET" else b"")
+        return ServerResponse(body=bytes(SIZE) if request.method == "GET" else b"")
 
     with Server(answer) as server:
         yield server.url
@@ -117,7 +117,7 @@ async def test_a_read_under_way_is_waited_for(
     monkeypatch.setattr(FileReader, "_read", slow)
     monkeypatch.setattr(bodies, "_free", [])
     async with client_of(url) as client:
-        body = await FileBody.of(path)
+        body = await FileBody.from_path(path)
         await in_a_thread(gate, lambda: client.send(Call("PUT", "thing", reply, body=body)), how)
         assert returned == [0]
         assert len(bodies._free) == 1
@@ -150,7 +150,7 @@ async def test_a_download_at_the_disk_is_waited_for(
         monkeypatch.setattr(downloading._Download, method, slow)
     async with client_of(url) as client:
         target, call = path.with_name("target"), Call("GET", "thing", bytes)
-        await in_a_thread(gate, lambda: download(client._sender, call, target, promise=Promise()), how)
+        await in_a_thread(gate, lambda: download(client._sender, call, target, promise=Expected()), how)
         names = await to_thread.run_sync(lambda: sorted(os.listdir(path.parent)))
         assert names == (["content", "target"] if step == "renamed" else ["content"])
         assert not await left_open(path)

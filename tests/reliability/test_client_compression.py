@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lading import BadAnswer, Call, ServerError
-from lading.testing import Response
-from tests.support.asking import reply
-from tests.support.told_store import PLAIN, ToldStore, chunks, get, same
+from lading import Call, InvalidResponse, ServerError
+from lading.testing import ServerResponse
+from tests.support.canned_store import PLAIN, ToldStore, chunks, get, same
+from tests.support.transport_client import reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,12 +40,14 @@ ENCODED = {
 @pytest.mark.parametrize("size", [None, 777])
 async def test_compressed(lasting_client: PyPI, told_store: ToldStore, kind: str, size: int | None):
     encoding, data = ENCODED[kind]
-    told_store.response = Response(200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size))
+    told_store.response = ServerResponse(
+        200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size)
+    )
     assert same((await lasting_client.send(get())).body, PLAIN)
 
 
 async def test_nothing_compressed_is_nothing(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = Response(200, {"Content-Encoding": "gzip"}, b"")
+    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, b"")
     assert (await lasting_client.send(get())).body == b""
 
 
@@ -69,8 +71,8 @@ DAMAGED = {
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
 async def test_damaged_compression(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
     encoding, data = DAMAGED[kind]
-    told_store.response = Response(200, {"Content-Encoding": encoding}, data)
-    with pytest.raises(BadAnswer) as caught:
+    told_store.response = ServerResponse(200, {"Content-Encoding": encoding}, data)
+    with pytest.raises(InvalidResponse) as caught:
         await lasting_client.send(Call(method, "thing", reply))
     assert caught.value.outcome == outcome
 
@@ -79,7 +81,7 @@ async def test_damaged_compression(lasting_client: PyPI, told_store: ToldStore, 
 async def test_an_error_that_cannot_be_unpacked_is_still_that_error(
     lasting_client: PyPI, told_store: ToldStore, encoding: str
 ):
-    told_store.response = Response(500, {"Content-Encoding": encoding}, b"garbage")
+    told_store.response = ServerResponse(500, {"Content-Encoding": encoding}, b"garbage")
     with pytest.raises(ServerError, match="Internal Server Error"):
         await lasting_client.send(get())
 
@@ -88,10 +90,10 @@ BOMB = gzip.compress(bytes(64 * 1024 * 1024))
 
 
 async def test_a_bomb_does_not_go_off(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = Response(200, {"Content-Encoding": "gzip"}, BOMB)
-    with pytest.raises(BadAnswer, match="more than 1000000 bytes"):
-        await lasting_client.send(get(max_answer=1_000_000))
-    told_store.response = Response(500, {"Content-Encoding": "gzip"}, BOMB)
+    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, BOMB)
+    with pytest.raises(InvalidResponse, match="more than 1000000 bytes"):
+        await lasting_client.send(get(max_response_size=1_000_000))
+    told_store.response = ServerResponse(500, {"Content-Encoding": "gzip"}, BOMB)
     with pytest.raises(ServerError):
         await lasting_client.send(get())
 
@@ -104,6 +106,6 @@ async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, told_store: 
         for _ in range(1000):
             yield bytes(100_000)
 
-    told_store.response = Response(200, {"Content-Encoding": "gzip"}, endless())
-    with pytest.raises(BadAnswer):
-        await lasting_client.send(get(max_answer=1000))
+    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, endless())
+    with pytest.raises(InvalidResponse):
+        await lasting_client.send(get(max_response_size=1000))

@@ -12,9 +12,9 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading import ApiError, BadAnswer, ConnectError, IntegrityError, Progress, Retry
+from lading import ApiError, IntegrityError, InvalidResponse, NetworkError, Progress, Retry
 from lading.pypi import File
-from lading.testing import Answer, DropBefore, Request, Response, Server, Truncate
+from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse, Truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,10 @@ class Index:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         self.ranges.append(request.headers.get("Range"))
         assert request.headers.get("Accept-Encoding") == "identity"
-        return Response(body=self.path)
+        return ServerResponse(body=self.path)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_a_folder_gets_it_under_its_name(client: PyPI, index: Index, folde
 
 @pytest.mark.parametrize("name", ["../evil.whl", "/etc/evil", "..", "", "a/b.whl", "C:evil", "nul", "evil\0.whl"])
 async def test_a_name_does_not_leave_its_folder(client: PyPI, index: Index, folder: Path, name: str):
-    with pytest.raises(BadAnswer, match="nothing was written"):
+    with pytest.raises(InvalidResponse, match="nothing was written"):
         await client.files.download(listed(index, filename=name), folder)
     assert await content_of(folder) == {}
     assert not index.ranges
@@ -195,7 +195,7 @@ async def test_nowhere_to_write_is_said_by_the_system(client: PyPI, index: Index
 
 @pytest.mark.parametrize("url", ["http://localhost:{port}/x", "ftp://host/x", "file:///etc/passwd", "https://[", "x"])
 async def test_an_address_that_is_not_https_is_not_followed(client: PyPI, index: Index, folder: Path, url: str):
-    with pytest.raises(BadAnswer, match="not followed"):
+    with pytest.raises(InvalidResponse, match="not followed"):
         await client.files.download(listed(index, url=url.format(port=index.server.port)), folder)
     assert await content_of(folder) == {}
 
@@ -204,9 +204,9 @@ FAULTS = [
     (Answer(429, retry_after=0), ApiError),
     (Answer(503, retry_after=0), ApiError),
     (Answer(500), ApiError),
-    (DropBefore(), ConnectError),
-    (Truncate(0), ConnectError),
-    (Truncate(1_000_000), ConnectError),
+    (DropBefore(), NetworkError),
+    (Truncate(0), NetworkError),
+    (Truncate(1_000_000), NetworkError),
 ]
 
 
@@ -228,7 +228,7 @@ async def test_a_refused_connection_is_tried_as_often(index: Index, folder: Path
     events: list[Any] = []
     url = index.server.url
     async with lading.PyPI(lading.Index(f"{url}/", f"{url}/simple/"), retry=QUICK, hooks=[events.append]) as client:
-        with pytest.raises(ConnectError):
+        with pytest.raises(NetworkError):
             await client.files.download(listed(index), folder)
     assert [e.attempt for e in events if isinstance(e, lading.AttemptEvent)] == [1, 2, 3]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from lading import Call, ConnectError, FileBody, FilePart, InputError, Limits, Multipart, Retry
+from lading import Call, FileBody, FilePart, InputError, Limits, Multipart, NetworkError, Retry
 from lading._core import retry
-from lading.testing import Answer, Request, Response, Server
-from tests.support.asking import client_of
-from tests.support.opened import opened
-from tests.support.sparse import SIZE
+from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from tests.support.open_files import opened
+from tests.support.sparse_files import SIZE
+from tests.support.transport_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class Store:
         self.begun = 0
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         self.begun += 1
         size = 0
         async for piece in request.body:
@@ -49,7 +49,7 @@ class Store:
                 meddle, self.meddle = self.meddle, None
                 await request.in_thread(meddle)
         self.sizes.append(size)
-        return Response()
+        return ServerResponse()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def vanish(path: Path) -> None:
 
 
 async def body_of(kind: str, path: Path) -> Body:
-    file = await FileBody.of(path)
+    file = await FileBody.from_path(path)
     return file if kind == "file" else Multipart([("field", "x"), FilePart("content", file, "content")])
 
 
@@ -119,7 +119,9 @@ async def test_while_it_is_sent(store: Store, large_file: Path, kind: str, chang
     body = await body_of(kind, large_file)
     store.meddle = lambda: change(large_file)
     before = await to_thread.run_sync(opened)
-    async with client_of(store.server.url, retry=Retry(attempts=3, backoff=0), limits=Limits(connections=1)) as client:
+    async with client_of(
+        store.server.url, retry=Retry(attempts=3, backoff=0), limits=Limits(max_connections=1)
+    ) as client:
         with pytest.raises(InputError, match="changed while it was being read") as caught:
             await client.send(put(body))
         assert caught.value.argument == "path"
@@ -175,7 +177,7 @@ async def test_nothing_is_opened_for_a_body_that_is_refused_unread(store: Store,
 async def test_what_the_system_says_of_the_callers_path_is_raised_as_it_is(tmp_path: Path):
     for look in (tmp_path / "missing", tmp_path):
         with pytest.raises(OSError):
-            await FileBody.of(look)
+            await FileBody.from_path(look)
 
 
 async def test_it_is_let_go_when_the_server_is_gone(store: Store, large_file: Path):
@@ -184,6 +186,6 @@ async def test_it_is_let_go_when_the_server_is_gone(store: Store, large_file: Pa
     server = store.server
     async with client_of(server.url) as client:
         await to_thread.run_sync(server.stop)
-        with pytest.raises(ConnectError):
+        with pytest.raises(NetworkError):
             await client.send(put(body))
     assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]

@@ -12,16 +12,16 @@ from lading import (
     BytesBody,
     Call,
     CallEvent,
-    ConnectError,
     LadingError,
     Limits,
+    NetworkError,
     NotFound,
     Retry,
 )
 from lading.testing import Answer, DropBefore
-from tests.support.asking import client_of, reply
 from tests.support.large_store import LargeStore
-from tests.support.opened import nothing_left, opened
+from tests.support.open_files import nothing_left, opened
+from tests.support.transport_client import client_of, reply
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
@@ -43,10 +43,12 @@ async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: Larg
     large_store.faults.add(Answer(503, retry_after=0))
     large_store.faults.add(DropBefore())
     async with client_of(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
-        await client.send(Call("PUT", "a/{id}", reply, at={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345")))
+        await client.send(
+            Call("PUT", "a/{id}", reply, path_params={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345"))
+        )
         assert shown(events) == [
             ("AttemptEvent", "PUT", "a/{id}", 503, "ServerError", 1),
-            ("AttemptEvent", "PUT", "a/{id}", None, "ConnectError", 2),
+            ("AttemptEvent", "PUT", "a/{id}", None, "NetworkError", 2),
             ("AttemptEvent", "PUT", "a/{id}", 200, None, 3),
             ("CallEvent", "PUT", "a/{id}", None, None, 3),
         ]
@@ -71,8 +73,8 @@ async def test_events_of_what_failed(large_store: LargeStore):
     assert shown(events) == [
         ("AttemptEvent", "GET", "thing", 404, "NotFound", 1),
         ("CallEvent", "GET", "thing", None, "NotFound", 1),
-        ("AttemptEvent", "GET", "thing", 200, "BadAnswer", 1),
-        ("CallEvent", "GET", "thing", None, "BadAnswer", 1),
+        ("AttemptEvent", "GET", "thing", 200, "InvalidResponse", 1),
+        ("CallEvent", "GET", "thing", None, "InvalidResponse", 1),
     ]
 
 
@@ -81,7 +83,7 @@ async def test_nothing_sent_is_told_as_nothing(large_store: LargeStore):
     await to_thread.run_sync(large_store.server.stop)
     async with client_of(large_store.server.url, hooks=[events.append]) as client:
         for options in ({"json": {"a": 1}}, {"body": BytesBody(b"12345")}, {"body": BytesBody(bytes(100_000))}):
-            with pytest.raises(ConnectError):
+            with pytest.raises(NetworkError):
                 await client.send(Call("POST", "thing", reply, **options))
     assert [e.sent for e in events if isinstance(e, AttemptEvent)] == [0, 0, 0]
 
@@ -96,7 +98,7 @@ async def test_several_hooks_in_their_order(large_store: LargeStore):
 
 @pytest.mark.parametrize("event", [AttemptEvent, CallEvent])
 @pytest.mark.parametrize("way", ["send", "open", "failing"])
-@pytest.mark.parametrize("kind", [Stop, ConnectError])
+@pytest.mark.parametrize("kind", [Stop, NetworkError])
 async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
     large_store: LargeStore, event: type[Any], way: str, kind: type[Exception]
 ):
@@ -108,14 +110,16 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         if isinstance(e, event):
             raise error
 
-    async with client_of(large_store.server.url, retry=QUICK, limits=Limits(connections=1, requests=1)) as client:
+    async with client_of(
+        large_store.server.url, retry=QUICK, limits=Limits(max_connections=1, max_requests=1)
+    ) as client:
         before = await to_thread.run_sync(opened)
         hooked = client.with_options(hooks=[hook])
         if way == "failing":
             large_store.faults.add(Answer(503, retry_after=0), times=None)
         with pytest.raises(kind) as caught:
             if way == "open":
-                async with hooked._sender.open(Call("GET", "thing", bytes)):
+                async with hooked._sender.stream(Call("GET", "thing", bytes)):
                     pytest.fail("was opened")
             else:
                 await hooked.send(Call("HEAD", "thing", reply))

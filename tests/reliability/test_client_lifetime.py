@@ -13,11 +13,11 @@ from anyio import to_thread
 
 import lading
 from lading import Call, ConfigError, InputError, LadingError, Limits, Retry
-from lading.testing import Request, Response, Server
+from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
-from tests.support.asking import client_of, reply
-from tests.support.opened import opened
-from tests.support.scripted import until
+from tests.support.open_files import opened
+from tests.support.raw_server import until
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -40,12 +40,12 @@ class Store:
         self.go = threading.Event()
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         if request.path == "/held":
             self.held += 1
             while not self.go.is_set():
                 await anyio.sleep(0.002)
-        return Response(body=b"x" * 100)
+        return ServerResponse(body=b"x" * 100)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_making_one_opens_nothing():
 @pytest.mark.parametrize("first", BACKENDS)
 @pytest.mark.parametrize("second", BACKENDS)
 def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
-    client = client_of(store.server.url, limits=Limits(connections=1, requests=1))
+    client = client_of(store.server.url, limits=Limits(max_connections=1, max_requests=1))
 
     async def ask() -> None:
         async with anyio.create_task_group() as group:
@@ -96,7 +96,7 @@ def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
-    client = client_of(store.server.url, limits=Limits(connections=3, requests=3))
+    client = client_of(store.server.url, limits=Limits(max_connections=3, max_requests=3))
     errors: list[BaseException] = []
     counts: list[int] = []
     barrier = threading.Barrier(2)
@@ -133,8 +133,8 @@ async def test_used_after_its_end(store: Store, tmp_path: Path):
     await client.aclose()
     uses: list[Callable[[], Awaitable[Any]]] = [
         lambda: client.send(GET),
-        lambda: client._sender.settle(GET, lambda *_: client.send(GET)),  # type: ignore[arg-type]
-        lambda: client._sender.open(GET).__aenter__(),
+        lambda: client._sender.send_once(GET, lambda *_: client.send(GET)),  # type: ignore[arg-type]
+        lambda: client._sender.stream(GET).__aenter__(),
         client.__aenter__,
         lambda: client.with_options(retry=Retry()).send(GET),
     ]
@@ -161,7 +161,7 @@ async def test_closing_ends_what_is_still_running(store: Store):
         await client.aclose()
     store.go.set()
     assert len(failures) == 3
-    assert {type(error).__name__ for error in failures} == {"ConnectError"}
+    assert {type(error).__name__ for error in failures} == {"NetworkError"}
 
 
 @pytest.mark.anyio
@@ -181,7 +181,7 @@ async def test_a_handed_in_client_stays_its_owners(store: Store):
         return httpx.Response(200, content=b"mock")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        async with client_of(store.server.url, http=http) as client:
+        async with client_of(store.server.url, http_client=http) as client:
             assert (await client.send(GET)).body == b"mock"
         assert not http.is_closed
         with pytest.raises(ConfigError):
@@ -193,8 +193,8 @@ async def test_a_handed_in_client_stays_its_owners(store: Store):
 def test_what_is_no_client_is_refused_at_once(http: Any):
     if http is httpx.Client:
         http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
-    with pytest.raises(ConfigError, match="http= takes"):
-        client_of("http://127.0.0.1:9", http=http)
+    with pytest.raises(ConfigError, match="http_client= takes"):
+        client_of("http://127.0.0.1:9", http_client=http)
 
 
 def test_settings_that_contradict_each_other():

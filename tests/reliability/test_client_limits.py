@@ -8,10 +8,10 @@ import anyio
 import httpx
 import pytest
 
-from lading import Body, BytesBody, Call, CallTimeout, Limits, NotFound, Progress, Retry, StreamBody, Timeout
+from lading import Body, BytesBody, Call, Limits, NotFound, Progress, RequestTimeout, Retry, StreamBody, Timeout
 from lading._core.auth import Auth
-from lading.testing import Answer, Request, Response, Server
-from tests.support.asking import client_of, reply
+from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ def store() -> Store:
 
 
 def client_at(store: Store, **options: Any) -> PyPI:
-    return client_of("http://127.0.0.1:9", http=httpx.AsyncClient(transport=store), **options)
+    return client_of("http://127.0.0.1:9", http_client=httpx.AsyncClient(transport=store), **options)
 
 
 def get(name: object) -> Call[Any]:
@@ -82,7 +82,7 @@ async def rest() -> None:
 
 
 async def test_requests_wait_their_turn_in_order(store: Store):
-    async with client_at(store, limits=Limits(requests=3)) as client, anyio.create_task_group() as group:
+    async with client_at(store, limits=Limits(max_requests=3)) as client, anyio.create_task_group() as group:
         for number in range(10):
             group.start_soon(client.send, get(number))
             await rest()
@@ -98,7 +98,10 @@ async def test_requests_wait_their_turn_in_order(store: Store):
 
 
 async def test_uploads_have_a_limit_of_their_own_and_do_not_hold_up_the_rest(store: Store):
-    async with client_at(store, limits=Limits(requests=5, uploads=2)) as client, anyio.create_task_group() as group:
+    async with (
+        client_at(store, limits=Limits(max_requests=5, max_uploads=2)) as client,
+        anyio.create_task_group() as group,
+    ):
         for number in range(8):
             group.start_soon(client.send, put(number))
         await rest()
@@ -115,7 +118,10 @@ async def test_uploads_have_a_limit_of_their_own_and_do_not_hold_up_the_rest(sto
 
 
 async def test_uploads_are_requests_too(store: Store):
-    async with client_at(store, limits=Limits(requests=2, uploads=5)) as client, anyio.create_task_group() as group:
+    async with (
+        client_at(store, limits=Limits(max_requests=2, max_uploads=5)) as client,
+        anyio.create_task_group() as group,
+    ):
         for number in range(6):
             group.start_soon(client.send, put(number))
         await rest()
@@ -131,7 +137,7 @@ async def test_uploads_are_requests_too(store: Store):
 )
 async def test_what_counts_as_an_upload(store: Store, body: bytes | None, told: bool, is_upload: bool):
     progress: list[Progress] = []
-    async with client_at(store, limits=Limits(uploads=1)) as client, anyio.create_task_group() as group:
+    async with client_at(store, limits=Limits(max_uploads=1)) as client, anyio.create_task_group() as group:
         group.start_soon(client.send, put("first"))
         await rest()
         call = put("second", None if body is None else BytesBody(body))
@@ -146,17 +152,17 @@ async def test_what_counts_as_an_upload(store: Store, body: bytes | None, told: 
 
 async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
     timeout = Timeout(pool=0.02)
-    limits = Limits(requests=2, uploads=1)
+    limits = Limits(max_requests=2, max_uploads=1)
     async with client_at(store, limits=limits, timeout=timeout) as client, anyio.create_task_group() as group:
         group.start_soon(client.send, put("first"))
         await rest()
         for call in (put("late"), put("later")):  # waiting for the uploads' place
-            with pytest.raises(CallTimeout, match=r"Timeout\.pool") as caught:
+            with pytest.raises(RequestTimeout, match=r"Timeout\.pool") as caught:
                 await client.send(call)
             assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
         group.start_soon(client.send, get("second"))
         await rest()
-        with pytest.raises(CallTimeout):  # waiting for a request's
+        with pytest.raises(RequestTimeout):  # waiting for a request's
             await client.send(get("late"))
         store.held = False
         store.answer()
@@ -167,7 +173,7 @@ async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
 
 
 async def test_a_free_turn_is_taken_without_any_time_to_wait(store: Store):
-    async with client_at(store, limits=Limits(requests=1, uploads=1), timeout=Timeout(pool=0)) as client:
+    async with client_at(store, limits=Limits(max_requests=1, max_uploads=1), timeout=Timeout(pool=0)) as client:
         store.held = False
         for _ in range(3):
             await client.send(put("one"))
@@ -175,16 +181,16 @@ async def test_a_free_turn_is_taken_without_any_time_to_wait(store: Store):
         async with anyio.create_task_group() as group:
             group.start_soon(client.send, put("held"))
             await rest()
-            with pytest.raises(CallTimeout):
+            with pytest.raises(RequestTimeout):
                 await client.send(get("late"))
             store.answer()
 
 
 async def test_an_open_answer_has_given_its_turn_back(store: Store):
     store.held = False
-    async with client_at(store, limits=Limits(requests=1)) as client:
+    async with client_at(store, limits=Limits(max_requests=1)) as client:
         with anyio.fail_after(10):
-            async with client._sender.open(get("open")) as incoming:
+            async with client._sender.stream(get("open")) as incoming:
                 await client.send(get("meanwhile"))
                 assert await incoming.read(100) == b"answer"
 
@@ -199,7 +205,7 @@ class OneMore(Auth):
 
 async def test_calls_inside_a_call_use_its_turn(store: Store):
     store.held = False
-    async with client_at(store, limits=Limits(requests=1, uploads=1)) as client:
+    async with client_at(store, limits=Limits(max_requests=1, max_uploads=1)) as client:
         signed = client.with_options(auth=OneMore())
         with anyio.fail_after(10):
             async with anyio.create_task_group() as group:
@@ -212,7 +218,7 @@ async def test_calls_inside_a_call_use_its_turn(store: Store):
 async def test_turns_come_back_whatever_happens(store: Store):
     store.held = False
     hooks: list[Any] = [lambda _: 1 / 0]
-    limits = Limits(requests=1, uploads=1)
+    limits = Limits(max_requests=1, max_uploads=1)
     async with client_at(store, limits=limits, retry=Retry(attempts=1)) as client:
         for _ in range(5):
             with pytest.raises(NotFound):
@@ -229,7 +235,7 @@ async def test_turns_come_back_whatever_happens(store: Store):
 async def test_a_server_never_sees_more_than_was_said():
     now, most = 0, 0
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: ServerRequest) -> ServerResponse:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -237,11 +243,11 @@ async def test_a_server_never_sees_more_than_was_said():
             pass
         await anyio.sleep(0.002)
         now -= 1
-        return Response()
+        return ServerResponse()
 
     async with Server(answer) as server:
         server.faults.add(Answer(503, retry_after=0), times=10)
-        limits = Limits(connections=6, requests=4, uploads=2)
+        limits = Limits(max_connections=6, max_requests=4, max_uploads=2)
         client = client_of(server.url, limits=limits, retry=Retry(backoff=0))
         async with client, anyio.create_task_group() as group:
             for number in range(40):

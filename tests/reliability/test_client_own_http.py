@@ -12,20 +12,30 @@ import lading
 from lading import (
     BytesBody,
     Call,
-    CallTimeout,
-    ConnectError,
     FileBody,
     LadingError,
+    NetworkError,
     Progress,
+    RequestTimeout,
     Retry,
     StreamBody,
     Timeout,
     TokenAuth,
 )
-from lading._core.download import Promise, download
-from lading.testing import Answer, Delay, DropBefore, DropDuring, RawAnswer, Request, Response, Server, Truncate
-from tests.support.asking import client_of, reply
+from lading._core.download import Expected, download
+from lading.testing import (
+    Answer,
+    Delay,
+    DropBefore,
+    DropDuring,
+    RawAnswer,
+    Server,
+    ServerRequest,
+    ServerResponse,
+    Truncate,
+)
 from tests.support.bodies import CONTENT, bodies, whole
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -57,16 +67,16 @@ class Store:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         self.heads.append((request.target, {name.lower(): value for name, value in request.headers.pairs}))
         if request.method != "GET":
             self.bodies.append(await request.read())
-            return Response.json({"got": len(self.bodies[-1])}, headers={"Set-Cookie": "session=1"})
+            return ServerResponse.json({"got": len(self.bodies[-1])}, headers={"Set-Cookie": "session=1"})
         if request.path == "/gone":
-            return Response(302, {"Location": "/file"})
+            return ServerResponse(302, {"Location": "/file"})
         if request.path == "/packed":
-            return Response(200, {"Content-Encoding": "deflate"}, zlib.compress(CONTENT))
-        return Response(200, {"Set-Cookie": "session=1", "ETag": '"one"'}, CONTENT)
+            return ServerResponse(200, {"Content-Encoding": "deflate"}, zlib.compress(CONTENT))
+        return ServerResponse(200, {"Set-Cookie": "session=1", "ETag": '"one"'}, CONTENT)
 
 
 @pytest.fixture
@@ -84,7 +94,7 @@ def http(library: Any, client_tls: ssl.SSLContext) -> Any:
 
 @pytest.fixture
 async def client(http: Any, store: Store) -> Any:
-    async with http, client_of(store.server.url, http=http, retry=Retry(attempts=3, backoff=0)) as client:
+    async with http, client_of(store.server.url, http_client=http, retry=Retry(attempts=3, backoff=0)) as client:
         yield client
 
 
@@ -129,7 +139,7 @@ async def test_redirects_are_ours(client: PyPI, store: Store):
 async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
     store.faults.add(Answer(503, retry_after=0))
     store.faults.add(DropDuring(100_000))
-    body = await FileBody.of(content_file)
+    body = await FileBody.from_path(content_file)
     await client.send(Call("PUT", "file", reply, body=body))
     assert store.bodies == [CONTENT]
 
@@ -137,17 +147,17 @@ async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
 async def test_downloads_resume(client: PyPI, store: Store, content_file: Path):
     target = content_file.with_name("target")
     store.faults.add(Truncate(300_000))
-    await download(client._sender, Call("GET", "file", bytes), target, promise=Promise(len(CONTENT)))
+    await download(client._sender, Call("GET", "file", bytes), target, promise=Expected(len(CONTENT)))
     assert await to_thread.run_sync(target.read_bytes) == CONTENT
     assert store.heads[1][1]["range"] == "bytes=300000-"
 
 
 ERRORS = [
-    (DropBefore(), ConnectError, "receive", "unknown"),
-    (DropBefore(reset=True), ConnectError, None, "unknown"),
-    (RawAnswer(b"nonsense\r\n\r\n"), ConnectError, "receive", "unknown"),
-    (Truncate(1), ConnectError, "receive", "unknown"),
-    (Delay(60), CallTimeout, "receive", "unknown"),
+    (DropBefore(), NetworkError, "receive", "unknown"),
+    (DropBefore(reset=True), NetworkError, None, "unknown"),
+    (RawAnswer(b"nonsense\r\n\r\n"), NetworkError, "receive", "unknown"),
+    (Truncate(1), NetworkError, "receive", "unknown"),
+    (Delay(60), RequestTimeout, "receive", "unknown"),
 ]
 
 
@@ -165,10 +175,10 @@ async def test_its_errors_become_ours(
 
 async def test_nobody_at_home(client: PyPI, store: Store, library: Any):
     await to_thread.run_sync(store.server.stop)
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await client.send(Call("POST", "file", reply, json={}))
     assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await client.send(Call("POST", "http://nobody.invalid/", reply, json={}))
     assert caught.value.outcome == "not_done"
 
@@ -177,10 +187,10 @@ async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: 
     transport = library.AsyncHTTPTransport(verify=client_tls, limits=library.Limits(max_connections=1))
     async with (
         library.AsyncClient(transport=transport) as http,
-        client_of(store.server.url, http=http, timeout=Timeout(pool=0.05)) as client,
-        client._sender.open(Call("GET", "file", bytes)),
+        client_of(store.server.url, http_client=http, timeout=Timeout(pool=0.05)) as client,
+        client._sender.stream(Call("GET", "file", bytes)),
     ):
-        with pytest.raises(CallTimeout) as caught:
+        with pytest.raises(RequestTimeout) as caught:
             await client.send(Call("GET", "file", reply))
         assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
 
@@ -217,7 +227,7 @@ async def test_what_its_own_hooks_raise_comes_out_as_it_is(library: Any, store: 
     for when in ("request", "response"):
         async with (
             library.AsyncClient(transport=transport, event_hooks={when: [stop]}) as http,
-            client_of(store.server.url, http=http) as client,
+            client_of(store.server.url, http_client=http) as client,
         ):
             with pytest.raises(Mine):
                 await client.send(Call("GET", "file", reply))

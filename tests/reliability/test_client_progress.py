@@ -10,20 +10,20 @@ from anyio import to_thread
 from lading import (
     BytesBody,
     Call,
-    ConnectError,
     FileBody,
     Limits,
+    NetworkError,
     Progress,
     Retry,
     StreamBody,
 )
 from lading._core import progress
-from lading._core.download import Promise, download
+from lading._core.download import Expected, download
 from lading.testing import Answer, DropDuring
-from tests.support.asking import client_of, reply
 from tests.support.large_store import LargeStore
-from tests.support.opened import nothing_left, opened
-from tests.support.sparse import SIZE
+from tests.support.open_files import nothing_left, opened
+from tests.support.sparse_files import SIZE
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -57,7 +57,7 @@ def put(path: Path, body: FileBody, told: Callable[[Progress], None]) -> Call[in
 
 
 async def fetch(client: PyPI, path: Path, told: Callable[[Progress], None]) -> None:
-    await download(client._sender, Call("GET", "thing", bytes), path, promise=Promise(SIZE), on_progress=told)
+    await download(client._sender, Call("GET", "thing", bytes), path, promise=Expected(SIZE), on_progress=told)
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
@@ -71,7 +71,7 @@ async def test_progress_is_told_now_and_then_and_the_end_once(
 
     async with client_of(large_store.server.url) as client:
         if way == "up":
-            await client.send(put(large_file, await FileBody.of(large_file), note))
+            await client.send(put(large_file, await FileBody.from_path(large_file), note))
         else:
             await fetch(client, large_file, note)
     at, values = zip(*told, strict=True)
@@ -88,9 +88,9 @@ async def test_a_count_starts_again_with_each_attempt(large_store: LargeStore, l
     large_store.faults.add(DropDuring(1024))
     large_store.faults.add(Answer(503, retry_after=0))
     async with client_of(large_store.server.url, retry=QUICK) as client:
-        await client.send(put(large_file, await FileBody.of(large_file), told.append))
+        await client.send(put(large_file, await FileBody.from_path(large_file), told.append))
     for attempt in (1, 2, 3):
-        sent = [p.sent for p in told if p.attempt == attempt]
+        sent = [p.completed for p in told if p.attempt == attempt]
         assert sent[0] == 0
         assert sent == sorted(set(sent))
         # The second is refused when its last byte has been read. A refusal ends the sending when it is seen, which may
@@ -118,7 +118,7 @@ async def test_bodies_of_unknown_length_and_of_none(large_store: LargeStore, clo
 
 @pytest.mark.parametrize("when", ["start", "middle", "end"])
 @pytest.mark.parametrize("way", ["up", "down"])
-@pytest.mark.parametrize("kind", [Stop, ConnectError])
+@pytest.mark.parametrize("kind", [Stop, NetworkError])
 async def test_what_a_callback_raises_aborts_the_call_as_it_is(
     large_store: LargeStore, large_file: Path, clock: list[float], when: str, way: str, kind: type[Exception]
 ):
@@ -127,18 +127,18 @@ async def test_what_a_callback_raises_aborts_the_call_as_it_is(
 
     def raising(p: Progress) -> None:
         told.append(p)
-        if when == "start" or (when == "middle" and p.sent > SIZE // 3) or p.sent == SIZE:
+        if when == "start" or (when == "middle" and p.completed > SIZE // 3) or p.completed == SIZE:
             raise error
 
-    async with client_of(large_store.server.url, retry=QUICK, limits=Limits(connections=1)) as client:
+    async with client_of(large_store.server.url, retry=QUICK, limits=Limits(max_connections=1)) as client:
         before = await to_thread.run_sync(opened)
         with pytest.raises(kind) as caught:
             if way == "up":
-                await client.send(put(large_file, await FileBody.of(large_file), raising))
+                await client.send(put(large_file, await FileBody.from_path(large_file), raising))
             else:
                 await fetch(client, large_file.with_name("target"), raising)
         assert caught.value is error
-        assert len([p for p in told if p.sent in (0, SIZE)]) <= 2
+        assert len([p for p in told if p.completed in (0, SIZE)]) <= 2
         assert {p.attempt for p in told} == {1}
         if (way, when) != ("down", "end"):  # then the answer was whole, and the connection is good
             await nothing_left(before)

@@ -11,8 +11,8 @@ import lading
 from lading import ApiError, BasicAuth, Call, LadingError, Limits
 from lading._core.sender import Sender
 from lading._core.service import origin
-from lading.testing import Request, Response, Server
-from tests.support.asking import client_of, reply
+from lading.testing import Server, ServerRequest, ServerResponse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -41,15 +41,15 @@ class Host:
         self.heads: list[tuple[str, dict[str, str]]] = []
         self.server = Server(self.answer, tls=tls)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         self.heads.append((request.target, {name.lower(): value for name, value in request.headers.pairs}))
         if request.path == "/go":
             headers = {} if self.location is None else {"Location": self.location}
-            return Response(self.status, headers, b"moved", self.reason)
+            return ServerResponse(self.status, headers, b"moved", self.reason)
         if request.path == "/round":
-            return Response(302, {"Location": "/round"})
-        return Response(body=b"arrived")
+            return ServerResponse(302, {"Location": "/round"})
+        return ServerResponse(body=b"arrived")
 
     @property
     def url(self) -> str:
@@ -84,7 +84,7 @@ def client_at(host: Host, tls: ssl.SSLContext, **options: Any) -> PyPI:
     return client_of(host.url, tls, auth=BasicAuth("me", SECRET), user_agent="mine/1", **options)
 
 
-def go(method: str = "GET", **options: Any) -> Call[lading.Reply]:
+def go(method: str = "GET", **options: Any) -> Call[lading.Response]:
     return Call(method, "go?from=here", reply, headers=OURS, **options)
 
 
@@ -125,7 +125,7 @@ async def test_credentials_go_along_to_hosts_they_are_for(secure: Host, elsewher
     client = client_at(secure, client_tls)
     service = replace(client._service, hosts=frozenset({origin(elsewhere.url)}))
     async with client:
-        await Sender(service, client._settings, client._lane).send(go())
+        await Sender(service, client._settings, client._loop_state).send(go())
     assert elsewhere.heads[0][1]["authorization"].startswith("Basic ")
     assert elsewhere.heads[0][1]["x-custom"] == SECRET
 
@@ -200,7 +200,7 @@ async def test_a_whole_address_elsewhere_gets_no_credentials(secure: Host, elsew
 )
 async def test_what_is_not_https_is_not_followed(secure: Host, plain: Host, client_tls: ssl.SSLContext, location: str):
     secure.location = location.format(port=plain.server.port)
-    async with client_at(secure, client_tls, limits=Limits(connections=1)) as client:
+    async with client_at(secure, client_tls, limits=Limits(max_connections=1)) as client:
         with pytest.raises(ApiError, match="not followed"):
             await client.send(go())
         assert not plain.heads
@@ -245,6 +245,6 @@ async def test_a_streamed_answer_is_redirected_like_any_other(
     secure: Host, elsewhere: Host, client_tls: ssl.SSLContext
 ):
     secure.location = f"{elsewhere.url}/there"
-    async with client_at(secure, client_tls) as client, client._sender.open(go()) as incoming:
+    async with client_at(secure, client_tls) as client, client._sender.stream(go()) as incoming:
         assert await incoming.read(100) == b"arrived"
     assert not elsewhere.got_secret()

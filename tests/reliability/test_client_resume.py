@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from lading import BadAnswer, Call, IntegrityError, LadingError, Progress, Retry
-from lading._core.download import Promise, download
-from lading.testing import Request, Response, Server, Truncate
-from tests.support.asking import client_of
+from lading import Call, IntegrityError, InvalidResponse, LadingError, Progress, Retry
+from lading._core.download import Expected, download
+from lading.testing import Server, ServerRequest, ServerResponse, Truncate
+from tests.support.transport_client import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,24 +41,24 @@ class Host:
     def __init__(self) -> None:
         self.content = FIRST
         self.headers: Headers = {"ETag": '"one"', "Accept-Ranges": "bytes"}
-        self.partial: Callable[[Request, int], Response] | None = self.rest
+        self.partial: Callable[[ServerRequest, int], ServerResponse] | None = self.rest
         self.asked: list[tuple[str | None, str | None]] = []
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         wanted = request.headers.get("Range")
         self.asked.append((wanted, request.headers.get("If-Range")))
         if wanted is None or self.partial is None:
-            return Response(200, self.headers, self.content)
+            return ServerResponse(200, self.headers, self.content)
         return self.partial(request, int(wanted.removeprefix("bytes=").removesuffix("-")))
 
-    def rest(self, request: Request, start: int, **headers: str) -> Response:
+    def rest(self, request: ServerRequest, start: int, **headers: str) -> ServerResponse:
         known = request.headers.get("If-Range")
         if known is not None and known not in (self.headers.get("ETag"), self.headers.get("Last-Modified")):
-            return Response(200, self.headers, self.content)
+            return ServerResponse(200, self.headers, self.content)
         found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", **self.headers, **headers}
-        return Response(206, found, self.content[start:])
+        return ServerResponse(206, found, self.content[start:])
 
 
 @pytest.fixture
@@ -73,17 +73,17 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "target"
 
 
-def digest(content: bytes) -> Promise:
-    return Promise(SIZE, {"sha256": hashlib.sha256(content).hexdigest()}, {"sha256": hashlib.sha256})
+def digest(content: bytes) -> Expected:
+    return Expected(SIZE, {"sha256": hashlib.sha256(content).hexdigest()}, {"sha256": hashlib.sha256})
 
 
-async def fetch(host: Host, target: Path, promise: Promise | None = None, **options: Any) -> list[Progress]:
+async def fetch(host: Host, target: Path, promise: Expected | None = None, **options: Any) -> list[Progress]:
     """Download, and what was told meanwhile."""
     told: list[Progress] = []
     call = Call("GET", "file", bytes, headers={"X-Own": "1"})
     options = {"retry": Retry(attempts=3, backoff=0), **options}
     async with client_of(host.server.url, **options) as client:
-        await download(client._sender, call, target, promise=promise or Promise(), on_progress=told.append)
+        await download(client._sender, call, target, promise=promise or Expected(), on_progress=told.append)
     return told
 
 
@@ -109,11 +109,11 @@ async def test_it_goes_on_where_it_was(host: Host, target: Path, headers: Header
     await assert_got(target, FIRST)
     assert host.asked == [(None, None), (f"bytes={5 * MIB}-", validator)]
     assert told[-1] == Progress(SIZE, SIZE, 2)
-    assert min(p.sent for p in told if p.attempt == 2) >= 5 * MIB
+    assert min(p.completed for p in told if p.attempt == 2) >= 5 * MIB
 
 
 async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: Path):
-    def changed(request: Request, start: int) -> Response:
+    def changed(request: ServerRequest, start: int) -> ServerResponse:
         host.content, host.headers = SECOND, {"ETag": '"two"'}
         return host.rest(request, start)
 
@@ -155,7 +155,7 @@ async def test_without_a_validator_a_digest_has_to_tell(host: Host, target: Path
 async def test_a_mixture_is_not_kept(host: Host, target: Path):
     """No validator, and another file meanwhile: the digest tells."""
 
-    def mixed(request: Request, start: int) -> Response:
+    def mixed(request: ServerRequest, start: int) -> ServerResponse:
         host.content = SECOND
         return host.rest(request, start)
 
@@ -169,10 +169,10 @@ async def test_a_mixture_is_not_kept(host: Host, target: Path):
 async def test_a_part_of_another_file_is_not_put_behind_ours(host: Host, target: Path):
     """A host that gives a range whatever ``If-Range`` says, and names the other file in its answer."""
 
-    def deaf(request: Request, start: int) -> Response:
+    def deaf(request: ServerRequest, start: int) -> ServerResponse:
         found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"two"'}
         host.content = SECOND
-        return Response(206, found, SECOND[start:])
+        return ServerResponse(206, found, SECOND[start:])
 
     host.partial = deaf
     host.faults.add(DROP)
@@ -181,9 +181,9 @@ async def test_a_part_of_another_file_is_not_put_behind_ours(host: Host, target:
 
 
 async def test_a_range_that_is_no_more_is_given_up(host: Host, target: Path):
-    def shorter(request: Request, start: int) -> Response:
+    def shorter(request: ServerRequest, start: int) -> ServerResponse:
         host.content = SECOND[:MIB]
-        return Response(416, {"Content-Range": f"bytes */{MIB}"})
+        return ServerResponse(416, {"Content-Range": f"bytes */{MIB}"})
 
     host.partial = shorter
     host.faults.add(DROP)
@@ -199,10 +199,10 @@ async def test_a_range_that_is_no_more_is_given_up(host: Host, target: Path):
     ids=range(8),
 )  # fmt: skip
 async def test_another_part_than_the_one_asked_for(host: Host, target: Path, said: str):
-    host.partial = lambda request, start: Response(206, {"Content-Range": said, "ETag": '"one"'}, FIRST[start:])
+    host.partial = lambda request, start: ServerResponse(206, {"Content-Range": said, "ETag": '"one"'}, FIRST[start:])
     host.faults.add(DROP)
     with pytest.raises(LadingError):
-        await fetch(host, target, Promise(SIZE))
+        await fetch(host, target, Expected(SIZE))
     assert not await to_thread.run_sync(lambda: list(target.parent.iterdir()))
 
 
@@ -210,20 +210,22 @@ async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
     """Taken for the whole file, it would even pass unverified."""
     evil = os.urandom(SIZE)
 
-    async def answer(request: Request) -> Response:
-        return Response(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, evil)
+    async def answer(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, evil)
 
     async with Server(answer) as server:
         host.server = server
-        with pytest.raises(BadAnswer):
+        with pytest.raises(InvalidResponse):
             await fetch(host, target, digest(FIRST))
     assert not await to_thread.run_sync(target.exists)
 
 
 async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(host: Host, target: Path):
-    def some(request: Request, start: int) -> Response:
+    def some(request: ServerRequest, start: int) -> ServerResponse:
         end = min(start + MIB, SIZE)
-        return Response(206, {"Content-Range": f"bytes {start}-{end - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start:end])
+        return ServerResponse(
+            206, {"Content-Range": f"bytes {start}-{end - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start:end]
+        )
 
     host.partial = some
     host.faults.add(DROP)
@@ -238,11 +240,11 @@ async def test_a_length_that_nobody_says(host: Host, target: Path):
         for start in range(0, SIZE, MIB):
             yield FIRST[start : start + MIB]
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: ServerRequest) -> ServerResponse:
         if request.headers.get("Range"):
             return await host.answer(request)
         host.asked.append((None, None))
-        return Response(200, {"ETag": '"one"'}, pieces())
+        return ServerResponse(200, {"ETag": '"one"'}, pieces())
 
     async with Server(answer) as server:
         server.faults.add(Truncate(2 * MIB))

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 import lading
-from lading import Call, CallTimeout, ConnectError, LadingError, RateLimited, Retry, Timeout
+from lading import Call, LadingError, NetworkError, RateLimited, RequestTimeout, Retry, Timeout
 from lading.testing import (
     Answer,
     Delay,
@@ -17,13 +17,13 @@ from lading.testing import (
     DropDuring,
     Fault,
     RawAnswer,
-    Request,
-    Response,
     Server,
+    ServerRequest,
+    ServerResponse,
     Truncate,
 )
-from tests.support.asking import client_of, reply
-from tests.support.scripted import until
+from tests.support.raw_server import until
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,9 @@ class Store:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         self.requests.append((request.method, await request.read()))
-        return Response(body=b"x" * 1000)
+        return ServerResponse(body=b"x" * 1000)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def nobody() -> str:
 async def test_what_never_left_is_always_sent_again(nobody: str, slept: list[float]):
     for method, idempotent in ONCE + OFTEN:
         async with client_of(nobody, retry=QUICK) as client:
-            with pytest.raises(ConnectError) as caught:
+            with pytest.raises(NetworkError) as caught:
                 await client.send(Call(method, "thing", reply, idempotent=idempotent))
             assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
     assert len(slept) == 2 * len(ONCE + OFTEN)
@@ -119,7 +119,7 @@ async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: st
     store.faults.add(Delay(60), times=None)
     timeout = Timeout(read=0.05)
     async with client_of(store.server.url, timeout=timeout, retry=QUICK) as client:
-        with pytest.raises(CallTimeout) as caught:
+        with pytest.raises(RequestTimeout) as caught:
             await client.send(Call(method, "thing", reply))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
     assert isinstance(caught.value, TimeoutError)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import ApiError, Call, RateLimited, Retry, ServerError
-from lading.testing import Answer, Faults, Request, Response, Server
-from tests.support.asking import client_of, reply
-from tests.support.waits import NOW
+from lading.testing import Answer, Faults, Server, ServerRequest, ServerResponse
+from tests.support.recorded_sleeps import NOW
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ class Store:
         self.faults = Faults()
         self.server = Server(self.answer, faults=self.faults)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         await request.read()
-        return Response()
+        return ServerResponse()
 
 
 @pytest.fixture

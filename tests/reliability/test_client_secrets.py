@@ -16,10 +16,20 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading import BasicAuth, Call, LadingError, Model, Reply, Retry, TokenAuth
+from lading import BasicAuth, Call, LadingError, Model, Response, Retry, TokenAuth
 from lading._core.auth import Auth
-from lading.testing import Answer, DropAfter, DropDuring, Fault, RawAnswer, Request, Response, Server, Truncate
-from tests.support.asking import client_of, reply
+from lading.testing import (
+    Answer,
+    DropAfter,
+    DropDuring,
+    Fault,
+    RawAnswer,
+    Server,
+    ServerRequest,
+    ServerResponse,
+    Truncate,
+)
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -58,12 +68,12 @@ class Echo:
         self.status = 401
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         authorization = request.headers.get("Authorization", "")
         text = f"no such token {self.secret}; you sent Authorization: {authorization}"
         if self.how == "reason":
-            return Response(self.status, {}, b"", f"No {authorization}")
+            return ServerResponse(self.status, {}, b"", f"No {authorization}")
         kind, body = {
             "json": ("application/json", json.dumps({"error": text, "code": text})),
             "bare json": ("application/json", json.dumps(authorization)),
@@ -74,7 +84,7 @@ class Echo:
         headers = {"Content-Type": kind + "; charset=utf-8", "Location": f"/{quote(self.secret)}?t={TOKEN}"}
         if self.status < 300 or self.status >= 400:
             del headers["Location"]
-        return Response(self.status, headers, body.encode())
+        return ServerResponse(self.status, headers, body.encode())
 
 
 @pytest.fixture
@@ -137,7 +147,7 @@ async def shown(error: BaseException) -> str:
 
 def call(method: str = "GET", read: Any = reply, path: str = "a/{name}") -> Call[Any]:
     body = lading.BytesBody(SECRET.encode()) if method == "POST" else None
-    return Call(method, path, read, at={"name": TOKEN}, headers=HEADER, params=PARAMS, body=body)
+    return Call(method, path, read, path_params={"name": TOKEN}, headers=HEADER, params=PARAMS, body=body)
 
 
 @pytest.mark.parametrize("how", ["json", "bare json", "html", "text", "reason"])
@@ -203,7 +213,7 @@ def http(client_tls: ssl.SSLContext) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("value", [TOKEN + "\r\nX: y", "ö" + TOKEN, TOKEN + "\0"])
 async def test_nor_with_a_client_of_the_users(echo: Echo, http: httpx.AsyncClient, value: str):
-    async with http, client_of(echo.server.url, http=http) as client:
+    async with http, client_of(echo.server.url, http_client=http) as client:
         with pytest.raises(lading.InputError) as caught:
             await client.send(Call("GET", "a", reply, headers={"X-Key": value}))
     assert TOKEN not in await shown(caught.value)
@@ -216,7 +226,7 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
         minted = ""
 
         def flow(self, request: Any) -> Any:
-            answer: Reply = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=False)
+            answer: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=False)
             self.minted = answer.headers.get("x-minted", TOKEN)
             request.headers["Authorization"] = f"Bearer {self.minted}"
             yield request

@@ -10,10 +10,10 @@ import httpx
 import httpx2
 import pytest
 
-from lading import BasicAuth, Call, ConfigError, Limits, PyPI, Reply, Retry, TokenAuth
+from lading import BasicAuth, Call, ConfigError, Limits, PyPI, Response, Retry, TokenAuth
 from lading._core.auth import Auth
-from lading.testing import Answer, Request, Response, Server
-from tests.support.asking import client_of, reply
+from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -30,12 +30,12 @@ class Store:
         self.connections: set[str] = set()
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         head = {name.lower(): value for name, value in request.headers.pairs}
         self.heads.append(head)
         who = head.get("authorization", "nobody")
         cookies = [("Set-Cookie", f"session={who.split()[-1]}; Path=/"), ("Set-Cookie", "other=1")]
-        return Response.json({"who": who, "asked": request.path}, headers=cookies)
+        return ServerResponse.json({"who": who, "asked": request.path}, headers=cookies)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def http(request: pytest.FixtureRequest, client_tls: ssl.SSLContext) -> Any:
 @pytest.fixture
 async def client(http: Any, store: Store) -> Any:
     """A client with one connection, over each of the transports."""
-    async with http or nullcontext(), client_of(store.server.url, http=http, limits=Limits(1, 5)) as client:
+    async with http or nullcontext(), client_of(store.server.url, http_client=http, limits=Limits(1, 5)) as client:
         yield client
 
 
@@ -71,7 +71,9 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
     answers: dict[str, set[str]] = {name: set() for name in tenants}
 
     async def ask(name: str, number: int) -> None:
-        call = Call("GET", "{who}/{n}", Reply.json, at={"who": name, "n": number}, headers={"X-Tenant": name})
+        call = Call(
+            "GET", "{who}/{n}", Response.json, path_params={"who": name, "n": number}, headers={"X-Tenant": name}
+        )
         found = await tenants[name].send(call)
         assert found["asked"] == f"/{name}/{number}"
         answers[name].add(found["who"])
@@ -101,9 +103,9 @@ async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
         copy = client.with_options(hooks=[mine.append], retry=Retry(attempts=2, backoff=0))
         again = copy.with_options(auth=Auth())
         store.server.faults.add(Answer(500), times=1)
-        assert (await copy.send(Call("GET", "a", Reply.json)))["who"] == "Bearer first-first"
-        assert (await again.send(Call("GET", "b", Reply.json)))["who"] == "nobody"
-        assert (await client.send(Call("GET", "c", Reply.json)))["who"] == "Bearer first-first"
+        assert (await copy.send(Call("GET", "a", Response.json)))["who"] == "Bearer first-first"
+        assert (await again.send(Call("GET", "b", Response.json)))["who"] == "nobody"
+        assert (await client.send(Call("GET", "c", Response.json)))["who"] == "Bearer first-first"
         assert [e.path for e in events] == ["c", "c"]
         assert [e.path for e in mine] == ["a", "a", "a", "b", "b"]
         for resource in ("files", "releases"):
@@ -111,7 +113,7 @@ async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
 
 
 async def test_copies_share_slots_and_connections(store: Store):
-    async with client_of(store.server.url, limits=Limits(requests=1)) as client:
+    async with client_of(store.server.url, limits=Limits(max_requests=1)) as client:
         copy = client.with_options(auth=TokenAuth("copy-copy"))
         waited: list[str] = []
 

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 import lading
-from lading import ApiError, BadAnswer, BadRequest, Copr, LadingError, RateLimited, Retry, ServerError, TooLarge
-from lading.testing import Answer, DropAfter, RawAnswer, Response
-from tests.support.frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
+from lading import (
+    ApiError,
+    BadRequest,
+    Copr,
+    InvalidResponse,
+    LadingError,
+    PayloadTooLarge,
+    RateLimited,
+    Retry,
+    ServerError,
+)
+from lading.testing import Answer, DropAfter, RawAnswer, ServerResponse
+from tests.support.copr_frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -34,36 +44,36 @@ async def failing(call: Any) -> LadingError:
 @pytest.mark.parametrize(
     "answer",
     [
-        Response(200, HTML, GATE),
-        Response(200, JSON, b""),
-        Response(204, {}, b""),
-        Response(200, JSON, b'{"items": [{"id": 1, "name": "a", "packages": [{"name": '),
-        Response(200, JSON, b"[1, 2]"),
-        Response(200, JSON, b"null"),
-        Response(200, JSON, b'"text"'),
-        Response(200, JSON, b"[" * 100_000),
-        Response(200, JSON, b'{"name": [], "id": {}, "items": 7, "packages": "x", "can_build_in": []'),
-        Response(200, JSON, b"\xff\xfe\x00"),
+        ServerResponse(200, HTML, GATE),
+        ServerResponse(200, JSON, b""),
+        ServerResponse(204, {}, b""),
+        ServerResponse(200, JSON, b'{"items": [{"id": 1, "name": "a", "packages": [{"name": '),
+        ServerResponse(200, JSON, b"[1, 2]"),
+        ServerResponse(200, JSON, b"null"),
+        ServerResponse(200, JSON, b'"text"'),
+        ServerResponse(200, JSON, b"[" * 100_000),
+        ServerResponse(200, JSON, b'{"name": [], "id": {}, "items": 7, "packages": "x", "can_build_in": []'),
+        ServerResponse(200, JSON, b"\xff\xfe\x00"),
     ],
     ids=["gate", "empty", "204", "truncated", "list", "null", "text", "deep", "open", "bytes"],
 )
-async def test_pain_2_successes_that_are_none(frontend: Frontend, answer: Response):
-    """Whatever is called: a BadAnswer, which for a write says that nobody knows."""
+async def test_successes_that_are_none(frontend: Frontend, answer: ServerResponse):
+    """Whatever is called: a InvalidResponse, which for a write says that nobody knows."""
     frontend.answers = [answer]
     async with frontend.client(retry=Retry(attempts=1)) as copr:
         for read, _ in READS:
             error = await failing(read(copr))
-            assert type(error) is BadAnswer
+            assert type(error) is InvalidResponse
             assert error.outcome == "not_done"
         for write in WRITES:
             error = await failing(write(copr))
-            assert type(error) is BadAnswer, error
+            assert type(error) is InvalidResponse, error
     if answer.body == GATE:
         assert "text/html" in str(error)
 
 
-async def test_pain_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
-    frontend.answers = [Response(200, HTML, GATE)]
+async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
+    frontend.answers = [ServerResponse(200, HTML, GATE)]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
         assert f"copr: GET project was answered with 200 and {len(GATE)} bytes of text/html" in str(error)
@@ -76,35 +86,35 @@ async def test_pain_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Front
 @pytest.mark.parametrize(
     ("answer", "kind", "said", "reads", "writes"),
     [
-        (Response(502, HTML, b"<h1>Bad Gateway</h1>"), ServerError, "copr: Bad Gateway (HTTP 502)", 3, 1),
-        (Response(503, HTML, b""), ServerError, "copr: Service Unavailable (HTTP 503)", 3, 1),
-        (Response(504, HTML, NGINX), ServerError, "copr: 504 Gateway Time-out (HTTP 504)", 3, 1),
+        (ServerResponse(502, HTML, b"<h1>Bad Gateway</h1>"), ServerError, "copr: Bad Gateway (HTTP 502)", 3, 1),
+        (ServerResponse(503, HTML, b""), ServerError, "copr: Service Unavailable (HTTP 503)", 3, 1),
+        (ServerResponse(504, HTML, NGINX), ServerError, "copr: 504 Gateway Time-out (HTTP 504)", 3, 1),
         (refusal(504, "The API request timeouted"), ServerError, "copr: The API request timeouted (HTTP 504)", 3, 1),
-        (Response(408, HTML, b""), BadRequest, "copr: Request Timeout (HTTP 408)", 3, 1),
-        (Response(413, HTML, b"<h1>Too big</h1>"), TooLarge, "copr: Too big (HTTP 413)", 1, 1),
-        (Response.json({"message": "Bad"}, 400), BadRequest, "copr: Bad (HTTP 400)", 1, 1),
+        (ServerResponse(408, HTML, b""), BadRequest, "copr: Request Timeout (HTTP 408)", 3, 1),
+        (ServerResponse(413, HTML, b"<h1>Too big</h1>"), PayloadTooLarge, "copr: Too big (HTTP 413)", 1, 1),
+        (ServerResponse.json({"message": "Bad"}, 400), BadRequest, "copr: Bad (HTTP 400)", 1, 1),
         (
-            Response.json({"message": "Slow"}, 429, {"Retry-After": "0"}),
+            ServerResponse.json({"message": "Slow"}, 429, {"Retry-After": "0"}),
             RateLimited,
             "copr: Slow (HTTP 429); it asks to wait 0 s",
             3,
             3,
         ),
         (
-            Response(503, {"Retry-After": "0"}),
+            ServerResponse(503, {"Retry-After": "0"}),
             ServerError,
             "copr: Service Unavailable (HTTP 503); it asks to wait 0 s",
             3,
             3,
         ),
-        (Response(501, HTML), ServerError, "copr: Not Implemented (HTTP 501)", 1, 1),
-        (Response(418, {}, b"I am a teapot"), BadRequest, "copr: I am a teapot (HTTP 418)", 1, 1),
-        (Response(300, {}, b""), ApiError, "copr: Multiple Choices (HTTP 300)", 1, 1),
+        (ServerResponse(501, HTML), ServerError, "copr: Not Implemented (HTTP 501)", 1, 1),
+        (ServerResponse(418, {}, b"I am a teapot"), BadRequest, "copr: I am a teapot (HTTP 418)", 1, 1),
+        (ServerResponse(300, {}, b""), ApiError, "copr: Multiple Choices (HTTP 300)", 1, 1),
     ],
-    ids=lambda value: str(getattr(value, "status", "")) if isinstance(value, Response) else "",
+    ids=lambda value: str(getattr(value, "status", "")) if isinstance(value, ServerResponse) else "",
 )
-async def test_pains_1_and_2_outages(
-    frontend: Frontend, answer: Response, kind: type[ApiError], said: str, reads: int, writes: int
+async def test_outages(
+    frontend: Frontend, answer: ServerResponse, kind: type[ApiError], said: str, reads: int, writes: int
 ):
     """A read is asked again, a write only where it was refused before any work."""
     frontend.answers = [answer]
@@ -125,7 +135,7 @@ async def test_pains_1_and_2_outages(
         )
 
 
-async def test_pain_1_a_read_survives_an_outage(demo_store: Store):
+async def test_a_read_survives_an_outage(demo_store: Store):
     for fault in (DropAfter(), Answer(502, b"<html>"), RawAnswer(b"nonsense\r\n\r\n"), Answer(503, retry_after=0)):
         demo_store.faults.add(fault)
     async with demo_store.client(retry=Retry(attempts=5, backoff=0)) as copr:
@@ -134,7 +144,7 @@ async def test_pain_1_a_read_survives_an_outage(demo_store: Store):
 
 
 async def test_how_long_it_asks_to_wait(frontend: Frontend):
-    frontend.answers = [Response(429, {"Retry-After": "86400"})]
+    frontend.answers = [ServerResponse(429, {"Retry-After": "86400"})]
     async with frontend.client() as copr:
         error = await failing(copr.projects.delete("owner", "demo"))
         assert isinstance(error, RateLimited)
@@ -145,19 +155,21 @@ async def test_how_long_it_asks_to_wait(frontend: Frontend):
 async def test_words_and_fields_of_later_frontends(frontend: Frontend):
     """Unknown states, kinds and fields are carried on."""
     async with frontend.client() as copr:
-        frontend.answers = [Response.json({"name": "demo", "storage": "tape", "new": {"deep": [1]}, "isolation": "vm"})]
+        frontend.answers = [
+            ServerResponse.json({"name": "demo", "storage": "tape", "new": {"deep": [1]}, "isolation": "vm"})
+        ]
         project = await copr.projects.get("owner", "demo")
         assert (project.storage, project.isolation) == ("tape", "vm")
         assert project.model_extra == {"new": {"deep": [1]}}
-        frontend.answers = [Response.json({"name": "a", "source_type": "flatpak", "source_dict": {"x": None}})]
+        frontend.answers = [ServerResponse.json({"name": "a", "source_type": "flatpak", "source_dict": {"x": None}})]
         assert (await copr.packages.get("owner", "demo", "a")).source_type == "flatpak"
-        frontend.answers = [Response.json({"name": CHROOT, "state": "paused", "result_url": None})]
+        frontend.answers = [ServerResponse.json({"name": CHROOT, "state": "paused", "result_url": None})]
         assert (await copr.build_chroots.get(1, CHROOT)).state == "paused"
         row = {"state": "paused", "status": 77, "build_id": 1, "more": True}
-        frontend.answers = [Response.json({"packages": [{"name": "a", "chroots": {CHROOT: row}}]})]
+        frontend.answers = [ServerResponse.json({"packages": [{"name": "a", "chroots": {CHROOT: row}}]})]
         (package,) = await copr.projects.monitor("owner", "demo")
         assert (package.chroots[CHROOT].state, package.chroots[CHROOT].status) == ("paused", 77)
-        frontend.answers = [Response.json({"permissions": {"ada": {"admin": "revoked", "owner": "yes"}}})]
+        frontend.answers = [ServerResponse.json({"permissions": {"ada": {"admin": "revoked", "owner": "yes"}}})]
         assert await copr.projects.permissions("owner", "demo") == {"ada": {"admin": "revoked", "owner": "yes"}}
 
 
@@ -166,9 +178,9 @@ async def test_the_least_that_is_said(frontend: Frontend):
     nulls = {"ownername": "", "homepage": None, "storage": None, "repo_priority": None, "chroot_repos": {}}
     async with frontend.client() as copr:
         for answer in ({"name": "demo"}, {"name": "demo", **nulls}):
-            frontend.answers = [Response.json(answer)]
+            frontend.answers = [ServerResponse.json(answer)]
             assert (await copr.projects.get("owner", "demo")).name == "demo"
-        frontend.answers = [Response.json({})]
+        frontend.answers = [ServerResponse.json({})]
         error = await failing(copr.projects.get("owner", "demo"))
         assert "name: Field required" in str(error)
 
@@ -176,24 +188,24 @@ async def test_the_least_that_is_said(frontend: Frontend):
 async def test_answers_that_are_too_long(frontend: Frontend):
     """16 MiB for one project; lists and the monitor are longer by nature."""
     many = [{"name": f"p{number}", "id": number, "description": "x" * 1000} for number in range(20_000)]
-    frontend.answers = [Response(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
+    frontend.answers = [ServerResponse(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
     async with frontend.client() as copr:
-        assert type(await failing(copr.projects.get("owner", "demo"))) is BadAnswer
-        frontend.answers = [Response.json({"items": many, "meta": {"limit": 20_000}})]
+        assert type(await failing(copr.projects.get("owner", "demo"))) is InvalidResponse
+        frontend.answers = [ServerResponse.json({"items": many, "meta": {"limit": 20_000}})]
         assert len(await copr.projects.list(page_size=20_000)) == 20_000
-        frontend.answers = [Response.json({"packages": many})]
+        frontend.answers = [ServerResponse.json({"packages": many})]
         assert len(await copr.projects.monitor("owner", "demo")) == 20_000
 
 
 async def test_redirects(frontend: Frontend):
     """A read follows within the instance; a write says where it was sent, and stays."""
 
-    def answer(asked: Asked) -> Response:
+    def answer(asked: Asked) -> ServerResponse:
         if asked.line == "GET project":
-            return Response(302, {"Location": "/api_3/moved?ownername=owner"})
+            return ServerResponse(302, {"Location": "/api_3/moved?ownername=owner"})
         if asked.line == "GET moved":
-            return Response.json({"name": "demo"})
-        return Response(308, {"Location": "https://elsewhere.example/api_3/x"})
+            return ServerResponse.json({"name": "demo"})
+        return ServerResponse(308, {"Location": "https://elsewhere.example/api_3/x"})
 
     frontend.answers = [answer]
     async with frontend.client() as copr:
@@ -201,7 +213,7 @@ async def test_redirects(frontend: Frontend):
         error = await failing(copr.projects.delete("owner", "demo"))
         assert "was redirected to https://elsewhere.example/api_3/x. A write is never redirected" in str(error)
         assert error.outcome == "not_done"
-        frontend.answers = [Response(302, {"Location": "/login"})]
+        frontend.answers = [ServerResponse(302, {"Location": "/login"})]
         error = await failing(copr.projects.get("owner", "demo"))
         assert "redirected more than" in str(error)
 
@@ -213,7 +225,7 @@ async def test_nobody_at_home():
     async with Copr(url, login="a", token="b", retry=QUICK) as copr:
         for call in (copr.projects.get("a", "b"), copr.projects.delete("a", "b"), copr.tokens.rotate()):
             error = await failing(call)
-            assert isinstance(error, lading.ConnectError)
+            assert isinstance(error, lading.NetworkError)
             assert error.outcome == "not_done"
 
 

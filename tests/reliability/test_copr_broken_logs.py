@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from lading import BadAnswer, ConnectError, Copr, Retry
-from lading.testing import Answer, DropBefore, Request, Response, Server, Truncate
-from tests.support.copr_store import CHROOT, lines
+from lading import Copr, InvalidResponse, NetworkError, Retry
+from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse, Truncate
+from tests.support.copr_double import CHROOT, lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,21 +46,21 @@ class Shelf:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         if request.path.startswith("/api_3/"):
-            return Response.json({"name": CHROOT, "state": self.state, "result_url": f"{self.server.url}/1/"})
+            return ServerResponse.json({"name": CHROOT, "state": self.state, "result_url": f"{self.server.url}/1/"})
         name = request.path.removeprefix("/1/")
         self.before(name)
         self.asked.append((name, request.headers.get("Range", "")))
         content = self.files.get(name)
         if content is None:
-            return Response(404)
+            return ServerResponse(404)
         if not self.ranges or not isinstance(content, bytes):
-            return Response(200, {}, content)
+            return ServerResponse(200, {}, content)
         first, _, last = request.headers["Range"].removeprefix("bytes=").partition("-")
         part = content[int(first) : int(last) + 1]
         where = f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"
-        return Response(206, {"Content-Range": where}, part) if part else Response(416)
+        return ServerResponse(206, {"Content-Range": where}, part) if part else ServerResponse(416)
 
     def log(self, **options: Any) -> BuildLog:
         """The log, read by :attr:`copr`."""
@@ -143,7 +143,7 @@ async def test_after_an_error_it_goes_on_where_it_was(shelf: Shelf):
     got = [await anext(log)]
     shelf.faults.add(DropBefore(), times=None)
     for _ in range(2):
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(NetworkError) as caught:
             while True:
                 got.append(await anext(log))
     assert caught.value.outcome == "not_done"
@@ -155,7 +155,7 @@ async def test_after_an_error_it_goes_on_where_it_was(shelf: Shelf):
 @pytest.mark.parametrize("content", [gzip.compress(TEXT)[:-9], gzip.compress(TEXT)[:1000], b"", b"plain text", b"\x1f"])
 async def test_what_is_not_whole_gzip(shelf: Shelf, content: bytes):
     shelf.files[f"{LOG}.gz"] = content
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         await lines(shelf.log())
 
 
@@ -195,9 +195,9 @@ async def test_a_compressed_bomb_is_given_in_bounded_memory(shelf: Shelf, bomb: 
 
 
 async def test_results_are_looked_for_where_it_is_safe_alone(shelf: Shelf):
-    async def answer(_: Request) -> Response:
-        return Response.json({"name": CHROOT, "state": "running", "result_url": "file:///etc/"})
+    async def answer(_: ServerRequest) -> ServerResponse:
+        return ServerResponse.json({"name": CHROOT, "state": "running", "result_url": "file:///etc/"})
 
     async with Server(answer) as server, Copr(server.url) as copr:
-        with pytest.raises(BadAnswer, match="not https"):
+        with pytest.raises(InvalidResponse, match="not https"):
             await lines(copr.builds.log(1, CHROOT))

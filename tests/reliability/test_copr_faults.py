@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadAnswer, BytesBody, CallTimeout, ConnectError, LadingError, Retry, ServerError, Timeout
+from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
 from lading.copr import PyPISource
 from lading.copr._builds import submit as _submitting
-from lading.testing import Answer, Delay, DropAfter, DropBefore, Response
-from tests.support.copr_store import HELLO, Store
+from lading.testing import Answer, Delay, DropAfter, DropBefore, ServerResponse
+from tests.support.copr_double import HELLO, Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,18 +82,18 @@ async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: 
 
 
 ANSWERS = [
-    Response(502, HTML, b"<title>502 Proxy Error</title>"),
-    Response(503, HTML, b"<title>Service Unavailable</title>"),
-    Response(504, JSON, b'{"error": "The API request timeouted"}'),
-    Response(408, HTML, b"<title>408 Request Timeout</title>"),
-    Response(200, HTML, b"<html>Making sure you're not a bot!</html>"),
-    Response(200, JSON, b'{"items": [], "meta": {}}'),
-    Response(200, JSON, b'{"items": [{"id":'),
+    ServerResponse(502, HTML, b"<title>502 Proxy Error</title>"),
+    ServerResponse(503, HTML, b"<title>Service Unavailable</title>"),
+    ServerResponse(504, JSON, b'{"error": "The API request timeouted"}'),
+    ServerResponse(408, HTML, b"<title>408 Request Timeout</title>"),
+    ServerResponse(200, HTML, b"<html>Making sure you're not a bot!</html>"),
+    ServerResponse(200, JSON, b'{"items": [], "meta": {}}'),
+    ServerResponse(200, JSON, b'{"items": [{"id":'),
 ]
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
-async def test_pain_1_done_and_answered_with_something_else(copr_store: Store, copr: Copr, answer: Response):
+async def test_done_and_answered_with_something_else(copr_store: Store, copr: Copr, answer: ServerResponse):
     """packit/packit-service#1579, #1901: no wrapper around the client that guesses what an outage did."""
     copr_store.instead = [answer]
     assert (await url(copr)).id == 1
@@ -101,7 +101,7 @@ async def test_pain_1_done_and_answered_with_something_else(copr_store: Store, c
 
 
 @pytest.mark.parametrize("status", [502, 503])
-async def test_pain_1_an_outage_is_sat_out(copr_store: Store, copr: Copr, status: int):
+async def test_an_outage_is_sat_out(copr_store: Store, copr: Copr, status: int):
     """fedora-copr/copr#2609: a write that was not done is made again."""
     copr_store.faults.add(Answer(status, b"<title>down</title>", HTML), method="POST", times=2)
     assert (await url(copr)).id == 1
@@ -110,7 +110,7 @@ async def test_pain_1_an_outage_is_sat_out(copr_store: Store, copr: Copr, status
 
 async def test_an_outage_that_does_not_end(copr_store: Store, copr: Copr):
     copr_store.faults.add(DropBefore(), method="POST", times=None)
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("not_done", 3)
 
@@ -126,8 +126,8 @@ async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, 
 
 async def test_no_answer_in_time(copr_store: Store):
     copr_store.faults.add(Delay(1000), method="POST")
-    async with copr_store.client(timeout=Timeout(read=0.2, upload=0.2)) as copr:
-        with pytest.raises(CallTimeout) as caught:
+    async with copr_store.client(timeout=Timeout(read=0.2, upload_response=0.2)) as copr:
+        with pytest.raises(RequestTimeout) as caught:
             await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 0)
 
@@ -143,7 +143,7 @@ async def test_the_frontends_own_failure_is_a_refusal(copr_store: Store, copr: C
 async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
     copr_store.add_build("demo", HELLO)
     copr_store.faults.add(DropAfter(), method="POST")
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert "builds like it are there" in str(caught.value.__cause__)
@@ -152,7 +152,7 @@ async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
 async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
     copr_store.faults.add(Answer(503, b"down", HTML), method="GET", times=None)
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert isinstance(caught.value.__cause__, ServerError)
@@ -228,7 +228,7 @@ async def test_several_at_once(copr_store: Store, copr: Copr, urls: list[str], f
 async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
     copr_store.add_build("demo", A)
     copr_store.faults.add(DropBefore(), method="POST")
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await copr.builds.create_from_urls("owner", "demo", [B, A])
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
 
@@ -236,6 +236,6 @@ async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
 async def test_a_page_for_people_when_nothing_was_done(copr_store: Store):
     copr_store.faults.add(Answer(200, b"<html>Sign in</html>", HTML), method="POST")
     async with copr_store.client(retry=Retry(attempts=3, backoff=0)) as copr:
-        with pytest.raises(BadAnswer) as caught:
+        with pytest.raises(InvalidResponse) as caught:
             await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("not_done", 1)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from lading import ConnectError, TooLarge
+from lading import NetworkError, PayloadTooLarge
 from lading.testing import DropAfter, DropBefore, DropDuring, EarlyAnswer
-from tests.support.copr_store import Store, do
-from tests.support.sparse import sparse
+from tests.support.copr_double import Store, do
+from tests.support.sparse_files import sparse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +22,14 @@ HTML = {"Content-Type": "text/html"}
 
 
 @pytest.mark.parametrize("then", ["close", "half-close", "hold"])
-async def test_pain_5_two_gib_are_refused_early(copr_store: Store, tmp_path: Path, then: Any):
+async def test_two_gib_are_refused_early(copr_store: Store, tmp_path: Path, then: Any):
     """fedora-copr/copr#4213, #2387: the web server's limit is heard while the file is being sent, not hours later."""
     path = await do(sparse, tmp_path / HUGE, 2048 * MIB)
     page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
     copr_store.faults.add(EarlyAnswer(413, page, HTML, after=MIB, then=then), method="POST")
     events: list[Any] = []
     async with copr_store.client(hooks=[events.append]) as copr:
-        with pytest.raises(TooLarge, match="413 Request Entity Too Large") as caught:
+        with pytest.raises(PayloadTooLarge, match="413 Request Entity Too Large") as caught:
             await copr.builds.create_from_file("owner", "demo", path)
     assert (caught.value.status, caught.value.outcome, caught.value.attempts) == (413, "not_done", 1)
     assert [event.method for event in events if hasattr(event, "sent")] == ["POST"]
@@ -39,14 +39,14 @@ async def test_pain_5_two_gib_are_refused_early(copr_store: Store, tmp_path: Pat
 
 
 @pytest.mark.parametrize("fault", [DropBefore(), DropDuring(4 * MIB), DropDuring(4 * MIB, reset=True)], ids=repr)
-async def test_pain_5_a_broken_upload_is_sent_again_whole(copr_store: Store, tmp_path: Path, fault: Any):
+async def test_a_broken_upload_is_sent_again_whole(copr_store: Store, tmp_path: Path, fault: Any):
     """fedora-copr/copr#2387, #2402: not with a body that was used up by the attempt before."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(fault, method="POST")
     told: list[tuple[int, int]] = []
     async with copr_store.client() as copr:
         build = await copr.builds.create_from_file(
-            "owner", "demo", path, on_progress=lambda p: told.append((p.attempt, p.sent == p.total))
+            "owner", "demo", path, on_progress=lambda p: told.append((p.attempt, p.completed == p.total))
         )
     (made,) = copr_store.builds
     assert made.id == build.id
@@ -55,7 +55,7 @@ async def test_pain_5_a_broken_upload_is_sent_again_whole(copr_store: Store, tmp
     assert told[-1] == (2, True)
 
 
-async def test_pain_5_an_upload_that_arrived_is_not_sent_again(copr_store: Store, tmp_path: Path):
+async def test_an_upload_that_arrived_is_not_sent_again(copr_store: Store, tmp_path: Path):
     """packit/packit-service#1710: a lost answer does not cost hours of uploading, nor a second build."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(DropAfter(), method="POST")
@@ -69,6 +69,6 @@ async def test_an_upload_that_never_gets_through(copr_store: Store, tmp_path: Pa
     path = await do(sparse, tmp_path / HUGE, MIB)
     copr_store.faults.add(DropDuring(1000), method="POST", times=None)
     async with copr_store.client() as copr:
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(NetworkError) as caught:
             await copr.builds.create_from_file("owner", "demo", path)
     assert (caught.value.outcome, len(copr_store.faults.happened)) == ("not_done", 3)

@@ -14,9 +14,9 @@ from anyio import to_thread
 from lading._http.transport import Transport
 from lading.types import Limits
 from tests.conftest import open_files, threads
-from tests.support.asking import ask, rest, start
 from tests.support.churn import KINDS, WIDTH, Churn, Server, scope
-from tests.support.scripted import Peer, Scripted, until
+from tests.support.raw_server import Peer, Scripted, until
+from tests.support.transport_client import ask, rest, start
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def test_churn(seed: int, tls: Any, caplog: pytest.LogCaptureFixture) -> N
     before, tasks = await to_thread.run_sync(open_files), anyio.get_running_tasks()
     script = Server()
     async with Scripted(script, tls[0]) as server:
-        transport = Transport(tls=tls[1], limits=Limits(connections=WIDTH))
+        transport = Transport(tls=tls[1], limits=Limits(max_connections=WIDTH))
         churn = Churn(transport, server.url, seed)
         async with anyio.create_task_group() as group:
             for _ in range(REQUESTS):
@@ -72,7 +72,7 @@ async def test_churn_by_asyncios_own_cancelling(tls: Any, anyio_backend_name: st
     script = Server()
     before = await to_thread.run_sync(open_files)
     async with Scripted(script, tls[0]) as server:
-        transport = Transport(tls=tls[1], limits=Limits(connections=WIDTH))
+        transport = Transport(tls=tls[1], limits=Limits(max_connections=WIDTH))
         churn = Churn(transport, server.url, 3)
 
         async def one() -> None:
@@ -97,7 +97,7 @@ async def test_churn_by_asyncios_own_cancelling(tls: Any, anyio_backend_name: st
 async def test_cancelled_while_it_waits_for_a_place() -> None:
     """And everybody else still gets one."""
     script = Server()
-    async with Scripted(script) as server, Transport(limits=Limits(connections=1)) as transport:
+    async with Scripted(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
         response = await start(transport, f"{server.url}/stream")
         done: list[int] = []
         scopes = [anyio.CancelScope() for _ in range(30)]

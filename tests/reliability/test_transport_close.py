@@ -15,8 +15,8 @@ from lading._core.body import StreamBody
 from lading._http.transport import Transport
 from lading.types import Limits
 from tests.conftest import open_files
-from tests.support.asking import MIB, Source, ask, client_of, reply, rest, start
-from tests.support.scripted import OK, Peer, Scripted, until
+from tests.support.raw_server import OK, Peer, Scripted, until
+from tests.support.transport_client import MIB, Source, ask, client_of, reply, rest, start
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +35,7 @@ def stubborn(peer: Peer) -> None:
 async def test_everything_ends(tls: Any) -> None:
     before = await to_thread.run_sync(open_files)
     errors: list[Exception] = []
-    transport = Transport(tls=tls[1], limits=Limits(connections=4))
+    transport = Transport(tls=tls[1], limits=Limits(max_connections=4))
 
     async def failing(func: Any, *args: Any, **options: Any) -> None:
         try:
@@ -145,7 +145,7 @@ async def test_answer_ended_from_another_task() -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_calls_of_a_closed_client_end(method: str) -> None:
     """Nothing is sent again, and the error is ours."""
-    limits = Limits(connections=1)
+    limits = Limits(max_connections=1)
     retry = lading.Retry(attempts=5, backoff=0)
     errors: list[lading.LadingError] = []
     async with Scripted(stubborn) as server:
@@ -166,7 +166,7 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
                 await until(lambda: len(client._lifetime.lane().exchange._transport._pool._waiters) == 1)
                 await client.aclose()
         assert sorted(error.outcome for error in errors) == ["not_done", "not_done" if method == "GET" else "unknown"]
-        assert all(isinstance(error, (lading.ConnectError, lading.ConfigError)) for error in errors)
+        assert all(isinstance(error, (lading.NetworkError, lading.ConfigError)) for error in errors)
         with pytest.raises(lading.ConfigError, match="closed"):
             await client.send(lading.Call("GET", "", reply))
         assert len(server.requests) == 1

@@ -16,8 +16,8 @@ from lading._http import connect as dial
 from lading._http.connect import connect
 from lading._http.transport import Transport
 from tests.conftest import open_files
-from tests.support.asking import ask, client_of, reply
-from tests.support.scripted import Peer, Scripted, until
+from tests.support.raw_server import Peer, Scripted, until
+from tests.support.transport_client import ask, client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ async def test_every_address_refuses(count: int, leads_to: Any) -> None:
         events: list[Any] = []
         retry = lading.Retry(attempts=2, backoff=0)
         async with client_of("http://localhost", retry=retry, hooks=[events.append]) as client:
-            with pytest.raises(lading.ConnectError, match="refused") as caught:
+            with pytest.raises(lading.NetworkError, match="refused") as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
         assert events[-1].attempts == 2
@@ -172,7 +172,7 @@ async def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(anyio, "getaddrinfo", unknown)
     async with client_of("https://index.test") as client:
-        with pytest.raises(lading.ConnectError, match=r"index\.test.*not known") as caught:
+        with pytest.raises(lading.NetworkError, match=r"index\.test.*not known") as caught:
             await client.send(lading.Call("POST", "", reply))
     assert (caught.value.phase, caught.value.outcome) == ("resolve", "not_done")
 

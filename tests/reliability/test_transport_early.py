@@ -8,8 +8,8 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from tests.support.asking import MIB, Source, client_of, reply
-from tests.support.scripted import OK, Peer, Scripted
+from tests.support.raw_server import OK, Peer, Scripted
+from tests.support.transport_client import MIB, Source, client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: byte
         with pytest.raises(lading.ApiError) as caught:
             await client.send(call)
         if answer is TOO_LARGE:
-            assert isinstance(caught.value, lading.TooLarge)
+            assert isinstance(caught.value, lading.PayloadTooLarge)
         else:
             assert isinstance(caught.value, lading.RateLimited)
             assert caught.value.retry_after == 7
@@ -85,7 +85,7 @@ async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: byte
 
 async def test_early_answer_to_a_large_body_in_memory(tls: Any) -> None:
     async with Scripted(early(TOO_LARGE, stop_reading), tls[0]) as server, client_of(server.url, tls[1]) as client:
-        with pytest.raises(lading.TooLarge):
+        with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "upload", reply, json="x" * (32 * MIB)))
         assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
 
@@ -114,7 +114,7 @@ async def test_refused_upload_ends_its_connection(tls: Any) -> None:
 
     async with Scripted(lambda peer: peer.serve(TOO_LARGE), tls[0]) as server, client_of(server.url, tls[1]) as client:
         for _ in range(2):
-            with pytest.raises(lading.TooLarge):
+            with pytest.raises(lading.PayloadTooLarge):
                 await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: Source(10), 10)))
         assert len(server.peers) == 2
 
@@ -145,7 +145,7 @@ async def test_informational_answers_before_an_early_refusal(tls: Any) -> None:
 
     async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
         source = Source(SIZE)
-        with pytest.raises(lading.TooLarge):
+        with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
         assert source.taken < SIZE / 2
 
@@ -160,7 +160,7 @@ async def test_server_ends_during_the_body_without_an_answer(tls: Any) -> None:
 
     async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
         source = Source(SIZE)
-        with pytest.raises(lading.ConnectError) as caught:
+        with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
         assert caught.value.outcome == "unknown"
         assert source.taken < SIZE / 2

@@ -14,10 +14,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from lading._http import sockets as network
-from lading._http.sockets import Link, Turns
+from lading._http.sockets import LoopShare, SocketStream
 from lading._http.transport import Transport
-from tests.support.asking import MIB, Source, ask, start
-from tests.support.scripted import Peer, Scripted
+from tests.support.raw_server import Peer, Scripted
+from tests.support.transport_client import MIB, Source, ask, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
 
     def clock() -> float:
         nonlocal now
-        now += Turns._TOGETHER / 4
+        now += LoopShare._TOGETHER / 4
         return now
 
     monkeypatch.setattr(network, "perf_counter", clock)
@@ -158,9 +158,9 @@ async def test_downloads(tls: Any, turn: Turn) -> None:
 async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer comes while the last of the body goes out, and the watcher's turn is over just then."""
     sent_all = anyio.Event()
-    original = Link.pause
+    original = SocketStream.yield_if_due
 
-    async def pause(link: Link) -> None:
+    async def pause(link: SocketStream) -> None:
         # Whoever pauses after a look at the socket is overtaken by the end of the body.
         await original(link)
         if watching:
@@ -196,7 +196,7 @@ async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkey
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         peer.hold()
 
-    monkeypatch.setattr(Link, "pause", pause)
+    monkeypatch.setattr(SocketStream, "pause", pause)
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with anyio.fail_after(20):
             headers = {"Content-Length": "1"}
@@ -205,7 +205,7 @@ async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkey
 
 
 async def test_budget_is_shared() -> None:
-    turns = Turns()
+    turns = LoopShare()
     alone = turns.budget
     turns.busy = 50
     assert turns.budget == alone / 50

@@ -10,8 +10,8 @@ import pytest
 
 from lading._http.transport import Transport
 from lading.types import Limits
-from tests.support.asking import MIB, Source
-from tests.support.scripted import OK, Peer, Scripted
+from tests.support.raw_server import OK, Peer, Scripted
+from tests.support.transport_client import MIB, Source
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ def echo(peer: Peer) -> None:
 
 async def test_every_way_of_sending(tls: Any) -> None:
     async with Scripted(echo, tls[0]) as server:
-        transport = Transport(tls=tls[1], limits=Limits(connections=1))
+        transport = Transport(tls=tls[1], limits=Limits(max_connections=1))
         async with httpx.AsyncClient(transport=transport, base_url=server.url, follow_redirects=True) as client:
             assert (await client.get("/")).json() == {"size": 0}
             assert (await client.get("/moved")).json() == {"size": 0}
@@ -66,7 +66,7 @@ async def test_timeouts_and_errors_are_httpxs() -> None:
         peer.head()
         peer.hold()
 
-    transport = Transport(limits=Limits(connections=1))
+    transport = Transport(limits=Limits(max_connections=1))
     async with Scripted(script) as server, httpx.AsyncClient(transport=transport) as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.get(server.url, timeout=httpx.Timeout(20, read=0.05))

@@ -13,8 +13,8 @@ import lading
 from lading._core.body import Body, BytesBody, StreamBody
 from lading._http.h1 import request_head
 from lading._http.transport import Transport
-from tests.support.asking import Source, client_of, reply
-from tests.support.scripted import Peer, Scripted, until
+from tests.support.raw_server import Peer, Scripted, until
+from tests.support.transport_client import Source, client_of, reply
 
 BREAKS = [
     "\r\nX-Injected: 1",
@@ -107,7 +107,7 @@ async def test_the_rest_of_a_call(where: str, text: str) -> None:
     calls = {
         "method": lading.Call(f"GET{text}", "", reply),
         "path": lading.Call("GET", f"simple{text}/", reply),
-        "hole": lading.Call("GET", "simple/{name}/", reply, at={"name": f"a{text}"}),
+        "hole": lading.Call("GET", "simple/{name}/", reply, path_params={"name": f"a{text}"}),
         "query": lading.Call("GET", "", reply, params={"q": f"a{text}"}),
         "header name": lading.Call("GET", "", reply, headers={f"X-A{text}": "1"}),
     }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lading._http.h1 import AnswerParser, Head
+from lading._http.h1 import ResponseHead, ResponseParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class Parsed(NamedTuple):
     """What came out; *after* is what is beyond the answer."""
 
-    head: Head
+    head: ResponseHead
     body: bytes
     after: bytes
 
 
 def parse(method: str, pieces: Iterator[bytes]) -> Parsed:
     """Drive a parser as a connection does."""
-    parser = AnswerParser(method)
+    parser = ResponseParser(method)
     while (head := parser.feed(next(pieces, b""))) is None:
         pass
     if head.chunked:

@@ -12,8 +12,8 @@ import pytest
 import lading
 from lading._http.transport import Transport
 from lading.types import Limits
-from tests.support.asking import ask, client_of, reply, rest, start
-from tests.support.scripted import OK, Peer, Scripted, until
+from tests.support.raw_server import OK, Peer, Scripted, until
+from tests.support.transport_client import ask, client_of, reply, rest, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def in_use(transport: Transport) -> int:
 
 
 async def test_never_more_connections_than_the_limit() -> None:
-    transport = Transport(limits=Limits(connections=4))
+    transport = Transport(limits=Limits(max_connections=4))
     async with Scripted(Peer.serve) as server, transport:
         async with anyio.create_task_group() as group:
             for _ in range(60):
@@ -60,7 +60,7 @@ async def test_never_more_connections_than_the_limit() -> None:
 
 async def test_first_come_first_served() -> None:
     gate = Gate()
-    transport = Transport(limits=Limits(connections=1))
+    transport = Transport(limits=Limits(max_connections=1))
     async with Scripted(gate) as server, transport:
         async with anyio.create_task_group() as group:
             for number in range(40):
@@ -84,7 +84,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
             peer.send(OK[-2:])
         peer.serve()
 
-    transport = Transport(limits=Limits(connections=1))
+    transport = Transport(limits=Limits(max_connections=1))
     answers: list[bytes] = []
 
     async def waiter(number: int, scope: anyio.CancelScope) -> None:
@@ -100,7 +100,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
                 group.start_soon(waiter, number, scope)
                 await until(lambda n=number: waiting(transport) == n + 1)
             gate.set()
-            await until(lambda: not connection.is_quiet())
+            await until(lambda: not connection.is_idle())
             # Nothing of this suspends: the first waiter does not run in between.
             if first == "cancelled":
                 scopes[0].cancel()
@@ -118,7 +118,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
 
 async def test_waiter_for_another_server_gets_the_place() -> None:
     gate = Gate()
-    transport = Transport(limits=Limits(connections=1))
+    transport = Transport(limits=Limits(max_connections=1))
     async with Scripted(gate) as one, Scripted(Peer.serve) as other, transport:
         async with anyio.create_task_group() as group:
             group.start_soon(ask, transport, one.url)
@@ -133,13 +133,13 @@ async def test_waiter_for_another_server_gets_the_place() -> None:
 
 async def test_pool_timeout() -> None:
     gate = Gate()
-    limits = Limits(connections=1)
+    limits = Limits(max_connections=1)
     async with Scripted(gate) as server, client_of(server.url, limits=limits) as client:
         impatient = client.with_options(timeout=lading.Timeout(pool=0.01))
         async with anyio.create_task_group() as group:
             group.start_soon(client.send, lading.Call("GET", "", reply))
             await until(lambda: server.requests)
-            with pytest.raises(lading.CallTimeout) as caught:
+            with pytest.raises(lading.RequestTimeout) as caught:
                 await impatient.send(lading.Call("POST", "", reply))
             gate.open()
         assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
@@ -150,7 +150,7 @@ async def test_pool_timeout() -> None:
 
 async def test_one_place_serves_one_waiter_after_the_other() -> None:
     """A place where no connection was made (connecting failed) is given on like one with a connection."""
-    transport = Transport(limits=Limits(connections=1))
+    transport = Transport(limits=Limits(max_connections=1))
     async with Scripted(Peer.serve) as server, transport:
         pool = transport._pool
         origin = ("http", "127.0.0.1", server.port)
@@ -159,14 +159,14 @@ async def test_one_place_serves_one_waiter_after_the_other() -> None:
             for _ in range(2):
                 group.start_soon(ask, transport, server.url)
             await until(lambda: waiting(transport) == 2)
-            pool.vacate()
+            pool.free_slot()
         assert (in_use(transport), len(server.requests)) == (0, 2)
 
 
 async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("lading._http.pool.monotonic", lambda: now)
-    transport = Transport(limits=Limits(idle=30))
+    transport = Transport(limits=Limits(keepalive_expiry=30))
     async with Scripted(Peer.serve) as server, transport:
         await ask(transport, server.url)
         now += 29
@@ -180,7 +180,7 @@ async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_no_idle_time_at_all() -> None:
-    transport = Transport(limits=Limits(idle=0))
+    transport = Transport(limits=Limits(keepalive_expiry=0))
     async with Scripted(Peer.serve) as server, transport:
         for _ in range(3):
             await ask(transport, server.url)
@@ -189,7 +189,7 @@ async def test_no_idle_time_at_all() -> None:
 
 
 async def test_longest_idle_connection_makes_room() -> None:
-    transport = Transport(limits=Limits(connections=2))
+    transport = Transport(limits=Limits(max_connections=2))
     async with Scripted(Peer.serve) as a, Scripted(Peer.serve) as b, Scripted(Peer.serve) as c, transport:
         for server in (a, b, a, c, a):
             await ask(transport, server.url)

@@ -12,8 +12,8 @@ import pytest
 import lading
 from lading._core.body import StreamBody
 from lading._http.transport import Transport
-from tests.support.asking import MIB, Source, ask, client_of, reply
-from tests.support.scripted import Peer, Scripted
+from tests.support.raw_server import Peer, Scripted
+from tests.support.transport_client import MIB, Source, ask, client_of, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -120,7 +120,7 @@ async def test_proxy_that_refuses(
     async with Scripted(refusing(answer)) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
         async with client_of("https://index.test", client_tls) as client:
-            with pytest.raises(lading.ConnectError, match=words) as caught:
+            with pytest.raises(lading.NetworkError, match=words) as caught:
                 await client.send(lading.Call("POST", "", reply))
             assert client._lifetime.lane().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
         error = caught.value
@@ -134,7 +134,7 @@ async def test_proxy_that_resets_the_connection(monkeypatch: pytest.MonkeyPatch,
     async with Scripted(Peer.reset) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with client_of("https://index.test", client_tls) as client:
-            with pytest.raises(lading.ConnectError) as caught:
+            with pytest.raises(lading.NetworkError) as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
 
@@ -147,7 +147,7 @@ async def test_no_connection_to_the_proxy(scheme: str, monkeypatch: pytest.Monke
         monkeypatch.setenv(f"{scheme}_proxy", f"http://{USER}:s3cret%2Fpass@proxy.test:{port}")
         client = lading.PyPI(lading.Index(f"{scheme}://index.test/", allow_http=True), retry=lading.Retry(attempts=1))
         async with client:
-            with pytest.raises(lading.ConnectError, match=f"proxy.test:{port}") as caught:
+            with pytest.raises(lading.NetworkError, match=f"proxy.test:{port}") as caught:
                 await client.send(lading.Call("POST", "", reply))
     assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
     assert_no_secret(caught.value)

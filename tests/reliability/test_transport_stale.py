@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 import lading
-from lading._http.sockets import Link
-from lading._http.tls import TLSLink
+from lading._http.sockets import SocketStream
+from lading._http.tls import TLSStream
 from lading._http.transport import Transport
 from lading.types import Limits
-from tests.support.asking import MIB, Source, ask, client_of, reply
-from tests.support.scripted import OK, Peer, Scripted, until
+from tests.support.raw_server import OK, Peer, Scripted, until
+from tests.support.transport_client import MIB, Source, ask, client_of, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ async def unquiet(transport: Transport) -> None:
     """Return when the server's end has arrived at the idle connection."""
     (connection,) = transport._pool._ages
     # Below TLS, so that nothing is decrypted yet: that is what the transport is to do.
-    await until(lambda: not Link.is_quiet(connection._link))
+    await until(lambda: not SocketStream.is_idle(connection._link))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -120,7 +120,7 @@ async def test_lost_answer_to_a_post_is_an_unknown_outcome() -> None:
     retry = lading.Retry(attempts=3, backoff=0)
     async with Scripted(script) as server, client_of(server.url, retry=retry) as client:
         await client.send(lading.Call("POST", "", reply, json=1))
-        with pytest.raises(lading.ConnectError) as caught:
+        with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("POST", "", reply, json=2))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
         assert len(server.requests) == 2
@@ -142,7 +142,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
         (connection,) = transport._pool._ages
         # What the kernel would report to the look is taken away, so that the write is first to see it.
         connection._link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        for kind in (Link, TLSLink):
+        for kind in (SocketStream, TLSStream):
             monkeypatch.setattr(kind, "is_quiet", lambda _: True)
         source = Source(2 * MIB) if streamed else None
         headers = {"Content-Length": str(2 * MIB)} if streamed else None
@@ -161,7 +161,7 @@ async def test_ended_while_handed_over() -> None:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         peer.send(OK)
 
-    async with Scripted(script) as server, Transport(limits=Limits(connections=1)) as transport:
+    async with Scripted(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
         async with anyio.create_task_group() as group:
             for _ in range(20):
                 group.start_soon(lambda: ask(transport, server.url, "POST", content=b"once"))

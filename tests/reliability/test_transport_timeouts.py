@@ -13,8 +13,8 @@ import pytest
 import lading
 from lading._core.body import StreamBody
 from lading._http.transport import Transport
-from tests.support.asking import MIB, Source, ask, client_of, reply, rest, start
-from tests.support.scripted import OK, Peer, Scripted
+from tests.support.raw_server import OK, Peer, Scripted
+from tests.support.transport_client import MIB, Source, ask, client_of, reply, rest, start
 
 if TYPE_CHECKING:
     import ssl
@@ -99,12 +99,12 @@ async def test_the_answer_to_an_upload_has_its_own_timeout() -> None:
         peer.request()
         peer.hold()
 
-    timeout = lading.Timeout(read=SOON, upload=20)
+    timeout = lading.Timeout(read=SOON, upload_response=20)
     async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
         source = Source(MIB)
         answer = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
         assert answer.body == b"ok"
-        with pytest.raises(lading.CallTimeout) as caught:
+        with pytest.raises(lading.RequestTimeout) as caught:
             await client.send(lading.Call("POST", "", reply, json=1))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
 
@@ -117,7 +117,7 @@ async def test_write_timeout_in_our_words() -> None:
     timeout = lading.Timeout(write=SOON)
     async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
         body = StreamBody(lambda: Source(64 * MIB))
-        with pytest.raises(lading.CallTimeout) as caught:
+        with pytest.raises(lading.RequestTimeout) as caught:
             await client.send(lading.Call("POST", "", reply, body=body))
         assert (caught.value.phase, caught.value.outcome) == ("send", "unknown")
 
@@ -129,7 +129,7 @@ async def test_connect_timeout_in_the_handshake(client_tls: ssl.SSLContext) -> N
     async with Scripted(Peer.hold) as server:
         url = server.url.replace("http:", "https:")
         async with client_of(url, client_tls, timeout=timeout, retry=retry) as client:
-            with pytest.raises(lading.CallTimeout) as caught:
+            with pytest.raises(lading.RequestTimeout) as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
         assert len(server.peers) == 3

@@ -12,11 +12,11 @@ import pytest
 import lading
 from lading._core.body import StreamBody
 from lading._http.connect import connect
-from lading._http.sockets import Link, Turns
-from lading._http.tls import TLSLink
+from lading._http.sockets import LoopShare, SocketStream
+from lading._http.tls import TLSStream
 from lading._http.transport import Transport
-from tests.support.asking import MIB, Source, ask, client_of, reply
-from tests.support.scripted import OK, Peer, Scripted, until
+from tests.support.raw_server import OK, Peer, Scripted, until
+from tests.support.transport_client import MIB, Source, ask, client_of, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tuple[lading.ConnectError, int]:
+async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tuple[lading.NetworkError, int]:
     """The error of a call that may go again, and how many times it was made."""
     events: list[Any] = []
     url = f"https://{host}:{server.port}"
     retry = lading.Retry(attempts=3, backoff=0)
     async with client_of(url, tls, retry=retry, hooks=[events.append]) as client:
-        with pytest.raises(lading.ConnectError) as caught:
+        with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("GET", "", reply))
         lane = client._lifetime.lane()
         assert lane.exchange._transport._pool.total == 0  # type: ignore[attr-defined]
@@ -166,7 +166,7 @@ async def test_versions(version: ssl.TLSVersion, own_server_tls: ssl.SSLContext,
         source = Source(8 * MIB)
         body = StreamBody(lambda: source, source.size)
         assert (await client.send(lading.Call("POST", "", reply, body=body))).body == b"ok"
-        with pytest.raises(lading.TooLarge):
+        with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: Source(64 * MIB))))
 
 
@@ -190,20 +190,20 @@ async def test_certificate_of_the_client(
         if shown:
             assert (await client.send(call)).body == b"ok"
         else:
-            with pytest.raises(lading.ConnectError, match="certificate required"):
+            with pytest.raises(lading.NetworkError, match="certificate required"):
                 await client.send(call)
 
 
 async def test_session_tickets_are_nothing_said(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     """An idle connection with tickets to read is as good as one without."""
     async with Scripted(Peer.serve, server_tls) as server:
-        link = TLSLink(await connect("127.0.0.1", server.port), Turns(), client_tls, "127.0.0.1")
+        link = TLSStream(await connect("127.0.0.1", server.port), LoopShare(), client_tls, "127.0.0.1")
         try:
             await link.handshake()
             await link.wait_readable(20)  # the tickets that TLS 1.3 servers send first
-            assert not Link.is_quiet(link)
-            assert link.is_quiet()
-            assert link.is_quiet()
+            assert not SocketStream.is_idle(link)
+            assert link.is_idle()
+            assert link.is_idle()
             await link.send(b"GET / HTTP/1.1\r\n\r\n", 20)
             assert await link.receive(20) == OK
         finally:

@@ -19,7 +19,7 @@ from anyio import to_thread
 from lading import AttemptEvent, Index, PyPI
 from lading.testing import EmbeddedCopr
 from tests.conftest import watcher
-from tests.stores.distributions import sha256, wheel
+from tests.support.distributions import sha256, wheel
 from tests.support.servers import OPENER, running
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from blockbuster import BlockBuster
 
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
 
 USER = "__token__"
 PASSWORD = "correct horse"
@@ -224,7 +224,7 @@ def set_up(behind: Behind) -> None:
 @pytest.fixture
 async def s(aws: Aws, set_up: None) -> Any:
     """A stager, of whose beginning nothing is counted."""
-    from tests.support.aws import stager
+    from tests.support.moto_aws import stager
 
     async with stager(aws) as s:
         aws.asked.clear()

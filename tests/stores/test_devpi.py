@@ -8,7 +8,7 @@ import pytest
 
 from lading import BasicAuth, Conflict, Forbidden, Index, Limits, NotFound, PyPI, Unauthorized
 from tests.stores.conftest import PASSWORD, Attempts, Devpi, listed, pip_download
-from tests.stores.distributions import core_metadata, sdist, sha256, wheel
+from tests.support.distributions import core_metadata, sdist, sha256, wheel
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +50,7 @@ async def test_projects_and_releases(pypi, tmp_path, project):
 async def test_what_is_there_already_is_not_sent(pypi, attempts, a_wheel):
     await pypi.releases.upload(a_wheel)
     attempts.clear()
-    assert (await pypi.releases.upload(a_wheel)).result == "skipped"
+    assert (await pypi.releases.upload(a_wheel)).status == "unchanged"
     assert [(event.method, event.sent) for event in attempts] == [("GET", 0)]
 
 
@@ -66,8 +66,8 @@ async def test_other_content_of_that_name_is_a_conflict_before_a_byte_is_sent(py
 async def test_what_devpi_itself_says_of_duplicates(devpi, a_wheel, another, project):
     """As an index that cannot be looked at: then what it answers is all there is."""
     async with PyPI(Index(devpi.index.upload_url), auth=BasicAuth("ada", PASSWORD)) as blind:
-        assert (await blind.releases.upload(a_wheel)).result == "uploaded"
-        assert (await blind.releases.upload(a_wheel)).result == "uploaded"
+        assert (await blind.releases.upload(a_wheel)).status == "uploaded"
+        assert (await blind.releases.upload(a_wheel)).status == "uploaded"
         with pytest.raises(Conflict, match=r"^index: .*already exists.*\(HTTP 409\)$") as caught:
             await blind.releases.upload(another)
     assert "\n" not in str(caught.value)
@@ -95,7 +95,7 @@ async def test_an_index_that_is_not_there(devpi, a_wheel):
 async def test_thirty_mebibytes(pypi, attempts, tmp_path, project):
     path = wheel(tmp_path, project, payload=random.Random(2).randbytes(30 * 1024 * 1024))
     uploaded = await pypi.releases.upload(path)
-    assert (uploaded.result, uploaded.size) == ("uploaded", path.stat().st_size)
+    assert (uploaded.status, uploaded.size) == ("uploaded", path.stat().st_size)
     assert attempts.posts[0].sent > uploaded.size > 30 * 1024 * 1024
     (file,) = await pypi.files.list(project)
     got = await pypi.files.download(file, tmp_path / "got.whl")
@@ -105,9 +105,9 @@ async def test_thirty_mebibytes(pypi, attempts, tmp_path, project):
 async def test_twenty_at_once(devpi, attempts, tmp_path, project):
     paths = [make(tmp_path, project, f"1.{number}") for number in range(10) for make in (wheel, sdist)]
     auth = BasicAuth("ada", PASSWORD)
-    async with PyPI(devpi.index, auth=auth, limits=Limits(uploads=20), hooks=[attempts]) as pypi:
+    async with PyPI(devpi.index, auth=auth, limits=Limits(max_uploads=20), hooks=[attempts]) as pypi:
         async with pypi.releases.upload_many(paths, limit=20) as outcomes:
-            results = {outcome.item: outcome.value.result async for outcome in outcomes}
+            results = {outcome.item: outcome.value.status async for outcome in outcomes}
         assert results == dict.fromkeys(paths, "uploaded")
         assert await listed(pypi, project) == sorted(path.name for path in paths)
     assert len(attempts.posts) == 20
@@ -124,5 +124,5 @@ async def test_from_a_pypirc(devpi, tmp_path, a_wheel):
     config = tmp_path / "pypirc"
     config.write_text(f"[devpi]\nrepository = {devpi.url}/ada/dev\nusername = ada\npassword = {PASSWORD}\n")
     async with PyPI.from_config("devpi", config_file=config, simple_url=devpi.index.simple_url) as pypi:
-        assert (await pypi.releases.upload(a_wheel)).result == "uploaded"
-        assert (await pypi.releases.upload(a_wheel)).result == "skipped"
+        assert (await pypi.releases.upload(a_wheel)).status == "uploaded"
+        assert (await pypi.releases.upload(a_wheel)).status == "unchanged"

@@ -160,7 +160,7 @@ def test_a_build_travels(embedded_copr, client):
     states = []
     for _ in range(8):
         states.append(builds.get(build.id).state)
-        embedded_copr.advance()
+        embedded_copr.advance_builds()
     assert states == ["pending", "starting", "running", "importing", "pending", "starting", "running", "succeeded"]
     got = builds.get(build.id)
     assert sorted(got.chroots) == sorted(CHROOTS)
@@ -318,14 +318,14 @@ def test_a_binary_package(tmp_path):
 def test_logs_grow_and_end_compressed(embedded_copr, client):
     build = client.build_proxy.create_from_url("owner", "demo", "https://example.com/hello-1.0-1.src.rpm")
     for _ in range(6):
-        embedded_copr.advance()
+        embedded_copr.advance_builds()
     chroot = client.build_chroot_proxy.get(build.id, "epel-9-x86_64")
     log = chroot.result_url + "builder-live.log"
     before = requests.get(log, timeout=10).content
     embedded_copr.append_log(build.id, "epel-9-x86_64", "more\n")
     rest = requests.get(log, headers={"Range": f"bytes={len(before)}-"}, timeout=10)
     assert (rest.status_code, rest.content) == (206, b"more\n")
-    embedded_copr.advance()
+    embedded_copr.advance_builds()
     assert requests.get(log, timeout=10).status_code == 404
     # As on the genuine backend, a compressed log comes as text in an encoding: what is read is the text.
     raw = requests.get(log + ".gz", stream=True, timeout=10)

@@ -18,14 +18,14 @@ from lading import (
     Conflict,
     Forbidden,
     NotFound,
+    PayloadTooLarge,
     PyPI,
     Retry,
     TokenInvalid,
-    TooLarge,
 )
 from lading.pypi import NotAttempted, TrustedPublishing
 from lading.testing import Answer, DropAfter, DropBefore, DropDuring, EarlyAnswer, EmbeddedIndex
-from tests.stores.distributions import sdist, sha256, wheel
+from tests.support.distributions import sdist, sha256, wheel
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ class TestLading:
     async def test_its_cycle(self, index, client, pair, tmp_path):
         async with client(token=index.create_token(project_names=["demo"])) as pypi:
             for path in pair:
-                assert (await pypi.releases.upload(path)).result == "uploaded"
-                assert (await pypi.releases.upload(path)).result == "skipped"
+                assert (await pypi.releases.upload(path)).status == "uploaded"
+                assert (await pypi.releases.upload(path)).status == "unchanged"
             index.yank("demo", "1.0", "broken")
             index.set_status("demo", "deprecated", "use something else")
             project = await pypi.projects.get("Demo")
@@ -197,14 +197,14 @@ class TestLading:
     async def test_faults(self, index, client, pair, fault, result):
         index.faults.add(fault, method="POST")
         async with client(token=index.create_token()) as pypi:
-            assert (await pypi.releases.upload(pair[0])).result == result
+            assert (await pypi.releases.upload(pair[0])).status == result
         assert [injected.fault for injected in index.faults.happened] == [fault]
         assert stored(index) == {pair[0].name: sha256(pair[0])}
 
     async def test_an_early_answer(self, index, client, tmp_path):
         index.faults.add(EarlyAnswer(413, after=1), method="POST")
         async with client(token=index.create_token()) as pypi:
-            with pytest.raises(TooLarge):
+            with pytest.raises(PayloadTooLarge):
                 await pypi.releases.upload(wheel(tmp_path, payload=bytes(5_000_000)))
         assert index.uploads == ()
 
@@ -214,7 +214,7 @@ class TestLading:
             with pytest.raises(TokenInvalid, match="the token is for other, not for demo; nothing was sent"):
                 await pypi.releases.upload(pair[0])
         token = index.create_token(not_before=index.now, not_after=index.now + timedelta(hours=1))
-        index.advance(3600)  # this machine's clock says that it is still good
+        index.advance_clock(3600)  # this machine's clock says that it is still good
         async with client(token=token) as pypi:
             with pytest.raises(TokenInvalid, match="expired"):
                 await pypi.releases.upload(pair[0])
@@ -247,7 +247,7 @@ class TestLading:
                     outcomes[outcome.item.name] = outcome.error
             async with pypi.releases.upload_many(good) as many:
                 async for outcome in many:
-                    assert outcome.value.result == "uploaded"
+                    assert outcome.value.status == "uploaded"
         failed = {name: type(error) for name, error in outcomes.items() if error is not None}
         assert sorted(failed.values(), key=str) == [BadRequest, NotAttempted]
         assert failed["bad-1.0.tar.gz"] is NotAttempted
@@ -261,7 +261,7 @@ class TestLading:
         sidecar.write_text(json.dumps({"version": 1}))
         async with client(auth=auth) as pypi:
             assert (await pypi.releases.upload(pair[0], attestations=True)).result == "uploaded"
-            assert (await pypi.releases.upload(pair[1])).result == "uploaded"
+            assert (await pypi.releases.upload(pair[1])).status == "uploaded"
             file, _ = [file async for file in pypi.files.list("demo")]
         assert file.provenance.endswith(f"/integrity/demo/1.0/{pair[0].name}/provenance")
         assert {file.uploaded_by for file in index.uploads} == {publisher}
@@ -272,7 +272,7 @@ class TestLading:
             auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
             async with PyPI(index.index, auth=auth) as pypi:
                 for path in pair:
-                    assert (await pypi.releases.upload(path)).result == "uploaded"
+                    assert (await pypi.releases.upload(path)).status == "uploaded"
         masked = capsys.readouterr().out.split()
         assert len(set(masked)) >= len(pair)
 
@@ -281,7 +281,7 @@ class TestLading:
         index.faults.add(Answer(502), path="*/audience")
         auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
         async with client(auth=auth) as pypi:
-            assert (await pypi.releases.upload(pair[0])).result == "uploaded"
+            assert (await pypi.releases.upload(pair[0])).status == "uploaded"
         assert len(index.faults.happened) == 2
 
     async def test_a_job_that_no_publisher_is_known_for(self, index, client, pair, capsys):
@@ -299,7 +299,7 @@ class TestLading:
         )
         async with client(token=index.create_token()) as pypi, pypi.releases.upload_many(paths) as many:
             async for outcome in many:
-                assert outcome.value.result == "uploaded"
+                assert outcome.value.status == "uploaded"
         assert stored(index) == {path.name: sha256(path) for path in paths}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lading.testing import EmbeddedCopr, EmbeddedIndex, Truncate
 from tests.stores.conftest import PASSWORD, PyPIServer
-from tests.stores.distributions import sdist, sha256, wheel
+from tests.support.distributions import sdist, sha256, wheel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -65,7 +65,7 @@ def test_publish(publish, pypiserver: PyPIServer, dist: Path, project: str):
         assert sha256(pypiserver.folder / path.name) == sha256(path)
     # Once more does no harm.
     again = publish(**pypiserver_in(pypiserver))
-    assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"skipped"}
+    assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"unchanged"}
 
 
 def test_publish_to_an_index_of_pypirc(publish, tmp_path: Path, dist: Path):

@@ -9,7 +9,7 @@ import pytest
 import lading
 from lading import Conflict, Forbidden, Limits, Progress, PyPI
 from tests.stores.conftest import PASSWORD, USER, Attempts, PyPIServer, listed, pip_download, stored
-from tests.stores.distributions import core_metadata, sdist, sha256, wheel
+from tests.support.distributions import core_metadata, sdist, sha256, wheel
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ async def test_upload_list_download(pypi, pypiserver, tmp_path, project):
 async def test_a_zip_sdist_and_a_user_name(pypiserver, tmp_path, project):
     path = sdist(tmp_path, project, suffix=".zip")
     async with PyPI(pypiserver.index, auth=lading.BasicAuth(USER, PASSWORD)) as pypi:
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path)).status == "uploaded"
     assert stored(pypiserver, project) == {path.name: sha256(path)}
 
 
@@ -49,7 +49,7 @@ async def test_what_is_there_already_is_not_sent(pypi, attempts, a_wheel):
     await pypi.releases.upload(a_wheel)
     attempts.clear()
     again = await pypi.releases.upload(a_wheel)
-    assert again.result == "skipped"
+    assert again.status == "unchanged"
     assert [(event.method, event.sent) for event in attempts] == [("GET", 0)]
 
 
@@ -94,11 +94,11 @@ async def test_thirty_mebibytes_with_progress(pypi, pypiserver, attempts, tmp_pa
     assert uploaded.size == path.stat().st_size > 30 * 1024 * 1024
     assert stored(pypiserver, project) == {path.name: sha256(path)}
 
-    counts = [progress.sent for progress in seen]
+    counts = [progress.completed for progress in seen]
     assert counts == sorted(counts)
     assert {(progress.attempt, progress.total) for progress in seen} == {(1, seen[-1].total)}
     # The body is the file and the form around it.
-    assert uploaded.size < seen[-1].sent == seen[-1].total < uploaded.size + 4096
+    assert uploaded.size < seen[-1].completed == seen[-1].total < uploaded.size + 4096
     assert attempts.posts[0].sent == seen[-1].total
 
     (tmp_path / "got").mkdir()
@@ -106,14 +106,14 @@ async def test_thirty_mebibytes_with_progress(pypi, pypiserver, attempts, tmp_pa
     (file,) = await pypi.files.list(project)
     await pypi.files.download(file, tmp_path / "got", on_progress=seen.append)
     assert sha256(tmp_path / "got" / path.name) == uploaded.sha256
-    assert seen[-1].sent == seen[-1].total == uploaded.size
+    assert seen[-1].completed == seen[-1].total == uploaded.size
 
 
 async def test_twenty_at_once(pypiserver, attempts, tmp_path, project):
     paths = [make(tmp_path, project, f"1.{number}") for number in range(10) for make in (wheel, sdist)]
-    async with PyPI(pypiserver.index, token=PASSWORD, limits=Limits(uploads=20), hooks=[attempts]) as pypi:
+    async with PyPI(pypiserver.index, token=PASSWORD, limits=Limits(max_uploads=20), hooks=[attempts]) as pypi:
         async with lading.fan_out(pypi.releases.upload, paths, limit=20) as outcomes:
-            results = {outcome.item: outcome.value.result async for outcome in outcomes}
+            results = {outcome.item: outcome.value.status async for outcome in outcomes}
         assert results == dict.fromkeys(paths, "uploaded")
         assert await listed(pypi, project) == sorted(path.name for path in paths)
     assert len(attempts.posts) == 20

@@ -8,7 +8,7 @@ import lading
 from lading import Conflict, PyPI, Retry
 from lading.testing import Answer, DropAfter, DropBefore, DropDuring, FaultProxy
 from tests.stores.conftest import PASSWORD, Attempts, PyPIServer, index_at, listed, stored
-from tests.stores.distributions import sha256
+from tests.support.distributions import sha256
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def test_an_answer_lost_after_the_work_is_confirmed(
 ):
     proxy.faults.add(DropAfter(reset=reset), method="POST")
     uploaded = await behind_proxy.releases.upload(a_wheel)
-    assert uploaded.result == "confirmed"
+    assert uploaded.status == "confirmed"
     assert [event.method for event in attempts] == ["GET", "POST", "GET"]
     assert len(proxy.faults.happened) == 1
     assert await listed(behind_proxy, project) == [a_wheel.name]
@@ -44,7 +44,7 @@ async def test_a_connection_lost_before_the_work_is_sent_again(
 ):
     proxy.faults.add(fault, method="POST")
     uploaded = await behind_proxy.releases.upload(a_wheel)
-    assert uploaded.result == "uploaded"
+    assert uploaded.status == "uploaded"
     # Not before the index was asked whether it has the file.
     assert [event.method for event in attempts] == ["GET", "POST", "GET", "POST"]
     assert [event.attempt for event in attempts.posts] == [1, 2]
@@ -56,7 +56,7 @@ async def test_refused_for_now_is_sent_again_without_asking(
 ):
     proxy.faults.add(Answer(503, retry_after=0), method="POST")
     proxy.faults.add(Answer(429, retry_after=0), method="POST")
-    assert (await behind_proxy.releases.upload(a_wheel)).result == "uploaded"
+    assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
     assert [event.status for event in attempts.posts] == [503, 429, 200]
     assert len(attempts) == 4
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
@@ -66,19 +66,19 @@ async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, att
     proxy.faults.add(DropAfter(), method="POST")
     proxy.faults.add(Answer(404), method="GET")  # the first look, before the upload
     proxy.faults.add(Answer(400), method="GET")  # the question afterwards
-    with pytest.raises(lading.ConnectError) as caught:
+    with pytest.raises(lading.NetworkError) as caught:
         await behind_proxy.releases.upload(a_wheel)
     assert caught.value.outcome == "unknown"
     assert isinstance(caught.value.__cause__, lading.BadRequest)
     assert len(attempts.posts) == 1
     # Calling again finds out.
-    assert (await behind_proxy.releases.upload(a_wheel)).result == "skipped"
+    assert (await behind_proxy.releases.upload(a_wheel)).status == "unchanged"
 
 
 async def test_already_there_by_somebody_faster(behind_proxy, proxy, attempts, a_wheel, another):
-    assert (await behind_proxy.releases.upload(a_wheel)).result == "uploaded"
+    assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
     proxy.faults.add(Answer(404), method="GET")  # as if it had not been there when asked
-    assert (await behind_proxy.releases.upload(a_wheel)).result == "confirmed"
+    assert (await behind_proxy.releases.upload(a_wheel)).status == "confirmed"
     proxy.faults.add(Answer(404), method="GET")
     with pytest.raises(Conflict, match="another file"):
         await behind_proxy.releases.upload(another)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import InputError, Progress, Stager, VersionExists
-from lading.s3._checksums import crc_function, encoded
-from tests.support.aws import MIB
+from lading.s3._checksums import crc_function, encode_crc
 from tests.support.aws_proxy import REGIONS
+from tests.support.moto_aws import MIB
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 16
@@ -52,7 +52,7 @@ async def test_everything_that_is_written(behind: Behind, s: Stager, tmp_path: P
         pointer = json.loads(behind.get(region, "pre/P/latest") or b"")
         assert (pointer["version"], pointer["counter"], pointer["highest"]) == ("1.2.0+b.5", 1, "1.2.0+b.5")
         assert staged.regions[region].bucket == f"bucket-{region}"
-    assert [found.what for found in staged.regions.values()] == ["created"] * 3
+    assert [found.status for found in staged.regions.values()] == ["created"] * 3
     assert tuple(staged.regions) == REGIONS == s.regions
     assert (staged.project, staged.version, staged.key) == ("P", "1.2.0+b.5", "pre/P@1.2.0+b.5")
     assert (staged.size, staged.sha256, staged.latest, staged.failed) == (len(DATA), digest, "1.2.0+b.5", {})
@@ -67,7 +67,7 @@ async def test_of_any_size(behind: Behind, s: Stager, size: int):
 
 
 @pytest.mark.parametrize("call", [False, True])
-async def test_wish_1_an_async_generator_of_unknown_length(behind: Behind, s: Stager, call: bool):
+async def test_an_async_generator_of_unknown_length(behind: Behind, s: Stager, call: bool):
     """aiobotocore #618, #658 and #666, aioboto3 #273, obstore #540, httpx #1620."""
     source = pieces(BIG, 100_000)
     staged = await s.stage("P", "1.0.0", (lambda: source) if call else source)
@@ -75,7 +75,7 @@ async def test_wish_1_an_async_generator_of_unknown_length(behind: Behind, s: St
     assert everywhere(behind, "pre/P@1.0.0") == [BIG] * 3
 
 
-async def test_wish_1_short_pieces_do_not_end_the_stream(behind: Behind, s: Stager):
+async def test_short_pieces_do_not_end_the_stream(behind: Behind, s: Stager):
     """aioboto3 #340."""
 
     async def source() -> AsyncIterator[bytes]:
@@ -112,7 +112,7 @@ async def test_staged_again_with_the_same_bytes(aws: Aws, s: Stager, data: bytes
     await s.stage("P", "1.0.0", data, metadata={"a": "1"})
     aws.asked.clear()
     staged = await s.stage("P", "1.0.0", data, metadata={"a": "1"})
-    assert [found.what for found in staged.regions.values()] == ["already there"] * 3
+    assert [found.status for found in staged.regions.values()] == ["already there"] * 3
     assert sum(asked.sent for asked in aws.asked if asked.operation != "GetParameter") == 0
 
 
@@ -133,7 +133,7 @@ async def test_a_version_that_one_region_has_otherwise_is_written_nowhere(behind
 
 
 @pytest.mark.parametrize("data", [b"12", BIG], ids=["small", "big"])
-async def test_wish_3_a_large_object_is_created_only_once(aws: Aws, behind: Behind, s: Stager, data: bytes):
+async def test_a_large_object_is_created_only_once(aws: Aws, behind: Behind, s: Stager, data: bytes):
     """arrow-rs-object-store #289. Another stager's artifact appears when ours is about to be completed."""
     other = data[::-1]
     put = "CompleteMultipartUpload" if len(data) > 16 * MIB else "PutObject"
@@ -145,7 +145,7 @@ async def test_wish_3_a_large_object_is_created_only_once(aws: Aws, behind: Behi
     assert all(a.headers["if-none-match"] == "*" for a in aws.asked if a.operation == put and a.path.endswith("1.0.0"))
 
 
-async def test_wish_6_one_checksum_for_the_upload_its_parts_and_the_whole(aws: Aws, s: Stager):
+async def test_one_checksum_for_the_upload_its_parts_and_the_whole(aws: Aws, s: Stager):
     """inspect_ai #5305, aioboto3 #363, karton #289, boto3 #4392."""
     await s.stage("P", "1.0.0", BIG)
     (created,) = (a for a in aws.asked if a.operation == "CreateMultipartUpload" and a.region == "ap-south-1")
@@ -155,7 +155,7 @@ async def test_wish_6_one_checksum_for_the_upload_its_parts_and_the_whole(aws: A
     parts = [a for a in aws.asked if a.operation == "UploadPart"]
     assert all(a.headers["x-amz-sdk-checksum-algorithm"] == algorithm and name in a.headers for a in parts)
     assert all("x-amz-trailer" not in a.headers for a in aws.asked)
-    whole = encoded(crc_function(algorithm)(BIG, 0))
+    whole = encode_crc(crc_function(algorithm)(BIG, 0))
     completed = [a for a in aws.asked if a.operation == "CompleteMultipartUpload"]
     assert {a.headers["x-amz-checksum-type"] for a in completed} == {"FULL_OBJECT"}
     assert {a.headers["x-amz-mp-object-size"] for a in completed} == {str(len(BIG))}
@@ -191,13 +191,13 @@ async def test_progress(s: Stager, size: int):
     told: list[Progress] = []
     await s.stage("P", "1.0.0", BIG[:size], on_progress=told.append)
     assert {progress.region for progress in told} == {"ap-south-1"}  # the others copied
-    assert [progress.sent for progress in told] == sorted(progress.sent for progress in told)
-    assert {progress.total for progress in told} == {size} == {told[-1].sent}
+    assert [progress.completed for progress in told] == sorted(progress.completed for progress in told)
+    assert {progress.total for progress in told} == {size} == {told[-1].completed}
 
 
 async def test_a_callback_that_raises_ends_it(behind: Behind, s: Stager):
     def tell(progress: Progress) -> None:
-        raise KeyError(progress.sent)
+        raise KeyError(progress.completed)
 
     with pytest.raises(KeyError):
         await s.stage("P", "1.0.0", BIG, on_progress=tell)

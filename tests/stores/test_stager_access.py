@@ -8,14 +8,14 @@ import pytest
 
 from lading import AttemptEvent, ConfigError, LadingError, Stager, Unauthorized
 from lading.testing import Answer
-from tests.support.aws import KEY, MIB, QUICK, SECRET, TOKEN, stager
 from tests.support.aws_proxy import REGIONS, error
+from tests.support.moto_aws import KEY, MIB, QUICK, SECRET, TOKEN, stager
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("set_up")]
 BIG = bytes(17 * MIB)

@@ -15,18 +15,18 @@ import anyio.to_thread
 import pytest
 
 import lading
-from lading import ConnectError, RateLimited, StageFailed, Stager
+from lading import NetworkError, RateLimited, StageFailed, Stager
 from lading.testing import Answer, DropAfter, DropBefore, DropDuring
 from tests.conftest import open_files
-from tests.support.aws import MIB, stager
 from tests.support.aws_proxy import REGIONS, error
-from tests.support.staged import BIG, FIRST, KEY, have
+from tests.support.moto_aws import MIB, stager
+from tests.support.s3_constants import BIG, FIRST, KEY, have
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
 
 pytestmark = pytest.mark.anyio
 
@@ -48,18 +48,18 @@ async def test_regions_that_are_dead(aws: Aws, behind: Behind, s: Stager, policy
     if enough:
         staged = await s.stage("P", "1.0.0", b"a", policy=policy)
         assert set(staged.failed) == set(dead)
-        assert {name for name, found in staged.regions.items() if found.what == "failed"} == set(dead)
-        assert all(isinstance(failed, ConnectError) for failed in staged.failed.values())
+        assert {name for name, found in staged.regions.items() if found.status == "failed"} == set(dead)
+        assert all(isinstance(failed, NetworkError) for failed in staged.failed.values())
     else:
         with pytest.raises(StageFailed, match=f"in {3 - len(dead)} of 3 regions") as caught:
             await s.stage("P", "1.0.0", b"a", policy=policy)
-        assert (set(caught.value.failed), len(caught.value.done)) == (set(dead), 3 - len(dead))
+        assert (set(caught.value.failed), len(caught.value.succeeded)) == (set(dead), 3 - len(dead))
     assert have(behind) == [region for region in REGIONS if region not in dead]
     # Once they live again, the same once more is all it takes.
     for region in dead:
         aws.regions[region].dead = False
     staged = await s.stage("P", "1.0.0", b"a")
-    assert {name for name, found in staged.regions.items() if found.what == "created"} == set(dead)
+    assert {name for name, found in staged.regions.items() if found.status == "created"} == set(dead)
     assert [behind.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
 
 
@@ -70,7 +70,7 @@ async def test_a_region_that_is_dead_from_the_start(aws: Aws, behind: Behind):
         assert set(s.buckets) == {"us-east-1", "ap-south-1"}
         assert set((await s.stage("P", "1.0.0", b"a", policy="quorum")).failed) == {"eu-west-1"}
         aws.regions["eu-west-1"].dead = False
-        assert (await s.repair("P", "1.0.0")).regions["eu-west-1"].what == "created"
+        assert (await s.repair("P", "1.0.0")).regions["eu-west-1"].status == "created"
     assert have(behind) == list(REGIONS)
 
 
@@ -88,12 +88,12 @@ async def test_the_first_region_dies_while_staging(aws: Aws, behind: Behind, s: 
     await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
     assert have(behind) == have(behind, f"{KEY}/metadata") == list(REGIONS)
     # What could not be aborted, as nobody was there, can be found.
-    await s.clean("P", older_than=0)
+    await s.abort_stale_uploads("P", older_than=0)
     assert behind.uploads() == []
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_wish_7_complete_answered_200_with_an_error(aws: Aws, behind: Behind, s: Stager, times: int):
+async def test_complete_answered_200_with_an_error(aws: Aws, behind: Behind, s: Stager, times: int):
     """aws-sdk-rust #1163, duckdb-httpfs #393."""
     fault = Answer(200, error("InternalError"), {"Content-Type": "application/xml"})
     aws.on("CompleteMultipartUpload", fault, region=FIRST, times=times)
@@ -108,17 +108,17 @@ async def test_wish_7_complete_answered_200_with_an_error(aws: Aws, behind: Behi
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
-async def test_wish_7_complete_whose_answer_was_lost(aws: Aws, behind: Behind, s: Stager, data: bytes):
+async def test_complete_whose_answer_was_lost(aws: Aws, behind: Behind, s: Stager, data: bytes):
     """scylladb #19533: the second request is told 404 or 412, and it was the first one's doing."""
     for operation in ("CompleteMultipartUpload", "PutObject"):
         aws.on(operation, DropAfter(), path=KEY, times=3)
     staged = await s.stage("P", "1.0.0", data)
-    assert [found.what for found in staged.regions.values()] == ["created"] * 3
+    assert [found.status for found in staged.regions.values()] == ["created"] * 3
     assert have(behind) == list(REGIONS)
     assert behind.uploads() == []
 
 
-async def test_wish_9_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager):
+async def test_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager):
     """CompleteMultipartUpload in AWS's reference: another one is under way, which may fail."""
     aws.on("CompleteMultipartUpload", Answer(409, error("ConditionalRequestConflict")), region=FIRST)
     staged = await s.stage("P", "1.0.0", BIG)
@@ -147,7 +147,7 @@ async def test_parts_that_break_off(aws: Aws, behind: Behind, s: Stager):
     assert behind.get(FIRST, KEY) == BIG
 
 
-async def test_wish_2_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, monkeypatch, tmp_path: Path):
+async def test_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, monkeypatch, tmp_path: Path):
     """aioboto3 #409 and #209, obstore #99: wherever it is cancelled, no upload, file, connection or thread is left."""
     spool = tmp_path / "spool"
     spool.mkdir()

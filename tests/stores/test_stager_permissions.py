@@ -9,11 +9,11 @@ import pytest
 from lading import Forbidden, StageFailed, Stager, VersionExists
 from lading.testing import Answer
 from tests.support.aws_proxy import REGIONS, error
-from tests.support.staged import BIG, FIRST, KEY, have
+from tests.support.s3_constants import BIG, FIRST, KEY, have
 
 if TYPE_CHECKING:
-    from tests.support.aws import Behind
     from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ async def test_with_startifacts_write_policy(aws: Aws, behind: Behind, s: Stager
     as_startifact_documents(aws)
     for version in ("1.0.0", "1.1.0"):
         staged = await s.stage("P", version, data, metadata={"a": "b"})
-        assert [found.what for found in staged.regions.values()] == ["created"] * 3
+        assert [found.status for found in staged.regions.values()] == ["created"] * 3
         warnings = " ".join(staged.regions["eu-west-1"].warnings)
         assert "s3:GetObject is missing" in warnings
         assert "ssm:GetParameter is missing" in warnings
@@ -72,6 +72,6 @@ async def test_an_upload_that_cannot_be_aborted_is_told(aws: Aws, behind: Behind
     staged = await s.stage("P", "1.0.0", BIG, policy="quorum")
     assert f"an upload of {KEY} was left over in {FIRST}" in staged.regions[FIRST].warnings[0]
     aws.forgive()
-    (found,) = (await s.clean("P", older_than=0))[FIRST]
+    (found,) = (await s.abort_stale_uploads("P", older_than=0))[FIRST]
     assert found.key == KEY
     assert behind.uploads() == []

@@ -10,13 +10,13 @@ from urllib.parse import unquote
 import anyio
 import anyio.to_thread
 
-from lading.testing import Answer, Delay, DropAfter, DropBefore, FaultProxy, Response
+from lading.testing import Answer, Delay, DropAfter, DropBefore, FaultProxy, ServerResponse
 from lading.testing._server.connection import Hangup
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from lading.testing import Fault, Request
+    from lading.testing import Fault, ServerRequest
 
 REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
 _BY_METHOD = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
@@ -120,7 +120,7 @@ class Aws(FaultProxy):
         """How often it was asked for."""
         return sum(1 for a in self.asked if a.operation == operation and region in {None, a.region})
 
-    async def _forward(self, request: Request) -> Response:
+    async def _forward(self, request: ServerRequest) -> ServerResponse:
         name, _, rest = request.target.removeprefix("/").partition("/")
         region = self.regions[name]
         if region.dead:
@@ -150,12 +150,12 @@ class Aws(FaultProxy):
         await self._act(operation, path)
         return await self._faulty(request, self._take(name, operation, path))
 
-    async def _faulty(self, request: Request, fault: Fault | None) -> Response:
+    async def _faulty(self, request: ServerRequest, fault: Fault | None) -> ServerResponse:
         match fault:
             case Answer(status=status, body=body):
                 await _read(request)
                 extra = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-                return Response(status, {"Content-Type": "application/xml", **extra}, body)
+                return ServerResponse(status, {"Content-Type": "application/xml", **extra}, body)
             case DropBefore(reset=reset):
                 await _read(request)
                 raise Hangup(reset=reset)
@@ -186,7 +186,7 @@ class Aws(FaultProxy):
         return None
 
 
-def operation_of(request: Request) -> str:
+def operation_of(request: ServerRequest) -> str:
     """As AWS calls it; with a small letter before it where it is not S3's."""
     if target := request.headers.get("X-Amz-Target"):
         return "a" + target.rpartition(".")[2]
@@ -214,12 +214,12 @@ async def _read(message: Any) -> None:
         pass
 
 
-async def _refused(request: Request, operation: str) -> Response:
+async def _refused(request: ServerRequest, operation: str) -> ServerResponse:
     await _read(request)
     if operation.endswith("Parameter"):
         body = json.dumps({"__type": "AccessDeniedException", "message": "you may not"})
-        return Response(400, {"Content-Type": "application/x-amz-json-1.1"}, body.encode())
-    return Response(403, {"Content-Type": "application/xml"}, error("AccessDenied", "you may not"))
+        return ServerResponse(400, {"Content-Type": "application/x-amz-json-1.1"}, body.encode())
+    return ServerResponse(403, {"Content-Type": "application/xml"}, error("AccessDenied", "you may not"))
 
 
 def error(code: str, message: str = "because") -> bytes:

@@ -22,7 +22,7 @@ async def source() -> AsyncIterator[bytes]:
 
 async def bodies(path: Path) -> list[Body]:
     """One of each kind; *path* is a file with the content."""
-    file = await FileBody.of(path)
+    file = await FileBody.from_path(path)
     form = Multipart([("a", "b"), FilePart("content", file, "content")])
     return [BytesBody(CONTENT), BytesBody(b""), file, form, StreamBody(source, len(CONTENT)), StreamBody(source)]
 

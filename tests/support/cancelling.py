@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from tests.support.scripted import until
+from tests.support.raw_server import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

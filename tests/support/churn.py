@@ -11,8 +11,8 @@ import anyio
 import httpx
 from anyio.lowlevel import checkpoint
 
-from tests.support.asking import MIB, Source, ask, rest, start
-from tests.support.scripted import OK, Peer
+from tests.support.raw_server import OK, Peer
+from tests.support.transport_client import MIB, Source, ask, rest, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

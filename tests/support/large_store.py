@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lading.testing import Request, Response, Server
-from tests.support.sparse import SIZE
+from lading.testing import Server, ServerRequest, ServerResponse
+from tests.support.sparse_files import SIZE
 
 
 class LargeStore:
@@ -18,8 +18,8 @@ class LargeStore:
         self.server = Server(self.answer)
         self.faults = self.server.faults
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             pass
         self.whole += 1
-        return Response(body=bytes(SIZE) if request.method == "GET" else b"")
+        return ServerResponse(body=bytes(SIZE) if request.method == "GET" else b"")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stores.distributions import sha256, wheel
-from tests.stores.fake_index import FakeIndex
-from tests.support.frontend import Store
-from tests.support.ring import Ring, in_place
+from tests.support.copr_frontend import Store
+from tests.support.distributions import sha256, wheel
+from tests.support.fake_index import FakeIndex
+from tests.support.memory_keyring import Ring, in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
-from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Reply, Unauthorized
+from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Response, Unauthorized
 from lading._core.auth import Auth
-from lading.copr import LoginAuth
-from lading.testing import Answer, DropAfter, Response, Server
-from tests.support.frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store
+from lading.copr import TokenPairAuth
+from lading.testing import Answer, DropAfter, Server, ServerResponse
+from tests.support.copr_frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ async def test_reading_is_anonymous_with_and_without_credentials(frontend: Front
     async with Copr(frontend.url) as nobody, frontend.client() as somebody:
         for read, answer in READS:
             for copr in (nobody, somebody):
-                frontend.answers = [Response.json(answer)]
+                frontend.answers = [ServerResponse.json(answer)]
                 await read(copr)
     assert len(frontend.seen) == 2 * len(READS)
     for asked in frontend.seen:
@@ -52,9 +52,9 @@ async def test_writing_says_who(frontend: Frontend):
     assert len(frontend.seen) == len(WRITES)
 
 
-async def test_pain_bot_wall_the_agents_name_begins_with_copr(frontend: Frontend):
+async def test_bot_wall_the_agents_name_begins_with_copr(frontend: Frontend):
     """The gate of the public instance lets these pass, and shows others a page."""
-    frontend.answers = [Response.json({"version": 3})]
+    frontend.answers = [ServerResponse.json({"version": 3})]
     for options in ({}, {"user_agent": "bot/1 (me)"}):
         async with frontend.client(**options) as copr:
             await copr.home()
@@ -75,10 +75,10 @@ async def test_what_the_frontend_says_back_is_masked(
     headers = {"Location": f"/{TOKEN}", "X-Said": said, "WWW-Authenticate": said}
     frontend.answers = [
         {
-            "json": Response.json({"error": said}, status, headers),
-            "html": Response(status, {**headers, "Content-Type": "text/html"}, f"<h1>{said}</h1>".encode()),
-            "reason": Response(status, headers, reason=said),
-            "header": Response(status, headers),
+            "json": ServerResponse.json({"error": said}, status, headers),
+            "html": ServerResponse(status, {**headers, "Content-Type": "text/html"}, f"<h1>{said}</h1>".encode()),
+            "reason": ServerResponse(status, headers, reason=said),
+            "header": ServerResponse(status, headers),
         }[how]
     ]
     events: list[Any] = []
@@ -102,27 +102,27 @@ async def test_what_the_frontend_says_back_is_masked(
 
 
 async def test_credentials_stay_with_their_instance():
-    async def other(request: Any) -> Response:
+    async def other(request: Any) -> ServerResponse:
         there.append(request.headers)
-        return Response.json({"id": 1, "name": "evil"})
+        return ServerResponse.json({"id": 1, "name": "evil"})
 
     there: list[Any] = []
     async with (
         Server(other) as elsewhere,
-        Frontend(Response(302, {"Location": f"{elsewhere.url}/x"})) as frontend,
+        Frontend(ServerResponse(302, {"Location": f"{elsewhere.url}/x"})) as frontend,
         frontend.client() as copr,
     ):
         with pytest.raises(LadingError, match="redirected"):  # plain http to another origin
             await copr.tokens.whoami()
         with pytest.raises(LadingError, match="A write is never redirected"):
             await copr.projects.update("me", "demo", description="x")
-        await copr.send(Call("GET", f"{elsewhere.url}/y", Reply.json))
+        await copr.send(Call("GET", f"{elsewhere.url}/y", Response.json))
     assert [set(headers) & {"authorization", "cookie"} for headers in there] == [set()]
 
 
 async def test_no_cookies_are_kept(frontend: Frontend):
     """A session of somebody's outranks login and token there."""
-    frontend.answers = [Response.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
+    frontend.answers = [ServerResponse.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
     async with frontend.client() as copr:
         for _ in range(2):
             await copr.tokens.whoami()
@@ -145,7 +145,7 @@ async def test_a_token_from_elsewhere_and_other_credentials(demo_store: Store):
 def test_a_login_with_a_colon():
     with pytest.raises(ConfigError, match="colon"):
         Copr(login="a:b", token="c")
-    assert repr(LoginAuth("a", "s3cret")) == "LoginAuth('a', ***)"
+    assert repr(TokenPairAuth("a", "s3cret")) == "TokenPairAuth('a', ***)"
 
 
 async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: Store):

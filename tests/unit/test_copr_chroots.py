@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from lading import BadRequest, BytesBody, Forbidden, InputError, NotFound
-from lading.testing import Answer, DropAfter, DropBefore, Fault, Response
-from tests.support.frontend import CHROOT, Frontend, Store
+from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse
+from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ async def test_what_there_is(store: Store):
         assert len(await copr.mock_chroots.list(max_items=2)) == 2
     assert "limit" not in store.seen[0].query  # it has no pages
     answer = {"b": None, "a": "till next week"}
-    async with Frontend(Response.json(answer)) as frontend, frontend.client() as copr:
+    async with Frontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
         assert {chroot.name: chroot.comment for chroot in await copr.mock_chroots.list()} == {
             "b": "",
             "a": "till next week",
@@ -101,7 +101,10 @@ async def test_a_comps_file(store: Store, tmp_path: Path):
 async def test_what_is_sent(tmp_path: Path):
     path = tmp_path / "comps.xml"
     await anyio.Path(path).write_bytes(b"<comps/>")
-    async with Frontend(Response.json({"mock_chroot": CHROOT, "name": CHROOT})) as frontend, frontend.client() as copr:
+    async with (
+        Frontend(ServerResponse.json({"mock_chroot": CHROOT, "name": CHROOT})) as frontend,
+        frontend.client() as copr,
+    ):
         await copr.project_chroots.update("@crew", "demo", CHROOT, bootstrap_image="fedora:43", bootstrap="on")
         await copr.project_chroots.update("@crew", "demo", CHROOT, comps=path, additional_modules=["a", "b"])
         await copr.build_chroots.get(7, CHROOT)

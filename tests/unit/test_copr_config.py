@@ -14,11 +14,11 @@ import pytest
 from anyio import to_thread
 
 from lading import BasicAuth, ConfigError, Copr, Unauthorized
-from lading.copr import GssapiAuth, LoginAuth
-from lading.copr._config import DEFAULT_URL, resolve
+from lading.copr import GssapiAuth, TokenPairAuth
+from lading.copr._config import DEFAULT_URL, resolve_config
 from lading.copr._config_file import ConfigFile
-from tests.support.frontend import Store
-from tests.support.ring import Ring
+from tests.support.copr_frontend import Store
+from tests.support.memory_keyring import Ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +57,13 @@ def auth_of(copr: Copr) -> object:
 
 
 def test_nothing_said():
-    found = resolve(None, {}, None)
+    found = resolve_config(None, {}, None)
     assert (found.url, found.login, found.gssapi, found.allow_http) == (DEFAULT_URL, None, None, False)
 
 
 def test_a_files_credentials_are_for_its_own_instance():
     for url, env in [(None, {}), (URL + "/", {}), (None, {"COPR_URL": URL}), (URL + ":443", {})]:
-        found = resolve(url, env, FILE)
+        found = resolve_config(url, env, FILE)
         assert (found.login, found.token, found.username, found.expires_on) == (
             "log1n",
             "t0ken%s",
@@ -72,7 +72,7 @@ def test_a_files_credentials_are_for_its_own_instance():
         )
         assert "t0ken" not in repr(found)
     for url, env in [("https://other.example", {}), (None, {"COPR_URL": "https://other.example"})]:
-        found = resolve(url, env, FILE)
+        found = resolve_config(url, env, FILE)
         assert found.url == "https://other.example"
         assert (found.login, found.token, found.username, found.expires_on) == (None, None, None, None)
     for near in (
@@ -81,27 +81,27 @@ def test_a_files_credentials_are_for_its_own_instance():
         "https://copr.example.evil.example",
         "https://Copr.example@evil.example",
     ):
-        assert resolve(near, {}, FILE).token is None
+        assert resolve_config(near, {}, FILE).token is None
 
 
 def test_encrypted_off_is_for_its_own_instance_too():
     file = ConfigFile("http://copr.example", encrypted=False)
-    assert resolve(None, {}, file).allow_http
-    assert not resolve("http://other.example", {}, file).allow_http
+    assert resolve_config(None, {}, file).allow_http
+    assert not resolve_config("http://other.example", {}, file).allow_http
 
 
 def test_the_environment_comes_before_the_file():
-    found = resolve(None, {"COPR_LOGIN": " l ", "COPR_TOKEN": "t\n"}, FILE)
+    found = resolve_config(None, {"COPR_LOGIN": " l ", "COPR_TOKEN": "t\n"}, FILE)
     assert (found.url, found.login, found.token, found.username, found.expires_on) == (URL, "l", "t", None, None)
-    assert resolve(None, {"COPR_USERNAME": "eve"}, FILE).username == "eve"
-    assert resolve("https://a.example", {"COPR_URL": "https://b.example"}, FILE).url == "https://a.example"
-    assert resolve(None, {"COPR_LOGIN": "", "COPR_TOKEN": " "}, FILE).login == "log1n"
+    assert resolve_config(None, {"COPR_USERNAME": "eve"}, FILE).username == "eve"
+    assert resolve_config("https://a.example", {"COPR_URL": "https://b.example"}, FILE).url == "https://a.example"
+    assert resolve_config(None, {"COPR_LOGIN": "", "COPR_TOKEN": " "}, FILE).login == "log1n"
 
 
 @pytest.mark.parametrize("env", [{"COPR_LOGIN": "l0gin"}, {"COPR_TOKEN": "t0ken"}])
 def test_half_an_environment(env: dict[str, str]):
     with pytest.raises(ConfigError, match="COPR_LOGIN and COPR_TOKEN go together") as caught:
-        resolve(None, env, FILE)
+        resolve_config(None, env, FILE)
     assert "t0ken" not in str(caught.value)
 
 
@@ -171,7 +171,7 @@ async def test_another_file(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("said", ["", "gssapi = true", "gssapi = false"])
-async def test_pain_7_the_library_finds_what_the_command_line_finds(store: Store, ring: Ring, said: str):
+async def test_the_library_finds_what_the_command_line_finds(store: Store, ring: Ring, said: str):
     """Without a token it is Kerberos, unless that is switched off; the keyring before that."""
     await written(store, f"[copr-cli]\ncopr_url = {store.url}\n{said}\n")
     copr = await Copr.from_config()
@@ -183,13 +183,11 @@ async def test_pain_7_the_library_finds_what_the_command_line_finds(store: Store
     assert store.seen == []
     ring.entries[store.url, "of-the-ring"] = "r1ng"
     copr = await Copr.from_config()
-    assert isinstance(auth_of(copr), GssapiAuth if "true" in said else LoginAuth)
+    assert isinstance(auth_of(copr), GssapiAuth if "true" in said else TokenPairAuth)
     await copr.aclose()
 
 
-async def test_pain_7_without_a_file_and_without_the_library_it_reads(
-    store: Store, ring: Ring, no_spnego: None, monkeypatch
-):
+async def test_without_a_file_and_without_the_library_it_reads(store: Store, ring: Ring, no_spnego: None, monkeypatch):
     ring.locked = True
     monkeypatch.setenv("COPR_URL", store.url)
     store.add_project("demo")
@@ -204,7 +202,7 @@ async def test_pain_7_without_a_file_and_without_the_library_it_reads(
     assert store.lines == ["GET project"]
 
 
-async def test_pain_7_kerberos_that_the_file_wants_and_nobody_installed(store: Store, no_spnego: None):
+async def test_kerberos_that_the_file_wants_and_nobody_installed(store: Store, no_spnego: None):
     await written(store, f"[copr-cli]\ncopr_url = {store.url}\ngssapi = 1\n")
     async with Copr.from_config() as copr:
         with pytest.raises(ConfigError, match=r"needs lading\[gssapi\]: please install that"):

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from lading import ConfigError
 from lading.copr._config_file import (
     ConfigFile,
-    check_config,
     parse_config,
     read_config,
-    replace_private,
+    validate_config_file,
     with_token,
+    write_private_file,
     write_token,
 )
 from lading.copr._models.builds import ApiToken
@@ -151,7 +151,7 @@ def rewritten(text: str) -> str:
 def test_another_token(text: str, tmp_path: Path):
     path = tmp_path / "copr"
     path.write_text(text, newline="")
-    check_config(path)
+    validate_config_file(path)
     write_token(path, NEW)
     found = path.read_text()
     before, after = parse(text), parse(found)
@@ -172,7 +172,7 @@ def test_a_file_that_no_token_can_be_put_into(tmp_path: Path):
     path.write_text(text)
     assert parse(text).username == "ada\n[b]"
     with pytest.raises(ConfigError, match="no token can be put into"):
-        check_config(path)
+        validate_config_file(path)
     assert path.read_text() == text
     assert [p.name for p in tmp_path.iterdir()] == ["copr"]
 
@@ -225,5 +225,5 @@ def test_it_is_replaced_in_one_step_for_its_owner_alone(tmp_path: Path):
 def test_nothing_is_left_of_a_write_that_failed(tmp_path: Path):
     (tmp_path / "copr").mkdir()
     with pytest.raises(OSError):
-        replace_private(tmp_path / "copr", b"x")
+        write_private_file(tmp_path / "copr", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["copr"]

@@ -15,13 +15,13 @@ from lading import (
     Conflict,
     Forbidden,
     NotFound,
+    PayloadTooLarge,
     RateLimited,
-    Reply,
+    Response,
     ServerError,
-    TooLarge,
     Unauthorized,
 )
-from lading._core.retry import may_repeat
+from lading._core.retry import is_retryable
 from lading._core.service import Service
 from lading.copr._errors import read_error
 
@@ -32,7 +32,7 @@ BUG = "Request wasn't successful, there is probably a bug in the Copr code."
 
 def error(status: int, said: str, method: str = "POST", media_type: str = JSON, **headers: str) -> ApiError:
     body = json.dumps({"error": said}) if media_type == JSON else said
-    reply = Reply(status, {"content-type": media_type, **headers}, body.encode(), "https://copr.example/", "Reason")
+    reply = Response(status, {"content-type": media_type, **headers}, body.encode(), "https://copr.example/", "Reason")
     return read_error(SERVICE, reply, method, ["t0ken"])
 
 
@@ -78,14 +78,14 @@ RECORDED = [
     (404, "No permissions set on user1/proj1 project", NotFound),
     (404, "Chroot identification is not valid", NotFound),
     (404, "Such API endpoint doesn't exist", NotFound),
-    (413, "Too many packages, please use pagination.", TooLarge),
+    (413, "Too many packages, please use pagination.", PayloadTooLarge),
     (500, BUG, ServerError),
     (500, "Database error, contact admin", ServerError),
 ]
 
 
 @pytest.mark.parametrize(("status", "said", "kind"), RECORDED, ids=[f"{s}-{t[:24]}" for s, t, _ in RECORDED])
-def test_pain_3_what_the_frontend_said(status: int, said: str, kind: type[ApiError]):
+def test_what_the_frontend_said(status: int, said: str, kind: type[ApiError]):
     """A class by meaning, the status beside it, and nothing that would have to be matched as text."""
     for method in ("GET", "PUT", "POST", "DELETE"):
         found = error(status, said, method)
@@ -100,7 +100,7 @@ def test_pain_3_what_the_frontend_said(status: int, said: str, kind: type[ApiErr
         # The frontend itself refused: nothing was done, and a write need not be asked about.
         assert found.outcome == "not_done"
         # It would say the same once more.
-        assert not may_repeat(found, repeatable=True)
+        assert not is_retryable(found, repeatable=True)
 
 
 FORMS = [
@@ -136,7 +136,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("said", "shown"), FORMS)
-def test_pain_2_errors_of_forms_are_readable(said: str, shown: str):
+def test_errors_of_forms_are_readable(said: str, shown: str):
     found = error(400, said)
     assert type(found) is BadRequest
     assert found.detail == shown
@@ -153,23 +153,23 @@ NGINX = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1>
         (504, "504 Gateway Time-out", ServerError, "unknown"),
         (500, "500 Internal Server Error", ServerError, "unknown"),
         (408, "408 Request Time-out", BadRequest, "unknown"),
-        (413, "413 Request Entity Too Large", TooLarge, "not_done"),
+        (413, "413 Request Entity Too Large", PayloadTooLarge, "not_done"),
         (429, "429 Too Many Requests", RateLimited, "not_done"),
         (404, "404 Not Found", NotFound, "not_done"),
         (403, "403 Forbidden", Forbidden, "not_done"),
     ],
 )
-def test_pain_2_pages_of_web_servers(status: int, said: str, kind: type[ApiError], outcome: str):
+def test_pages_of_web_servers(status: int, said: str, kind: type[ApiError], outcome: str):
     found = error(status, NGINX.format(said), media_type="text/html; charset=utf-8")
     assert type(found) is kind
     assert found.outcome == outcome
     assert str(found) == f"copr: {said} (HTTP {status})"
-    assert may_repeat(found, repeatable=True) == (status in (408, 429, 500, 502, 503, 504))
-    assert may_repeat(found, repeatable=False) == (status == 429)
+    assert is_retryable(found, repeatable=True) == (status in (408, 429, 500, 502, 503, 504))
+    assert is_retryable(found, repeatable=False) == (status == 429)
     assert error(status, NGINX.format(said), "GET", "text/html").outcome == "not_done"
 
 
-def test_pain_2_a_401_of_the_web_server_says_what_to_do():
+def test_a_401_of_the_web_server_says_what_to_do():
     found = error(401, NGINX.format("401 Unauthorized"), media_type="text/html")
     assert (
         str(found)
@@ -190,8 +190,8 @@ def test_pain_2_a_401_of_the_web_server_says_what_to_do():
         (504, {"error": "The API request timeouted"}, ServerError, "The API request timeouted"),
     ],
 )
-def test_pain_2_json_of_other_shapes(status: int, body: object, kind: type[ApiError], detail: str):
-    reply = Reply(status, {"content-type": JSON}, json.dumps(body).encode(), "", "Reason")
+def test_json_of_other_shapes(status: int, body: object, kind: type[ApiError], detail: str):
+    reply = Response(status, {"content-type": JSON}, json.dumps(body).encode(), "", "Reason")
     found = read_error(SERVICE, reply, "POST", [])
     assert (type(found), found.detail) == (kind, detail)
     assert found.outcome == ("unknown" if status == 504 else "not_done")
@@ -200,7 +200,7 @@ def test_pain_2_json_of_other_shapes(status: int, body: object, kind: type[ApiEr
 def test_only_the_frontends_own_500_means_that_nothing_was_done():
     assert error(500, BUG).outcome == "not_done"
     assert error(500, BUG, media_type="text/html").outcome == "unknown"
-    reply = Reply(500, {"content-type": JSON}, b'{"error": "trunc', "", "Internal Server Error")
+    reply = Response(500, {"content-type": JSON}, b'{"error": "trunc', "", "Internal Server Error")
     assert read_error(SERVICE, reply, "POST", []).outcome == "unknown"
     # The words of a page for people decide nothing.
     assert type(error(500, "still running", media_type="text/html")) is ServerError
@@ -233,7 +233,7 @@ TEXTS = st.text(max_size=80) | st.sampled_from(
     st.sampled_from(["GET", "POST"]),
 )
 def test_any_answer_at_all_makes_an_error_of_one_line(status: int, media_type: str, body: bytes, method: str):
-    found = read_error(SERVICE, Reply(status, {"content-type": media_type}, body, "", ""), method, ["t0ken"])
+    found = read_error(SERVICE, Response(status, {"content-type": media_type}, body, "", ""), method, ["t0ken"])
     assert isinstance(found, ApiError)
     assert "\n" not in str(found)
     assert len(str(found)) < 500

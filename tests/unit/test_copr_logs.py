@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import InputError, NotFound
-from tests.support.copr_store import CHROOT, HELLO, Store, do, lines
+from tests.support.copr_double import CHROOT, HELLO, Store, do, lines
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -21,11 +21,11 @@ def build(copr_store: Store) -> int:
     """A build that is running in its chroot."""
     build = copr_store.add_build("demo", HELLO)
     while copr_store.build(build).chroots.get(CHROOT) != "running":
-        copr_store.advance(build)
+        copr_store.advance_builds(build)
     return build
 
 
-async def test_pain_10_a_running_log_is_followed_to_its_end(copr_store: Store, copr: Copr, build: int):
+async def test_a_running_log_is_followed_to_its_end(copr_store: Store, copr: Copr, build: int):
     """fedora-copr/copr#4165, #3200: what goes on is seen as it goes on; nothing is lost or doubled at the end."""
     got: list[str] = []
     async for line in copr.builds.log(build, CHROOT, follow=True):
@@ -56,19 +56,23 @@ async def test_as_far_as_it_is(copr_store: Store, copr: Copr, build: int):
 async def test_a_log_is_waited_for(copr_store: Store, copr: Copr):
     build = copr_store.add_build("demo", HELLO)
     got: list[str] = []
-    copr_store.steps = [int, int, *[copr_store.advance] * 3]  # the frontend fails over a source that has not begun
+    copr_store.steps = [
+        int,
+        int,
+        *[copr_store.advance_builds] * 3,
+    ]  # the frontend fails over a source that has not begun
     async for line in copr.builds.log(build, follow=True):
         got.append(line)
         if line.endswith("running"):
             await do(copr_store.append_log, build, None, "fetched\n")
-            copr_store.steps = [copr_store.advance] * 20
+            copr_store.steps = [copr_store.advance_builds] * 20
     assert got == ["builder-live.log: running", "fetched"]
 
 
 async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: Store, copr: Copr):
     build = copr_store.add_build("demo", HELLO)
     while copr_store.build(build).source_state != "importing":
-        await do(copr_store.advance, build)
+        await do(copr_store.advance_builds, build)
     assert await lines(copr.builds.log(build)) == ["builder-live.log: running"]
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
-from lading import BadAnswer, BadRequest, Conflict, ConnectError, Forbidden, InputError, LadingError, NotFound
+from lading import BadRequest, Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
-from lading.testing import Answer, DropAfter, DropBefore, Fault, Response, Truncate
-from tests.support.frontend import Asked, Frontend, Store
+from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse, Truncate
+from tests.support.copr_frontend import Asked, Frontend, Store
 
 pytestmark = pytest.mark.anyio
 GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
@@ -67,7 +67,7 @@ async def test_another_source_is_somebody_elses(demo_store: Store, other: Source
     async with demo_store.client() as quicker, demo_store.client() as copr:
         await quicker.packages.create("owner", "demo", "hello", other)
         demo_store.faults.add(DropBefore(), method="POST")
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(NetworkError) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
     assert caught.value.outcome == "unknown"
     assert "another package hello is there now, with another source" in str(caught.value.__cause__)
@@ -76,7 +76,7 @@ async def test_another_source_is_somebody_elses(demo_store: Store, other: Source
 async def test_a_page_that_answers_200(demo_store: Store):
     demo_store.faults.add(Answer(200, b"<html>"), method="POST")
     async with demo_store.client() as copr:
-        with pytest.raises(BadAnswer) as caught:
+        with pytest.raises(InvalidResponse) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
     assert caught.value.outcome == "not_done"  # it was looked for
 
@@ -101,8 +101,8 @@ async def test_a_package_from_subversion_stays_one(demo_store: Store):
 
 
 async def test_what_is_sent():
-    def answer(asked: Asked) -> Response:
-        return Response.json({"name": "a+b", "source_type": "pypi", "source_dict": {}})
+    def answer(asked: Asked) -> ServerResponse:
+        return ServerResponse.json({"name": "a+b", "source_type": "pypi", "source_dict": {}})
 
     async with Frontend(answer) as frontend, frontend.client() as copr:
         await copr.packages.update("@crew", "demo", "a+b", timeout=60, chroot_denylist=["epel-*", "fedora-43-*"])

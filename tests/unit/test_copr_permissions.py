@@ -8,16 +8,16 @@ import anyio
 import pytest
 
 from lading import (
-    BadAnswer,
     BadRequest,
     BytesBody,
-    ConnectError,
     InputError,
+    InvalidResponse,
+    NetworkError,
     NotFound,
     ServerError,
 )
-from lading.testing import DropAfter, Response
-from tests.support.frontend import CHROOT, Frontend, Store
+from lading.testing import DropAfter, ServerResponse
+from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,9 +74,13 @@ async def test_the_monitor(crew_demo: Store):
 
 
 async def test_a_monitor_that_breaks_off_with_status_200():
-    answer = Response(200, {"Content-Type": "application/json"}, b'{"output": "ok", "packages": [\n{"name": "a", "chr')
+    answer = ServerResponse(
+        200, {"Content-Type": "application/json"}, b'{"output": "ok", "packages": [\n{"name": "a", "chr'
+    )
     async with Frontend(answer) as frontend, frontend.client() as copr:
-        with pytest.raises(BadAnswer, match="copr: GET monitor was answered with 200 and 49 bytes of application/json"):
+        with pytest.raises(
+            InvalidResponse, match="copr: GET monitor was answered with 200 and 49 bytes of application/json"
+        ):
             await copr.projects.monitor("owner", "demo")
 
 
@@ -105,13 +109,13 @@ async def test_modules_of_an_old_frontend(tmp_path: Path):
         with pytest.raises(BadRequest):
             await copr.modules.build_from_url("owner", "demo", "")
         store.faults.add(DropAfter(), method="POST")
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(NetworkError) as caught:
             await copr.modules.build_from_url("owner", "demo", "https://example.com/m.git")
         assert caught.value.outcome == "unknown"
         assert store.lines.count("POST module/build/owner/demo") == 4
         with pytest.raises(InputError, match="give filename="):
             await copr.modules.build_from_file("owner", "demo", BytesBody(b"x"))
-    async with Frontend(Response.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
+    async with Frontend(ServerResponse.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
         assert (await copr.modules.build_from_url("o", "p", "u", distgit="fedora")).nsv == "demo-main-1"
         await copr.modules.build_from_file("o", "p", path)
         await copr.modules.build_from_file("o", "p", path, distgit="fedora")

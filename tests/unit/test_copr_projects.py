@@ -7,13 +7,13 @@ import pytest
 from lading import (
     BadRequest,
     Conflict,
-    ConnectError,
     Forbidden,
     InputError,
+    NetworkError,
     NotFound,
 )
-from lading.testing import DropAfter, DropBefore, Response
-from tests.support.frontend import CHROOT, Frontend, Store
+from lading.testing import DropAfter, DropBefore, ServerResponse
+from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 pytestmark = pytest.mark.anyio
 OTHER = "fedora-43-x86_64"
@@ -121,7 +121,7 @@ async def test_mistakes(crew_demo: Store):
 
 async def test_what_is_sent():
     """The defaults of the official client, other words for two fields, and nothing twice."""
-    async with Frontend(Response.json({"name": "demo"})) as frontend, frontend.client() as copr:
+    async with Frontend(ServerResponse.json({"name": "demo"})) as frontend, frontend.client() as copr:
         await copr.projects.create("@crew", "demo", chroots=[CHROOT])
         await copr.projects.create("me", "demo", chroots=[CHROOT], exist_ok=True, description="é", unlisted_on_hp=None)
         await copr.projects.update("me", "demo", additional_repos=["a"], runtime_dependencies=["b", "c"], chroots=[])
@@ -169,7 +169,7 @@ async def test_forks(crew_demo: Store):
         with pytest.raises(NotFound):
             await copr.projects.fork("owner", "nosuch", "owner", "copy")
         crew_demo.faults.add(DropAfter(), method="POST")
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(NetworkError) as caught:
             await copr.projects.fork("owner", "demo", "owner", "lost")
         assert caught.value.outcome == "unknown"
         crew_demo.faults.add(DropBefore(), method="POST")

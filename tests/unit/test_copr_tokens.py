@@ -13,10 +13,10 @@ from anyio import to_thread
 
 import lading
 from lading import ConfigError, Copr, LadingError, Retry, Unauthorized
-from lading.copr import ApiToken, LoginAuth
+from lading.copr import ApiToken, TokenPairAuth
 from lading.copr import tokens as tokens_module
-from lading.testing import Answer, DropAfter, DropBefore, Fault, RawAnswer, Response, Truncate
-from tests.support.frontend import CHROOT, Frontend, Store
+from lading.testing import Answer, DropAfter, DropBefore, Fault, RawAnswer, ServerResponse, Truncate
+from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def config(demo_store: Store, tmp_path: Path) -> Path:
     return path
 
 
-async def test_pain_6_rotating_goes_on_with_the_new_token(demo_store: Store, config: Path):
+async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Path):
     """The client, its copies, and the file."""
     old = (demo_store.owner.login, demo_store.owner.token)
     async with demo_store.client() as copr:
@@ -81,11 +81,11 @@ async def test_pain_6_rotating_goes_on_with_the_new_token(demo_store: Store, con
     ],
     ids=repr,
 )
-async def test_pain_6_rotating_is_sent_once_whatever_happens(
+async def test_rotating_is_sent_once_whatever_happens(
     demo_store: Store, config: Path, fault: Fault, outcome: str, sent: int
 ):
     before = await to_thread.run_sync(config.read_bytes)
-    auth = LoginAuth(demo_store.owner.login, demo_store.owner.token)
+    auth = TokenPairAuth(demo_store.owner.login, demo_store.owner.token)
     demo_store.faults.add(fault, path="/api_3/api-token", times=None)
     async with demo_store.client(login=None, token=None, auth=auth) as copr:
         with pytest.raises(LadingError) as caught:
@@ -142,13 +142,13 @@ async def test_a_cancelled_rotation_that_was_answered_is_saved(
 ):
     """From the answer on the file's old token is worth nothing."""
     with anyio.CancelScope() as scope:
-        replace = LoginAuth.replace
+        replace = TokenPairAuth.replace
 
-        def replaced(self: LoginAuth, *args: Any) -> None:
+        def replaced(self: TokenPairAuth, *args: Any) -> None:
             replace(self, *args)
             scope.cancel()
 
-        monkeypatch.setattr(LoginAuth, "replace", replaced)
+        monkeypatch.setattr(TokenPairAuth, "replace", replaced)
         async with demo_store.client() as copr:
             await copr.tokens.rotate(save_to=config)
     async with Copr.from_config(config_file=config) as again:
@@ -178,7 +178,7 @@ async def test_calls_of_others_while_it_rotates(demo_store: Store):
 
     old = demo_store.owner.token
     place = Slow()
-    auth = LoginAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
+    auth = TokenPairAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
     async with demo_store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
         group.start_soon(copr.tokens.check)
         await place.asked.wait()
@@ -189,7 +189,7 @@ async def test_calls_of_others_while_it_rotates(demo_store: Store):
     assert [asked.user for asked in demo_store.seen if asked.line == "GET auth-check"] == [f"{new.login}:{new.token}"]
 
 
-async def test_pain_6_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
+async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
     async with Store(now=datetime.now(UTC) - timedelta(days=200)) as store:
         path = await to_thread.run_sync(store.write_config, tmp_path / "copr")
         store.advance_clock(200 * 86400)
@@ -211,14 +211,14 @@ async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store
         with pytest.raises(Unauthorized) as caught:
             await copr.tokens.check()
         assert "ended on" not in str(caught.value)
-        ends_today = LoginAuth("a", "b", expires_on=datetime.now(UTC).date())
+        ends_today = TokenPairAuth("a", "b", expires_on=datetime.now(UTC).date())
         assert copr.with_options(auth=ends_today).tokens.days_left == 0
 
 
 async def test_unknown_fields_and_no_date():
     answer = {"api_login": "l0gin", "api_token": "t0ken", "more": 1}
-    dated = Response.json({**answer, "expiration": "2027-05-19"})
-    async with Frontend(Response.json(answer), dated) as frontend, frontend.client() as copr:
+    dated = ServerResponse.json({**answer, "expiration": "2027-05-19"})
+    async with Frontend(ServerResponse.json(answer), dated) as frontend, frontend.client() as copr:
         assert (await copr.tokens.rotate()).expiration is None
         assert copr.tokens.days_left is None
         expected = ApiToken(api_login="l0gin", api_token="t0ken", expiration=date(2027, 5, 19), more=1)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading import BytesBody, Call, Reply
+from lading import BytesBody, Call, Response
 from lading._core.call import encode_query
 from lading._core.multipart import FilePart
-from lading.copr._wire import body, form, listed, page_query, read_nothing
+from lading.copr._wire import join_list, json_fields, multipart_form, page_query, read_ack
 
 if TYPE_CHECKING:
     from lading._core.multipart import Multipart
@@ -33,26 +33,30 @@ def test_bodies(mappings: list[dict[str, Any]]):
     merged: dict[str, Any] = {}
     for mapping in mappings:
         merged.update(mapping)
-    found = body(*mappings)
+    found = json_fields(*mappings)
     assert found == {name: value for name, value in merged.items() if value is not None}
     assert json.loads(json.dumps(found)) == found
 
 
 def test_what_is_empty_is_said():
     """An empty list or text clears a setting, and false is not nothing."""
-    assert body({"a": [], "b": (), "c": "", "d": False, "e": 0, "f": None}) == {
+    assert json_fields({"a": [], "b": (), "c": "", "d": False, "e": 0, "f": None}) == {
         "a": [],
         "b": [],
         "c": "",
         "d": False,
         "e": 0,
     }
-    assert body({"a": iter("xy"), "b": {"z": 1}, "c": ("1", 2)}) == {"a": ["x", "y"], "b": {"z": 1}, "c": ["1", 2]}
+    assert json_fields({"a": iter("xy"), "b": {"z": 1}, "c": ("1", 2)}) == {
+        "a": ["x", "y"],
+        "b": {"z": 1},
+        "c": ["1", 2],
+    }
 
 
 def test_lists_for_fields_of_one_text():
-    assert [listed(value) for value in (None, "a b", ["a", "b"], (), iter("ab"))] == [None, "a b", "a b", "", "a b"]
-    assert listed(["a-*", "b"], ",") == "a-*,b"
+    assert [join_list(value) for value in (None, "a b", ["a", "b"], (), iter("ab"))] == [None, "a b", "a b", "", "a b"]
+    assert join_list(["a-*", "b"], ",") == "a-*,b"
 
 
 def parts(sent: Multipart) -> list[tuple[str, str | None, str, bytes]]:
@@ -84,15 +88,17 @@ def parts(sent: Multipart) -> list[tuple[str, str | None, str, bytes]]:
 def test_forms(fields: dict[str, Any]):
     """Two files, and both have names: the frontend does not see a field that has none."""
     content = b"--bytes--\r\n--" + bytes(range(256))
-    found = parts(form(fields, FilePart("pkgs", BytesBody(content, "application/x-rpm"), "hello-1.0-1.src.rpm")))
+    found = parts(
+        multipart_form(fields, FilePart("pkgs", BytesBody(content, "application/x-rpm"), "hello-1.0-1.src.rpm"))
+    )
     (name, filename, kind, sent), (json_name, json_filename, json_kind, text) = found
     assert (name, filename, kind, sent) == ("pkgs", "hello-1.0-1.src.rpm", "application/x-rpm", content)
     assert (json_name, json_filename, json_kind) == ("json", "json", "application/json")
-    assert json.loads(text) == body(fields)
+    assert json.loads(text) == json_fields(fields)
 
 
 def test_a_form_without_a_file_is_a_form_all_the_same():
-    assert parts(form({"delete_comps": False, "with_opts": ()})) == [
+    assert parts(multipart_form({"delete_comps": False, "with_opts": ()})) == [
         ("json", "json", "application/json", b'{"delete_comps": false, "with_opts": []}')
     ]
 
@@ -122,7 +128,11 @@ def test_names_in_addresses(owner: str, project: str, package: str):
     """Each is one segment, whatever is in it, and the frontend reads back what was meant."""
     at = {"owner": owner, "project": project, "package": package}
     call = Call(
-        "GET", "package/add/{owner}/{project}/{package}/scm", Reply.json, at=at, params={"packagename": package}
+        "GET",
+        "package/add/{owner}/{project}/{package}/scm",
+        Response.json,
+        path_params=at,
+        params={"packagename": package},
     )
     parts = urlsplit(call.url(ROOT))
     segments = parts.path.split("/")
@@ -134,13 +144,15 @@ def test_names_in_addresses(owner: str, project: str, package: str):
 
 def test_names_that_stay_as_they_are():
     at = {"owner": "@group", "project": "gtk+:pr:7_x-y.z"}
-    assert Call("GET", "x/{owner}/{project}", Reply.json, at=at).url(ROOT) == f"{ROOT}x/@group/gtk+:pr:7_x-y.z"
+    assert (
+        Call("GET", "x/{owner}/{project}", Response.json, path_params=at).url(ROOT) == f"{ROOT}x/@group/gtk+:pr:7_x-y.z"
+    )
 
 
 def test_an_answer_that_says_no_more_than_done():
-    assert read_nothing(Reply(200, {}, b"{}"))
+    assert read_ack(Response(200, {}, b"{}"))
     for content in (b"[]", b"null", b'"done"', b"1"):
         with pytest.raises(TypeError):
-            read_nothing(Reply(200, {}, content))
+            read_ack(Response(200, {}, content))
     with pytest.raises(ValueError):
-        read_nothing(Reply(200, {}, b"<html>"))
+        read_ack(Response(200, {}, b"<html>"))

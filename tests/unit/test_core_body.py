@@ -10,9 +10,9 @@ import pytest
 
 from lading import BytesBody, FileBody, InputError, StreamBody
 from lading._core import files
-from lading._core.body import CountedReader
-from lading._core.files import PIECE, stamp
-from lading._core.progress import Meter
+from lading._core.body import MeteredReader
+from lading._core.files import PIECE, file_version
+from lading._core.progress import ProgressReporter
 from tests.support.bodies import whole
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def test_bytes_come_in_pieces_and_again():
 
 
 async def test_a_file_comes_whole_and_again(path: Path):
-    body = await FileBody.of(path)
+    body = await FileBody.from_path(path)
     assert body.length == len(CONTENT)
     assert await whole(body) == await whole(body) == CONTENT
 
@@ -50,7 +50,7 @@ async def test_a_file_comes_whole_and_again(path: Path):
     ("offset", "length"), [(0, 0), (0, 1), (5, None), (PIECE, PIECE), (PIECE - 1, PIECE + 2), (len(CONTENT), 0)]
 )
 async def test_a_slice_of_a_file(path: Path, offset: int, length: int | None):
-    body = FileBody(path, await stamp(path), offset=offset, length=length)
+    body = FileBody(path, await file_version(path), offset=offset, length=length)
     end = len(CONTENT) if length is None else offset + length
     assert body.length == end - offset
     assert await whole(body) == CONTENT[offset:end]
@@ -58,7 +58,7 @@ async def test_a_slice_of_a_file(path: Path, offset: int, length: int | None):
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 1), (0, -1), (0, len(CONTENT) + 1), (len(CONTENT) + 1, None)])
 async def test_a_slice_that_is_not_there_is_refused(path: Path, offset: int, length: int | None):
-    known = await stamp(path)
+    known = await file_version(path)
     with pytest.raises(InputError):
         FileBody(path, known, offset=offset, length=length)
 
@@ -77,7 +77,7 @@ async def test_a_file_is_the_same_however_it_is_read(path: Path, how: str | int,
     monkeypatch.setattr(os, "preadv", preadv)
     if how == "no such flag":
         monkeypatch.setattr(files, "_NOWAIT", 0)
-    assert await whole(await FileBody.of(path)) == CONTENT
+    assert await whole(await FileBody.from_path(path)) == CONTENT
     if how == "no such flag":
         assert not calls
     elif how in ("inline", errno.EAGAIN):
@@ -92,7 +92,7 @@ async def test_another_error_of_reading_is_shown_as_it_is(path: Path, monkeypatc
 
     monkeypatch.setattr(os, "preadv", preadv)
     with pytest.raises(OSError, match="broken disk"):
-        await whole(await FileBody.of(path))
+        await whole(await FileBody.from_path(path))
 
 
 async def test_a_stream_is_opened_anew_or_once():
@@ -150,7 +150,7 @@ async def test_a_counted_reader_keeps_what_its_source_raised():
         yield b"abc"
         raise Broken
 
-    reader = CountedReader(StreamBody(source), Meter(None, None))
+    reader = MeteredReader(StreamBody(source), ProgressReporter(None, None))
     assert not reader.opened
     assert await anext(reader) == b"abc"
     assert reader.meter.count == 0  # not asked for the next: nobody knows whether it was sent

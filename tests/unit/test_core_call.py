@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import Call, InputError, Reply
+from lading import Call, InputError, Response
 from lading._core.call import encode_query
 
 BASE = "https://store.test/api/"
@@ -21,7 +21,7 @@ def url(path: str, **options: object) -> str:
 
 @given(st.text(min_size=1).filter(lambda text: text not in {".", ".."}))
 def test_any_value_stays_one_segment(value: str):
-    at = url("build/{id}/logs", at={"id": value})
+    at = url("build/{id}/logs", path_params={"id": value})
     # As the HTTP library reads it, which is what goes over the wire.
     raw = httpx.URL(at).raw_path.decode("ascii")
     assert raw.startswith("/api/build/")
@@ -36,13 +36,13 @@ def test_any_value_stays_one_segment(value: str):
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_values_that_name_another_folder_are_refused(value: str):
     with pytest.raises(InputError) as caught:
-        url("build/{id}", at={"id": value})
+        url("build/{id}", path_params={"id": value})
     assert caught.value.argument == "id"
 
 
 def test_a_value_that_is_no_text_is_refused():
     with pytest.raises(InputError) as caught:
-        url("build/{id}", at={"id": "\ud800"})
+        url("build/{id}", path_params={"id": "\ud800"})
     assert caught.value.argument == "id"
 
 
@@ -54,7 +54,7 @@ def test_a_hole_without_a_value_is_refused():
 
 
 def test_a_value_is_not_a_template_again():
-    assert url("{a}/{b}", at={"a": "{b}", "b": 7}) == BASE + "%7Bb%7D/7"
+    assert url("{a}/{b}", path_params={"a": "{b}", "b": 7}) == BASE + "%7Bb%7D/7"
 
 
 def test_whole_addresses_are_left_alone():
@@ -92,14 +92,16 @@ def test_which_calls_may_be_repeated():
 
 def test_what_is_printed_holds_no_values():
     secret = "s3cr3t-value"
-    call = Call("GET", "a/{x}", str, at={"x": secret}, params={"t": secret}, headers={"T": secret}, json={"t": secret})
+    call = Call(
+        "GET", "a/{x}", str, path_params={"x": secret}, params={"t": secret}, headers={"T": secret}, json={"t": secret}
+    )
     assert secret not in repr(call)
     assert repr(call) == str(call) == "<Call GET a/{x}>"
     whole = Call("GET", f"https://host.test/?sig={secret}", str)
     assert repr(whole) == "<Call GET (address)>"
-    assert repr(Call("GET", f"https://host.test/?sig={secret}", str, label="(file)")) == "<Call GET (file)>"
-    reply = Reply(200, {}, secret.encode(), f"https://u:{secret}@host.test/p?sig={secret}#{secret}")
-    assert repr(reply) == "<Reply 200 from https://host.test/p, 12 bytes>"
+    assert repr(Call("GET", f"https://host.test/?sig={secret}", str, template="(file)")) == "<Call GET (file)>"
+    reply = Response(200, {}, secret.encode(), f"https://u:{secret}@host.test/p?sig={secret}#{secret}")
+    assert repr(reply) == "<Response 200 from https://host.test/p, 12 bytes>"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,9 @@ def test_what_is_printed_holds_no_values():
 )
 def test_a_body_that_is_no_json_is_a_value_error(body: bytes):
     with pytest.raises(ValueError):
-        Reply(200, {}, body).json()
+        Response(200, {}, body).json()
 
 
 def test_the_media_type():
-    assert Reply(200, {"content-type": " Text/HTML ; charset=x"}, b"").media_type == "text/html"
-    assert Reply(200, {}, b"").media_type == ""
+    assert Response(200, {"content-type": " Text/HTML ; charset=x"}, b"").media_type == "text/html"
+    assert Response(200, {}, b"").media_type == ""

@@ -19,17 +19,17 @@ from lading import (
     MemoryCredentials,
     TokenAuth,
 )
-from lading._core.attempt import Settings
+from lading._core.attempt import ClientSettings
 from lading._core.auth import Auth
-from lading._core.call import Outgoing
+from lading._core.call import Request
 from lading.types import Timeout
 
 pytestmark = pytest.mark.anyio
 SECRET = "s3cr3t-v4lue"
 
 
-def outgoing() -> Outgoing:
-    return Outgoing("GET", "https://store.test/", {}, Timeout())
+def outgoing() -> Request:
+    return Request("GET", "https://store.test/", {}, Timeout())
 
 
 async def signed(auth: Auth) -> str | None:
@@ -182,7 +182,7 @@ async def test_nothing_prints_a_secret(tmp_path: Path):
         await auth.prepare(None)
     shown = [
         *auths,
-        *(Settings(auth=auth) for auth in auths),
+        *(ClientSettings(auth=auth) for auth in auths),
         MemoryCredentials(SECRET),
         FileCredentials(tmp_path / "token"),
         outgoing(),

@@ -60,7 +60,7 @@ def test_the_tree_is_as_drawn():
     ("cls", "also"),
     [
         (errors.InputError, ValueError),
-        (errors.CallTimeout, builtins.TimeoutError),
+        (errors.RequestTimeout, builtins.TimeoutError),
         (errors.InvalidRestriction, errors.InputError),
         (errors.InvalidRestriction, ValueError),
     ],
@@ -96,4 +96,4 @@ def test_a_message_is_enough_and_nothing_is_done_by_default(cls: type[errors.Lad
 
 
 def test_an_error_may_be_told_to_have_an_unknown_outcome():
-    assert errors.ConnectError("lost", phase="receive", outcome="unknown").outcome == "unknown"
+    assert errors.NetworkError("lost", phase="receive", outcome="unknown").outcome == "unknown"

@@ -12,10 +12,10 @@ from anyio import to_thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import BadAnswer, InputError
+from lading import InputError, InvalidResponse
 from lading._core import files
-from lading._core.files import FileReader, blake2b_256, hash_file, safe_name, stamp
-from lading._core.threads import in_thread
+from lading._core.files import FileReader, blake2b_256, file_version, hash_file, safe_name
+from lading._core.threads import run_in_thread
 
 SIZES = [0, 1, files._HASH_PIECE - 1, files._HASH_PIECE, 2 * files._HASH_PIECE + 3]
 
@@ -39,7 +39,7 @@ async def test_digests_are_hashlibs(size: int, tmp_path: Path):
         "md5": hashlib.md5(content).hexdigest(),
         "blake2_256": hashlib.blake2b(content, digest_size=32).hexdigest(),
     }
-    assert hashed.stamp == await stamp(path)
+    assert hashed.stamp == await file_version(path)
     assert hashed.stamp.size == size
 
 
@@ -70,7 +70,7 @@ async def test_a_file_that_changes_while_it_is_hashed(path: Path, change: str):
 async def test_what_is_no_file(tmp_path: Path):
     fifo = tmp_path / "fifo"
     await to_thread.run_sync(os.mkfifo, fifo)
-    for look in (stamp, lambda path: hash_file(path, {})):
+    for look in (file_version, lambda path: hash_file(path, {})):
         with pytest.raises(IsADirectoryError):
             await look(tmp_path)
         with pytest.raises(FileNotFoundError):
@@ -96,13 +96,13 @@ async def test_hashing_ends_when_it_is_cancelled(path: Path):
         await hash_file(path, {"x": Endless})
     assert scope.cancelled_caught
     count = Endless.count
-    await in_thread(lambda: None)
+    await run_in_thread(lambda: None)
     assert Endless.count == count > 0
 
 
 @pytest.mark.anyio
 async def test_a_reader_reads_anywhere_and_knows_its_file(path: Path):
-    reader = FileReader(path, await stamp(path))
+    reader = FileReader(path, await file_version(path))
     await reader.open()
     try:
         buffer = memoryview(bytearray(4))
@@ -135,7 +135,7 @@ def test_names_that_are_safe(name: str):
     ],
 )  # fmt: skip
 def test_names_that_are_not(name: str):
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         safe_name(name)
 
 
@@ -144,7 +144,7 @@ def test_a_safe_name_stays_in_its_folder(name: str):
     folder = Path("/folder")
     try:
         safe = safe_name(name)
-    except BadAnswer:
+    except InvalidResponse:
         return
     assert (folder / safe).parent == folder
     assert Path(os.path.normpath(folder / safe)).parent == folder

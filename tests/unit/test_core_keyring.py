@@ -14,8 +14,8 @@ import keyring.errors
 import pytest
 
 from lading import ConfigError, InputError, KeyringCredentials
-from tests.support.ring import in_place
-from tests.support.scripted import until
+from tests.support.memory_keyring import in_place
+from tests.support.raw_server import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

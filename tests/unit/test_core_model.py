@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from lading import Model
-from lading._core.model import Moment
+from lading._core.model import UtcDatetime
 
 State = Literal["running", "done"] | str
 
@@ -19,7 +19,7 @@ State = Literal["running", "done"] | str
 class Thing(Model):
     id: int
     state: State = "running"
-    made: Moment | None = None
+    made: UtcDatetime | None = None
     renamed: str | None = Field(default=None, validation_alias="wire-name")
 
 

@@ -141,7 +141,7 @@ async def test_files_and_streams_are_parts_too(path: Path):
 
     parts = [
         ("field", "värde"),
-        FilePart("file", await FileBody.of(path), "part"),
+        FilePart("file", await FileBody.from_path(path), "part"),
         FilePart("known", StreamBody(source, 6), "known"),
         FilePart("last", BytesBody(b"end", ""), "last"),
     ]

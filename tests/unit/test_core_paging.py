@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import ConnectError, Cursor, InputError, Page, Pager
+from lading import Cursor, InputError, NetworkError, Page, Pager
 
 
 class Shelf:
@@ -24,7 +24,7 @@ class Shelf:
     async def fetch(self, at: int | None) -> Page[int]:
         self.asked.append(at)
         if len(self.asked) in self.failing:
-            raise ConnectError("lost")
+            raise NetworkError("lost")
         index = at or 0
         following = index + 1 if index + 1 < len(self.pages) else None
         return Page(self.pages[index], following, len(self.items))
@@ -38,7 +38,7 @@ async def take_all(cursor: Cursor[int]) -> list[int]:
             async for item in cursor:
                 found.append(item)
             return found
-        except ConnectError:
+        except NetworkError:
             continue
 
 
@@ -106,7 +106,7 @@ async def test_an_error_is_raised_where_it_happens():
     shelf = Shelf([2, 2], failing=[2])
     found = []
     cursor = Pager(shelf.fetch).cursor()
-    with pytest.raises(ConnectError):
+    with pytest.raises(NetworkError):
         async for item in cursor:
             found.append(item)
     assert found == [0, 1]

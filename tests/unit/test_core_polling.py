@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import anyio
 import pytest
 
-from lading import ConnectError
-from lading._core.polling import Pace, Watch, until
+from lading import NetworkError
+from lading._core.polling import PollInterval, Watch, poll_until
 
 pytestmark = pytest.mark.anyio
-NOW = Pace(0, 1, 0)
+NOW = PollInterval(0, 1, 0)
 
 
 @pytest.fixture
@@ -81,20 +81,20 @@ async def test_what_counts_as_news_can_be_said(slept: list[float]):
 async def test_quiet_intervals_stretch_and_news_sets_them_back(slept: list[float]):
     quiet = {1: "a"}
     store = Store(quiet, quiet, quiet, quiet, quiet, {1: "b"}, {1: "b"}, {1: "end"})
-    pace = Pace(first=2, factor=2, longest=10)
-    assert [v async for v in Watch((1,), store.ask, done, pace=pace)] == ["a", "b", "end"]
+    poll = PollInterval(initial=2, factor=2, maximum=10)
+    assert [v async for v in Watch((1,), store.ask, done, poll=poll)] == ["a", "b", "end"]
     assert slept == [2, 4, 8, 10, 10, 2, 4]
 
 
 async def test_an_error_leaves_it_able_to_go_on(slept: list[float]):
-    store = Store(ConnectError("lost"), {1: "run", 2: "end2"}, ConnectError("lost"), {1: "end1"})
+    store = Store(NetworkError("lost"), {1: "run", 2: "end2"}, NetworkError("lost"), {1: "end1"})
     watch = Watch((1, 2), store.ask, done)
     found = []
     for _ in range(3):
         try:
             async for value in watch:
                 found.append(value)
-        except ConnectError:
+        except NetworkError:
             found.append("error")
     assert found == ["error", "run", "end2", "error", "end1"]
     assert store.asked[-1] == (1,)
@@ -113,7 +113,7 @@ async def test_until_something_is_there(slept: list[float]):
     async def ask() -> str | None:
         return answers.pop(0)
 
-    assert await until(ask, Pace(first=1, factor=3, longest=2)) == "there"
+    assert await poll_until(ask, PollInterval(initial=1, factor=3, maximum=2)) == "there"
     assert slept == [1, 2]
 
 
@@ -122,5 +122,5 @@ async def test_waiting_is_bounded_by_the_callers_scope():
         return None
 
     with anyio.move_on_after(0.02) as scope:
-        await until(ask, NOW)
+        await poll_until(ask, NOW)
     assert scope.cancelled_caught

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lading import Progress
 from lading._core import progress
-from lading._core.progress import Meter
+from lading._core.progress import ProgressReporter
 
 steps = st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 0.2)), max_size=60)
 
@@ -20,7 +20,7 @@ def test_the_contract_holds_at_any_speed(moves: list[tuple[int, float]], known: 
     told: list[tuple[float, Progress]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(progress, "monotonic", lambda: now[0])
-        meter = Meter(lambda p: told.append((now[0], p)), total, attempt)
+        meter = ProgressReporter(lambda p: told.append((now[0], p)), total, attempt)
         for count, seconds in moves:
             now[0] += seconds
             meter.add(count)
@@ -28,11 +28,11 @@ def test_the_contract_holds_at_any_speed(moves: list[tuple[int, float]], known: 
         meter.end()
     assert len(told) == before + 1
     assert told[-1][1] == Progress(sum(count for count, _ in moves), total, attempt)
-    sent = [p.sent for _, p in told]
+    sent = [p.completed for _, p in told]
     assert sent == sorted(sent)
     assert {(p.total, p.attempt) for _, p in told} == {(total, attempt)}
     if known:
-        assert [p.sent == total for _, p in told].count(True) == 1  # nothing looks like the end before it
+        assert [p.completed == total for _, p in told].count(True) == 1  # nothing looks like the end before it
     times = [at for at, _ in told[:-1]]
     assert all(later - earlier >= 0.05 - 1e-9 for earlier, later in zip(times, times[1:], strict=False))
 
@@ -45,6 +45,6 @@ def test_what_the_callback_raises_comes_out():
         raise Enough
 
     with pytest.raises(Enough):
-        Meter(stop, 10).add(1)
+        ProgressReporter(stop, 10).add(1)
     with pytest.raises(Enough):
-        Meter(stop, 10).end()
+        ProgressReporter(stop, 10).end()

@@ -13,9 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import ApiError, BadAnswer, CallTimeout, ConnectError, InputError, IntegrityError, LadingError, Retry
+from lading import (
+    ApiError,
+    InputError,
+    IntegrityError,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    RequestTimeout,
+    Retry,
+)
 from lading._core.responses import error_class
-from lading._core.retry import attempts, decide, may_repeat, parse_retry_after
+from lading._core.retry import is_retryable, parse_retry_after, retry_delay, run_with_retry
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's own example
 
@@ -24,7 +33,7 @@ def api(status: int, retry_after: float | None = None) -> ApiError:
     return error_class(status)("no", status=status, retry_after=retry_after)
 
 
-def lost(phase: str = "receive", outcome: str = "unknown", cls: type[ConnectError] = ConnectError) -> ConnectError:
+def lost(phase: str = "receive", outcome: str = "unknown", cls: type[NetworkError] = NetworkError) -> NetworkError:
     return cls("lost", phase=phase, outcome=outcome)  # type: ignore[arg-type]
 
 
@@ -32,24 +41,24 @@ ALWAYS, IF_REPEATABLE, NEVER = (True, True), (False, True), (False, False)  # fo
 
 TABLE = [
     *((lost(phase, "not_done"), ALWAYS) for phase in ("resolve", "connect", "proxy", "pool")),
-    *((lost(phase, "not_done", CallTimeout), ALWAYS) for phase in ("connect", "pool")),
+    *((lost(phase, "not_done", RequestTimeout), ALWAYS) for phase in ("connect", "pool")),
     (lost("tls", "not_done"), NEVER),
-    *((lost(phase, "unknown", cls), IF_REPEATABLE) for phase, cls in product(("send", "receive"), (ConnectError, CallTimeout))),
+    *((lost(phase, "unknown", cls), IF_REPEATABLE) for phase, cls in product(("send", "receive"), (NetworkError, RequestTimeout))),
     (api(429), ALWAYS),
     (api(429, 1.0), ALWAYS),
     (api(503, 0.0), ALWAYS),
     *((api(status), IF_REPEATABLE) for status in (408, 425, 500, 502, 503, 504)),
     (api(500, 1.0), IF_REPEATABLE),
     *((api(status), NEVER) for status in (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507, 511)),
-    *((error, NEVER) for error in (BadAnswer("x"), InputError("x"), IntegrityError("x"), LadingError("x"))),
+    *((error, NEVER) for error in (InvalidResponse("x"), InputError("x"), IntegrityError("x"), LadingError("x"))),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("error", "expected"), TABLE, ids=lambda v: f"{type(v).__name__}-{getattr(v, 'status', '')}")
 def test_what_may_be_sent_again(error: LadingError, expected: tuple[bool, bool]):
-    assert (may_repeat(error, repeatable=False), may_repeat(error, repeatable=True)) == expected
+    assert (is_retryable(error, repeatable=False), is_retryable(error, repeatable=True)) == expected
     for repeatable, again in zip((False, True), expected, strict=True):
-        wait = decide(error, 1, repeatable=repeatable, policy=Retry())
+        wait = retry_delay(error, 1, repeatable=repeatable, policy=Retry())
         assert (wait is not None) == again
 
 
@@ -67,7 +76,7 @@ draws = st.floats(0, 1)
 @given(policies, st.integers(1, 3000), draws, st.none() | st.floats(0, 1e7), st.floats(0, 1e7))
 def test_no_wait_breaks_a_bound(policy: Retry, attempt: int, draw: float, asked: float | None, elapsed: float):
     error = api(429, asked)
-    wait = decide(error, attempt, repeatable=False, policy=policy, elapsed=elapsed, draw=lambda: draw)
+    wait = retry_delay(error, attempt, repeatable=False, policy=policy, elapsed=elapsed, draw=lambda: draw)
     if attempt >= policy.attempts or (asked or 0) > policy.retry_after_max:
         assert wait is None
     if wait is None:
@@ -81,10 +90,10 @@ def test_no_wait_breaks_a_bound(policy: Retry, attempt: int, draw: float, asked:
 def test_waits_grow_to_their_cap_and_with_the_draw(policy: Retry, attempt: int, draw: float):
     policy = Retry(10_000, None, policy.backoff, policy.backoff_max, 0)
     first, second = (
-        decide(api(429), number, repeatable=False, policy=policy, draw=lambda: draw)
+        retry_delay(api(429), number, repeatable=False, policy=policy, draw=lambda: draw)
         for number in (attempt, attempt + 1)
     )
-    longest = decide(api(429), attempt, repeatable=False, policy=policy, draw=lambda: 1.0)
+    longest = retry_delay(api(429), attempt, repeatable=False, policy=policy, draw=lambda: 1.0)
     assert first is not None
     assert second is not None
     assert longest is not None
@@ -149,10 +158,10 @@ async def test_the_loop_waits_as_decided(monkeypatch: pytest.MonkeyPatch):
         return f"after {number}"
 
     policy = Retry(attempts=4, backoff=0)
-    assert await attempts(step, policy, lambda _: False) == "after 4"
+    assert await run_with_retry(step, policy, lambda _: False) == "after 4"
     assert slept == [1, 2, 3]
     with pytest.raises(ApiError):
-        await attempts(step, Retry(attempts=3, backoff=0), lambda _: False)
+        await run_with_retry(step, Retry(attempts=3, backoff=0), lambda _: False)
 
 
 @pytest.mark.anyio
@@ -164,5 +173,5 @@ async def test_what_is_not_ours_is_not_retried():
         raise KeyError("theirs")
 
     with pytest.raises(KeyError):
-        await attempts(step, Retry(), lambda _: True)
+        await run_with_retry(step, Retry(), lambda _: True)
     assert calls == [1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lading import ConfigError
-from lading._core.service import Service, check_address, origin
+from lading._core.service import Service, origin, validate_base_url
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from lading._core.service import Service, check_address, origin
     ],
 )
 def test_addresses_that_are_taken(url: str, kept: str):
-    assert check_address(url, "upload_url") == kept
+    assert validate_base_url(url, "upload_url") == kept
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_addresses_that_are_taken(url: str, kept: str):
 )
 def test_addresses_that_are_refused_without_quoting_them(url: str):
     with pytest.raises(ConfigError, match="upload_url") as caught:
-        check_address(url, "upload_url")
+        validate_base_url(url, "upload_url")
     assert "hunter2" not in str(caught.value)
 
 
 def test_plain_http_has_to_be_allowed():
     with pytest.raises(ConfigError, match="https"):
-        check_address("http://index.test/", "simple_url")
-    assert check_address("http://index.test/", "simple_url", allow_http=True) == "http://index.test/"
+        validate_base_url("http://index.test/", "simple_url")
+    assert validate_base_url("http://index.test/", "simple_url", allow_http=True) == "http://index.test/"
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,18 @@ def test_plain_http_has_to_be_allowed():
 )
 def test_what_an_origin_is(one: str, other: str, same: bool):
     assert (origin(one) == origin(other)) is same
-    assert Service("store", one).trusts(other) is same
+    assert Service("store", one).may_send_credentials(other) is same
 
 
 @pytest.mark.parametrize("url", ["https://[", "https://a.test:port/", "https://a.test:99999/", "nonsense", ""])
 def test_what_is_no_address_is_not_trusted(url: str):
-    assert not Service("store", "https://a.test/").trusts(url)
+    assert not Service("store", "https://a.test/").may_send_credentials(url)
 
 
 def test_more_hosts_can_be_trusted():
     service = Service("store", "https://a.test/", hosts=frozenset({"https://b.test:443"}))
-    assert service.trusts("https://b.test/x")
-    assert not service.trusts("http://b.test/x")
+    assert service.may_send_credentials("https://b.test/x")
+    assert not service.may_send_credentials("http://b.test/x")
 
 
 def test_hosts_are_shown_without_user_information():

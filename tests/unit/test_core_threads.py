@@ -12,9 +12,9 @@ from anyio import to_thread
 
 from lading._core import threads
 from lading._core.loop_local import LoopLocal
-from lading._core.threads import check_cancelled, in_thread
+from lading._core.threads import check_cancelled, run_in_thread
 from tests.conftest import BACKENDS
-from tests.support.scripted import until
+from tests.support.raw_server import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,19 +55,19 @@ def work() -> Iterator[Work]:
 
 
 async def test_a_result_and_an_error_come_back():
-    assert await in_thread(lambda a, b: (a, b, threading.current_thread() is threading.main_thread()), 1, 2) == (
+    assert await run_in_thread(lambda a, b: (a, b, threading.current_thread() is threading.main_thread()), 1, 2) == (
         1,
         2,
         False,
     )
     with pytest.raises(KeyError):
-        await in_thread({}.__getitem__, "missing")
+        await run_in_thread({}.__getitem__, "missing")
 
 
 async def test_the_applications_own_limit_is_left_alone(work: Work):
     default = to_thread.current_default_thread_limiter()
     async with anyio.create_task_group() as group:
-        group.start_soon(in_thread, work)
+        group.start_soon(run_in_thread, work)
         await work.under_way()
         assert default.borrowed_tokens == 0
         work.go.set()
@@ -76,7 +76,7 @@ async def test_the_applications_own_limit_is_left_alone(work: Work):
 async def test_a_cancelled_caller_waits_for_its_thread(work: Work):
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:
-            group.start_soon(in_thread, work)
+            group.start_soon(run_in_thread, work)
             await work.under_way()
             threading.Timer(0.02, work.go.set).start()
             scope.cancel()
@@ -85,7 +85,7 @@ async def test_a_cancelled_caller_waits_for_its_thread(work: Work):
 
 async def natively_cancelled(work: Work, times: int) -> None:
     """As ``asyncio.timeout``, ``wait_for`` and ``TaskGroup`` do it, which anyio's shields do not stop."""
-    task = asyncio.create_task(in_thread(work))
+    task = asyncio.create_task(run_in_thread(work))
     await work.under_way()
     for _ in range(times):
         task.cancel()
@@ -109,9 +109,9 @@ async def test_what_has_not_begun_never_begins(work: Work, monkeypatch: pytest.M
     second = Work()
     limiter = anyio.CapacityLimiter(1)
     monkeypatch.setattr(threads, "_limiter", LoopLocal(lambda: limiter))
-    first = asyncio.create_task(in_thread(work))
+    first = asyncio.create_task(run_in_thread(work))
     await work.under_way()
-    late = asyncio.create_task(in_thread(second))
+    late = asyncio.create_task(run_in_thread(second))
     await until(lambda: limiter.statistics().tasks_waiting == 1)
     late.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -136,7 +136,7 @@ class Endless:
 
     async def assert_ended(self) -> None:
         rounds = self.rounds
-        await in_thread(lambda: None)
+        await run_in_thread(lambda: None)
         assert self.rounds == rounds
 
 
@@ -144,7 +144,7 @@ async def test_long_work_can_ask_whether_it_is_still_wanted():
     endless = Endless()
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:
-            group.start_soon(in_thread, endless)
+            group.start_soon(run_in_thread, endless)
             await until(endless.begun.is_set)
             scope.cancel()
     await endless.assert_ended()
@@ -153,7 +153,7 @@ async def test_long_work_can_ask_whether_it_is_still_wanted():
 @on_asyncio
 async def test_long_work_hears_of_asyncios_cancelling_too():
     endless = Endless()
-    task = asyncio.create_task(in_thread(endless))
+    task = asyncio.create_task(run_in_thread(endless))
     await until(endless.begun.is_set)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -37,7 +37,7 @@ def test_counts_start_at_one(cls, field):
 def test_no_bound_and_zero_are_values():
     assert Retry(deadline=None).deadline is None
     assert Timeout(connect=None, read=0, pool=None).read == 0
-    assert Limits(idle=0).idle == 0
+    assert Limits(keepalive_expiry=0).keepalive_expiry == 0
 
 
 @pytest.mark.parametrize("value", [Retry(), Timeout(), Limits(), Progress(1, None)])

@@ -40,12 +40,12 @@ from lading._core import polling
 from lading.copr._builds import log as _logs
 from lading.copr._builds import watch as _watching
 from lading.pypi import _indexes
-from lading.testing import EmbeddedCopr, Request, Response, Server
+from lading.testing import EmbeddedCopr, Server, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.aws import Behind
+    from tests.support.moto_aws import Behind
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -92,17 +92,19 @@ class TinyIndex:
         self.users: list[str] = []
         self.server = Server(self.answer)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         """One answer."""
         if request.method == "POST":
             return self.take(request.headers.get("Authorization", ""), await request.read())
         kind, _, name = request.path.strip("/").partition("/")
         if kind == "files" and name in self.files:
-            return Response(body=self.files[name])
+            return ServerResponse(body=self.files[name])
         files = [file for file in sorted(self.files) if file.startswith(f"{name}-")]
         if kind != "simple" or not files:
-            return Response.json({"message": "Not Found"}, 404)
-        return Response.json({"meta": {"api-version": "1.1"}, "name": name, "files": list(map(self.entry, files))})
+            return ServerResponse.json({"message": "Not Found"}, 404)
+        return ServerResponse.json(
+            {"meta": {"api-version": "1.1"}, "name": name, "files": list(map(self.entry, files))}
+        )
 
     def entry(self, name: str) -> dict[str, Any]:
         """One file as the Simple API lists it."""
@@ -110,21 +112,21 @@ class TinyIndex:
         digest = hashlib.sha256(data).hexdigest()
         return {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": digest}, "size": len(data)}
 
-    def take(self, authorization: str, form: bytes) -> Response:
+    def take(self, authorization: str, form: bytes) -> ServerResponse:
         """An upload."""
         scheme, _, pair = authorization.partition(" ")
         user, _, secret = base64.b64decode(pair).decode().partition(":")
         if scheme != "Basic" or secret.startswith("wrong"):
-            return Response.json({"code": "403 Invalid or non-existent authentication information."}, 403)
+            return ServerResponse.json({"code": "403 Invalid or non-existent authentication information."}, 403)
         boundary, _, _ = form.partition(b"\r\n")
         part = next(part for part in form.split(boundary) if b'name="content"' in part)
         head, _, content = part.partition(b"\r\n\r\n")
         name = head.partition(b'filename="')[2].partition(b'"')[0].decode()
         if name in self.files:
-            return Response.json({"code": f"400 File already exists ('{name}')."}, 400)
+            return ServerResponse.json({"code": f"400 File already exists ('{name}')."}, 400)
         self.files[name] = content.removesuffix(b"\r\n")
         self.users.append(user)
-        return Response()
+        return ServerResponse()
 
 
 def make_wheel(folder: Path, project: str, version: str) -> Path:
@@ -151,8 +153,8 @@ def index() -> Iterator[TinyIndex]:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedCopr]:
     """A Copr that this machine is set up for."""
-    quick = lading.Pace(first=0.01, longest=0.01)
-    monkeypatch.setattr(polling, "Pace", lambda: quick)
+    quick = lading.PollInterval(initial=0.01, maximum=0.01)
+    monkeypatch.setattr(polling, "PollInterval", lambda: quick)
     monkeypatch.setattr(_logs, "_PACE", quick)
     monkeypatch.setattr(_watching, "_RATE", 1000)
     with EmbeddedCopr(auto_advance=True) as store:

@@ -11,8 +11,9 @@ import pytest
 import lading
 
 SOURCE = Path(lading.__file__).parent
-STORES = {"copr", "anaconda", "craft", "pypi", "s3"}
+STORES = {"copr", "anaconda", "canonical", "pypi", "s3"}
 FOUNDATION = {"errors", "types", "_version"}
+SHARED = {"_artifacts", "_macaroons"}
 # A library, and the modules that alone may import it (everything below a name that ends in a dot).
 ONLY_IN = {
     "httpx": ("lading._http.", "lading.testing."),
@@ -20,7 +21,7 @@ ONLY_IN = {
     "h11": ("lading._http.", "lading.testing."),
     "aiobotocore": ("lading.s3._aws", "lading.s3._aws."),
     "botocore": ("lading.s3._aws", "lading.s3._aws."),
-    "pymacaroons": ("lading.craft._macaroons",),
+    "pymacaroons": ("lading._macaroons.bakery",),
     "keyring": ("lading._core.credentials",),
     "awscrt": ("lading.s3._checksums",),
     "semver": ("lading.s3.",),
@@ -34,6 +35,8 @@ ONLY_IN = {
 # No I/O: requests are data and answers are read by pure functions.
 PURE = ("_wire", "_models")
 IO_LIBRARIES = {"anyio", "httpx", "h11", "socket", "ssl", "subprocess", "aiobotocore", "keyring"}
+
+CLIENTS = {f"lading.{store}._client" for store in STORES} | {"lading.s3._session"}
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 
@@ -71,7 +74,10 @@ def layer(name: str) -> str:
 
 
 def may_import(here: str, there: str) -> bool:
-    """The rule: errors, types <- _core <- _http; _core <- stores; _http <- stores' clients, s3; fanout on _core, under stores."""
+    """The rule: errors, types <- _core <- _http, _artifacts, _macaroons; _client on _core and _http; stores on the rest.
+
+    Only a store's ``_client``, and ``s3._session``, know ``_client``; ``fanout`` stands on ``_core``, below the stores.
+    """
     mine, theirs = layer(here), layer(there)
     if theirs in FOUNDATION or mine in {"", "testing"}:
         return True
@@ -79,10 +85,12 @@ def may_import(here: str, there: str) -> bool:
         return theirs in FOUNDATION
     if mine == theirs:
         return True
-    if mine in {"_http", "fanout", "otel"}:
+    if mine in {"_http", "fanout", "otel"} | SHARED:
         return theirs == "_core"
+    if mine == "_client":
+        return theirs in {"_core", "_http"}
     if mine in STORES:
-        return theirs in {"_core", "fanout"} or (theirs == "_http" and (mine == "s3" or here.endswith("._client")))
+        return theirs in {"_core", "fanout"} | SHARED or (theirs == "_client" and here in CLIENTS)
     return False
 
 
@@ -121,6 +129,10 @@ def test_the_rule_can_fail() -> None:
     assert not may_import("lading._core.sender", "lading.pypi")
     assert not may_import("lading.pypi._client", "lading.copr")
     assert not may_import("lading.errors", "lading._core.call")
+    assert not may_import("lading.pypi.releases", "lading._client")
+    assert not may_import("lading._core.files", "lading._artifacts.python")
+    assert not may_import("lading._client", "lading.pypi")
     assert may_import("lading.pypi._client", "lading._client")
+    assert may_import("lading._client", "lading._http.transport")
     assert len(MODULES) > 30
     assert sys.version_info >= (3, 11)

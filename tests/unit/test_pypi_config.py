@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lading import ConfigError
-from lading.pypi._config import Found, _read, resolve
-from lading.pypi._indexes import find_index
+from lading.pypi._config import IndexConfig, _read, resolve_config
+from lading.pypi._indexes import resolve_index
 
 PYPIRC = Path("~/.pypirc")
 OFFICIAL = ".".join(("pypi", "org"))  # noqa: FLY002 - spelled out nowhere
@@ -22,11 +22,11 @@ FILE = {
 }
 
 
-def found(name: str | None = None, *, sections: dict[str, dict[str, str]] = FILE, **env: str) -> Found:
-    return resolve(name, env, sections, PYPIRC)
+def found(name: str | None = None, *, sections: dict[str, dict[str, str]] = FILE, **env: str) -> IndexConfig:
+    return resolve_config(name, env, sections, PYPIRC)
 
 
-def entry(found: Found) -> tuple[str, str | None, str | None]:
+def entry(found: IndexConfig) -> tuple[str, str | None, str | None]:
     return found.index.upload_url, found.username, found.password
 
 
@@ -69,13 +69,13 @@ def entry(found: Found) -> tuple[str, str | None, str | None]:
 def test_the_environment_comes_before_the_file(env, user, password, source):
     chosen = found(**env)
     assert (chosen.username, chosen.password, chosen.source) == (user, password, source)
-    assert chosen.index == find_index("pypi")
+    assert chosen.index == resolve_index("pypi")
     assert password not in repr(chosen)
 
 
 def test_which_index():
-    assert found().index == find_index("pypi")
-    assert found(TWINE_REPOSITORY="testpypi").index == find_index("testpypi")
+    assert found().index == resolve_index("pypi")
+    assert found(TWINE_REPOSITORY="testpypi").index == resolve_index("testpypi")
     assert entry(found("acme", TWINE_REPOSITORY="pypi")) == ("https://acme.example/up/", "ada", "of acme")
     assert found("acme").index.name == "acme"
     by_address = {"TWINE_REPOSITORY_URL": "https://t.example/", "UV_PUBLISH_URL": "https://u.example/"}
@@ -105,7 +105,7 @@ def test_where_to_look():
     assert found(
         UV_PUBLISH_URL="https://u.example/", UV_PUBLISH_CHECK_URL="https://u.example/simple"
     ).index.simple_url == ("https://u.example/simple/")
-    chosen = resolve(
+    chosen = resolve_config(
         "acme", {"UV_PUBLISH_CHECK_URL": "https://other.example/"}, FILE, PYPIRC, "https://acme.example/s/"
     )
     assert chosen.index.simple_url == "https://acme.example/s/"
@@ -135,9 +135,9 @@ def test_credentials_in_an_address():
 )
 def test_the_official_hosts_are_recognised(scheme, labels, path, name):
     url = f"{scheme}://{'.'.join(labels)}/{path}"
-    assert found(TWINE_REPOSITORY_URL=url).index is find_index(name)
+    assert found(TWINE_REPOSITORY_URL=url).index is resolve_index(name)
     with_token = f"{scheme}://__token__:pypi-abc@{'.'.join(labels)}/{path}"
-    assert entry(found(TWINE_REPOSITORY_URL=with_token)) == (find_index(name).upload_url, "__token__", "pypi-abc")
+    assert entry(found(TWINE_REPOSITORY_URL=with_token)) == (resolve_index(name).upload_url, "__token__", "pypi-abc")
     assert found("mine", sections={"mine": {"repository": url}}).index.official
 
 

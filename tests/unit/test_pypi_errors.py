@@ -6,8 +6,18 @@ import json
 
 import pytest
 
-from lading import ApiError, BadRequest, Conflict, Forbidden, NotFound, RateLimited, ServerError, TooLarge, Unauthorized
-from lading._core.call import Reply
+from lading import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+)
+from lading._core.call import Response
 from lading._core.service import Service
 from lading.pypi._errors import read_error
 
@@ -29,7 +39,7 @@ NGINX = """<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0
 
 
 def error(status: int, reason: str = "", body: str = "", media_type: str = "", **headers: str) -> ApiError:
-    reply = Reply(status, {"content-type": media_type, **headers}, body.encode(), "https://index.example/", reason)
+    reply = Response(status, {"content-type": media_type, **headers}, body.encode(), "https://index.example/", reason)
     found = read_error(SERVICE, reply, "POST", ["s3cret"])
     assert "\n" not in str(found)
     assert (found.status, found.service) == (status, "index")
@@ -153,7 +163,9 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
             "Unauthorized: give a token or a password, and check that it is right",
             id="pypiserver-anonymous",
         ),
-        pytest.param(nginx(413, "Request Entity Too Large"), TooLarge, "Request Entity Too Large", id="nginx-413"),
+        pytest.param(
+            nginx(413, "Request Entity Too Large"), PayloadTooLarge, "Request Entity Too Large", id="nginx-413"
+        ),
         pytest.param(nginx(404, "Not Found"), NotFound, "Not Found", id="nginx-404"),
         pytest.param(
             nginx(503, "Service Temporarily Unavailable"), ServerError, "Service Temporarily Unavailable", id="503"

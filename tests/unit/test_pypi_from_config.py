@@ -12,8 +12,8 @@ import pytest
 import lading
 from lading import BasicAuth, ConfigError, Index, InputError, PyPI
 from lading.pypi import TrustedPublishing, _config, _indexes
-from tests.stores.distributions import wheel
-from tests.stores.fake_index import FakeIndex
+from tests.support.distributions import wheel
+from tests.support.fake_index import FakeIndex
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
 
@@ -54,7 +54,7 @@ def sent(index: FakeIndex) -> str:
 
 async def test_entered_or_awaited(fake_index, pypirc, path):
     async with PyPI.from_config("here", simple_url=f"{fake_index.server.url}/simple/") as pypi:
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path)).status == "uploaded"
     assert sent(fake_index) == "ada:50 % s3cret"
     assert fake_index.seen == ["GET /simple/demo/", "POST /legacy/"]
     with pytest.raises(ConfigError, match="closed"):
@@ -109,7 +109,7 @@ async def test_the_keyring_by_twines_convention(fake_index, pypirc, ring, path, 
 
 
 async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(ring):
-    url = _indexes.find_index("pypi").upload_url
+    url = _indexes.resolve_index("pypi").upload_url
     ring.entries[url, "__token__"] = "pypi-s3cret"
     pypi = await PyPI.from_config()
     assert repr(pypi._settings.auth) == "BasicAuth('__token__', ***)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lading import BasicAuth, ConfigError, Index, InputError, PyPI
-from lading.pypi._indexes import find_index
+from lading.pypi._indexes import resolve_index
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_index_need_not_be_readable():
 
 @pytest.mark.parametrize("name", ["pypi", "testpypi"])
 def test_the_official_ones_by_name(name: str):
-    index = find_index(name)
+    index = resolve_index(name)
     assert (index.name, index.official) == (name, True)
     assert index.upload_url.startswith("https://")
     assert index.upload_url.endswith("/legacy/")

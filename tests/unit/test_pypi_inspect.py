@@ -11,16 +11,16 @@ import pytest
 from lading import BasicAuth, Index, PyPI, Retry
 from lading.errors import TokenInvalid
 from lading.pypi import Token, _indexes
-from lading.pypi.tokens import problem_with
-from lading.testing import Response
-from tests.stores.distributions import sha256, wheel
-from tests.stores.fake_index import FakeIndex
+from lading.pypi.tokens import find_problem
+from lading.testing import ServerResponse
+from tests.support.distributions import sha256, wheel
+from tests.support.fake_index import FakeIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PYPI = _indexes.find_index("pypi")
-TESTPYPI = _indexes.find_index("testpypi")
+PYPI = _indexes.resolve_index("pypi")
+TESTPYPI = _indexes.resolve_index("testpypi")
 OTHER = Index("https://index.example/")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR = 3600
@@ -68,7 +68,7 @@ def at(hours: float) -> int:
     ],
 )
 def test_what_speaks_against_a_token(made, index, project, says):
-    problem = problem_with(made, index, project, NOW)
+    problem = find_problem(made, index, project, NOW)
     if says is None:
         assert problem is None
     else:
@@ -77,8 +77,8 @@ def test_what_speaks_against_a_token(made, index, project, says):
 
 def test_without_the_indexs_clock_nothing_is_said_of_time():
     expired = token().restrict(not_before=0, not_after=1)
-    assert problem_with(expired, PYPI, "demo", None) is None
-    assert problem_with(expired, PYPI, "demo", NOW) is not None
+    assert find_problem(expired, PYPI, "demo", None) is None
+    assert find_problem(expired, PYPI, "demo", NOW) is not None
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def client(index: FakeIndex, made: Token) -> PyPI:
 
 def dated(index: FakeIndex, moment: str) -> None:
     """The index's clock shows *moment*."""
-    index.page = Response(404, {"Date": moment})
+    index.page = ServerResponse(404, {"Date": moment})
 
 
 @pytest.mark.anyio
@@ -118,17 +118,17 @@ async def test_the_indexs_clock_decides(fake_index, path):
     ended = token().restrict(not_before=0, not_after=2_000)
     async with client(fake_index, ended) as pypi:
         dated(fake_index, "Thu, 01 Jan 1970 00:30:00 GMT")
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path)).status == "uploaded"
         dated(fake_index, "Thu, 01 Jan 1970 00:33:20 GMT")
         with pytest.raises(TokenInvalid, match=r"expired at 1970-01-01 00:33:20 UTC by the index's clock; nothing"):
             await pypi.releases.upload(path)
         # A clock that cannot be read says nothing.
         dated(fake_index, "yesterday")
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path)).status == "uploaded"
     far = token().restrict(not_before=32_503_680_000, not_after=32_503_690_000)
     async with client(fake_index, far) as pypi:
         dated(fake_index, "Wed, 01 Jan 3000 01:00:00 GMT")
-        assert (await pypi.releases.upload(path)).result == "uploaded"
+        assert (await pypi.releases.upload(path)).status == "uploaded"
     assert fake_index.seen.count("POST /legacy/") == 3
 
 
@@ -136,7 +136,7 @@ async def test_the_indexs_clock_decides(fake_index, path):
 async def test_what_is_there_already_needs_no_token(fake_index, path, digest):
     fake_index.lists(path.name, sha256=digest)
     async with client(fake_index, token().restrict(project_names=["other"])) as pypi:
-        assert (await pypi.releases.upload(path)).result == "skipped"
+        assert (await pypi.releases.upload(path)).status == "unchanged"
 
 
 @pytest.mark.anyio
@@ -146,11 +146,11 @@ async def test_check_and_current(fake_index):
         current = await pypi.tokens.current()
         assert current is not None
         assert current.dump() == made.dump()
-        await pypi.tokens.check("Demo")
+        await pypi.tokens.check_offline("Demo")
         with pytest.raises(TokenInvalid, match="expired"):
-            await pypi.tokens.check("Demo", now=NOW)
+            await pypi.tokens.check_offline("Demo", now=NOW)
         with pytest.raises(TokenInvalid, match="not for other"):
-            await pypi.tokens.check("other")
+            await pypi.tokens.check_offline("other")
         for auth in (
             BasicAuth("ada", made.dump()),
             BasicAuth("__token__", "cmVmdGtuOjAx"),
@@ -158,5 +158,5 @@ async def test_check_and_current(fake_index):
         ):
             other = pypi.with_options(auth=auth)
             assert await other.tokens.current() is None
-            await other.tokens.check("other", now=NOW)
+            await other.tokens.check_offline("other", now=NOW)
     assert fake_index.seen == []

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadAnswer, Index, InputError, NotFound, PyPI, Retry
+from lading import Index, InputError, InvalidResponse, NotFound, PyPI, Retry
 from lading.pypi import File
 from lading.pypi._simple_api import group_releases, version_of
-from lading.testing import Request, Response, Server
+from lading.testing import Server, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,20 +24,20 @@ class Reading:
     """An index that is only read: pages by path, anything else is not found."""
 
     def __init__(self) -> None:
-        self.pages: dict[str, Response] = {}
-        self.requests: list[Request] = []
+        self.pages: dict[str, ServerResponse] = {}
+        self.requests: list[ServerRequest] = []
         self.server = Server(self._handle)
 
-    async def _handle(self, request: Request) -> Response:
+    async def _handle(self, request: ServerRequest) -> ServerResponse:
         self.requests.append(request)
-        return self.pages.get(request.path, Response(404))
+        return self.pages.get(request.path, ServerResponse(404))
 
     def json(self, path: str, **value: Any) -> None:
         body = json.dumps({"meta": {"api-version": "1.4"}, **value}).encode()
-        self.pages[path] = Response(200, {"Content-Type": SIMPLE}, body)
+        self.pages[path] = ServerResponse(200, {"Content-Type": SIMPLE}, body)
 
     def html(self, path: str, text: str) -> None:
-        self.pages[path] = Response(200, {"Content-Type": "text/html; charset=utf-8"}, text.encode())
+        self.pages[path] = ServerResponse(200, {"Content-Type": "text/html; charset=utf-8"}, text.encode())
 
     def client(self, *, json_api: bool = True) -> PyPI:
         url = self.server.url
@@ -140,7 +140,7 @@ async def test_all_projects(index, kind):
 async def test_a_later_simple_api(index):
     index.json("/simple/", meta={"api-version": "2.0"}, projects=[])
     async with index.client() as pypi:
-        with pytest.raises(BadAnswer, match=r"version 2\.0 of the Simple API"):
+        with pytest.raises(InvalidResponse, match=r"version 2\.0 of the Simple API"):
             await pypi.projects.list()
 
 

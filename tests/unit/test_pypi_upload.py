@@ -8,8 +8,8 @@ import hashlib
 import pytest
 
 import lading
-from lading import BadAnswer
-from lading.testing import Request, Response, Server
+from lading import InvalidResponse
+from lading.testing import Server, ServerRequest, ServerResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -49,25 +49,25 @@ async def test_the_file_is_the_last_part(fake_index, fake_client, demo_wheel, de
 
 
 async def test_what_the_index_remarks(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [Response(200, {"Content-Type": "text/plain"}, b"first remark\n\n second \nOK\n")]
+    fake_index.answers = [ServerResponse(200, {"Content-Type": "text/plain"}, b"first remark\n\n second \nOK\n")]
     async with fake_client:
         uploaded = await fake_client.releases.upload(demo_wheel)
-    assert (uploaded.result, uploaded.warnings) == ("uploaded", ("first remark", "second"))
+    assert (uploaded.status, uploaded.warnings) == ("uploaded", ("first remark", "second"))
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 async def test_any_success_without_words_is_one(fake_index, fake_client, demo_wheel, status):
-    fake_index.answers = [Response(status)]
+    fake_index.answers = [ServerResponse(status)]
     async with fake_client:
         uploaded = await fake_client.releases.upload(demo_wheel)
-    assert (uploaded.result, uploaded.warnings) == ("uploaded", ())
+    assert (uploaded.status, uploaded.warnings) == ("uploaded", ())
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "text/html; charset=utf-8"])
 async def test_a_page_for_people_is_no_success(fake_index, fake_client, demo_wheel, media_type):
-    fake_index.answers = [Response(200, {"Content-Type": media_type}, HELP.encode())]
+    fake_index.answers = [ServerResponse(200, {"Content-Type": media_type}, HELP.encode())]
     async with fake_client:
-        with pytest.raises(BadAnswer, match="is upload_url right") as caught:
+        with pytest.raises(InvalidResponse, match="is upload_url right") as caught:
             await fake_client.releases.upload(demo_wheel)
     # The index was asked: it does not have the file.
     assert caught.value.outcome == "not_done"
@@ -76,7 +76,7 @@ async def test_a_page_for_people_is_no_success(fake_index, fake_client, demo_whe
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirected_upload_is_not_followed(fake_index, fake_client, demo_wheel, status):
-    fake_index.answers = [Response(status, {"Location": "/elsewhere/"})]
+    fake_index.answers = [ServerResponse(status, {"Location": "/elsewhere/"})]
     async with fake_client:
         with pytest.raises(lading.LadingError) as caught:
             await fake_client.releases.upload(demo_wheel)
@@ -103,15 +103,15 @@ async def test_a_project_name_stays_one_part_of_the_address(fake_index, fake_cli
 
 
 async def test_a_file_elsewhere_gets_no_credentials(fake_index, fake_client, demo_wheel, demo_sha256, tmp_path):
-    async def files(request: Request) -> Response:
+    async def files(request: ServerRequest) -> ServerResponse:
         assert "Authorization" not in request.headers
-        return Response(body=b"content")
+        return ServerResponse(body=b"content")
 
     async with Server(files) as elsewhere, fake_client:
         file = lading.pypi.File(
             filename="f.whl", url=f"{elsewhere.url}/f.whl", hashes={"sha256": hashlib.sha256(b"content").hexdigest()}
         )
-        with pytest.raises(BadAnswer, match="not https"):
+        with pytest.raises(InvalidResponse, match="not https"):
             await fake_client.files.download(file, tmp_path)
         assert elsewhere.errors == []
 
@@ -119,6 +119,6 @@ async def test_a_file_elsewhere_gets_no_credentials(fake_index, fake_client, dem
 async def test_a_file_under_a_name_that_leads_elsewhere_is_not_written(fake_index, fake_client, tmp_path):
     file = lading.pypi.File(filename="../f.whl", url=f"{fake_index.server.url}/f.whl")
     async with fake_client:
-        with pytest.raises(BadAnswer, match="not a plain file name"):
+        with pytest.raises(InvalidResponse, match="not a plain file name"):
             await fake_client.files.download(file, tmp_path)
     assert fake_index.seen == []

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lading import Conflict, ConnectError, IntegrityError, LadingError
+from lading import Conflict, IntegrityError, LadingError, NetworkError
 from lading.errors import NotFound
 from lading.s3 import VersionExists
 from lading.s3._staging import metadata as _metadata
-from tests.support.commits import DATA, KEY, check_there, commit
-from tests.support.regions import Bucket, Object, broken, conflict, forbidden, lost, source_of, tag
+from tests.support.memory_s3 import Bucket, Object, broken, conflict, forbidden, lost, source_of, tag
+from tests.support.s3_commits import DATA, KEY, check_there, commit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("part_size")]
 
@@ -116,7 +116,7 @@ async def test_the_same_for_a_condition_that_our_own_first_request_broke(part_si
 async def test_a_commit_that_never_arrived_is_not_done(part_size: int):
     bucket = Bucket()
     bucket.fail("put" if part_size == 100 else "complete", lost)
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await commit(bucket).run()
     assert caught.value.outcome == "not_done"
     assert KEY not in bucket.objects
@@ -131,7 +131,7 @@ async def test_nobody_knows_while_the_store_cannot_be_asked():
         raise lost()
 
     bucket.before("complete", cut)
-    with pytest.raises(ConnectError) as caught:
+    with pytest.raises(NetworkError) as caught:
         await commit(bucket).run()
     assert caught.value.outcome == "unknown"
 
@@ -141,7 +141,7 @@ async def test_metadata_whose_answer_was_lost(done: bool):
     bucket = Bucket()
     bucket.fail("put_small", lost, done=done)
     if not done:
-        with pytest.raises(ConnectError):
+        with pytest.raises(NetworkError):
             await commit(bucket).run()
         assert not bucket.open
     assert await commit(bucket).run() == "created"
@@ -154,7 +154,7 @@ async def test_metadata_written_late_with_its_answer_lost_makes_way(how: Callabl
     bucket = Bucket()
     bucket.write(f"{KEY}/metadata", b"{theirs}")
     winner = commit(bucket, b"theirs", b"{theirs}")
-    metadata = {"lading-sha256": winner.source.sha256, "lading-metadata": _metadata.digest_of(b"{theirs}")}
+    metadata = {"lading-sha256": winner.source.sha256, "lading-metadata": _metadata.metadata_digest(b"{theirs}")}
 
     def win() -> None:
         bucket.objects[KEY] = Object(b"theirs", tag(b"theirs"), {}, metadata)
@@ -163,7 +163,7 @@ async def test_metadata_written_late_with_its_answer_lost_makes_way(how: Callabl
     bucket.before("put_small", lambda: None)  # the write that meets theirs
     bucket.before("put_small", win)
     bucket.fail("put_small", how, done=True)
-    with pytest.raises((VersionExists, ConnectError)):
+    with pytest.raises((VersionExists, NetworkError)):
         await commit(bucket).run()
     assert bucket.objects[f"{KEY}/metadata"].data == b"{theirs}"
     assert not bucket.open

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from lading import ConnectError, Forbidden, LadingError
+from lading import Forbidden, LadingError, NetworkError
 from lading.errors import ServerError
 from lading.s3 import VersionExists
 from lading.s3._staging import metadata as _metadata
 from lading.s3._staging import transfer as _transfer
-from tests.support.commits import DATA, KEY, check_there, commit
-from tests.support.regions import Bucket, Object, broken, forbidden, tag
+from tests.support.memory_s3 import Bucket, Object, broken, forbidden, tag
+from tests.support.s3_commits import DATA, KEY, check_there, commit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("part_size")]
 
@@ -107,7 +107,7 @@ async def test_stopped_at_any_point_beside_a_winner_it_leaves_the_winners_metada
     for at in range(1, 100):
         bucket = Bucket()
         bucket.write(f"{KEY}/metadata", b"{theirs}")
-        metadata = {"lading-metadata": _metadata.digest_of(b"{theirs}"), "lading-sha256": "theirs"}
+        metadata = {"lading-metadata": _metadata.metadata_digest(b"{theirs}"), "lading-sha256": "theirs"}
 
         def win(bucket: Bucket = bucket, metadata: dict[str, str] = metadata) -> None:
             bucket.objects[KEY] = Object(b"theirs", tag(b"theirs"), {}, metadata)
@@ -137,6 +137,6 @@ async def test_a_store_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
                 await anyio.sleep_forever()
 
         bucket.turn = turn
-        with pytest.raises(ConnectError, match=f"did not {word} the upload") as caught:
+        with pytest.raises(NetworkError, match=f"did not {word} the upload") as caught:
             await commit(bucket).run()
         assert caught.value.outcome == "unknown"

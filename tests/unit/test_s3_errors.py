@@ -7,12 +7,12 @@ import pickle
 import pytest
 
 from lading import BadRequest, Conflict, Forbidden, NotFound, RateLimited, Unauthorized
-from lading._core.call import Reply
-from lading._core.retry import may_repeat
+from lading._core.call import Response
+from lading._core.retry import is_retryable
 from lading._core.service import Service
 from lading.errors import ApiError, ServerError
 from lading.s3 import VersionExists
-from lading.s3._errors import control_error, kind_of, read_error
+from lading.s3._errors import botocore_error, error_class_for, read_error
 
 S3 = Service(name="s3", base_url="https://s3.example/", accept="*/*")
 
@@ -49,8 +49,8 @@ TABLE = [
 
 @pytest.mark.parametrize(("status", "code", "kind"), TABLE)
 def test_the_class_of_an_error(status: int, code: str, kind: type[ApiError]):
-    assert kind_of(status, code) is kind
-    error = control_error("ssm", "GetParameter", status, code=code, message="why", headers={}, reads=True)
+    assert error_class_for(status, code) is kind
+    error = botocore_error("ssm", "GetParameter", status, code=code, message="why", headers={}, reads=True)
     assert type(error) is kind
     assert (error.service, error.status, error.code, error.detail) == ("ssm", status, code, "why")
     assert str(error).startswith("ssm: GetParameter: ")
@@ -60,7 +60,7 @@ def test_the_class_of_an_error(status: int, code: str, kind: type[ApiError]):
 @pytest.mark.parametrize(("status", "code", "kind"), TABLE)
 def test_the_same_from_xml(status: int, code: str, kind: type[ApiError]):
     body = f'<?xml version="1.0"?>\n<Error><Code>{code}</Code><Message>it &lt;is&gt; so</Message></Error>'.encode()
-    error = read_error(S3, Reply(status, {"x-amz-request-id": "R1"}, body), "PUT", ())
+    error = read_error(S3, Response(status, {"x-amz-request-id": "R1"}, body), "PUT", ())
     assert type(error) is kind
     assert error.request_id == "R1"
     assert "it <is> so" in str(error)
@@ -69,31 +69,31 @@ def test_the_same_from_xml(status: int, code: str, kind: type[ApiError]):
 
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"\xff\xfe", b"<Code", b"<Error></Error>"])
 def test_what_is_no_xml_of_s3s_has_its_status(body: bytes):
-    error = read_error(S3, Reply(503, {}, body), "PUT", ())
+    error = read_error(S3, Response(503, {}, body), "PUT", ())
     assert type(error) is ServerError
     assert error.outcome == "unknown"
-    assert type(read_error(S3, Reply(403, {}, body), "GET", ())) is Forbidden
+    assert type(read_error(S3, Response(403, {}, body), "GET", ())) is Forbidden
 
 
 def test_secrets_in_what_a_store_says_are_masked():
     body = b"<Error><Code>SignatureDoesNotMatch</Code><Message>not with verysecretkey</Message></Error>"
-    error = read_error(S3, Reply(403, {}, body), "PUT", ("verysecretkey",))
+    error = read_error(S3, Response(403, {}, body), "PUT", ("verysecretkey",))
     assert "verysecretkey" not in str(error) + error.detail
 
 
 def test_slow_down_is_a_refusal_and_may_be_repeated():
     body = b"<Error><Code>SlowDown</Code><Message>reduce</Message></Error>"
-    error = read_error(S3, Reply(503, {}, body), "PUT", ())
+    error = read_error(S3, Response(503, {}, body), "PUT", ())
     assert error.outcome == "not_done"
-    assert may_repeat(error, repeatable=False)
-    control = control_error("s3", "PutObject", 503, code="SlowDown", message="", headers={}, reads=False)
+    assert is_retryable(error, repeatable=False)
+    control = botocore_error("s3", "PutObject", 503, code="SlowDown", message="", headers={}, reads=False)
     assert control.outcome == "not_done"
-    assert may_repeat(control, repeatable=False)
+    assert is_retryable(control, repeatable=False)
 
 
 def test_only_a_write_that_failed_there_may_have_been_done():
     def outcome(status: int, *, reads: bool) -> str:
-        return control_error("s3", "X", status, code="", message="", headers={}, reads=reads).outcome
+        return botocore_error("s3", "X", status, code="", message="", headers={}, reads=reads).outcome
 
     assert outcome(500, reads=False) == "unknown"
     assert outcome(500, reads=True) == "not_done"
@@ -102,10 +102,10 @@ def test_only_a_write_that_failed_there_may_have_been_done():
 
 def test_what_the_headers_say():
     headers = {"retry-after": "7", "x-amzn-requestid": "R2"}
-    error = control_error("ssm", "X", 400, code="ThrottlingException", message="", headers=headers, reads=True)
+    error = botocore_error("ssm", "X", 400, code="ThrottlingException", message="", headers=headers, reads=True)
     assert (error.retry_after, error.request_id) == (7.0, "R2")
     assert str(error) == "ssm: X: ThrottlingException (HTTP 400)"
-    bare = control_error("s3", "HeadObject", 404, code="404", message="", headers={}, reads=True)
+    bare = botocore_error("s3", "HeadObject", 404, code="404", message="", headers={}, reads=True)
     assert str(bare) == "s3: HeadObject: no reason given (HTTP 404)"
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from semver import Version
 
-from lading import BadAnswer, InputError
+from lading import InputError, InvalidResponse
 from lading.s3 import Stager
 from lading.s3._layout import (
     Configuration,
@@ -102,7 +102,7 @@ def test_a_configuration_is_read_as_it_was_written(bucket: str, keys: str, param
     ["", "x", "null", "[]", '"a"', "5", '{"bucket_key_prefix": "a"}', '{"parameter_name_prefix": "a"}', "[" * 100_000],
 )
 def test_what_is_no_configuration_is_a_bad_answer(text: str):
-    with pytest.raises(BadAnswer, match="the configuration in here is not what startifact writes"):
+    with pytest.raises(InvalidResponse, match="the configuration in here is not what startifact writes"):
         Configuration.load(text, "here")
 
 
@@ -124,5 +124,5 @@ def test_metadata_is_text_by_text(metadata: dict[str, str]):
 
 @pytest.mark.parametrize("data", [b"", b"x", b"[]", b"null", b'"a"', b"\xff", b"[" * 100_000])
 def test_what_is_no_metadata_is_a_bad_answer(data: bytes):
-    with pytest.raises(BadAnswer, match="key is not the metadata of an artifact"):
+    with pytest.raises(InvalidResponse, match="key is not the metadata of an artifact"):
         load_metadata(data, "key")

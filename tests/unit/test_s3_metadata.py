@@ -9,8 +9,8 @@ import pytest
 from lading.s3 import VersionExists
 from lading.s3._staging import metadata as _metadata
 from lading.s3._staging.commit import Commit
-from tests.support.orders import Actors, every_order, without_time
-from tests.support.regions import Bucket, source_of
+from tests.support.interleavings import Actors, every_order, without_time
+from tests.support.memory_s3 import Bucket, source_of
 
 KEY = "P@1.0.0"
 Spec = tuple[bytes, bytes | None]

@@ -14,9 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from lading import ConfigError, Timeout
-from lading._core.call import Outgoing
+from lading._core.call import Request
 from lading.s3._aws import signing as _signing
-from lading.s3._aws.signing import SigV4, as_ours
+from lading.s3._aws.signing import SigV4, translate_botocore_errors
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def signed(
     """The headers that go out, names in lower case."""
     auth = SigV4(Changing(ReadOnlyCredentials(KEY, SECRET, token)), "eu-west-1")
     await auth.prepare(None)  # type: ignore[arg-type]
-    request = Outgoing(method=method, url=url, headers=dict(headers), timeout=Timeout())
+    request = Request(method=method, url=url, headers=dict(headers), timeout=Timeout())
     flow = auth.flow(request)
     out: Any = next(flow)
     assert out.url == url
@@ -131,7 +131,7 @@ async def test_every_attempt_is_signed_with_the_credentials_of_that_moment():
     outs = []
     for _ in range(2):
         await auth.prepare(None)  # type: ignore[arg-type]
-        request = Outgoing(method="PUT", url=URL, headers={}, timeout=Timeout())
+        request = Request(method="PUT", url=URL, headers={}, timeout=Timeout())
         next(auth.flow(request))
         outs.append({name.lower(): value for name, value in request.headers.items()})
     assert [out["x-amz-security-token"] for out in outs] == ["first-token", "second-token"]
@@ -147,7 +147,7 @@ async def test_botocores_errors_are_ours():
         raise botocore.exceptions.ProfileNotFound(profile="x")
 
     with pytest.raises(ConfigError, match="no AWS credentials were found"):
-        await as_ours(none())
+        await translate_botocore_errors(none())
     with pytest.raises(ConfigError, match="ProfileNotFound"):
-        await as_ours(profile())
+        await translate_botocore_errors(profile())
     assert str(_signing.no_credentials()).startswith("s3: ")

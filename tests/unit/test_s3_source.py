@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import InputError
-from lading.s3._checksums import encoded
+from lading.s3._checksums import encode_crc
 from lading.s3._staging import source as _source
-from lading.s3._staging.source import Source, SourceLike, _Hashers, opened
+from lading.s3._staging.source import ArtifactSource, Source, _Hashers, open_source
 from tests.support.bodies import whole
 
 pytestmark = pytest.mark.anyio
@@ -50,13 +50,13 @@ async def check(found: Source, data: bytes) -> None:
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert await found.digest("md5") == hashlib.md5(data).hexdigest()
     assert await found.digest("CRC32") == f"{zlib.crc32(data):08x}"
-    assert found.checked.value == encoded(zlib.crc32(data))
+    assert found.checked.value == encode_crc(zlib.crc32(data))
     parts = []
     for number in range(1, found.parts + 1):
         body, checked = found.part(number)
         part = await whole(body)
         assert body.length == len(part)
-        assert checked.value == encoded(zlib.crc32(part))
+        assert checked.value == encode_crc(zlib.crc32(part))
         parts.append(part)
     assert b"".join(parts) == data
     assert all(len(part) == found.part_size for part in parts[:-1])
@@ -70,7 +70,7 @@ async def test_of_every_kind_and_length(length: int, kind: str, tmp_path: Path, 
     data = os.urandom(length)
     path = tmp_path / "file.bin"
     await to_thread.run_sync(path.write_bytes, data)
-    sources: dict[str, SourceLike] = {
+    sources: dict[str, ArtifactSource] = {
         "bytes": data,
         "bytearray": bytearray(data),  # type: ignore[dict-item]
         "path": str(path),
@@ -78,7 +78,7 @@ async def test_of_every_kind_and_length(length: int, kind: str, tmp_path: Path, 
         "iterable": pieces(data, 3),
         "function": lambda: pieces(data, 3),
     }
-    async with opened(sources[kind], "CRC32") as found:
+    async with open_source(sources[kind], "CRC32") as found:
         await check(found, data)
         assert found.name == ("file.bin" if kind.startswith("path") else "")
         assert found.parts == max(1, -(-length // 10))
@@ -93,7 +93,7 @@ def test_pieces_of_any_size(parts: list[bytes]):
             yield part
 
     async def run() -> None:
-        async with opened(source(), "CRC32") as found:
+        async with open_source(source(), "CRC32") as found:
             await check(found, b"".join(parts))
 
     anyio.run(run)
@@ -102,7 +102,7 @@ def test_pieces_of_any_size(parts: list[bytes]):
 async def test_large_sources_are_written_in_batches(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_source, "_BATCH", 16)
     data = os.urandom(1000)
-    async with opened(pieces(data, 7), "CRC32") as found:
+    async with open_source(pieces(data, 7), "CRC32") as found:
         await check(found, data)
 
 
@@ -124,7 +124,7 @@ def test_never_more_than_ten_thousand_parts(pieces_: int, parts: int):
 async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
     path = tmp_path / "file.bin"
     await to_thread.run_sync(path.write_bytes, bytes(25))
-    async with opened(path, "CRC32") as found:
+    async with open_source(path, "CRC32") as found:
         body, _ = found.part(1)
         if when == "between":
             await to_thread.run_sync(path.write_bytes, b"x" * 26)
@@ -155,7 +155,7 @@ async def test_one_pass_is_for_all_who_ask(tmp_path: Path, monkeypatch: pytest.M
         return await hash_file(*args)
 
     monkeypatch.setattr(_source, "hash_file", counted)
-    async with opened(path, "CRC32") as found, anyio.create_task_group() as group:
+    async with open_source(path, "CRC32") as found, anyio.create_task_group() as group:
         for name in ("md5", "md5", "md5", "CRC32"):
             group.start_soon(found.digest, name)
     assert len(passes) == 2  # that at the beginning, which tells the CRC32 too, and one for the MD5
@@ -176,7 +176,7 @@ async def test_a_source_that_raises_leaves_nothing(small_parts: Path):
             closed.append(True)
 
     with pytest.raises(Broken):
-        async with opened(source(), "CRC32"):
+        async with open_source(source(), "CRC32"):
             raise AssertionError
     assert closed
     assert not await left_in(small_parts)
@@ -194,7 +194,7 @@ async def test_a_source_that_is_cancelled_leaves_nothing_and_is_closed(small_par
             finally:
                 closed.append(True)
 
-        async with opened(source(), "CRC32"):
+        async with open_source(source(), "CRC32"):
             raise AssertionError
     assert scope.cancelled_caught
     assert closed
@@ -203,7 +203,7 @@ async def test_a_source_that_is_cancelled_leaves_nothing_and_is_closed(small_par
 
 async def test_what_is_done_with_it_fails_and_nothing_is_left(small_parts: Path):
     with pytest.raises(Broken):
-        async with opened(pieces(bytes(25), 5), "CRC32"):
+        async with open_source(pieces(bytes(25), 5), "CRC32"):
             assert len(await left_in(small_parts)) == 1
             raise Broken
     assert not await left_in(small_parts)
@@ -211,11 +211,11 @@ async def test_what_is_done_with_it_fails_and_nothing_is_left(small_parts: Path)
 
 async def test_neither_a_missing_file_nor_another_thing_is_a_source(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
-        async with opened(tmp_path / "no", "CRC32"):
+        async with open_source(tmp_path / "no", "CRC32"):
             pass
     with pytest.raises(OSError):
-        async with opened(tmp_path, "CRC32"):
+        async with open_source(tmp_path, "CRC32"):
             pass
     with pytest.raises(InputError, match="an async iterable of bytes"):
-        async with opened(5, "CRC32"):  # type: ignore[arg-type]
+        async with open_source(5, "CRC32"):  # type: ignore[arg-type]
             pass

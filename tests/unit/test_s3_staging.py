@@ -10,16 +10,16 @@ from anyio.lowlevel import checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lading import ConnectError, LadingError, StageFailed
+from lading import LadingError, NetworkError, StageFailed
 from lading.s3 import VersionExists
-from lading.s3._layout import Pointer
-from lading.s3._results import InRegion, Staged
+from lading.s3._layout import LatestRecord
+from lading.s3._results import RegionResult, StageResult
 from lading.s3._staging import latest as _pointer
 from lading.s3._staging import metadata as _metadata
 from lading.s3._staging import source as _source
 from lading.s3._staging import transfer as _transfer
-from lading.s3._staging.stage import Staging
-from tests.support.regions import Region, broken, forbidden, opened_regions, source_of, world
+from lading.s3._staging.stage import StageOperation
+from tests.support.memory_s3 import Region, broken, forbidden, opened_regions, source_of, world
 
 KEY = "pre/P@1.0.0"
 META = b'{\n  "a": "1"\n}'
@@ -37,13 +37,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def staging(
     known: dict[str, Region], data: bytes = b"0123456789", metadata: bytes | None = META, **options
-) -> Staging:
+) -> StageOperation:
     version = options.pop("version", "1.0.0")
-    return Staging(await opened_regions(known), "P", version, source_of(data), metadata, **options)
+    return StageOperation(await opened_regions(known), "P", version, source_of(data), metadata, **options)
 
 
-def whats(staged: Staged) -> list[str]:
-    return [found.what for found in staged.regions.values()]
+def whats(staged: StageResult) -> list[str]:
+    return [found.status for found in staged.regions.values()]
 
 
 def check_there(known: dict[str, Region], data: bytes = b"0123456789", metadata: bytes | None = META) -> None:
@@ -67,7 +67,7 @@ async def test_it_is_uploaded_once_and_copied_to_the_others():
     assert sum(region.store.count("upload_part") for region in known.values()) == 3
     for region in known.values():
         assert region.parameters.values["/arts/P/latest"] == "1.0.0"
-        assert Pointer.load(region.store.objects["pre/P/latest"].data, "").sha256 == staged.sha256
+        assert LatestRecord.load(region.store.objects["pre/P/latest"].data, "").sha256 == staged.sha256
 
 
 @pytest.mark.anyio
@@ -141,7 +141,7 @@ async def test_a_region_that_dies_fails_alone(where: str, step: str):
             store.before(operation, refuse, times=999)
 
     def refuse() -> None:
-        raise ConnectError(f"s3: {where} is gone", phase="connect")
+        raise NetworkError(f"s3: {where} is gone", phase="connect")
 
     def last() -> None:
         die()
@@ -224,10 +224,10 @@ async def test_a_pointer_that_cannot_be_changed_fails_its_region():
 @pytest.mark.anyio
 async def test_pointers_of_all_regions_count_on_from_the_greatest():
     known = world("a", "b")
-    known["b"].store.write("pre/P/latest", Pointer("0.1.0", 6, "0.9.0").dump())
+    known["b"].store.write("pre/P/latest", LatestRecord("0.1.0", 6, "0.9.0").dump())
     await (await staging(known)).run()
     for region in known.values():
-        assert Pointer.load(region.store.objects["pre/P/latest"].data, "").counter == 7
+        assert LatestRecord.load(region.store.objects["pre/P/latest"].data, "").counter == 7
 
 
 @pytest.mark.parametrize(
@@ -242,26 +242,26 @@ async def test_pointers_of_all_regions_count_on_from_the_greatest():
     ],
 )
 def test_policies(failed: int, policy: str, good: bool):
-    error = ConnectError("s3: gone", outcome="unknown")
+    error = NetworkError("s3: gone", outcome="unknown")
     regions = {
-        name: InRegion(name, "failed" if n < failed else "created", error=error if n < failed else None)
+        name: RegionResult(name, "failed" if n < failed else "created", error=error if n < failed else None)
         for n, name in enumerate("abc")
     }
-    staged = Staged("P", "1.0.0", KEY, 1, "", regions)
+    staged = StageResult("P", "1.0.0", KEY, 1, "", regions)
     if good:
         staged.check(policy)  # type: ignore[arg-type]
     else:
         with pytest.raises(StageFailed) as caught:
             staged.check(policy)  # type: ignore[arg-type]
         assert list(caught.value.failed) == list("abc")[:failed]
-        assert list(caught.value.done) == list("abc")[failed:]
+        assert list(caught.value.succeeded) == list("abc")[failed:]
         assert caught.value.outcome == "unknown"
 
 
 def test_half_of_the_regions_is_no_quorum():
-    regions = {"a": InRegion("a", "created"), "b": InRegion("b", "failed", error=LadingError("no"))}
+    regions = {"a": RegionResult("a", "created"), "b": RegionResult("b", "failed", error=LadingError("no"))}
     with pytest.raises(StageFailed, match="1 of 2 regions, and 2 are needed"):
-        Staged("P", "1.0.0", KEY, 1, "", regions).check("quorum")
+        StageResult("P", "1.0.0", KEY, 1, "", regions).check("quorum")
 
 
 # Several at once.
@@ -279,7 +279,7 @@ def test_half_of_the_regions_is_no_quorum():
 def test_of_several_stagers_one_wins_in_all_regions_and_all_know(seed: int, stagers: list[tuple[bytes, bytes | None]]):
     order = random.Random(seed)
     known = world("a", "b", "c")
-    results: dict[int, Staged | VersionExists] = {}
+    results: dict[int, StageResult | VersionExists] = {}
 
     async def turn(_: str) -> None:
         for _ in range(order.randrange(6)):
@@ -300,14 +300,14 @@ def test_of_several_stagers_one_wins_in_all_regions_and_all_know(seed: int, stag
                 group.start_soon(one, number)
 
     anyio.run(everybody)
-    won = {stagers[number] for number, result in results.items() if isinstance(result, Staged)}
+    won = {stagers[number] for number, result in results.items() if isinstance(result, StageResult)}
     assert len(won) == 1
     data, metadata = won.pop()
     check_there(known, data, metadata)
     for number, result in results.items():
-        assert isinstance(result, Staged) == (stagers[number] == (data, metadata))
-        if isinstance(result, Staged):
+        assert isinstance(result, StageResult) == (stagers[number] == (data, metadata))
+        if isinstance(result, StageResult):
             assert not result.failed
     for name in known:
-        created = [r.regions[name].what for r in results.values() if isinstance(r, Staged)]
+        created = [r.regions[name].status for r in results.values() if isinstance(r, StageResult)]
         assert created.count("created") == 1

@@ -109,28 +109,28 @@ def test_the_pytest_plugin_loads_nothing_but_pytest() -> None:
 
 IN_A_LOOP = """
 import sys, anyio
-from lading import PyPI, Index, Call, Multipart, FilePart, FileBody, ConnectError, Retry, fan_out
-from lading.testing import Server, Response
+from lading import PyPI, Index, Call, Multipart, FilePart, FileBody, NetworkError, Retry, fan_out
+from lading.testing import Server, ServerResponse
 # The loop's own parts, and what a stranger's server needs, are not ours to load.
 import anyio.from_thread, {backend}, anyio._backends._{backend}
 import encodings.idna
 
 async def handler(request):
     body = request.body and [piece async for piece in request.body]
-    return Response(200, body=b"{{}}", headers=[("content-type", "application/json")])
+    return ServerResponse(200, body=b"{{}}", headers=[("content-type", "application/json")])
 
 async def main(url, path):
     before = set(sys.modules)
     async with PyPI(Index(url, url), retry=Retry(attempts=2, backoff=0)) as client:
         await client.send(Call("GET", "x", lambda reply: reply.json()))
-        part = FilePart("content", await FileBody.of(path), "x.py")
+        part = FilePart("content", await FileBody.from_path(path), "x.py")
         await client.send(Call("POST", "x", lambda reply: reply.json(), body=Multipart([("a", "b"), part])))
         async with fan_out(client.send, [Call("GET", "y", lambda reply: reply.json())], limit=2) as outcomes:
             async for outcome in outcomes:
                 outcome.value
         try:
             await client.send(Call("GET", "http://127.0.0.1:1/", bytes))
-        except ConnectError:
+        except NetworkError:
             pass
     print(*(set(sys.modules) - before), "end")
 

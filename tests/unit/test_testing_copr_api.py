@@ -333,7 +333,7 @@ class TestBuilds:
                         *(re.sub(r".*/", "", chroot[n] or "") for n in ("url_build_log", "url_backend_log")),
                     )
                 )
-            store.advance(build)
+            store.advance_builds(build)
         assert seen == [
             ("pending", "", ""),
             ("starting", "", "backend.log"),
@@ -346,7 +346,7 @@ class TestBuilds:
         statuses = []
         for _ in range(5):
             statuses.append(ask("GET", f"/build/source-chroot/{build}").status_code)
-            store.advance(build)
+            store.advance_builds(build)
         assert statuses == [500, 500, 200, 200, 200]
 
     def test_cancelled_at_once(self, store, ask):

@@ -48,7 +48,7 @@ class TestByHand:
             seen.append(
                 (store.build(build).state, store.build(build).source_state, *store.build(build).chroots.values())
             )
-            store.advance(build)
+            store.advance_builds(build)
         assert seen == [
             ("pending", "pending"),
             ("starting", "starting"),
@@ -65,7 +65,7 @@ class TestByHand:
         build = store.add_build("demo", URL)
         for _ in range(7):
             store.advance_clock(10)
-            store.advance()
+            store.advance_builds()
         shown = get(f"{store.url}/api_3/build/{build}").json()
         start = int(NOW.timestamp())
         assert [shown[name] - start for name in ("submitted_on", "started_on", "ended_on")] == [0, 60, 70]
@@ -89,7 +89,7 @@ class TestByHand:
     def test_a_source_build_that_fails(self, store):
         build = store.add_build("demo", URL)
         store.finish(build, "failed", source=True)
-        store.advance()
+        store.advance_builds()
         assert (store.build(build).state, dict(store.build(build).chroots)) == ("failed", {})
         log = f"{store.url}/results/owner/demo/srpm-builds/{build:08}/builder-live.log.gz"
         assert get(log).text == "builder-live.log\n"
@@ -97,11 +97,11 @@ class TestByHand:
     def test_cancelled_while_it_runs(self, store):
         build = store.add_build("demo", URL)
         for _ in range(6):
-            store.advance()
+            store.advance_builds()
         auth = (store.owner.login, store.owner.token)
         httpx.put(f"{store.url}/api_3/build/cancel/{build}", auth=auth, trust_env=False).raise_for_status()
         seen = [(store.build(build).state, store.build(build).chroots[CHROOT])]
-        store.advance()
+        store.advance_builds()
         seen.append((store.build(build).state, store.build(build).chroots[CHROOT]))
         assert seen == [("canceled", "running"), ("canceled", "canceled")]
         assert get(results(store, build) + "success").status_code == 404
@@ -109,7 +109,7 @@ class TestByHand:
     def test_words_that_nobody_knows(self, store):
         build = store.add_build("demo", URL)
         store.set_state(build, "marinating")
-        store.advance()
+        store.advance_builds()
         assert get(f"{store.url}/api_3/build/{build}").json()["state"] == "marinating"
         store.set_state(build, None)
         assert store.build(build).state == "pending"
@@ -117,7 +117,7 @@ class TestByHand:
     def test_mistakes(self, store):
         build = store.add_build("demo", URL)
         with pytest.raises(LookupError, match="the store has no build 9"):
-            store.advance(9)
+            store.advance_builds(9)
         with pytest.raises(ValueError, match="a build does not end as running"):
             store.finish(build, "running")
         with pytest.raises(ValueError, match="has failed"):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from lading.testing import Answer, Delay, DropAfter, DropBefore, EarlyAnswer, Faults, Injected, Plan
+from lading.testing import Answer, Delay, DropAfter, DropBefore, EarlyAnswer, Faults, InjectedFault, PlannedFault
 
 
 def test_faults_are_taken_in_order_and_once():
@@ -23,7 +23,7 @@ def test_times_counts_down_and_none_stays():
     faults.add(DropBefore(), times=2)
     faults.add(DropAfter(), times=None)
     assert faults.take("GET", "/") == DropBefore()
-    assert faults.pending == (Plan(DropBefore(), None, None, 1), Plan(DropAfter(), None, None, None))
+    assert faults.pending == (PlannedFault(DropBefore(), None, None, 1), PlannedFault(DropAfter(), None, None, None))
     assert [faults.take("GET", "/") for _ in range(3)] == [DropBefore(), DropAfter(), DropAfter()]
     faults.clear()
     assert faults.take("GET", "/") is None
@@ -62,7 +62,7 @@ def test_a_fault_that_does_not_fit_does_not_hold_up_the_next():
 
 def test_what_happened_is_remembered_until_cleared():
     faults = Faults()
-    injected = Injected(Delay(1), "PUT", "/a", 7)
+    injected = InjectedFault(Delay(1), "PUT", "/a", 7)
     faults.record(injected)
     assert faults.happened == (injected,)
     assert faults.wait() == (injected,)
@@ -72,7 +72,7 @@ def test_what_happened_is_remembered_until_cleared():
 
 def test_waiting_ends_when_it_happens_in_another_thread():
     faults = Faults()
-    injected = Injected(Delay(1), "PUT", "/a", 7)
+    injected = InjectedFault(Delay(1), "PUT", "/a", 7)
     threads = [threading.Thread(target=faults.record, args=(injected,)) for _ in range(3)]
     for thread in threads:
         thread.start()

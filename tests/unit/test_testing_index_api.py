@@ -20,7 +20,7 @@ import pytest
 
 from lading.pypi import Token
 from lading.testing import Answer, DropAfter, EmbeddedIndex, FaultProxy
-from tests.stores.distributions import core_metadata, sdist, wheel
+from tests.support.distributions import core_metadata, sdist, wheel
 
 JSON = {"Accept": "application/json"}
 SIMPLE = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -140,7 +140,7 @@ def test_one_sdist_and_no_late_files(index, client, tmp_path):
     index.delete("demo-1.0.tar.gz")
     assert post(client, token, wheel(tmp_path)).status_code == 200
     assert "previously used" in said(post(client, token, again))
-    index.advance(15 * 86400)
+    index.advance_clock(15 * 86400)
     late = post(client, token, wheel(tmp_path, tag="cp312-none-any"), pyversion="cp312")
     assert said(late) == "Uploading new files to releases older than 14 days is not allowed."
     assert parsedate_to_datetime(late.headers["Date"]) == NOW + timedelta(days=15) == index.now
@@ -189,12 +189,12 @@ def test_what_tokens_do_not_allow(index, client, tmp_path):
     assert denied(index.create_token(user_id=other.id)) == "current user does not match user restriction in token"
     soon = index.create_token(not_before=index.now, not_after=index.now + timedelta(seconds=60))
     both = Token.load(soon).restrict(project_names=["x"]).dump()
-    index.advance(60)
+    index.advance_clock(60)
     assert denied(soon) == "token is expired"
     assert denied(both) == f"token is expired, {not_for_it}"
     forged = Token.create("127.0.0.1", Token.load(soon).identifier, b"another key").dump()
     assert denied(forged) == "signatures do not match"
-    index.advance(-60)
+    index.advance_clock(-60)
     assert post(client, soon, path).status_code == 200
     assert (
         denied(index.create_token(user=other)) == "The user 'somebody-else' isn't allowed to upload to project 'demo'."
@@ -275,7 +275,7 @@ def test_a_publisher_is_given_a_token_for_its_projects(index, client, tmp_path):
     (bundle,) = provenance["attestation_bundles"]
     assert bundle["attestations"] == [attestation]
     assert bundle["publisher"]["repository"] == "example/demo"
-    index.advance(900)
+    index.advance_clock(900)
     late = wheel(tmp_path, tag="cp312-none-any")
     assert said(post(client, minted["token"], late, pyversion="cp312"), 403) == "Invalid API Token: token is expired"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 from lading.testing.index._request_body import Content, Form
 from lading.testing.index._upload_form import check_form
 from lading.testing.messages import Fields
@@ -29,7 +29,7 @@ def judge(tmp_path, *more: tuple[str, str], **changed: str | None) -> str:
     content = Content("foo-1.0-py3-none-any.whl", None, tmp_path / "absent")
     try:
         return f"OK {check_form(Form(Fields([*fields, *more]), [], content))}"
-    except Refused as refused:
+    except ApiRefusal as refused:
         return f"{refused.detail}" if refused.status == 400 else f"{refused.status}"
 
 
@@ -139,7 +139,7 @@ def test_fields_that_may_be_there_once_or_must_differ(tmp_path):
 
 
 def test_a_form_without_a_file_and_a_field_with_a_file_name():
-    with pytest.raises(Refused, match=r"^Upload payload does not have a file\.$"):
+    with pytest.raises(ApiRefusal, match=r"^Upload payload does not have a file\.$"):
         check_form(Form(Fields(GOOD), [], None))
-    with pytest.raises(Refused, match=r"^summary: Should not be a tuple\.$"):
+    with pytest.raises(ApiRefusal, match=r"^summary: Should not be a tuple\.$"):
         check_form(Form(Fields(GOOD), ["summary"], None))

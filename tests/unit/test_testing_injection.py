@@ -20,11 +20,11 @@ from lading.testing import (
     DropBefore,
     DropDuring,
     EarlyAnswer,
-    Injected,
+    InjectedFault,
     RawAnswer,
-    Request,
-    Response,
     Server,
+    ServerRequest,
+    ServerResponse,
     Truncate,
 )
 
@@ -124,11 +124,11 @@ class Site:
         self.faults = self.server.faults
         self.body: bytes | Path = b"0123456789"
 
-    async def _handler(self, request: Request) -> Response:
+    async def _handler(self, request: ServerRequest) -> ServerResponse:
         self.started.set()
         await request.read(limit=LARGE)
         self.worked.append(request.path)
-        return Response(headers={"Content-Type": "text/plain"}, body=self.body)
+        return ServerResponse(headers={"Content-Type": "text/plain"}, body=self.body)
 
     @property
     def cut(self) -> str:
@@ -185,7 +185,7 @@ def test_an_answer_instead_of_the_work(site):
         client.send(GET)  # the connection has been kept
         assert client.receive_head().startswith(b"HTTP/1.1 200 OK\r\n")
     assert site.worked == ["/a"]
-    assert site.faults.happened == (Injected(fault, "PUT", "/a", 100_000),)
+    assert site.faults.happened == (InjectedFault(fault, "PUT", "/a", 100_000),)
 
 
 @pytest.mark.parametrize("value", [0, 3600, "Sun, 06 Nov 1994 08:49:37 GMT", "soon"])
@@ -244,7 +244,7 @@ def test_the_connection_ends_before_or_after_the_work(site, kind, reset):
         client.send(PUT % 100_000 + bytes(100_000))
         assert client.receive_rest() == (b"", "reset" if reset else site.cut)
     assert site.worked == (["/a"] if kind is DropAfter else [])
-    assert site.faults.happened == (Injected(fault, "PUT", "/a", 100_000),)
+    assert site.faults.happened == (InjectedFault(fault, "PUT", "/a", 100_000),)
     with site.client() as client:
         assert client.get("/b").status_code == 200
 
@@ -267,7 +267,7 @@ def test_a_body_shorter_than_the_drop_is_dropped_at_its_end(site):
     with site.connect() as client:
         client.send(PUT % 5 + b"hello")
         assert client.receive_rest() == (b"", site.cut)
-    assert site.faults.happened == (Injected(DropDuring(100_000), "PUT", "/a", 5),)
+    assert site.faults.happened == (InjectedFault(DropDuring(100_000), "PUT", "/a", 5),)
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -321,7 +321,7 @@ def test_an_early_answer(site, then, status, after):
         assert b"Retry-After: 3\r\n" in head
         assert (b"Connection: close\r\n" in head) is (then in {"close", "half-close"})
         assert client.receive(8) == b"too much"
-        assert site.faults.happened == (Injected(fault, "PUT", "/a", after),)
+        assert site.faults.happened == (InjectedFault(fault, "PUT", "/a", after),)
         ENDINGS[then](site, client, LARGE - after)
     with site.client() as client:
         assert client.get("/b").status_code == 200

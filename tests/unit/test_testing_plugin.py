@@ -21,11 +21,11 @@ import urllib.request
 
 import pytest
 
-from lading.testing import Answer, Response
+from lading.testing import Answer, ServerResponse
 
 
 async def handler(request):
-    return Response(body=b"hello")
+    return ServerResponse(body=b"hello")
 
 
 def test_first(lading_server, lading_fault_proxy):

@@ -21,9 +21,9 @@ from lading.testing import (
     EarlyAnswer,
     FaultProxy,
     RawAnswer,
-    Request,
-    Response,
     Server,
+    ServerRequest,
+    ServerResponse,
     Truncate,
 )
 
@@ -32,12 +32,12 @@ class Upstream:
     """A server that remembers what it was asked and answers what it is told."""
 
     def __init__(self) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[ServerRequest] = []
         self.bodies: list[bytes] = []
-        self.response = Response(body=b"stored")
+        self.response = ServerResponse(body=b"stored")
         self.server = Server(self._handler)
 
-    async def _handler(self, request: Request) -> Response:
+    async def _handler(self, request: ServerRequest) -> ServerResponse:
         self.requests.append(request)
         self.bodies.append(await request.read())
         return self.response
@@ -88,7 +88,7 @@ def test_a_request_arrives_as_it_was_sent(proxy, upstream):
 def test_an_answer_arrives_as_it_was_given(proxy, upstream):
     packed = gzip.compress(b"hello")
     headers = [("Content-Encoding", "gzip"), ("X-Odd-CASE", "1"), ("x-odd-case", "2"), ("X-Latin", "\xe4")]
-    upstream.response = Response(409, headers, packed, reason="File already exists")
+    upstream.response = ServerResponse(409, headers, packed, reason="File already exists")
     answer = talk(proxy, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
@@ -104,7 +104,9 @@ def test_an_answer_arrives_as_it_was_given(proxy, upstream):
 
 
 def test_headers_about_the_connection_end_here(proxy, upstream):
-    upstream.response = Response(headers={"Keep-Alive": "timeout=1", "X-Kept": "1", "Proxy-Authenticate": "Basic"})
+    upstream.response = ServerResponse(
+        headers={"Keep-Alive": "timeout=1", "X-Kept": "1", "Proxy-Authenticate": "Basic"}
+    )
     with httpx.Client() as client:
         answer = client.get(proxy.url, headers={"Connection": "X-Hop", "X-Hop": "1", "TE": "trailers", "X-Kept": "1"})
     (request,) = upstream.requests
@@ -120,7 +122,7 @@ def test_bodies_keep_their_framing(proxy, upstream, chunked):
         yield b"red"
 
     if chunked:
-        upstream.response = Response(body=pieces())
+        upstream.response = ServerResponse(body=pieces())
     answer = httpx.post(proxy.url, content=iter([b"he", b"llo"]) if chunked else b"hello")
     (request,) = upstream.requests
     assert ("Transfer-Encoding" in request.headers, "Content-Length" in request.headers) == (
@@ -137,7 +139,7 @@ def test_bodies_keep_their_framing(proxy, upstream, chunked):
 @pytest.mark.parametrize("status", [200, 204, 304])
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE", "POST", "OPTIONS"])
 def test_requests_and_answers_without_a_body(proxy, upstream, method, status):
-    upstream.response = Response(status, body=b"stored" if status == 200 else b"")
+    upstream.response = ServerResponse(status, body=b"stored" if status == 200 else b"")
     with httpx.Client() as client:
         for _ in range(2):
             answer = client.request(method, proxy.url)
@@ -160,9 +162,9 @@ def test_an_upstream_that_is_no_http_url_is_refused(url):
 
 
 def test_large_bodies_pass_in_both_directions(tmp_path):
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         await request.save(tmp_path / "blob")
-        return Response(body=tmp_path / "blob")
+        return ServerResponse(body=tmp_path / "blob")
 
     content = bytes(range(256)) * (32 << 12)
     with Server(handler) as server, FaultProxy(server.url) as proxy:
@@ -190,11 +192,11 @@ def test_bodies_are_passed_on_as_they_come():
                 raise StopAsyncIteration
             return self.halves.pop(0)
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         assert await anext(request.body) == b"first "
         arrived.set()
         assert await request.read() == b"second"
-        return Response(body=Halves())
+        return ServerResponse(body=Halves())
 
     with (
         Server(handler) as server,
@@ -269,14 +271,14 @@ def test_a_server_that_leaves_is_a_502_or_a_cut_answer(proxy, upstream):
 def test_a_client_that_leaves_takes_the_forwarded_request_with_it():
     arrived, ended = threading.Event(), threading.Event()
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         try:
             async for _ in request.body:
                 arrived.set()
         except ConnectionError:
             ended.set()
             raise
-        return Response()
+        return ServerResponse()
 
     with Server(handler) as server, FaultProxy(server.url) as proxy:
         with socket.create_connection(("127.0.0.1", proxy.port)) as sock:
@@ -317,7 +319,7 @@ def test_no_proxy_from_the_environment_comes_between(upstream, monkeypatch):
 def test_the_end_leaves_no_thread_and_no_request(upstream):
     waiting = threading.Event()
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         waiting.set()
         await anyio.sleep_forever()
         raise AssertionError

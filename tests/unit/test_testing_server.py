@@ -12,16 +12,16 @@ import anyio
 import httpx
 import pytest
 
-from lading.testing import DropAfter, Faults, Request, Response, Server
+from lading.testing import DropAfter, Faults, Server, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def echo(request: Request) -> Response:
+async def echo(request: ServerRequest) -> ServerResponse:
     """What arrived, as JSON."""
     body = await request.read()
-    return Response.json(
+    return ServerResponse.json(
         {
             "method": request.method,
             "target": request.target,
@@ -56,9 +56,9 @@ def read_until(sock: socket.socket, end: bytes) -> bytes:
 
 
 def test_a_request_comes_whole():
-    seen: list[Request] = []
+    seen: list[ServerRequest] = []
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         seen.append(request)
         return await echo(request)
 
@@ -113,8 +113,8 @@ def test_a_chunked_body_is_put_together():
 
 
 def test_a_body_nobody_reads_does_not_spoil_the_next_request():
-    async def handler(request: Request) -> Response:
-        return Response(401)
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(401)
 
     with Server(handler) as server, socket.create_connection(("127.0.0.1", server.port)) as sock:
         for _ in range(2):
@@ -124,8 +124,8 @@ def test_a_body_nobody_reads_does_not_spoil_the_next_request():
 
 
 def test_a_large_body_goes_to_disk(tmp_path: Path):
-    async def handler(request: Request) -> Response:
-        return Response.json(await request.save(tmp_path / "body"))
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse.json(await request.save(tmp_path / "body"))
 
     content = bytes(range(256)) * 20_000
     with Server(handler) as server:
@@ -134,9 +134,9 @@ def test_a_large_body_goes_to_disk(tmp_path: Path):
 
 
 def test_a_handlers_blocking_work_runs_in_a_thread_that_ends_with_the_server():
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         threads.append(await request.in_thread(threading.current_thread))
-        return Response.json(await request.in_thread(divmod, 7, 2))
+        return ServerResponse.json(await request.in_thread(divmod, 7, 2))
 
     threads: list[threading.Thread] = []
     with Server(handler) as server:
@@ -146,8 +146,8 @@ def test_a_handlers_blocking_work_runs_in_a_thread_that_ends_with_the_server():
 
 
 def test_a_body_too_large_for_memory_is_refused():
-    async def handler(request: Request) -> Response:
-        return Response(body=await request.read(limit=10))
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(body=await request.read(limit=10))
 
     with Server(handler) as server:
         assert httpx.post(server.url, content=bytes(10)).status_code == 200
@@ -164,8 +164,8 @@ def test_a_client_that_waits_for_100_continue_gets_it_when_the_body_is_wanted():
 
 
 def test_a_client_that_waits_for_100_continue_is_refused_without_its_body():
-    async def handler(request: Request) -> Response:
-        return Response(417)
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(417)
 
     with Server(handler) as server:
         answer = talk(server, b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
@@ -184,16 +184,16 @@ def test_head_has_the_headers_and_no_body():
 @pytest.mark.parametrize(
     ("response", "line"),
     [
-        (Response(400, reason="File already exists"), b"HTTP/1.1 400 File already exists\r\n"),
-        (Response(400, reason="gr\xfc\xdfe \u2192"), b"HTTP/1.1 400 gr\xfc\xdfe ?\r\n"),
-        (Response(422), b"HTTP/1.1 422 Unprocessable"),
-        (Response(799), b"HTTP/1.1 799 \r\n"),
-        (Response(204), b"HTTP/1.1 204 No Content\r\n"),
-        (Response(304), b"HTTP/1.1 304 Not Modified\r\n"),
+        (ServerResponse(400, reason="File already exists"), b"HTTP/1.1 400 File already exists\r\n"),
+        (ServerResponse(400, reason="gr\xfc\xdfe \u2192"), b"HTTP/1.1 400 gr\xfc\xdfe ?\r\n"),
+        (ServerResponse(422), b"HTTP/1.1 422 Unprocessable"),
+        (ServerResponse(799), b"HTTP/1.1 799 \r\n"),
+        (ServerResponse(204), b"HTTP/1.1 204 No Content\r\n"),
+        (ServerResponse(304), b"HTTP/1.1 304 Not Modified\r\n"),
     ],
 )
 def test_status_and_reason_are_the_handlers(response, line):
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         return response
 
     with Server(handler) as server:
@@ -203,8 +203,8 @@ def test_status_and_reason_are_the_handlers(response, line):
 
 
 def test_headers_keep_their_order_case_and_repetition():
-    async def handler(request: Request) -> Response:
-        return Response(headers=[("X-Odd", "1"), ("x-other", "2"), ("X-Odd", "3")])
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(headers=[("X-Odd", "1"), ("x-other", "2"), ("X-Odd", "3")])
 
     with Server(handler) as server:
         answer = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -219,8 +219,8 @@ def blob(tmp_path: Path) -> Path:
 
 
 def serving(path: Path, **headers: str) -> Server:
-    async def handler(request: Request) -> Response:
-        return Response(headers=headers, body=path)
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(headers=headers, body=path)
 
     return Server(handler)
 
@@ -284,8 +284,8 @@ def test_large_and_empty_files_are_served(tmp_path: Path):
     (tmp_path / "large").write_bytes(content)
     (tmp_path / "empty").touch()
 
-    async def handler(request: Request) -> Response:
-        return Response(body=tmp_path / request.path.lstrip("/"))
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(body=tmp_path / request.path.lstrip("/"))
 
     with Server(handler) as server, httpx.Client(base_url=server.url) as client:
         assert client.get("/large").content == content
@@ -321,8 +321,8 @@ class Pieces:
 def test_a_stream_is_sent_and_closed(headers):
     stream = Pieces(b"one", b"", b"two")
 
-    async def handler(request: Request) -> Response:
-        return Response(headers=headers, body=stream)
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(headers=headers, body=stream)
 
     with Server(handler) as server:
         answer = httpx.get(server.url)
@@ -334,8 +334,8 @@ def test_a_stream_is_sent_and_closed(headers):
 def test_a_stream_that_fails_ends_the_answer_short():
     stream = Pieces(b"one", error=RuntimeError("broken"))
 
-    async def handler(request: Request) -> Response:
-        return Response(body=stream)
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(body=stream)
 
     with Server(handler) as server, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(server.url)
@@ -344,7 +344,7 @@ def test_a_stream_that_fails_ends_the_answer_short():
 
 
 def test_a_failing_handler_is_a_500_and_seen_by_the_test():
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         if request.path == "/fail":
             pytest.fail("not what I expected")
         raise LookupError(request.path)
@@ -361,8 +361,8 @@ def test_a_failing_handler_is_a_500_and_seen_by_the_test():
     [{"X-Bad": "a\r\nX-More: b"}, {"Content-Length": "3"}, {"Content-Length": "many"}, {"X": "\u2192"}],
 )
 def test_an_answer_that_is_not_http_is_the_handlers_error(headers):
-    async def handler(request: Request) -> Response:
-        return Response(headers=headers, body=b"four")
+    async def handler(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(headers=headers, body=b"four")
 
     with Server(handler) as server:
         answer = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -393,9 +393,9 @@ def test_a_client_that_leaves_is_nobodys_error():
     ended = threading.Event()
     caught: list[BaseException] = []
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         try:
-            return Response(body=await request.read())
+            return ServerResponse(body=await request.read())
         except ConnectionError as error:
             caught.append(error)
             raise
@@ -415,13 +415,13 @@ def test_many_clients_are_served_at_once():
     everybody = 50
     waiting: list[anyio.Event] = []
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         waiting.append(anyio.Event())
         if len(waiting) == everybody:
             for event in waiting:
                 event.set()
         await waiting[-1].wait()
-        return Response()
+        return ServerResponse()
 
     async def main(url: str) -> None:
         async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
@@ -448,10 +448,10 @@ def test_the_end_leaves_nothing(tmp_path: Path):
     """No thread, no connection, no request in flight, whatever they were doing."""
     started, cancelled = threading.Semaphore(0), threading.Semaphore(0)
 
-    async def handler(request: Request) -> Response:
+    async def handler(request: ServerRequest) -> ServerResponse:
         if request.path == "/save":
             await request.save(tmp_path / "saved")
-            return Response(body=tmp_path / "saved")
+            return ServerResponse(body=tmp_path / "saved")
         started.release()
         try:
             await anyio.sleep_forever()

@@ -19,8 +19,8 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from lading._core.files import Hashed, StrPath, blake2b_256, hash_file
-from lading._core.threads import check_cancelled, in_thread
+from lading._core.files import FileDigests, StrPath, blake2b_256, hash_file
+from lading._core.threads import check_cancelled, run_in_thread
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Distribution:
     filetype: Literal["bdist_wheel", "sdist"]
     pyversion: str
     metadata: RawMetadata
-    hashed: Hashed
+    hashed: FileDigests
 
     @property
     def filename(self) -> str:
@@ -77,9 +77,9 @@ async def read_distribution(path: StrPath) -> Distribution:
         OSError: It cannot be read.
     """
     path = Path(path)
-    filetype, pyversion, name, version = by_name(path)
+    filetype, pyversion, name, version = parse_filename(path)
     hashed = await hash_file(path, _hashers())
-    metadata = await in_thread(_read_metadata, path, filetype)
+    metadata = await run_in_thread(_read_metadata, path, filetype)
     distribution = Distribution(path, filetype, pyversion, metadata, hashed)
     _check(distribution, name, version)
     return distribution
@@ -94,7 +94,7 @@ def _hashers() -> Mapping[str, Callable[[], Any]]:
     return {**hashers, "blake2_256": blake2b_256}
 
 
-def by_name(path: Path) -> tuple[Literal["bdist_wheel", "sdist"], str, str, Version]:
+def parse_filename(path: Path) -> tuple[Literal["bdist_wheel", "sdist"], str, str, Version]:
     """File type, python tag, normalised project and version, by the name of a file alone."""
     try:
         if path.name.endswith(".whl"):

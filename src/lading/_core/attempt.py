@@ -10,16 +10,16 @@ from urllib.parse import urljoin
 
 from lading import errors
 from lading._core.auth import Auth
-from lading._core.body import BytesBody, CountedReader
-from lading._core.call import SAFE_METHODS, UNSET, Call, Outgoing, Reply
-from lading._core.progress import Meter
+from lading._core.body import BytesBody, MeteredReader
+from lading._core.call import SAFE_METHODS, UNSET, Call, Request, Response
+from lading._core.progress import ProgressReporter
 from lading._core.redact import one_line, safe_url, scrub
 from lading.types import Retry, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lading._core.call import Exchange, Incoming
+    from lading._core.call import Backend, ResponseStream
     from lading._core.sender import Sender
     from lading._core.service import Service
     from lading.types import Hook
@@ -35,7 +35,7 @@ _NO_AUTH = Auth()
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ClientSettings:
     """What ``with_options`` may change: shared by all resources of one client."""
 
     auth: Auth = _NO_AUTH
@@ -45,7 +45,7 @@ class Settings:
     user_agent: str = "lading"
 
 
-def streams(call: Call[Any]) -> bool:
+def is_streamed(call: Call[Any]) -> bool:
     """Whether the call's body is sent piece by piece: a file, or what somebody watches the progress of."""
     body = call.body
     return body is not None and not (
@@ -64,8 +64,8 @@ class Attempt:
         self,
         call: Call[Any],
         service: Service,
-        settings: Settings,
-        exchange: Exchange,
+        settings: ClientSettings,
+        exchange: Backend,
         *,
         number: int,
         streamed_answer: bool,
@@ -76,22 +76,22 @@ class Attempt:
         self._exchange = exchange
         self._number = number
         self._streamed_answer = streamed_answer
-        self._reader: CountedReader | None = None
-        self._content = b"" if call.json is UNSET else _encoded(call)
+        self._reader: MeteredReader | None = None
+        self._content = b"" if call.json is UNSET else _encode_json(call)
 
     @property
     def sent(self) -> int:
         """Bytes of the body written so far."""
         return len(self._content) if self._reader is None else self._reader.meter.count
 
-    async def head(self, sender: Sender) -> tuple[Incoming, Reply]:
+    async def send(self, sender: Sender) -> tuple[ResponseStream, Response]:
         """A good answer, its body not read yet, and its head as a reply; the error that the store gave otherwise.
 
         Args:
             sender: Makes the other calls that the credentials want made, within this one's slot.
         """
-        request = self._outgoing()
-        trusted = self._call.auth and self._service.trusts(request.url)
+        request = self._build_request()
+        trusted = self._call.auth and self._service.may_send_credentials(request.url)
         auth = self._settings.auth if trusted else _NO_AUTH
         await auth.prepare(sender)
         flow = auth.flow(request)
@@ -110,23 +110,25 @@ class Attempt:
                 try:
                     step = flow.send(reply)
                 except StopIteration:
-                    return await self._judged(incoming, reply, auth)
+                    return await self._raise_for_status(incoming, reply, auth)
                 except BaseException:
                     await incoming.aclose()
                     raise
                 if self._call.body is not None and not self._call.body.replayable:
-                    return await self._judged(incoming, reply, auth)
+                    return await self._raise_for_status(incoming, reply, auth)
                 await incoming.aclose()
         finally:
             flow.close()
 
-    async def _judged(self, incoming: Incoming, reply: Reply, auth: Auth) -> tuple[Incoming, Reply]:
-        if reply.status // 100 == 2 or reply.status in self._call.accept:
+    async def _raise_for_status(
+        self, incoming: ResponseStream, reply: Response, auth: Auth
+    ) -> tuple[ResponseStream, Response]:
+        if reply.status // 100 == 2 or reply.status in self._call.allow_statuses:
             return incoming, reply
         await incoming.aclose()
         raise self._service.read_error(self._service, reply, self._call.method, auth.secrets())
 
-    def _outgoing(self) -> Outgoing:
+    def _build_request(self) -> Request:
         call, settings = self._call, self._settings
         headers = {
             "User-Agent": settings.user_agent,
@@ -139,9 +141,9 @@ class Attempt:
             headers["Content-Type"] = "application/json"
         elif call.body is not None and call.body.content_type:
             headers["Content-Type"] = call.body.content_type
-        return Outgoing(call.method, call.url(self._service.base_url), headers, settings.timeout)
+        return Request(call.method, call.url(self._service.base_url), headers, settings.timeout)
 
-    async def _send(self, request: Outgoing) -> tuple[Incoming, Reply]:
+    async def _send(self, request: Request) -> tuple[ResponseStream, Response]:
         """The answer after redirects; with an error's body in the reply."""
         status = 0
         for _ in range(_MAX_REDIRECTS + 1):
@@ -149,33 +151,33 @@ class Attempt:
             try:
                 if incoming.status in _REDIRECTS and "location" in incoming.headers:
                     status = incoming.status
-                    request = self._redirected(request, incoming)
+                    request = self._follow_redirect(request, incoming)
                     await incoming.aclose()
                     continue
                 body = b""
-                if incoming.status >= 400 and incoming.status not in self._call.accept:
+                if incoming.status >= 400 and incoming.status not in self._call.allow_statuses:
                     body = await self._error_body(incoming)
             except BaseException:
                 await incoming.aclose()
                 raise
-            return incoming, Reply(incoming.status, incoming.headers, body, incoming.url, incoming.reason)
+            return incoming, Response(incoming.status, incoming.headers, body, incoming.url, incoming.reason)
         raise errors.ApiError(
-            f"{self._service.name}: {request.method} {self._call.template} was redirected more than "
+            f"{self._service.name}: {request.method} {self._call.url_template} was redirected more than "
             f"{_MAX_REDIRECTS} times",
             service=self._service.name,
             status=status,
         )
 
-    async def _exchange_once(self, request: Outgoing) -> Incoming:
+    async def _exchange_once(self, request: Request) -> ResponseStream:
         _check_headers(request.headers)
         body = self._call.body
         if body is None:
             request.content = self._content
-        elif isinstance(body, BytesBody) and not streams(self._call):
+        elif isinstance(body, BytesBody) and not is_streamed(self._call):
             request.content = self._content = body.data
         else:
-            meter = Meter(self._call.on_progress, body.length, self._number)
-            request.content = self._reader = CountedReader(body, meter)
+            meter = ProgressReporter(self._call.on_progress, body.length, self._number)
+            request.content = self._reader = MeteredReader(body, meter)
         try:
             return await self._exchange.send(request)
         except errors.LadingError as error:
@@ -186,14 +188,14 @@ class Attempt:
             if self._reader is not None:
                 await self._reader.aclose()
 
-    async def _error_body(self, incoming: Incoming) -> bytes:
+    async def _error_body(self, incoming: ResponseStream) -> bytes:
         """What the store said; nothing when it cannot be read, for the status says more than that failure."""
         try:
             return await incoming.read(_MAX_ERROR_BODY)
-        except (errors.BadAnswer, errors.ConnectError):
+        except (errors.InvalidResponse, errors.NetworkError):
             return b""
 
-    def _redirected(self, request: Outgoing, incoming: Incoming) -> Outgoing:
+    def _follow_redirect(self, request: Request, incoming: ResponseStream) -> Request:
         name, call = self._service.name, self._call
         try:
             target = urljoin(request.url, incoming.headers["location"])
@@ -203,20 +205,20 @@ class Attempt:
         shown = one_line(scrub(safe_url(target), secrets)) or "no address"
         if call.method not in SAFE_METHODS:
             raise errors.ApiError(
-                f"{name}: {call.method} {call.template} was redirected to {shown}. A write is never redirected: "
+                f"{name}: {call.method} {call.url_template} was redirected to {shown}. A write is never redirected: "
                 "configure that address if it is the right one",
                 service=name,
                 status=incoming.status,
                 detail=one_line(scrub(incoming.reason, secrets)),
             )
-        if self._service.trusts(target):
+        if self._service.may_send_credentials(target):
             return replace(request, url=target)
-        why = "" if self._service.follows(target) else "which is not https"
+        why = "" if self._service.may_fetch(target) else "which is not https"
         if call.body is not None or call.json is not UNSET:
             why = "where its body is not to be shown"
         if why:
             raise errors.ApiError(
-                f"{name}: {call.method} {call.template} was redirected to {shown}, {why}; not followed",
+                f"{name}: {call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
                 service=name,
                 status=incoming.status,
             )
@@ -224,7 +226,7 @@ class Attempt:
         return replace(request, url=target, headers=headers)
 
 
-def _encoded(call: Call[Any]) -> bytes:
+def _encode_json(call: Call[Any]) -> bytes:
     try:
         return json.dumps(call.json, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:

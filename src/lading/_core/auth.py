@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lading._core.call import Call, Outgoing, Reply
+from lading._core.call import Call, Request, Response
 from lading._core.credentials import Credentials, MemoryCredentials
 from lading.errors import ConfigError
 
@@ -21,7 +21,7 @@ class Auth:
     """How requests are signed. This one leaves them as they are.
 
     ``flow`` is a generator without I/O. It yields the request it was given, changed as it likes, and is sent the
-    :class:`Reply` (with its body when the status is 400 or more, else without); when it yields the request again,
+    :class:`Response` (with its body when the status is 400 or more, else without); when it yields the request again,
     that is sent again. In between it may yield another :class:`Call`, and is sent that call's result. Whatever
     waits for something else than a store belongs into ``prepare``, awaited before each flow, and once more when the
     flow yields ``PREPARE``.
@@ -33,7 +33,7 @@ class Auth:
         """Get ready what ``flow`` needs: read a keyring or a file, or ask a store (by calls without auth)."""
         del sender
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """The steps of one attempt."""
         yield request
 
@@ -70,7 +70,7 @@ class _CredentialAuth(Auth):
     def _make_header(self, secret: str) -> str:
         raise NotImplementedError
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         request.headers["Authorization"] = self._header
         yield request
 
@@ -118,4 +118,4 @@ class TokenAuth(_CredentialAuth):
         return f"TokenAuth(***, scheme={self.scheme!r})"
 
 
-__all__ = ["Auth", "BasicAuth", "Reply", "TokenAuth"]
+__all__ = ["Auth", "BasicAuth", "Response", "TokenAuth"]

@@ -6,14 +6,14 @@ import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from lading._core.files import PIECE, FileReader, StrPath, changed, stamp
+from lading._core.files import PIECE, FileReader, StrPath, file_changed_error, file_version
 from lading.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable
 
-    from lading._core.files import Stamp
-    from lading._core.progress import Meter
+    from lading._core.files import FileVersion
+    from lading._core.progress import ProgressReporter
 
 Piece = bytes | memoryview
 
@@ -91,7 +91,7 @@ class FileBody(Body):
     def __init__(
         self,
         path: StrPath,
-        stamp: Stamp,
+        stamp: FileVersion,
         *,
         offset: int = 0,
         length: int | None = None,
@@ -108,9 +108,9 @@ class FileBody(Body):
             raise InputError(f"{self.path} has no bytes {offset} to {self.end}", argument="offset")
 
     @classmethod
-    async def of(cls, path: StrPath, *, content_type: str = "application/octet-stream") -> FileBody:
+    async def from_path(cls, path: StrPath, *, content_type: str = "application/octet-stream") -> FileBody:
         """A body of the file as it is now; ``OSError`` when it cannot be looked at."""
-        return cls(path, await stamp(path), content_type=content_type)
+        return cls(path, await file_version(path), content_type=content_type)
 
     def open(self) -> Reader:
         """A reader over the file; the file is opened at its first piece."""
@@ -141,7 +141,7 @@ class _FileBodyReader(Reader):
         view = memoryview(self._buffer)[: min(left, PIECE)]
         count = await self._file.read_into(view, self._at)
         if not count:
-            raise changed(self._body.path)
+            raise file_changed_error(self._body.path)
         self._at += count
         if self._at == self._end:
             self._file.check()
@@ -213,14 +213,14 @@ class _StreamReader(Reader):
             await close()
 
 
-class CountedReader(Reader):
+class MeteredReader(Reader):
     """A body being sent: counts for progress and events, and keeps what its source raised.
 
     An exchange hands this to an HTTP library. What comes back out of that library may be dressed as its own; what
     the source or the progress callback raised is kept here as it was.
     """
 
-    def __init__(self, body: Body, meter: Meter) -> None:
+    def __init__(self, body: Body, meter: ProgressReporter) -> None:
         self.length: int | None = body.length
         self.failure: BaseException | None = None
         self.meter = meter

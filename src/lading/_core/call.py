@@ -16,7 +16,7 @@ from lading.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from lading._core.body import Body, CountedReader
+    from lading._core.body import Body, MeteredReader
     from lading.types import OnProgress, Timeout
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Call(Generic[T]):
     Args:
         method: The HTTP method, in capitals.
         path: Below the store's base address, as a template: ``"build/{id}"``. Or a whole http(s) address.
-        read: A model class to validate the answer's JSON with, or a function from :class:`Reply` to a value.
+        read: A model class to validate the answer's JSON with, or a function from :class:`Response` to a value.
         at: Values for the template's holes; each is percent-encoded and fills exactly one path segment.
         params: The query. ``None`` is left out, a list repeats its name, booleans are ``true`` and ``false``.
         headers: Headers of this call alone.
@@ -68,29 +68,29 @@ class Call(Generic[T]):
 
     method: str
     path: str
-    read: type[T] | Callable[[Reply], T]
+    parse: type[T] | Callable[[Response], T]
     _: KW_ONLY
-    at: Mapping[str, str | int] = field(default_factory=_none)
+    path_params: Mapping[str, str | int] = field(default_factory=_none)
     params: Params = field(default_factory=_none)
     headers: Mapping[str, str] = field(default_factory=_none)
     json: Any = UNSET
     body: Body | None = None
     idempotent: bool | None = None
     auth: bool = True
-    accept: frozenset[int] = frozenset()
-    max_answer: int = MAX_ANSWER
-    label: str = ""
+    allow_statuses: frozenset[int] = frozenset()
+    max_response_size: int = MAX_ANSWER
+    template: str = ""
     on_progress: OnProgress | None = None
 
     def __repr__(self) -> str:
         # Nothing else: parameters, headers and bodies may carry secrets.
-        return f"<Call {self.method} {self.template}>"
+        return f"<Call {self.method} {self.url_template}>"
 
     @property
-    def template(self) -> str:
+    def url_template(self) -> str:
         """The path as hooks and logs show it: no identifiers, no query."""
-        if self.label:
-            return self.label
+        if self.template:
+            return self.template
         return self.path if "://" not in self.path else "(address)"
 
     @property
@@ -101,7 +101,7 @@ class Call(Generic[T]):
     def url(self, base_url: str) -> str:
         """The whole address, for a store at *base_url* (which ends in a slash)."""
         # An address that a server gave us may have braces of its own.
-        path = self.path if "://" in self.path and not self.at else _HOLE.sub(self._segment, self.path)
+        path = self.path if "://" in self.path and not self.path_params else _HOLE.sub(self._segment, self.path)
         url = path if "://" in path else base_url + path.removeprefix("/")
         if not self.params:
             return url
@@ -111,7 +111,7 @@ class Call(Generic[T]):
     def _segment(self, hole: re.Match[str]) -> str:
         name = hole[1]
         try:
-            value = str(self.at[name])
+            value = str(self.path_params[name])
         except KeyError:
             raise InputError(f"{self!r} needs a value for {name!r}", argument=name) from None
         if value in {"", ".", ".."}:
@@ -139,7 +139,7 @@ def _text(value: Param) -> str:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Reply:
+class Response:
     """An answer read into memory.
 
     Attributes:
@@ -157,7 +157,7 @@ class Reply:
     reason: str = ""
 
     def __repr__(self) -> str:
-        return f"<Reply {self.status} from {safe_url(self.url)}, {len(self.body)} bytes>"
+        return f"<Response {self.status} from {safe_url(self.url)}, {len(self.body)} bytes>"
 
     @property
     def media_type(self) -> str:
@@ -178,14 +178,14 @@ class Reply:
 
 
 @dataclass(slots=True, repr=False)
-class Outgoing:
+class Request:
     """One attempt, ready for the wire: what an auth flow may still change and an exchange sends."""
 
     method: str
     url: str
     headers: dict[str, str]
     timeout: Timeout
-    content: bytes | CountedReader | None = None
+    content: bytes | MeteredReader | None = None
     body: Body | None = None
     may_redirect: bool = False
 
@@ -193,7 +193,7 @@ class Outgoing:
         return f"<Outgoing {self.method} {safe_url(self.url)}>"
 
 
-class Incoming(Protocol):
+class ResponseStream(Protocol):
     """An answer whose head has arrived; its body is read piece by piece.
 
     Iterating gives the raw pieces (content encoding still on), each a few hundred KiB at most.
@@ -205,7 +205,7 @@ class Incoming(Protocol):
     reason: str
 
     async def read(self, limit: int) -> bytes:
-        """The whole body, content encoding undone; ``BadAnswer`` above *limit* bytes. Closes."""
+        """The whole body, content encoding undone; ``InvalidResponse`` above *limit* bytes. Closes."""
         ...
 
     async def read_into(self, buffer: memoryview) -> int:
@@ -219,10 +219,10 @@ class Incoming(Protocol):
         ...
 
 
-class Exchange(Protocol):
+class Backend(Protocol):
     """The seam to an HTTP library: sends one request, once."""
 
-    async def send(self, request: Outgoing) -> Incoming:
+    async def send(self, request: Request) -> ResponseStream:
         """The answer's head. Raises only errors of ours, and what the body's source or callback raised."""
         ...
 

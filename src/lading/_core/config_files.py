@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_text(path: Path, *, explicit: bool) -> str | None:
+def read_config_file(path: Path, *, explicit: bool) -> str | None:
     """The file's text; ``None`` when there is none and nobody named it.
 
     Raises:
@@ -28,7 +28,7 @@ def read_text(path: Path, *, explicit: bool) -> str | None:
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
 
 
-def parse(text: str, path: str) -> Mapping[str, Mapping[str, str]]:
+def parse_ini(text: str, path: str) -> Mapping[str, Mapping[str, str]]:
     """The keys of each section; ``ConfigError``, with file and line, when *text* is no configuration."""
     # No interpolation: a percent sign in a password is a percent sign.
     parser = configparser.RawConfigParser()

@@ -14,7 +14,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import current_token
 
-from lading._core.threads import in_thread
+from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class MemoryCredentials(Credentials):
     """A secret held by this process alone."""
 
     def __init__(self, secret: str | None = None) -> None:
-        self._secret = None if secret is None else _checked(secret)
+        self._secret = None if secret is None else _validate_secret(secret)
 
     async def get(self) -> str | None:
         """The secret, or ``None``."""
@@ -53,7 +53,7 @@ class MemoryCredentials(Credentials):
 
     async def set(self, secret: str) -> None:
         """Replace the secret."""
-        self._secret = _checked(secret)
+        self._secret = _validate_secret(secret)
 
     async def delete(self) -> None:
         """Forget the secret."""
@@ -107,13 +107,13 @@ class KeyringCredentials(Credentials):
 
     async def get(self) -> str | None:
         """The entry's secret, or ``None``; ``ConfigError`` when there is no keyring or it does not answer."""
-        secret = await self._ask(lambda ring: ring.get_password(self.service, self.username))
+        secret = await self._call(lambda ring: ring.get_password(self.service, self.username))
         return secret.strip() or None if isinstance(secret, str) else None
 
     async def set(self, secret: str) -> None:
         """Write the entry."""
-        value = _checked(secret)
-        await self._ask(lambda ring: ring.set_password(self.service, self.username, value))
+        value = _validate_secret(secret)
+        await self._call(lambda ring: ring.set_password(self.service, self.username, value))
 
     async def delete(self) -> None:
         """Remove the entry, if there is one."""
@@ -122,9 +122,9 @@ class KeyringCredentials(Credentials):
             if ring.get_password(self.service, self.username) is not None:
                 ring.delete_password(self.service, self.username)
 
-        await self._ask(remove)
+        await self._call(remove)
 
-    async def _ask(self, question: Callable[[Any], T]) -> T:
+    async def _call(self, question: Callable[[Any], T]) -> T:
         def work() -> T:
             # Imported here, in the thread: it takes 60 ms, looks for backends on disk, and few programs need it.
             import keyring  # noqa: PLC0415
@@ -174,11 +174,11 @@ class FileCredentials(Credentials):
             except UnicodeDecodeError:
                 raise ConfigError(f"{self.path} is not UTF-8 text, so it holds no secret of ours") from None
 
-        return await in_thread(read)
+        return await run_in_thread(read)
 
     async def set(self, secret: str) -> None:
         """Write the file: beside it first, then renamed over it, so that no reader sees half of one."""
-        value = _checked(secret)
+        value = _validate_secret(secret)
 
         def write() -> None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -194,24 +194,24 @@ class FileCredentials(Credentials):
                 temporary.unlink(missing_ok=True)
                 raise
 
-        await in_thread(write)
+        await run_in_thread(write)
 
     async def delete(self) -> None:
         """Remove the file, if there is one."""
-        await in_thread(lambda: self.path.unlink(missing_ok=True))
+        await run_in_thread(lambda: self.path.unlink(missing_ok=True))
 
     def __repr__(self) -> str:
         return f"FileCredentials({str(self.path)!r})"
 
 
-async def keyring_user(service: str) -> str | None:
+async def find_keyring_user(service: str) -> str | None:
     """The user of the keyring's entry for *service*, where it can tell without being told; ``None`` where it cannot."""
-    found = await KeyringCredentials(service, "")._ask(lambda ring: ring.get_credential(service, None))  # noqa: SLF001
+    found = await KeyringCredentials(service, "")._call(lambda ring: ring.get_credential(service, None))  # noqa: SLF001
     user = getattr(found, "username", None)
     return user if isinstance(user, str) and user else None
 
 
-def _checked(secret: str) -> str:
+def _validate_secret(secret: str) -> str:
     secret = secret.strip()
     if not secret:
         raise InputError("the secret is empty", argument="secret")

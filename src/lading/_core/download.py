@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from lading._core.progress import Meter
-from lading._core.retry import attempts
-from lading._core.threads import in_thread
-from lading.errors import BadAnswer, ConnectError, IntegrityError
+from lading._core.progress import ProgressReporter
+from lading._core.retry import run_with_retry
+from lading._core.threads import run_in_thread
+from lading.errors import IntegrityError, InvalidResponse, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lading._core.call import Call, Incoming
+    from lading._core.call import Call, ResponseStream
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.types import OnProgress
@@ -31,7 +31,7 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Expected:
     """What a file must turn out to be.
 
     Attributes:
@@ -50,7 +50,7 @@ async def download(
     call: Call[Any],
     target: StrPath,
     *,
-    promise: Promise,
+    promise: Expected,
     on_progress: OnProgress | None = None,
 ) -> Path:
     """The path of the finished file, *target*.
@@ -67,17 +67,17 @@ async def download(
     download = _Download(sender, call, path, promise, on_progress)
     try:
         await download.open()
-        await attempts(download.step, sender.settings.retry, lambda _: True)
+        await run_with_retry(download.step, sender.settings.retry, lambda _: True)
         await download.finish()
     finally:
         with anyio.CancelScope(shield=True):
-            await in_thread(download.discard)
+            await run_in_thread(download.discard)
     return path
 
 
 class _Download:
     def __init__(
-        self, sender: Sender, call: Call[Any], path: Path, promise: Promise, on_progress: OnProgress | None
+        self, sender: Sender, call: Call[Any], path: Path, promise: Expected, on_progress: OnProgress | None
     ) -> None:
         self._sender = sender
         self._call = call
@@ -101,7 +101,7 @@ class _Download:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             self._fd = os.open(self._temporary, flags, 0o666)
 
-        await in_thread(make)
+        await run_in_thread(make)
 
     async def step(self, number: int) -> None:
         """Receive from where we are to the end."""
@@ -111,30 +111,30 @@ class _Download:
             headers["Range"] = f"bytes={self._done}-"
             if self._validator is not None:
                 headers["If-Range"] = self._validator
-        call = replace(self._call, headers=headers, accept=frozenset({416}))
+        call = replace(self._call, headers=headers, allow_statuses=frozenset({416}))
         # One attempt: answers that do not come and answers that break off are counted together, out there.
-        async with self._sender.open(call, attempt=number) as incoming:
+        async with self._sender.stream(call, attempt=number) as incoming:
             total = await self._begin(incoming, resumed=resumed)
-            meter = Meter(self._on_progress, total, number)
+            meter = ProgressReporter(self._on_progress, total, number)
             meter.count = self._done
             try:
                 await self._receive(incoming, meter)
-            except ConnectError as error:
+            except NetworkError as error:
                 error.outcome = "not_done"  # as for any read
                 raise
             if total is not None and self._done != total:
-                raise ConnectError(
+                raise NetworkError(
                     f"{self._shown()}: the answer ended after {self._done} of {total} bytes", phase="receive"
                 )
             meter.end()
 
-    async def _begin(self, incoming: Incoming, *, resumed: bool) -> int | None:
+    async def _begin(self, incoming: ResponseStream, *, resumed: bool) -> int | None:
         """Take up the transfer: the total size, with what was received before kept or thrown away."""
         headers = incoming.headers
         if incoming.status == 206:
             found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
             if not resumed or found is None or int(found[1]) != self._done:
-                raise BadAnswer(f"{self._shown()}: the store sent another part of the file than it was asked for")
+                raise InvalidResponse(f"{self._shown()}: the store sent another part of the file than it was asked for")
             if not self._is_same(headers):
                 raise self._from_the_start()
             return None if found[3] == "*" else int(found[3])
@@ -157,19 +157,19 @@ class _Download:
         name = "etag" if self._validator.startswith('"') else "last-modified"
         return headers.get(name, self._validator) == self._validator
 
-    def _from_the_start(self) -> ConnectError:
+    def _from_the_start(self) -> NetworkError:
         """As for a transfer that broke off, but what was received is not of this file."""
         self._ranges, self._validator = False, None
-        return ConnectError(f"{self._shown()}: the file changed while it was downloaded", phase="receive")
+        return NetworkError(f"{self._shown()}: the file changed while it was downloaded", phase="receive")
 
     async def _restart(self) -> None:
         if self._done:
-            await in_thread(os.ftruncate, self._fd, 0)
-            await in_thread(os.lseek, self._fd, 0, os.SEEK_SET)
+            await run_in_thread(os.ftruncate, self._fd, 0)
+            await run_in_thread(os.lseek, self._fd, 0, os.SEEK_SET)
         self._done = 0
         self._hashers = {name: self._promise.hashers[name]() for name in self._promise.digests}
 
-    async def _receive(self, incoming: Incoming, meter: Meter) -> None:
+    async def _receive(self, incoming: ResponseStream, meter: ProgressReporter) -> None:
         buffer = memoryview(self._buffer)
         limit = self._promise.size
         held = 0
@@ -182,7 +182,7 @@ class _Download:
                 if held == len(buffer):
                     full, held = held, 0
                     await self._flush(buffer[:full])
-        except ConnectError:
+        except NetworkError:
             # What did arrive need not be sent again.
             await self._flush(buffer[:held])
             raise
@@ -190,7 +190,7 @@ class _Download:
 
     async def _flush(self, piece: memoryview) -> None:
         if piece:
-            await in_thread(self._write, piece)
+            await run_in_thread(self._write, piece)
             self._done += len(piece)
 
     def _write(self, piece: memoryview) -> None:
@@ -210,7 +210,7 @@ class _Download:
                     f"{self._shown()}: its {name} is {hasher.hexdigest()} instead of {promise.digests[name]}; "
                     "nothing was kept"
                 )
-        await in_thread(self._keep)
+        await run_in_thread(self._keep)
 
     def _keep(self) -> None:
         self._close()

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lading._core.threads import check_cancelled, in_thread
-from lading.errors import BadAnswer, InputError
+from lading._core.threads import check_cancelled, run_in_thread
+from lading.errors import InputError, InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileVersion:
     """What tells that a file is still the one that was looked at.
 
     Attributes:
@@ -45,41 +45,41 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Hashed:
+class FileDigests:
     """One pass over a file: its stamp, and its digests (hex) by name."""
 
-    stamp: Stamp
+    stamp: FileVersion
     digests: Mapping[str, str]
 
 
 def _open(path: StrPath) -> Any:
     if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - opening it would wait for a writer, for ever
-        raise _no_file(path)
+        raise _not_a_file_error(path)
     return open(path, "rb", buffering=0)  # noqa: PTH123 - nothing of pathlib's is needed
 
 
-def _stamp(fd: int, path: StrPath) -> Stamp:
+def _stamp(fd: int, path: StrPath) -> FileVersion:
     info = os.fstat(fd)
     if not stat.S_ISREG(info.st_mode):
-        raise _no_file(path)
-    return Stamp(info.st_size, info.st_mtime_ns, (info.st_dev, info.st_ino))
+        raise _not_a_file_error(path)
+    return FileVersion(info.st_size, info.st_mtime_ns, (info.st_dev, info.st_ino))
 
 
-def _no_file(path: StrPath) -> InputError:
+def _not_a_file_error(path: StrPath) -> InputError:
     return InputError(f"{os.fspath(path)} is not a regular file", argument="path")
 
 
-async def stamp(path: StrPath) -> Stamp:
+async def file_version(path: StrPath) -> FileVersion:
     """The stamp of the file at *path*; ``OSError`` as the system says it."""
 
-    def look() -> Stamp:
+    def look() -> FileVersion:
         with _open(path) as file:
             return _stamp(file.fileno(), path)
 
-    return await in_thread(look)
+    return await run_in_thread(look)
 
 
-async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> Hashed:
+async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> FileDigests:
     """Digests of the file at *path*, all in one pass in a worker thread.
 
     Args:
@@ -87,16 +87,16 @@ async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> 
         hashers: A maker of a hashlib object by the name the digest is wanted under.
     """
 
-    def run() -> Hashed:
+    def run() -> FileDigests:
         running = {name: make() for name, make in hashers.items()}
         with _open(path) as file:
             before = _stamp(file.fileno(), path)
             _feed(file, list(running.values()), many=before.size >= _MANY_PIECES)
             if _stamp(file.fileno(), path) != before:
-                raise changed(path)
-        return Hashed(before, {name: hasher.hexdigest() for name, hasher in running.items()})
+                raise file_changed_error(path)
+        return FileDigests(before, {name: hasher.hexdigest() for name, hasher in running.items()})
 
-    return await in_thread(run)
+    return await run_in_thread(run)
 
 
 def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
@@ -124,7 +124,7 @@ def blake2b_256() -> Any:
     return hashlib.blake2b(digest_size=32)
 
 
-def changed(path: StrPath) -> InputError:
+def file_changed_error(path: StrPath) -> InputError:
     """The error for a file that is no longer what it was when it was first looked at."""
     return InputError(
         f"{os.fspath(path)} changed while it was being read: write it elsewhere and rename it into place, "
@@ -138,7 +138,7 @@ class FileReader:
 
     __slots__ = ("_inline", "_path", "_raw", "_stamp")
 
-    def __init__(self, path: StrPath, expected: Stamp) -> None:
+    def __init__(self, path: StrPath, expected: FileVersion) -> None:
         self._path = path
         self._stamp = expected
         self._raw: Any = None
@@ -146,13 +146,13 @@ class FileReader:
 
     async def open(self) -> None:
         """Open it in a thread; ``InputError`` when it is not the file that was stamped."""
-        await in_thread(self._open)
+        await run_in_thread(self._open)
 
     def _open(self) -> None:
         try:
             raw = _open(self._path)
         except FileNotFoundError:
-            raise changed(self._path) from None
+            raise file_changed_error(self._path) from None
         try:
             self._check(raw)
         except BaseException:
@@ -162,7 +162,7 @@ class FileReader:
 
     def _check(self, raw: Any) -> None:
         if _stamp(raw.fileno(), self._path) != self._stamp:
-            raise changed(self._path)
+            raise file_changed_error(self._path)
 
     def check(self) -> None:
         """``InputError`` when the file changed since it was stamped. One fstat of an open file: no waiting."""
@@ -179,7 +179,7 @@ class FileReader:
                 if error.errno not in _CANNOT:
                     raise
                 self._inline = False
-        return await in_thread(self._read, buffer, offset)
+        return await run_in_thread(self._read, buffer, offset)
 
     def _read(self, buffer: memoryview, offset: int) -> int:
         if hasattr(os, "posix_fadvise"):
@@ -200,7 +200,7 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.
 
 
 def safe_name(name: str) -> str:
-    """*name* itself, when it names a file right inside a folder on every platform; ``BadAnswer`` otherwise.
+    """*name* itself, when it names a file right inside a folder on every platform; ``InvalidResponse`` otherwise.
 
     For names that a server chose.
     """
@@ -213,5 +213,7 @@ def safe_name(name: str) -> str:
         or _RESERVED.match(name)
     )
     if bad:
-        raise BadAnswer(f"the store named a file {name[:80]!r}, which is not a plain file name; nothing was written")
+        raise InvalidResponse(
+            f"the store named a file {name[:80]!r}, which is not a plain file name; nothing was written"
+        )
     return name

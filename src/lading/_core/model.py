@@ -38,5 +38,5 @@ def _aware(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+UtcDatetime = Annotated[datetime, AfterValidator(_aware)]
 """A point in time, aware and in UTC, from ISO 8601 text (UTC where it names no offset) or epoch seconds."""

@@ -16,19 +16,19 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollInterval:
     """Seconds between two questions: from *first*, each quiet one stretching it by *factor* up to *longest*.
 
     News sets it back to *first*: what has just moved is likely to move again.
     """
 
-    first: float = 2.0
+    initial: float = 2.0
     factor: float = 1.5
-    longest: float = 30.0
+    maximum: float = 30.0
 
     def after(self, interval: float) -> float:
         """The interval after a quiet one of *interval* seconds."""
-        return min(self.longest, interval * self.factor)
+        return min(self.maximum, interval * self.factor)
 
 
 class Watch(Generic[K, V]):
@@ -42,7 +42,7 @@ class Watch(Generic[K, V]):
         done: Whether a value is final: its key is not asked for again.
         changed: Whether the second value is news after the first. Values that are no news are not given.
         only_done: Give final values alone.
-        pace: How often to ask.
+        poll: How often to ask.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Watch(Generic[K, V]):
         *,
         changed: Callable[[V, V], bool] = lambda before, now: before != now,
         only_done: bool = False,
-        pace: Pace | None = None,
+        poll: PollInterval | None = None,
     ) -> None:
         self._left: dict[K, V | None] = dict.fromkeys(keys)
         self._ask = ask
         self._done = done
         self._changed = changed
         self._only_done = only_done
-        self._pace = pace or Pace()
+        self._poll = poll or PollInterval()
         self._ready: deque[V] = deque()
         self._interval = 0.0
         self._asked = False
@@ -76,7 +76,7 @@ class Watch(Generic[K, V]):
                 await anyio.sleep(self._interval)
             news = self._take(await self._ask(tuple(self._left)))
             fresh = news or not self._asked
-            self._interval = self._pace.first if fresh else self._pace.after(self._interval)
+            self._interval = self._poll.initial if fresh else self._poll.after(self._interval)
             self._asked = True
         return self._ready.popleft()
 
@@ -98,11 +98,11 @@ class Watch(Generic[K, V]):
         return news
 
 
-async def until(ask: Callable[[], Awaitable[V | None]], pace: Pace | None = None) -> V:
+async def poll_until(ask: Callable[[], Awaitable[V | None]], poll: PollInterval | None = None) -> V:
     """What *ask* returns as soon as that is not ``None``. The caller's cancel scope bounds it."""
 
     async def one(_: tuple[None, ...]) -> dict[None, V]:
         value = await ask()
         return {} if value is None else {None: value}
 
-    return await anext(Watch((None,), one, lambda _: True, pace=pace))
+    return await anext(Watch((None,), one, lambda _: True, poll=poll))

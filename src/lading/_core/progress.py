@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EVERY = 1 / 20
 
 
-class Meter:
+class ProgressReporter:
     """Counts bytes, and tells *on_progress* at most 20 times a second and once at the end."""
 
     __slots__ = ("_attempt", "_next", "_on_progress", "_region", "_total", "count")
@@ -36,14 +36,14 @@ class Meter:
         self.count += count
         if self._on_progress is not None and self.count != self._total and (now := monotonic()) >= self._next:
             self._next = now + _EVERY
-            self._tell(self._on_progress)
+            self._report(self._on_progress)
 
     def end(self) -> None:
         """All bytes are through: the last word, said once."""
         if self._on_progress is not None:
-            self._tell(self._on_progress)
+            self._report(self._on_progress)
 
-    def _tell(self, on_progress: OnProgress) -> None:
+    def _report(self, on_progress: OnProgress) -> None:
         try:
             on_progress(Progress(self.count, self._total, self._attempt, self._region))
         except Exception as error:
@@ -51,7 +51,7 @@ class Meter:
             raise
 
 
-class Total:
+class CombinedProgress:
     """Adds up the progress of many transfers for one callback; what is sent again counts once.
 
     Args:
@@ -61,16 +61,16 @@ class Total:
     """
 
     def __init__(self, on_progress: OnProgress | None, total: int | None = None, region: str | None = None) -> None:
-        self._meter = Meter(on_progress, total, region=region)
+        self._meter = ProgressReporter(on_progress, total, region=region)
         self._told = on_progress is not None
         self._counts: dict[Hashable, int] = {}
 
-    def of(self, transfer: Hashable) -> OnProgress | None:
+    def child(self, transfer: Hashable) -> OnProgress | None:
         """The callback for one of them; ``None`` where nobody wants to know."""
 
         def tell(progress: Progress) -> None:
-            self._meter.add(progress.sent - self._counts.get(transfer, 0))
-            self._counts[transfer] = progress.sent
+            self._meter.add(progress.completed - self._counts.get(transfer, 0))
+            self._counts[transfer] = progress.completed
 
         return tell if self._told else None
 

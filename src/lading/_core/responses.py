@@ -18,7 +18,7 @@ from lading._core.retry import parse_retry_after
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Call, Reply
+    from lading._core.call import Call, Response
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     409: errors.Conflict,
     410: errors.NotFound,
     412: errors.Conflict,
-    413: errors.TooLarge,
+    413: errors.PayloadTooLarge,
     429: errors.RateLimited,
 }
 # The server says that it did not do the work: 501 cannot, 505 did not read it, 511 a captive portal before it.
@@ -47,7 +47,7 @@ def error_class(status: int) -> type[errors.ApiError]:
 
 def api_error(
     service: str,
-    reply: Reply,
+    reply: Response,
     *,
     method: str,
     detail: str = "",
@@ -66,7 +66,7 @@ def api_error(
         kind: The class, where the store means something else than its status says.
         secrets: To be masked in what the store said.
     """
-    detail = one_line(scrub(detail or said(reply), secrets))
+    detail = one_line(scrub(detail or error_detail(reply), secrets))
     retry_after = parse_retry_after(reply.headers.get("retry-after"))
     text = f"{service}: {detail or 'no reason given'} (HTTP {reply.status})"
     if retry_after is not None:
@@ -89,32 +89,32 @@ def api_error(
     )
 
 
-def said(reply: Reply) -> str:
+def error_detail(reply: Response) -> str:
     """What a store or a proxy said is wrong, from JSON, HTML or text; the reason phrase when the body says nothing."""
     kind = reply.media_type
     if kind.endswith("json"):
         try:
-            return _said_in_json(reply.json()) or reply.reason
+            return _detail_from_json(reply.json()) or reply.reason
         except (ValueError, RecursionError):
             return reply.reason
     if kind == "text/html" or reply.body.lstrip()[:1] == b"<":
-        return _said_in_html(reply.text) or reply.reason
+        return _detail_from_html(reply.text) or reply.reason
     return reply.text.strip() or reply.reason
 
 
-def _said_in_json(value: Any) -> str:
+def _detail_from_json(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_said_in_json, value)))
+        return "; ".join(filter(None, map(_detail_from_json, value)))
     if isinstance(value, dict):
         for key in ("error", "message", "detail", "description", "errors", "error_list", "title"):
-            if text := _said_in_json(value.get(key)):
+            if text := _detail_from_json(value.get(key)):
                 return text
     return ""
 
 
-def _said_in_html(text: str) -> str:
+def _detail_from_html(text: str) -> str:
     for tag in ("pre", "title", "h1"):
         # Opening and end apart, and no scan across a "<": a page made for it would take one pattern minutes.
         opening = re.search(rf"(?i)<{tag}\b[^<>]*>", text)
@@ -126,9 +126,9 @@ def _said_in_html(text: str) -> str:
     return ""
 
 
-def read_answer(service: str, call: Call[T], reply: Reply) -> T:
-    """The value that *call* reads from a good *reply*; ``BadAnswer`` when it is not what the store promises."""
-    read: Any = call.read
+def parse_response(service: str, call: Call[T], reply: Response) -> T:
+    """The value that *call* reads from a good *reply*; ``InvalidResponse`` when it is not what the store promises."""
+    read: Any = call.parse
     try:
         if isinstance(read, type) and issubclass(read, Model):
             return read.model_validate_json(reply.body)  # type: ignore[return-value]
@@ -137,15 +137,15 @@ def read_answer(service: str, call: Call[T], reply: Reply) -> T:
         raise
     except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
         quotes = isinstance(error, ValueError) and not isinstance(error, (ValidationError, JSONDecodeError))
-        raise errors.BadAnswer(
-            f"{service}: {call.method} {call.template} was answered with {_describe(reply)}, "
+        raise errors.InvalidResponse(
+            f"{service}: {call.method} {call.url_template} was answered with {_describe(reply)}, "
             f"which is not what the store promises: {_first_line(error)}",
             outcome="not_done" if call.method in SAFE_METHODS else "unknown",
         ) from (None if quotes else error)  # int() and its like show what they were given, and a traceback shows them
     return value
 
 
-def _describe(reply: Reply) -> str:
+def _describe(reply: Response) -> str:
     return f"{reply.status} and {len(reply.body)} bytes of {reply.media_type or 'no stated type'}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from tenacity import AsyncRetrying, RetryCallState
 
-from lading.errors import ApiError, ConnectError, LadingError, RateLimited
+from lading.errors import ApiError, LadingError, NetworkError, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ def end_here(error: LadingError) -> None:
     vars(error)["_final"] = True
 
 
-def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
+def is_retryable(error: LadingError, *, repeatable: bool) -> bool:
     """Whether sending again after *error* can do no harm and may help.
 
     Args:
@@ -69,14 +69,14 @@ def may_repeat(error: LadingError, *, repeatable: bool) -> bool:
     if isinstance(error, ApiError):
         refused = isinstance(error, RateLimited) or (error.status == 503 and error.retry_after is not None)
         return refused or (repeatable and error.status in _PASSING)
-    if isinstance(error, ConnectError):
+    if isinstance(error, NetworkError):
         if error.phase == "tls":  # a certificate does not become trusted by asking again
             return False
         return error.outcome == "not_done" or repeatable
     return False
 
 
-def decide(
+def retry_delay(
     error: LadingError,
     attempt: int,
     *,
@@ -95,7 +95,7 @@ def decide(
         elapsed: Seconds since the first attempt began.
         draw: A random number from 0 to 1, for full jitter.
     """
-    if attempt >= policy.attempts or not may_repeat(error, repeatable=repeatable):
+    if attempt >= policy.attempts or not is_retryable(error, repeatable=repeatable):
         return None
     # The exponent is bounded so that a huge number of attempts cannot overflow.
     wait = draw() * min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
@@ -110,7 +110,7 @@ def decide(
     return wait
 
 
-async def attempts(
+async def run_with_retry(
     step: Callable[[int], Awaitable[T]],
     policy: Retry,
     repeatable: Callable[[LadingError], bool],
@@ -131,7 +131,7 @@ async def attempts(
         if not isinstance(error, LadingError) or ends(error):  # a result, a cancellation, the caller's own error
             return False
         number = state.attempt_number
-        wait = decide(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
+        wait = retry_delay(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
         return wait is not None
 
     try:

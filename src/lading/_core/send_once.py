@@ -8,11 +8,11 @@ from lading.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from lading._core.call import Call
-    from lading._core.sender import Asker, Sender
+    from lading._core.sender import Lookup, Sender
     from lading.errors import LadingError
 
 
-def not_there(look: Call[Any], hint: str) -> Asker[Any]:
+def lookup_absent(look: Call[Any], hint: str) -> Lookup[Any]:
     """For making what must be new: ``None``, to make it again, while *look* finds nothing.
 
     When it is there, nobody knows whether this call made it or it was there before, which the lost answer would have
@@ -29,7 +29,7 @@ def not_there(look: Call[Any], hint: str) -> Asker[Any]:
     return ask
 
 
-def gone(look: Call[Any]) -> Asker[bool]:
+def lookup_deleted(look: Call[Any]) -> Lookup[bool]:
     """For deleting: done when *look* finds nothing any more, to be done again while it does."""
 
     async def ask(sender: Sender, _: LadingError) -> bool | None:

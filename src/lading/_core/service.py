@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from lading._core.call import Reply
+from lading._core.call import Response
 from lading._core.responses import api_error
 from lading.errors import ApiError, ConfigError
 
-ErrorReader = Callable[["Service", Reply, str, Iterable[str]], ApiError]
+ErrorReader = Callable[["Service", Response, str, Iterable[str]], ApiError]
 """From (service, reply, method, secrets to mask) to the error."""
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"http": 80, "https": 443}
 
 
-def _by_status(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+def _default_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
     return api_error(service.name, reply, method=method, secrets=secrets)
 
 
@@ -37,18 +37,18 @@ class Service:
     name: str
     base_url: str
     hosts: frozenset[str] = frozenset()
-    read_error: ErrorReader = field(default=_by_status, repr=False)
+    read_error: ErrorReader = field(default=_default_error, repr=False)
     accept: str = "application/json"
     product: str = ""
 
-    def trusts(self, url: str) -> bool:
+    def may_send_credentials(self, url: str) -> bool:
         """Whether credentials may go to *url*."""
         at = origin(url)
         return at in self.hosts or at == origin(self.base_url)
 
-    def follows(self, url: str) -> bool:
+    def may_fetch(self, url: str) -> bool:
         """Whether *url*, which a server gave us, may be asked: it is https, or at an origin we were configured with."""
-        return origin(url).startswith("https://") or self.trusts(url)
+        return origin(url).startswith("https://") or self.may_send_credentials(url)
 
     @staticmethod
     def host_of(url: str) -> str:
@@ -70,7 +70,7 @@ def origin(url: str) -> str:
         return ""
 
 
-def check_address(url: str, what: str, *, allow_http: bool = False) -> str:
+def validate_base_url(url: str, what: str, *, allow_http: bool = False) -> str:
     """*url* with a slash at its end, when it is one that credentials may be sent to; ``ConfigError`` otherwise.
 
     Plain http is taken for this machine itself, or where *allow_http* says that the network in between is trusted.

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from lading.errors import CallTimeout
+from lading.errors import RequestTimeout
 
 if TYPE_CHECKING:
-    from lading._core.call import Exchange
+    from lading._core.call import Backend
     from lading.types import Limits
 
 
-class Lane:
+class LoopState:
     """Its exchange, and slots taken once per call."""
 
-    def __init__(self, exchange: Exchange, limits: Limits) -> None:
+    def __init__(self, exchange: Backend, limits: Limits) -> None:
         self.exchange = exchange
-        self._requests = anyio.Semaphore(limits.requests, fast_acquire=True)
-        self._uploads = anyio.Semaphore(limits.uploads, fast_acquire=True)
+        self._requests = anyio.Semaphore(limits.max_requests, fast_acquire=True)
+        self._uploads = anyio.Semaphore(limits.max_uploads, fast_acquire=True)
 
-    async def take(self, *, upload: bool, timeout: float | None) -> None:
+    async def acquire(self, *, upload: bool, timeout: float | None) -> None:
         """Wait for a slot; :meth:`give_back` returns it."""
         with anyio.CancelScope() as scope:
             if timeout is not None:
@@ -36,12 +36,12 @@ class Lane:
                     self._uploads.release()
                 raise
             return
-        raise CallTimeout(
+        raise RequestTimeout(
             f"no slot was free within {timeout:g} s (Timeout.pool): more calls wait than Limits lets run",
             phase="pool",
         )
 
-    def give_back(self, *, upload: bool) -> None:
+    def release(self, *, upload: bool) -> None:
         """Return the slot."""
         self._requests.release()
         if upload:

@@ -24,7 +24,7 @@ _limiter = LoopLocal(lambda: anyio.CapacityLimiter(_THREADS))
 _here = threading.local()
 
 
-async def in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
+async def run_in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
     """What ``func(*args)`` returns, run in a worker thread.
 
     When the caller is cancelled the thread is waited for, so that nothing works on after the call has ended;
@@ -32,13 +32,13 @@ async def in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
     be closed, *func* puts where the caller's clean-up finds it.
     """
     limiter = _limiter.get()
-    work = _Work(func, args)
+    work = _ThreadCall(func, args)
     try:
         result: T = await to_thread.run_sync(work.run, limiter=limiter)
     except anyio.get_cancelled_exc_class():
         # anyio waits for the thread when a scope of its own is cancelled. It lets asyncio's own cancelling through (a
         # timeout, wait_for, a TaskGroup), and the thread would read on into a buffer that is somebody else's by then.
-        await work.give_up(limiter)
+        await work.abandon(limiter)
         raise
     return result
 
@@ -47,14 +47,14 @@ def check_cancelled() -> None:
     """End the work of this thread if nobody wants its result any more; called between its steps."""
     from_thread.check_cancelled()
     if _here.work.given_up:
-        raise _GivenUp
+        raise _Abandoned
 
 
-class _GivenUp(BaseException):
+class _Abandoned(BaseException):
     """Ends a thread's work; nobody sees it."""
 
 
-class _Work:
+class _ThreadCall:
     def __init__(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._func = func
         self._args = args
@@ -64,14 +64,14 @@ class _Work:
 
     def run(self) -> Any:
         if not self._claim.acquire(blocking=False):
-            raise _GivenUp
+            raise _Abandoned
         _here.work = self
         try:
             return self._func(*self._args)
         finally:
             self._ended.set()
 
-    async def give_up(self, limiter: anyio.CapacityLimiter) -> None:
+    async def abandon(self, limiter: anyio.CapacityLimiter) -> None:
         """Return when no thread works on it any more, nor ever will."""
         if self._claim.acquire(blocking=False):
             return

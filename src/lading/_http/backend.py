@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 import h11
 import httpx
 
-from lading._core.body import CountedReader, Piece
+from lading._core.body import MeteredReader, Piece
 from lading._core.redact import one_line, scrub
-from lading._http.decompress import decoder
-from lading._http.response_body import CountedBody
-from lading.errors import BadAnswer, CallTimeout, ConfigError, ConnectError, InputError
+from lading._http.decompress import decompressor_for
+from lading._http.response_body import LengthBody
+from lading.errors import ConfigError, InputError, InvalidResponse, NetworkError, RequestTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from types import ModuleType
 
-    from lading._core.call import Incoming, Outgoing
+    from lading._core.call import Request, ResponseStream
     from lading._http.transport import Transport
-    from lading.errors import LadingError, Outcome, Phase
+    from lading.errors import LadingError, Phase, WriteOutcome
 
 
-class HttpxExchange:
+class HttpxClientBackend:
     """Sends requests through our transport, or through a client that the user handed in.
 
     A handed-in client is used for what it knows about connections (HTTP/2, client certificates, proxies, an
@@ -41,7 +41,7 @@ class HttpxExchange:
             # Straight to it: a client in between would cost as much again as a small request.
             self._handle: Callable[[Any], Awaitable[Any]] = transport.handle_async_request
         else:
-            self._http = _library_of(http)
+            self._http = _httpx_module_of(http)
             self._client = http
             self._handle = self._through_client
         self._is_ours = transport is not None
@@ -49,24 +49,24 @@ class HttpxExchange:
     async def _through_client(self, request: Any) -> Any:
         return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
-    async def send(self, request: Outgoing) -> Incoming:
+    async def send(self, request: Request) -> ResponseStream:
         """The head of the answer to *request*."""
         if self._transport is not None and self._transport.closed:
             raise ConfigError("the client was closed while this call was running")
         timeout = request.timeout
         content = request.content
-        streamed = isinstance(content, CountedReader)
+        streamed = isinstance(content, MeteredReader)
         headers = dict(request.headers)
         extensions = {
             "timeout": {
                 "connect": timeout.connect,
-                "read": timeout.upload if streamed else timeout.read,
+                "read": timeout.upload_response if streamed else timeout.read,
                 "write": timeout.write,
                 "pool": timeout.pool,
             }
         }
         try:
-            if isinstance(content, CountedReader):
+            if isinstance(content, MeteredReader):
                 if content.length is None:
                     headers["Transfer-Encoding"] = "chunked"
                 else:
@@ -86,13 +86,13 @@ class HttpxExchange:
                 )
             response = await self._handle(wire)
         except Exception as error:
-            if isinstance(content, CountedReader) and content.failure is not None:
+            if isinstance(content, MeteredReader) and content.failure is not None:
                 raise content.failure from None
             translated = self._translated(error, request)
             if translated is error:  # an error that is its own cause sends whoever walks along the causes in a circle
                 raise
             raise translated from error
-        return _Answer(response, request, self._translated)
+        return _HttpxResponse(response, request, self._translated)
 
     async def aclose(self) -> None:
         """Close our transport; a handed-in client belongs to whoever made it."""
@@ -104,7 +104,7 @@ class HttpxExchange:
         if self._transport is not None:
             self._transport.close_idle()
 
-    def _translated(self, error: Exception, request: Outgoing) -> Exception:
+    def _translated(self, error: Exception, request: Request) -> Exception:
         """Our error for httpx's; any other as it is (an application behind ASGITransport, a hook of the client's)."""
         http = self._http
         if isinstance(error, (http.InvalidURL, http.UnsupportedProtocol, UnicodeError)):
@@ -117,7 +117,7 @@ class HttpxExchange:
         host = request.url.split("://", 1)[-1].split("/", 1)[0].rpartition("@")[2]
         return _connect_error(error, host, phase, outcome)
 
-    def _phase(self, error: Exception) -> tuple[Phase, Outcome]:
+    def _phase(self, error: Exception) -> tuple[Phase, WriteOutcome]:
         http = self._http
         if isinstance(error, http.PoolTimeout):
             return "pool", "not_done"
@@ -153,25 +153,23 @@ _WHAT_HAPPENED: Mapping[str, str] = {
 }
 
 
-def _connect_error(error: Exception, host: str, phase: Phase, outcome: Outcome) -> LadingError:
+def _connect_error(error: Exception, host: str, phase: Phase, outcome: WriteOutcome) -> LadingError:
     text = f"{host}: {_WHAT_HAPPENED[phase]}: {_text(error)}"
     if phase == "tls" and "certificate" in text:
         text += ". If the server is yours, pass its CA certificates (tls=)"
     if "Timeout" in type(error).__name__:
-        return CallTimeout(f"{host}: timed out: {_text(error)}", phase=phase, outcome=outcome)
-    return ConnectError(text, phase=phase, outcome=outcome)
+        return RequestTimeout(f"{host}: timed out: {_text(error)}", phase=phase, outcome=outcome)
+    return NetworkError(text, phase=phase, outcome=outcome)
 
 
 def _text(error: BaseException) -> str:
     return one_line(scrub(str(error))) or type(error).__name__
 
 
-class _Answer:
+class _HttpxResponse:
     """An answer of httpx's, as an ``Incoming``."""
 
-    def __init__(
-        self, response: Any, request: Outgoing, translated: Callable[[Exception, Outgoing], Exception]
-    ) -> None:
+    def __init__(self, response: Any, request: Request, translated: Callable[[Exception, Request], Exception]) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
         self.reason: str = response.reason_phrase
@@ -200,7 +198,7 @@ class _Answer:
 
     async def read_into(self, buffer: memoryview) -> int:
         """How many bytes of the body were put into *buffer*; 0 at its end."""
-        if isinstance(self._response.stream, CountedBody):
+        if isinstance(self._response.stream, LengthBody):
             try:
                 return await self._response.stream.read_into(buffer)
             except httpx.HTTPError as error:
@@ -215,7 +213,7 @@ class _Answer:
     async def read(self, limit: int) -> bytes:
         """The whole body, content encoding undone."""
         try:
-            decode = decoder(self.headers.get("content-encoding", ""))
+            decode = decompressor_for(self.headers.get("content-encoding", ""))
             pieces: list[bytes] = []
             count = 0
             async for piece in self:
@@ -223,12 +221,14 @@ class _Answer:
                     pieces.append(plain)
                     count += len(plain)
                     if count > limit:
-                        raise BadAnswer(f"{self._host()} answered with more than {limit} bytes; nothing was read of it")
+                        raise InvalidResponse(
+                            f"{self._host()} answered with more than {limit} bytes; nothing was read of it"
+                        )
             if decode is not None and not decode.whole:
-                raise BadAnswer(f"{self._host()} answered with the beginning of something compressed")
+                raise InvalidResponse(f"{self._host()} answered with the beginning of something compressed")
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except zlib.error as error:
-            raise BadAnswer(f"{self._host()} answered with broken compression") from error
+            raise InvalidResponse(f"{self._host()} answered with broken compression") from error
         finally:
             await self.aclose()
 
@@ -244,13 +244,13 @@ class _Answer:
         await self._response.aclose()
 
 
-def _library_of(client: Any) -> ModuleType:
+def _httpx_module_of(client: Any) -> ModuleType:
     """Httpx or httpx2, whichever *client*'s class comes from; ``ConfigError`` for anything else."""
     for cls in type(client).__mro__:
         name = cls.__module__.partition(".")[0]
         if cls.__name__ == "AsyncClient" and hasattr(sys.modules.get(name), "AsyncByteStream"):
             return sys.modules[name]
-    raise ConfigError(f"http= takes an httpx.AsyncClient or httpx2.AsyncClient, not {type(client).__name__}")
+    raise ConfigError(f"http_client= takes an httpx.AsyncClient or httpx2.AsyncClient, not {type(client).__name__}")
 
 
 @lru_cache(maxsize=4)
@@ -258,7 +258,7 @@ def _stream_class(http: Any) -> type[Any]:
     """A body stream of the library's own kind: it insists on that."""
 
     class BodyStream(http.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, reader: CountedReader, *, as_bytes: bool) -> None:
+        def __init__(self, reader: MeteredReader, *, as_bytes: bool) -> None:
             self._reader = reader
             self._as_bytes = as_bytes
 

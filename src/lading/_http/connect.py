@@ -8,15 +8,15 @@ import socket
 import anyio
 import httpx
 
-from lading._http.sockets import reason
+from lading._http.sockets import os_error_message
 
 
 async def connect(host: str, port: int) -> socket.socket:
     """A connected, non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
     try:
-        return await _race(await _resolve(host, port))
+        return await _happy_eyeballs(await _resolve(host, port))
     except OSError as error:
-        raise httpx.ConnectError(reason(error)) from error
+        raise httpx.ConnectError(os_error_message(error)) from error
 
 
 _Address = tuple[int, tuple[object, ...]]
@@ -40,7 +40,7 @@ async def _resolve(host: str, port: int) -> list[_Address]:
     return turns + same[len(other) :] + other[len(same) :]
 
 
-async def _race(addresses: list[_Address]) -> socket.socket:
+async def _happy_eyeballs(addresses: list[_Address]) -> socket.socket:
     if len(addresses) == 1:
         return await _connect_one(*addresses[0])
     winners: list[socket.socket] = []

@@ -10,16 +10,16 @@ import anyio
 import httpx
 
 from lading._core.files import PIECE
-from lading._http.h1 import AnswerParser, body_length, request_head
-from lading._http.response_body import ChunkedBody, CountedBody
+from lading._http.h1 import ResponseParser, body_length, request_head
+from lading._http.response_body import ChunkedBody, LengthBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from anyio import CancelScope
 
-    from lading._http.h1 import Head
-    from lading._http.sockets import Link
+    from lading._http.h1 import ResponseHead
+    from lading._http.sockets import SocketStream
 
 # A write failed: the answer, if there is one, has arrived or is about to. Seconds to give it.
 _LAST_WORDS = 5.0
@@ -29,7 +29,7 @@ _AT_ONCE = 64 * 1024
 _HEED_EVERY = 1024 * 1024
 
 
-class NeverSent(Exception):
+class StaleConnection(Exception):
     """A kept-alive connection had ended: the request did not leave, or may be sent again."""
 
 
@@ -43,7 +43,9 @@ class Connection:
 
     __slots__ = ("_headers", "_link", "_prefix", "idle_since", "used")
 
-    def __init__(self, link: Link, *, prefix: bytes = b"", headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(
+        self, link: SocketStream, *, prefix: bytes = b"", headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
         self._link = link
         # A proxy for plain http wants whole addresses, and its own credentials.
         self._prefix = prefix
@@ -51,9 +53,9 @@ class Connection:
         self.used = False
         self.idle_since = 0.0
 
-    def is_quiet(self) -> bool:
-        """Whether it can still be used: see :meth:`Link.is_quiet`."""
-        return self._link.is_quiet()
+    def is_idle(self) -> bool:
+        """Whether it can still be used: see :meth:`Link.is_idle`."""
+        return self._link.is_idle()
 
     def close(self) -> None:
         """Close it, when nobody waits on it."""
@@ -61,7 +63,7 @@ class Connection:
 
     def abandon(self) -> None:
         """End it under its user."""
-        self._link.abandon()
+        self._link.abort()
 
     async def exchange(
         self, request: httpx.Request, timeouts: Mapping[str, float | None], done: Callable[[bool], None]
@@ -71,21 +73,21 @@ class Connection:
         *done* is called once when the answer is through, told whether the connection can be used again. When this
         raises, *done* is not called and the connection is of no use any more.
         """
-        sending = _Sending(self._link, request, timeouts)
+        sending = _RequestWriter(self._link, request, timeouts)
         head_bytes = request_head(
             request.method.encode("ascii", "replace"),
             self._prefix + request.url.raw_path,
             [*sending.headers, *self._headers],
         )
-        parser = AnswerParser(request.method)
-        head: Head | None = None
+        parser = ResponseParser(request.method)
+        head: ResponseHead | None = None
         before = self._link.written
         try:
             await self._link.send(head_bytes + sending.content, timeouts.get("write"))
         except httpx.WriteError as error:
             if self.used and self._link.written == before:
-                raise NeverSent from error
-            head = await self._last_words(parser, error)
+                raise StaleConnection from error
+            head = await self._read_final_response(parser, error)
             sending.whole = False
         else:
             if sending.stream is not None:
@@ -97,23 +99,23 @@ class Connection:
         whole = sending.whole and (sending.stream is None or head.status < 400)
         return self._response(request, head, parser, read, done, whole=whole)
 
-    async def _head(self, parser: AnswerParser, timeout: float | None, *, again: bool = False) -> Head:
+    async def _head(self, parser: ResponseParser, timeout: float | None, *, again: bool = False) -> ResponseHead:
         # Kept alive too long, it may end just as the request arrives. Only what is harmless is sent *again*.
         try:
             data = await self._link.receive(timeout, wait_first=True)
         except httpx.ReadError as error:
             if again:
-                raise NeverSent from error
+                raise StaleConnection from error
             raise
         if again and not data:
-            raise NeverSent
+            raise StaleConnection
         while (head := parser.feed(data)) is None:
             data = await self._link.receive(timeout, wait_first=True)
         return head
 
-    async def _last_words(self, parser: AnswerParser, error: httpx.TransportError) -> Head:
+    async def _read_final_response(self, parser: ResponseParser, error: httpx.TransportError) -> ResponseHead:
         """The answer that had arrived before a write failed; *error* when there is none."""
-        head: Head | None = None
+        head: ResponseHead | None = None
         try:
             head = await self._head(parser, _LAST_WORDS)
         except httpx.TransportError as last:
@@ -124,9 +126,9 @@ class Connection:
             raise error
         return head
 
-    async def _upload(self, sending: _Sending, parser: AnswerParser) -> Head | None:
+    async def _upload(self, sending: _RequestWriter, parser: ResponseParser) -> ResponseHead | None:
         """Send the body; an answer that came early, or ``None`` when the whole body is out and none has come."""
-        watch = _Watch(self._link, parser)
+        watch = _EarlyResponseWatch(self._link, parser)
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(watch.run, group.cancel_scope)
@@ -138,7 +140,7 @@ class Connection:
         if watch.head is not None and (watch.head.status >= 300 or sending.whole):
             return watch.head
         if isinstance(failure, httpx.WriteError) and watch.failure is None and watch.head is None:
-            return await self._last_words(parser, failure)
+            return await self._read_final_response(parser, failure)
         if failure is not None or watch.failure is not None:
             raise failure or watch.failure  # type: ignore[misc] # one of them is there
         return None
@@ -146,8 +148,8 @@ class Connection:
     def _response(
         self,
         request: httpx.Request,
-        head: Head,
-        parser: AnswerParser,
+        head: ResponseHead,
+        parser: ResponseParser,
         timeout: float | None,
         done: Callable[[bool], None],
         *,
@@ -167,7 +169,7 @@ class Connection:
                 reusable = reusable and len(rest) == head.length
                 stream = httpx.ByteStream(rest[: head.length])
             else:
-                stream = CountedBody(self._link, rest, head.length, timeout, done, reusable=reusable)
+                stream = LengthBody(self._link, rest, head.length, timeout, done, reusable=reusable)
         response = httpx.Response(
             head.status,
             headers=head.headers,
@@ -180,7 +182,7 @@ class Connection:
         return response
 
 
-class _Sending:
+class _RequestWriter:
     """A request being sent.
 
     Attributes:
@@ -189,7 +191,7 @@ class _Sending:
         whole: Whether all of it is out.
     """
 
-    def __init__(self, link: Link, request: httpx.Request, timeouts: Mapping[str, float | None]) -> None:
+    def __init__(self, link: SocketStream, request: httpx.Request, timeouts: Mapping[str, float | None]) -> None:
         self._link = link
         self._timeout = timeouts.get("write")
         self.headers = list(request.headers.raw)
@@ -225,7 +227,7 @@ class _Sending:
                 unheeded += len(piece)
                 if unheeded >= _HEED_EVERY:
                     unheeded = 0
-                    await link.heed()
+                    await link.yield_if_readable()
                 if left is None:
                     if piece:
                         await link.send(b"%x\r\n" % len(piece), timeout)
@@ -266,13 +268,13 @@ class _InMemory(httpx.AsyncByteStream):
         return piece
 
 
-class _Watch:
+class _EarlyResponseWatch:
     """Looks for an answer while the body goes out, and stops the sending when one says that it is no use."""
 
-    def __init__(self, link: Link, parser: AnswerParser) -> None:
+    def __init__(self, link: SocketStream, parser: ResponseParser) -> None:
         self._link = link
         self._parser = parser
-        self.head: Head | None = None
+        self.head: ResponseHead | None = None
         self.failure: httpx.TransportError | None = None
 
     async def run(self, sending: CancelScope) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from lading.errors import BadAnswer
+from lading.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 _DECODE_STEP = 256 * 1024
 
 
-def decoder(encoding: str) -> Inflate | None:
+def decompressor_for(encoding: str) -> Decompressor | None:
     """What undoes *encoding*; ``None`` when there is nothing to undo."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BadAnswer(f"the answer came compressed as {encoding[:40]!r}, which was not asked for")
-    return Inflate(encoding)
+        raise InvalidResponse(f"the answer came compressed as {encoding[:40]!r}, which was not asked for")
+    return Decompressor(encoding)
 
 
-class Inflate:
+class Decompressor:
     """From a compressed piece to plain ones; each step is bounded, so that a bomb cannot fill memory.
 
     Attributes:

@@ -58,7 +58,7 @@ def body_length(headers: Iterable[tuple[bytes, bytes]], content: bytes | None) -
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ResponseHead:
     """An answer's head.
 
     Attributes:
@@ -78,15 +78,15 @@ class Head:
     keep_alive: bool
 
 
-class AnswerParser:
+class ResponseParser:
     """One answer, taken apart by h11, which is told only what was asked and never about the body sent."""
 
     def __init__(self, method: str) -> None:
         self._method = method
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
-        self._h11.send(_asked(method))
+        self._h11.send(_h11_request(method))
 
-    def feed(self, data: bytes) -> Head | None:
+    def feed(self, data: bytes) -> ResponseHead | None:
         """The head as soon as it is complete; informational ones are passed over. ``b""`` is the end."""
         try:
             if data:
@@ -105,7 +105,7 @@ class AnswerParser:
             raise httpx.RemoteProtocolError("the server ended the connection without an answer")
         return None
 
-    def _head(self, event: h11.Response) -> Head:
+    def _head(self, event: h11.Response) -> ResponseHead:
         headers = list(event.headers)
         found = dict(headers)
         bare = self._method == "HEAD" or event.status_code in (204, 304)
@@ -116,7 +116,7 @@ class AnswerParser:
         options = {o.strip().lower() for name, v in headers if name == b"connection" for o in v.split(b",")}
         keep_alive = b"close" not in options and (event.http_version == b"1.1" or b"keep-alive" in options)
         framed = length is not None or chunked
-        return Head(event.status_code, event.reason, headers, length, chunked, keep_alive and framed)
+        return ResponseHead(event.status_code, event.reason, headers, length, chunked, keep_alive and framed)
 
     def rest(self) -> bytes:
         """What came after the head of an answer that is not chunked."""
@@ -142,7 +142,7 @@ class AnswerParser:
 _asked_before: dict[str, h11.Request] = {}
 
 
-def _asked(method: str) -> h11.Request:
+def _h11_request(method: str) -> h11.Request:
     """What h11 needs to know of the request. Its own checks of the real head would cost nine times ours."""
     request = _asked_before.get(method)
     if request is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 import httpx
 
-from lading._http.sockets import Turns
+from lading._http.sockets import LoopShare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +51,7 @@ class Pool:
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._making: set[anyio.CancelScope] = set()
         self.closed = False
-        self.turns = Turns()
+        self.turns = LoopShare()
 
     @property
     def total(self) -> int:
@@ -74,7 +74,7 @@ class Pool:
         if not fresh and (connection := self._pop(origin)) is not None:
             self._take(connection)
             return connection
-        if self.total < self._limits.connections or self._evict():
+        if self.total < self._limits.max_connections or self._evict():
             self.turns.busy += 1
             return None
         return await self._wait(origin, timeout)
@@ -94,7 +94,7 @@ class Pool:
                 raise httpx.ConnectError("the client was closed")
             raise httpx.PoolTimeout(f"no connection was free within {timeout:g} s")
         connection = waiter.connection
-        if connection is not None and not connection.is_quiet():
+        if connection is not None and not connection.is_idle():
             # The server ended it while it was handed over. The place is ours all the same.
             self._busy.discard(connection)
             connection.close()
@@ -106,11 +106,11 @@ class Pool:
         self._waiters.pop(waiter, None)
         if waiter.granted:
             if waiter.connection is None:
-                self.vacate()
+                self.free_slot()
             else:
                 self.release(waiter.origin, waiter.connection, reusable=True)
 
-    async def make(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
+    async def connect(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
         """The connection that *opening* makes in the place that :meth:`acquire` gave, within *timeout* seconds."""
         connection: Connection | None = None
         with anyio.move_on_after(timeout) as scope:
@@ -118,7 +118,7 @@ class Pool:
             try:
                 connection = await opening()
             except BaseException:
-                self.vacate()
+                self.free_slot()
                 raise
             finally:
                 self._making.discard(scope)
@@ -127,7 +127,7 @@ class Pool:
             return connection
         if connection is not None:
             connection.close()
-            self.vacate()
+            self.free_slot()
         if self.closed:
             raise httpx.ConnectError("the client was closed")
         raise httpx.ConnectTimeout(f"no connection within {timeout:g} s")
@@ -137,7 +137,7 @@ class Pool:
         self._busy.discard(connection)
         if not reusable or self.closed:
             connection.close()
-            self.vacate()
+            self.free_slot()
             return
         if self._waiters:
             waiter = self._grant()
@@ -152,7 +152,7 @@ class Pool:
         self._idle.setdefault(origin, deque()).append(connection)
         self._ages[connection] = origin
 
-    def vacate(self) -> None:
+    def free_slot(self) -> None:
         """A place is free: a connection was closed, or was never made."""
         if self._waiters and not self.closed:
             self._grant()
@@ -177,7 +177,7 @@ class Pool:
             if not idle:
                 del self._idle[origin]
             del self._ages[connection]
-            if connection.is_quiet():
+            if connection.is_idle():
                 return connection
             connection.close()
         return None
@@ -185,7 +185,7 @@ class Pool:
     def _expire(self) -> None:
         if not self._ages:
             return
-        horizon = monotonic() - self._limits.idle
+        horizon = monotonic() - self._limits.keepalive_expiry
         while self._ages and next(iter(self._ages)).idle_since <= horizon:
             self._evict()
 

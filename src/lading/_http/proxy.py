@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from lading._http.connect import connect
-from lading._http.h1 import AnswerParser, request_head
+from lading._http.h1 import ResponseParser, request_head
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lading._http.pool import Origin
-    from lading._http.sockets import Link
+    from lading._http.sockets import SocketStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Proxies:
         self._found = urllib_request.getproxies_environment() if trust_env else {}
         self._known: dict[Origin, Proxy | None] = {}
 
-    def route(self, origin: Origin) -> Proxy | None:
+    def for_origin(self, origin: Origin) -> Proxy | None:
         """The proxy for *origin*; ``ConfigError`` when it is of a kind that we do not speak to."""
         if not self._found:
             return None
@@ -62,7 +62,7 @@ class Proxies:
         if parts.scheme != "http" or not parts.hostname:
             raise ConfigError(
                 f"the environment names a {parts.scheme}:// proxy for {origin.scheme}; only http:// proxies are spoken "
-                "to. Hand in a client of your own (http=), or set NO_PROXY"
+                "to. Hand in a client of your own (http_client=), or set NO_PROXY"
             )
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if parts.username:
@@ -77,7 +77,7 @@ def _bypassed(authority: str, proxies: dict[str, str]) -> bool:
     return bool(bypass(authority, proxies))
 
 
-async def reach(proxy: Proxy) -> socket.socket:
+async def connect_to_proxy(proxy: Proxy) -> socket.socket:
     """A socket connected to *proxy*; ``ProxyError`` when there is none."""
     try:
         return await connect(proxy.host, proxy.port)
@@ -85,11 +85,11 @@ async def reach(proxy: Proxy) -> socket.socket:
         raise httpx.ProxyError(f"no connection to the proxy {proxy.host}:{proxy.port}: {error}") from error
 
 
-async def tunnel(link: Link, proxy: Proxy, origin: Origin) -> None:
+async def open_tunnel(link: SocketStream, proxy: Proxy, origin: Origin) -> None:
     """Ask *proxy* to connect *link* through to *origin*; ``ProxyError`` when it will not."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     authority = f"{host}:{origin.port}".encode("ascii")
-    parser = AnswerParser("CONNECT")
+    parser = ResponseParser("CONNECT")
     try:
         await link.send(request_head(b"CONNECT", authority, ((b"Host", authority), *proxy.headers)), None)
         while (head := parser.feed(await link.receive(None, wait_first=True))) is None:

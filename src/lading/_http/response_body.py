@@ -9,14 +9,16 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from lading._http.h1 import AnswerParser
-    from lading._http.sockets import Link
+    from lading._http.h1 import ResponseParser
+    from lading._http.sockets import SocketStream
 
 
-class _Body(httpx.AsyncByteStream):
+class _ResponseBody(httpx.AsyncByteStream):
     """A body; *done* is called once with whether the connection can be used again."""
 
-    def __init__(self, link: Link, timeout: float | None, done: Callable[[bool], None], *, reusable: bool) -> None:
+    def __init__(
+        self, link: SocketStream, timeout: float | None, done: Callable[[bool], None], *, reusable: bool
+    ) -> None:
         self._link = link
         self._timeout = timeout
         self._done: Callable[[bool], None] | None = done
@@ -52,12 +54,12 @@ class _Body(httpx.AsyncByteStream):
         self._end(reusable=False)
 
 
-class CountedBody(_Body):
+class LengthBody(_ResponseBody):
     """A body of announced length, or one that ends with the connection (*length* ``None``)."""
 
     def __init__(
         self,
-        link: Link,
+        link: SocketStream,
         rest: bytes,
         length: int | None,
         timeout: float | None,
@@ -111,13 +113,13 @@ class CountedBody(_Body):
         return True
 
 
-class ChunkedBody(_Body):
+class ChunkedBody(_ResponseBody):
     """A chunked body."""
 
     def __init__(
         self,
-        link: Link,
-        parser: AnswerParser,
+        link: SocketStream,
+        parser: ResponseParser,
         timeout: float | None,
         done: Callable[[bool], None],
         *,
@@ -127,7 +129,7 @@ class ChunkedBody(_Body):
         self._parser = parser
 
     async def _next(self) -> bytes | None:
-        await self._link.pause()  # many small chunks may have arrived together
+        await self._link.yield_if_due()  # many small chunks may have arrived together
         piece = self._parser.chunk(None)
         while piece == b"":
             piece = self._parser.chunk(await self._link.receive(self._timeout))

@@ -24,7 +24,7 @@ RECEIVE = 256 * 1024
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
-class Turns:
+class LoopShare:
     """How long one connection may work before the others, and the application, get their turn.
 
     One budget is shared by all busy connections, so that together they hold the loop for a few milliseconds however
@@ -48,14 +48,14 @@ class Turns:
         return 112 * 1024 if self.busy < 64 else 56 * 1024
 
 
-class Link:
+class SocketStream:
     """A connected TCP socket. Only the task that waits on it closes it: see :meth:`abandon`.
 
     Attributes:
         written: Bytes given to the system so far.
     """
 
-    def __init__(self, sock: socket.socket, turns: Turns) -> None:
+    def __init__(self, sock: socket.socket, turns: LoopShare) -> None:
         self._sock = sock
         self._turns = turns
         self._resumed = perf_counter()
@@ -74,10 +74,10 @@ class Link:
                 await self._wait(anyio.wait_writable, timeout, httpx.WriteTimeout)
                 continue
             except OSError as error:
-                raise httpx.WriteError(reason(error)) from error
+                raise httpx.WriteError(os_error_message(error)) from error
             self.written += count
             view = view[count:]
-            await self.pause()
+            await self.yield_if_due()
 
     async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
         """Some bytes; ``b""`` at the end; ``ReadTimeout`` when nothing comes for *timeout* seconds.
@@ -87,7 +87,7 @@ class Link:
         if wait_first:
             await self.wait_readable(timeout)
         # Before receiving, not after: a cancellation in there would lose what had been received.
-        await self.pause()
+        await self.yield_if_due()
         while (data := self.try_receive()) is None:
             self._acknowledge()
             await self.wait_readable(timeout)
@@ -105,7 +105,7 @@ class Link:
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
         """How many bytes were put into *buffer*; 0 at the end. For long answers: no allocation, no copy."""
-        await self.pause()
+        await self.yield_if_due()
         while (count := self._try_receive_into(buffer)) is None:
             await self.wait_readable(timeout)
         return count
@@ -120,7 +120,7 @@ class Link:
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise httpx.ReadError(reason(error)) from error
+            raise httpx.ReadError(os_error_message(error)) from error
 
     def _receive(self, size: int) -> bytes | None:
         try:
@@ -128,13 +128,13 @@ class Link:
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise httpx.ReadError(reason(error)) from error
+            raise httpx.ReadError(os_error_message(error)) from error
 
     async def wait_readable(self, timeout: float | None) -> None:
         """Return when something has arrived, or the other side has ended."""
         await self._wait(anyio.wait_readable, timeout, httpx.ReadTimeout)
 
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether an idle connection can be used: nothing unasked has arrived, and it has not ended."""
         try:
             self._sock.recv(1, socket.MSG_PEEK)
@@ -144,7 +144,7 @@ class Link:
             return False
         return False
 
-    async def pause(self) -> None:
+    async def yield_if_due(self) -> None:
         """Let the others run, if this connection has had its turn."""
         if perf_counter() - self._resumed > self._turns.budget:
             await checkpoint()
@@ -152,13 +152,13 @@ class Link:
         if self._abandoned:
             raise httpx.ReadError("the client was closed")
 
-    async def heed(self) -> None:
+    async def yield_if_readable(self) -> None:
         """Let whoever waits to receive run first, if something has arrived.
 
         For the sender of a long body: in the milliseconds of a turn, tens of megabytes leave that are of no use.
         """
         for _ in range(3):  # turns of the loop until who waits has been woken, and has run
-            if Link.is_quiet(self):
+            if SocketStream.is_idle(self):
                 break
             await checkpoint()
             self._resumed = perf_counter()
@@ -167,11 +167,11 @@ class Link:
         """Close the socket; no TLS closing message is sent, so nothing is awaited."""
         if self._waiting:
             self._close_later = True
-            self.abandon()
+            self.abort()
         else:
             self._sock.close()
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """End it from another task: whoever waits on it wakes with an error, and closes it.
 
         Closing it here would let its number be given to a new socket, whose waiter the old waiter's clean-up would
@@ -201,7 +201,7 @@ class Link:
         except anyio.ClosedResourceError as error:
             raise httpx.ReadError("the client was closed") from error
         except OSError as error:
-            raise httpx.ReadError(reason(error)) from error
+            raise httpx.ReadError(os_error_message(error)) from error
         finally:
             self._waiting -= 1
             self._resumed = perf_counter()
@@ -209,7 +209,7 @@ class Link:
                 self._sock.close()
 
 
-def reason(error: OSError) -> str:
+def os_error_message(error: OSError) -> str:
     """An OS or TLS error in words; a gaierror and an SSLError have theirs in different places."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from lading._core.threads import in_thread
-from lading._http.sockets import Link, Turns, reason
+from lading._core.threads import run_in_thread
+from lading._http.sockets import LoopShare, SocketStream, os_error_message
 
 if TYPE_CHECKING:
     import socket
@@ -18,10 +18,10 @@ _RECEIVE = 128 * 1024
 _RECORD = 16 * 1024
 
 
-class TLSLink(Link):
+class TLSStream(SocketStream):
     """A TLS connection over memory BIOs: every record that has arrived is decrypted in one go."""
 
-    def __init__(self, sock: socket.socket, turns: Turns, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, sock: socket.socket, turns: LoopShare, context: ssl.SSLContext, host: str) -> None:
         super().__init__(sock, turns)
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
@@ -30,7 +30,7 @@ class TLSLink(Link):
         self._dry = False
 
     async def handshake(self) -> None:
-        """Shake hands; ``ConnectError`` with the ``ssl.SSLError`` as its cause."""
+        """Shake hands; ``NetworkError`` with the ``ssl.SSLError`` as its cause."""
         step: Callable[[], Awaitable[None]] | None = None
         while True:
             try:
@@ -47,13 +47,13 @@ class TLSLink(Link):
                     raise httpx.ConnectError("the server ended the connection during the TLS handshake") from None
                 self._in.write(data or b"")
             except ssl.SSLError as error:
-                raise httpx.ConnectError(reason(error)) from error
+                raise httpx.ConnectError(os_error_message(error)) from error
             # The steps that verify and sign: 0.4 ms each, and fifty may come at once.
             step = self._step
         await super().send(self._out.read(), None)
 
     async def _step(self) -> None:
-        await in_thread(self._tls.do_handshake)
+        await run_in_thread(self._tls.do_handshake)
 
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
         view = memoryview(data)
@@ -62,7 +62,7 @@ class TLSLink(Link):
             try:
                 self._tls.write(view[:size])
             except ssl.SSLError as error:
-                raise httpx.WriteError(reason(error)) from error
+                raise httpx.WriteError(os_error_message(error)) from error
             view = view[size:]
             await super().send(self._out.read(), timeout)
 
@@ -129,9 +129,9 @@ class TLSLink(Link):
         elif isinstance(error, (ssl.SSLZeroReturnError, ssl.SSLEOFError)):
             self._ended = True
         elif not got:
-            raise httpx.ReadError(reason(error)) from error
+            raise httpx.ReadError(os_error_message(error)) from error
 
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         try:
             return self.try_receive() is None
         except httpx.ReadError:

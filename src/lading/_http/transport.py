@@ -11,13 +11,13 @@ import anyio
 import certifi  # pyright: ignore[reportUnusedImport] # noqa: F401 - for httpx, whose import of it would run in the loop
 import httpx
 
-from lading._core.threads import in_thread
+from lading._core.threads import run_in_thread
 from lading._http.connect import connect
-from lading._http.connection import Connection, NeverSent
+from lading._http.connection import Connection, StaleConnection
 from lading._http.pool import Origin, Pool
-from lading._http.proxy import Proxies, reach, tunnel
-from lading._http.sockets import Link
-from lading._http.tls import TLSLink
+from lading._http.proxy import Proxies, connect_to_proxy, open_tunnel
+from lading._http.sockets import SocketStream
+from lading._http.tls import TLSStream
 from lading.errors import ConfigError
 from lading.types import Limits
 
@@ -72,10 +72,10 @@ class Transport(httpx.AsyncBaseTransport):
         while True:
             connection = await pool.acquire(origin, timeouts.get("pool"), fresh=fresh)
             if connection is None:
-                connection = await pool.make(partial(self._open, origin), timeouts.get("connect"))
+                connection = await pool.connect(partial(self._open, origin), timeouts.get("connect"))
             try:
-                return await connection.exchange(request, timeouts, _Return(pool, origin, connection))
-            except NeverSent:
+                return await connection.exchange(request, timeouts, _Lease(pool, origin, connection))
+            except StaleConnection:
                 pool.release(origin, connection, reusable=False)
                 fresh = True
             except BaseException:
@@ -97,9 +97,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def _open(self, origin: Origin) -> Connection:
         """A new connection."""
-        proxy = self._proxies.route(origin)
-        sock = await (connect(origin.host, origin.port) if proxy is None else reach(proxy))
-        link = Link(sock, self._pool.turns)
+        proxy = self._proxies.for_origin(origin)
+        sock = await (connect(origin.host, origin.port) if proxy is None else connect_to_proxy(proxy))
+        link = SocketStream(sock, self._pool.turns)
         try:
             if origin.scheme == "http":
                 if proxy is None:
@@ -107,8 +107,8 @@ class Transport(httpx.AsyncBaseTransport):
                 host = f"[{origin.host}]" if ":" in origin.host else origin.host
                 return Connection(link, prefix=f"http://{host}:{origin.port}".encode("ascii"), headers=proxy.headers)
             if proxy is not None:
-                await tunnel(link, proxy, origin)
-            secure = TLSLink(sock, self._pool.turns, await self._ssl_context(), origin.host)
+                await open_tunnel(link, proxy, origin)
+            secure = TLSStream(sock, self._pool.turns, await self._ssl_context(), origin.host)
             await secure.handshake()
         except (httpx.ReadError, httpx.WriteError) as error:
             sock.close()
@@ -125,7 +125,7 @@ class Transport(httpx.AsyncBaseTransport):
             # Reading a file of CA certificates takes some 20 ms: once, however many connections begin together.
             async with self._context_lock:
                 if self._context is None:
-                    self._context = await in_thread(self._make_context)
+                    self._context = await run_in_thread(self._make_context)
         return self._context
 
     def _make_context(self) -> ssl.SSLContext:
@@ -142,7 +142,7 @@ class Transport(httpx.AsyncBaseTransport):
         return context
 
 
-class _Return:
+class _Lease:
     """Gives a connection back to its pool; called once, when its answer is through."""
 
     __slots__ = ("_connection", "_origin", "_pool")

@@ -1,6 +1,6 @@
 """Fedora Copr, and other instances of Copr."""
 
-from lading.copr._auth import LoginAuth
+from lading.copr._auth import TokenPairAuth
 from lading.copr._builds.log import BuildLog
 from lading.copr._builds.watch import BuildWatch
 from lading.copr._client import Copr
@@ -9,11 +9,11 @@ from lading.copr._kerberos import GssapiAuth
 from lading.copr._models.builds import (
     ApiToken,
     Build,
+    BuildState,
     LatestBuilds,
     Package,
     Project,
     SourcePackage,
-    State,
     User,
     WebhookSecret,
 )
@@ -60,6 +60,7 @@ __all__ = [
     "BuildFailed",
     "BuildLog",
     "BuildOptions",
+    "BuildState",
     "BuildWatch",
     "Builds",
     "BuiltPackages",
@@ -69,7 +70,6 @@ __all__ = [
     "DistGitSource",
     "GssapiAuth",
     "LatestBuilds",
-    "LoginAuth",
     "MockChroot",
     "MockChroots",
     "Module",
@@ -94,7 +94,7 @@ __all__ = [
     "SourceBuildConfig",
     "SourceChroot",
     "SourcePackage",
-    "State",
+    "TokenPairAuth",
     "Tokens",
     "User",
     "WebhookSecret",

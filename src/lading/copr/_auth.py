@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import date
 
-    from lading._core.call import Call, Outgoing
+    from lading._core.call import Call, Request
     from lading._core.credentials import Credentials
     from lading._core.sender import Sender
 
 
-class LoginAuth(Auth):
+class TokenPairAuth(Auth):
     """The login and token of an account. All clients that share it go on with the new ones after a rotation.
 
     Args:
@@ -48,7 +48,7 @@ class LoginAuth(Auth):
             basic = self._basic
             await basic.prepare(sender)
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """The request with login and token."""
         return self._basic.flow(request)
 
@@ -57,10 +57,10 @@ class LoginAuth(Auth):
         return (*self._basic.secrets(), *self._before)
 
     def __repr__(self) -> str:
-        return f"LoginAuth({self.login!r}, ***)"
+        return f"TokenPairAuth({self.login!r}, ***)"
 
 
-class NoLogin(Auth):
+class MissingCredentials(Auth):
     """Nobody is logged in: what needs it says what to do, before anything is sent."""
 
     async def prepare(self, sender: Sender) -> None:

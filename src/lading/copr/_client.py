@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from lading._client import Client, Options
-from lading._core.call import Call, Reply
-from lading._core.service import Service, check_address
-from lading._http.opening import Opening
-from lading.copr._auth import LoginAuth, NoLogin
-from lading.copr._builds.submit import Submitter
-from lading.copr._config import DEFAULT_URL, credentials, load
+from lading._client import Client, ClientOpener, ClientOptions
+from lading._core.call import Call, Response
+from lading._core.service import Service, validate_base_url
+from lading.copr._auth import MissingCredentials, TokenPairAuth
+from lading.copr._builds.submit import BuildSubmitter
+from lading.copr._config import DEFAULT_URL, find_credentials, load_config
 from lading.copr._errors import read_error
 from lading.copr.builds import Builds
 from lading.copr.chroots import BuildChroots, MockChroots, ProjectChroots
@@ -80,27 +79,27 @@ class Copr(Client):
         auth: Auth | None = None,
         username: str | None = None,
         allow_http: bool = False,
-        **options: Unpack[Options],
+        **options: Unpack[ClientOptions],
     ) -> None:
         if (login is None) != (token is None):
             raise ConfigError("give login= and token= together")
         if login is not None and auth is not None:
             raise ConfigError("give login= and token=, or auth=, not both")
         if login is not None and token is not None:
-            auth = LoginAuth(login, token)
+            auth = TokenPairAuth(login, token)
         self.username: str | None = username
-        self._submitter = Submitter()
+        self._submitter = BuildSubmitter()
         # The gate of the public instance lets agents pass whose name begins so, and shows others a page for people.
         service = Service(
             name="copr",
-            base_url=check_address(url, "the address of the Copr instance", allow_http=allow_http) + "api_3/",
+            base_url=validate_base_url(url, "the address of the Copr instance", allow_http=allow_http) + "api_3/",
             read_error=read_error,
             product="copr",
         )
-        super().__init__(service, auth or NoLogin(), options)
+        super().__init__(service, auth or MissingCredentials(), options)
 
-    def _assemble(self, sender: Sender) -> None:
-        super()._assemble(sender)
+    def _make_resources(self, sender: Sender) -> None:
+        super()._make_resources(sender)
         self.projects = Projects(sender)
         self.builds = Builds(sender, self._submitter)
         self.packages = Packages(sender, self._submitter)
@@ -116,7 +115,7 @@ class Copr(Client):
 
         Source: ``GET /api_3/``.
         """
-        return await self.send(Call("GET", "", _object, auth=False, label="(home)"))
+        return await self.send(Call("GET", "", _object, auth=False, template="(home)"))
 
     @classmethod
     def from_config(
@@ -128,8 +127,8 @@ class Copr(Client):
         auth: Auth | None = None,
         username: str | None = None,
         config_file: StrPath | None = None,
-        **options: Unpack[Options],
-    ) -> Opening[Copr]:
+        **options: Unpack[ClientOptions],
+    ) -> ClientOpener[Copr]:
         """A client with what this machine or CI job is set up with.
 
         ``async with Copr.from_config() as copr:`` or ``copr = await Copr.from_config()``.
@@ -153,20 +152,20 @@ class Copr(Client):
         """
 
         async def make() -> Copr:
-            found = await load(url, config_file)
+            found = await load_config(url, config_file)
             given = login is not None or token is not None or auth is not None
             return cls(
                 found.url,
                 login=login,
                 token=token,
-                auth=auth if given else await credentials(found),
+                auth=auth if given else await find_credentials(found),
                 username=username or found.username,
                 allow_http=found.allow_http,
                 **options,
             )
 
-        return Opening(make)
+        return ClientOpener(make)
 
 
-def _object(reply: Reply) -> dict[str, Any]:
+def _object(reply: Response) -> dict[str, Any]:
     return dict(reply.json())

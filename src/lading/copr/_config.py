@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.credentials import KeyringCredentials, keyring_user
+from lading._core.credentials import KeyringCredentials, find_keyring_user
 from lading._core.service import origin
-from lading._core.threads import in_thread
-from lading.copr._auth import LoginAuth
+from lading._core.threads import run_in_thread
+from lading.copr._auth import TokenPairAuth
 from lading.copr._config_file import ConfigFile, read_config
 from lading.copr._kerberos import GssapiAuth
 from lading.errors import ConfigError
@@ -28,7 +28,7 @@ CONFIG = "~/.config/copr"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CoprConfig:
     """An instance, and what was found to get in.
 
     Attributes:
@@ -50,7 +50,7 @@ class Found:
     expires_on: date | None = None
 
 
-async def load(url: str | None, config_file: StrPath | None) -> Found:
+async def load_config(url: str | None, config_file: StrPath | None) -> CoprConfig:
     """What environment and file say; ``ConfigError`` when they cannot be understood."""
     named = config_file if config_file is not None else os.environ.get("COPR_CONFIG") or None
     path = Path(CONFIG if named is None else named)
@@ -59,10 +59,10 @@ async def load(url: str | None, config_file: StrPath | None) -> Found:
     def read() -> ConfigFile | None:
         return read_config(path, explicit=explicit)
 
-    return resolve(url, os.environ, await in_thread(read))
+    return resolve_config(url, os.environ, await run_in_thread(read))
 
 
-def resolve(url: str | None, env: Mapping[str, str], file: ConfigFile | None) -> Found:
+def resolve_config(url: str | None, env: Mapping[str, str], file: ConfigFile | None) -> CoprConfig:
     """The same, of what was read. Pure.
 
     Args:
@@ -79,25 +79,25 @@ def resolve(url: str | None, env: Mapping[str, str], file: ConfigFile | None) ->
         raise ConfigError("COPR_LOGIN and COPR_TOKEN go together: one of them is not set")
     # Likewise the environment's, where it names an instance.
     if there["LOGIN"] is not None and origin(there["URL"] or chosen) == origin(chosen):
-        return Found(chosen, allow_http, there["USERNAME"], there["LOGIN"], there["TOKEN"])
+        return CoprConfig(chosen, allow_http, there["USERNAME"], there["LOGIN"], there["TOKEN"])
     if ours is None:
-        return Found(chosen, allow_http, there["USERNAME"])
+        return CoprConfig(chosen, allow_http, there["USERNAME"])
     username = there["USERNAME"] or ours.username
-    return Found(chosen, allow_http, username, ours.login, ours.token, ours.gssapi, ours.expires_on)
+    return CoprConfig(chosen, allow_http, username, ours.login, ours.token, ours.gssapi, ours.expires_on)
 
 
-async def credentials(found: Found) -> Auth | None:
+async def find_credentials(found: CoprConfig) -> Auth | None:
     """The credentials to use: what was found, else the keyring's, else Kerberos where that is installed."""
     if found.login is not None and found.token is not None:
-        return LoginAuth(found.login, found.token, expires_on=found.expires_on)
+        return TokenPairAuth(found.login, found.token, expires_on=found.expires_on)
     if not found.gssapi:
         try:
-            login = await keyring_user(found.url)
+            login = await find_keyring_user(found.url)
             if login is not None:
-                return LoginAuth(login, KeyringCredentials(found.url, login))
+                return TokenPairAuth(login, KeyringCredentials(found.url, login))
         except ConfigError:
             pass  # no keyring, or a locked one: it was only one of the places to look in
     # As copr-cli does, and python-copr does not: without a token, Kerberos unless that is switched off.
-    if found.gssapi or (found.gssapi is None and await in_thread(find_spec, "spnego") is not None):
+    if found.gssapi or (found.gssapi is None and await run_in_thread(find_spec, "spnego") is not None):
         return GssapiAuth()
     return None

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.config_files import parse, read_text
-from lading._core.service import check_address
+from lading._core.config_files import parse_ini, read_config_file
+from lading._core.service import validate_base_url
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def read_config(path: Path, *, explicit: bool) -> ConfigFile | None:
     Raises:
         ConfigError: It cannot be read or understood; the text names file, section and key.
     """
-    text = read_text(path, explicit=explicit)
+    text = read_config_file(path, explicit=explicit)
     return None if text is None else parse_config(text, str(path))
 
 
 def parse_config(text: str, path: str) -> ConfigFile:
     """The same, of its text."""
-    sections = parse(text, path)
+    sections = parse_ini(text, path)
     if SECTION not in sections:
         raise ConfigError(f"{path} has no section [{SECTION}]")
     keys = {key: value.strip() for key, value in sections[SECTION].items()}
@@ -79,7 +79,9 @@ def parse_config(text: str, path: str) -> ConfigFile:
         if not keys.get(key, "").isprintable() or (not colons and ":" in keys.get(key, "")):
             raise ConfigError(f"{where}, key {key}: it has {'' if colons else 'a colon or '}a line break in it")
     encrypted = _boolean(keys, "encrypted", where) is not False
-    check_address(url, f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})", allow_http=not encrypted)
+    validate_base_url(
+        url, f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})", allow_http=not encrypted
+    )
     expires = _EXPIRES.search(text)
     try:
         expires_on = date.fromisoformat(expires[1]) if expires else None
@@ -105,7 +107,7 @@ def _boolean(keys: dict[str, str], key: str, where: str) -> bool | None:
     return value in _TRUE
 
 
-def check_config(path: StrPath) -> None:
+def validate_config_file(path: StrPath) -> None:
     """``ConfigError`` or ``OSError`` when no token can be put into the file at *path*."""
     real = Path(path).expanduser()
     before = read_config(real, explicit=True)
@@ -127,7 +129,7 @@ def write_token(path: StrPath, token: ApiToken) -> None:
     """Put *token* into the file at *path*, in one step; everything else in it stays."""
     real = Path(path).expanduser().resolve()
     text = with_token(real.read_text("utf-8-sig"), token.login, token.token, token.expiration)
-    replace_private(real, text.encode())
+    write_private_file(real, text.encode())
 
 
 def with_token(text: str, login: str, token: str, expires_on: date | None) -> str:
@@ -160,7 +162,7 @@ def with_token(text: str, login: str, token: str, expires_on: date | None) -> st
     return "\n".join(lines) + "\n"
 
 
-def replace_private(path: Path, data: bytes) -> None:
+def write_private_file(path: Path, data: bytes) -> None:
     """A file with *data* at *path*, for its owner's eyes only; the old one or the new is there at any moment."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -6,14 +6,14 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from lading._core.responses import api_error, error_class, said
+from lading._core.responses import api_error, error_class, error_detail
 from lading._core.retry import end_here
 from lading.errors import BadRequest, Conflict, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lading._core.call import Reply
+    from lading._core.call import Response
     from lading._core.service import Service
     from lading.copr._models.builds import Build
     from lading.errors import ApiError
@@ -42,12 +42,12 @@ class BuildFailed(JobFailed):
         self.build = build
 
 
-def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+def read_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of a Copr frontend, or of a proxy before it."""
     by_copr = _is_json(reply)
-    detail = said(reply)
+    detail = error_detail(reply)
     if by_copr:
-        detail = _plain(detail)
+        detail = _flatten_detail(detail)
     elif reply.status == 401:
         detail = f"{detail}: the web server wants a Kerberos ticket (kinit), or there is no login and token"
     kind = error_class(reply.status)
@@ -63,7 +63,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     return error
 
 
-def _is_json(reply: Reply) -> bool:
+def _is_json(reply: Response) -> bool:
     try:
         found: Any = reply.json() if reply.media_type.endswith("json") else None
     except ValueError:
@@ -71,7 +71,7 @@ def _is_json(reply: Reply) -> bool:
     return isinstance(found, dict) and "error" in found
 
 
-def _plain(text: str) -> str:
+def _flatten_detail(text: str) -> str:
     """Form errors without the braces of Python; lines as one."""
     form = _FORM.match(text) if len(text) <= _LONGEST_FORM else None
     if form is not None:

@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 import anyio
 
 from lading._core.auth import Auth
-from lading._core.call import Call, Reply
+from lading._core.call import Call, Response
 from lading._core.loop_local import LoopLocal
-from lading._core.threads import in_thread
-from lading.copr._config_file import replace_private
+from lading._core.threads import run_in_thread
+from lading.copr._config_file import write_private_file
 from lading.errors import ConfigError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from lading._core.call import Outgoing
+    from lading._core.call import Request
     from lading._core.files import StrPath
     from lading._core.sender import Sender
 
@@ -70,14 +70,14 @@ class GssapiAuth(Auth):
         async with self._lock.get():
             if self._session is None or self._session.expiration <= time():
                 path = self._cache.expanduser() / f"{urlsplit(sender.service.base_url).netloc}-session"
-                self._session = await in_thread(self._read, path) or await self._open(sender, path)
+                self._session = await run_in_thread(self._read, path) or await self._open(sender, path)
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """The request with the session; with a new one when the frontend does not know it any more."""
         used = self._session
         assert used is not None  # noqa: S101 - prepare() made it
         request.headers["Cookie"] = f"session={used.cookie}"
-        reply: Reply = yield request
+        reply: Response = yield request
         if reply.status != 401:
             return
         if self._session is used:  # and nobody else has opened another meanwhile
@@ -107,22 +107,24 @@ class GssapiAuth(Auth):
 
     async def _open(self, sender: Sender, path: Path) -> _Session:
         host = urlsplit(sender.service.base_url).hostname or ""
-        context = await in_thread(_context, host)
-        token = await in_thread(_step, context, None)
+        context = await run_in_thread(_context, host)
+        token = await run_in_thread(_step, context, None)
         for _ in range(_MOST_LEGS):
             headers = {"Authorization": "Negotiate " + b64encode(token or b"").decode()}
-            call = Call("GET", "gssapi_login/", _read_login, headers=headers, auth=False, accept=frozenset({401}))
+            call = Call(
+                "GET", "gssapi_login/", _read_login, headers=headers, auth=False, allow_statuses=frozenset({401})
+            )
             login = await sender.send(call)
             if login.session is not None:
                 break
             if login.token is None or context.complete:
                 raise _refused(sender)
-            token = await in_thread(_step, context, login.token)
+            token = await run_in_thread(_step, context, login.token)
         else:
             raise _refused(sender)
         name, cookie = login.session
         session = _Session(name, cookie, time() + _SESSION)
-        await in_thread(_keep, path, session)
+        await run_in_thread(_keep, path, session)
         return session
 
 
@@ -134,7 +136,7 @@ class _Login:
     token: bytes | None
 
 
-def _read_login(reply: Reply) -> _Login:
+def _read_login(reply: Response) -> _Login:
     if reply.status == 401:
         found = _TOKEN.search(reply.headers.get("www-authenticate", ""))
         try:
@@ -186,6 +188,6 @@ def _keep(path: Path, session: _Session) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = {"name": session.name, "session": session.cookie, "expiration": session.expiration}
-        replace_private(path, json.dumps(found).encode())
+        write_private_file(path, json.dumps(found).encode())
     except OSError:
         return  # it was only to spare the next process a login

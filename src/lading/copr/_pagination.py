@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lading._core.call import Params
     from lading._core.sender import Sender
-    from lading.copr._models.builds import PageOf
+    from lading.copr._models.builds import ListPage
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ PAGE_SIZE = 250
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
-class _Start(NamedTuple):
+class _PageStart(NamedTuple):
     """Where a page starts.
 
     Attributes:
@@ -36,10 +36,10 @@ class _Start(NamedTuple):
     seen: frozenset[Hashable] = frozenset()
 
 
-def listing(
+def paginate(
     sender: Sender,
     path: str,
-    model: type[PageOf[T]],
+    model: type[ListPage[T]],
     params: Params,
     *,
     key: Callable[[T], Hashable],
@@ -61,12 +61,12 @@ def listing(
         raise InputError("offset must be 0 or more", argument="offset")
 
     async def fetch(start: Any) -> Page[T]:
-        at: _Start = start
+        at: _PageStart = start
         query = {**params, **page_query(page_size, at.offset, order, descending=descending)}
-        found = await sender.send(Call("GET", path, model, params=query, auth=False, max_answer=_MAX_ANSWER))
+        found = await sender.send(Call("GET", path, model, params=query, auth=False, max_response_size=_MAX_ANSWER))
         limit = found.meta.limit or page_size
         keys = frozenset(map(key, found.items))
         fresh = tuple(item for item in found.items if key(item) not in at.seen)
-        return Page(fresh, None if len(found.items) < limit else _Start(at.offset + limit, keys))
+        return Page(fresh, None if len(found.items) < limit else _PageStart(at.offset + limit, keys))
 
-    return Pager(fetch, start=_Start(offset), max_items=max_items)
+    return Pager(fetch, start=_PageStart(offset), max_items=max_items)

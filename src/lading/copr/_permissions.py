@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lading._core.call import Call, Reply
+from lading._core.call import Call, Response
 from lading.copr._models.builds import Project
-from lading.copr._wire import body, read_nothing
+from lading.copr._wire import json_fields, read_ack
 from lading.errors import NotFound
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Permissions:
         """
         at = {"who": who, "owner": owner, "project": project}
         path = "project/permissions/can_build_in/{who}/{owner}/{project}"
-        return await self._sender.send(Call("GET", path, _can_build, at=at, auth=False))
+        return await self._sender.send(Call("GET", path, _can_build, path_params=at, auth=False))
 
     async def permissions(self, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:
         """By user: the state of ``admin`` and ``builder``. Empty when nobody has or wants any.
@@ -45,7 +45,7 @@ class Permissions:
         at = {"owner": owner, "project": project}
         try:
             return await self._sender.send(
-                Call("GET", "project/permissions/get/{owner}/{project}", _permissions, at=at)
+                Call("GET", "project/permissions/get/{owner}/{project}", _permissions, path_params=at)
             )
         except NotFound:
             await self._sender.send(get_project(owner, project))  # that, or no such project
@@ -69,7 +69,7 @@ class Permissions:
         at = {"owner": owner, "project": project}
         json = {user: dict(states) for user, states in permissions.items()}
         await self._sender.send(
-            Call("PUT", "project/permissions/set/{owner}/{project}", read_nothing, at=at, json=json)
+            Call("PUT", "project/permissions/set/{owner}/{project}", read_ack, path_params=at, json=json)
         )
 
     async def request_permissions(
@@ -80,9 +80,9 @@ class Permissions:
         Source: ``PUT /api_3/project/permissions/request/{owner}/{project}``.
         """
         at = {"owner": owner, "project": project}
-        json = body({"builder": builder, "admin": admin})
+        json = json_fields({"builder": builder, "admin": admin})
         await self._sender.send(
-            Call("PUT", "project/permissions/request/{owner}/{project}", read_nothing, at=at, json=json)
+            Call("PUT", "project/permissions/request/{owner}/{project}", read_ack, path_params=at, json=json)
         )
 
 
@@ -91,10 +91,10 @@ def get_project(owner: str, project: str) -> Call[Project]:
     return Call("GET", "project", Project, params={"ownername": owner, "projectname": project}, auth=False)
 
 
-def _can_build(reply: Reply) -> bool:
+def _can_build(reply: Response) -> bool:
     return bool(reply.json()["can_build_in"])
 
 
-def _permissions(reply: Reply) -> dict[str, dict[str, Permission | str]]:
+def _permissions(reply: Response) -> dict[str, dict[str, Permission | str]]:
     found = reply.json()["permissions"]
     return {str(user): {str(name): str(state) for name, state in states.items()} for user, states in found.items()}

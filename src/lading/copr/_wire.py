@@ -11,13 +11,13 @@ from lading._core.multipart import FilePart, Multipart
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Params, Reply
+    from lading._core.call import Params, Response
 
 # The server knows this text only; "true" it takes for false.
 TRUE = "True"
 
 
-def body(*mappings: Mapping[str, Any]) -> dict[str, Any]:
+def json_fields(*mappings: Mapping[str, Any]) -> dict[str, Any]:
     """What is said in *mappings*, later ones winning. Nothing is sent for ``None``, which the server skips anyway."""
     merged: dict[str, Any] = {}
     for mapping in mappings:
@@ -31,17 +31,17 @@ def _plain(value: Any) -> Any:
     return list(value)
 
 
-def listed(value: Iterable[str] | str | None, separator: str = " ") -> str | None:
+def join_list(value: Iterable[str] | str | None, separator: str = " ") -> str | None:
     """A list for a field that takes one text."""
     return value if value is None or isinstance(value, str) else separator.join(value)
 
 
-def form(fields: Mapping[str, Any], *files: FilePart) -> Multipart:
+def multipart_form(fields: Mapping[str, Any], *files: FilePart) -> Multipart:
     """A form as the frontend reads it: files, and all other fields in one JSON file called ``json``.
 
     That part needs a file name: without one the frontend does not see it.
     """
-    text = json.dumps(body(fields)).encode()
+    text = json.dumps(json_fields(fields)).encode()
     return Multipart([*files, FilePart("json", BytesBody(text, "application/json"), "json")])
 
 
@@ -55,7 +55,7 @@ def page_query(limit: int, offset: int, order: str | None, *, descending: bool) 
     }
 
 
-def read_nothing(reply: Reply) -> bool:
+def read_ack(reply: Response) -> bool:
     """``True`` for an answer that says no more than that it was done."""
     # A page for people, from a gate or proxy that answers 200 to anything, has done nothing.
     if not isinstance(reply.json(), dict):

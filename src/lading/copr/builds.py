@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
-from lading._core.call import Call, Reply
-from lading._core.send_once import gone
+from lading._core.call import Call, Response
+from lading._core.send_once import lookup_deleted
 from lading.copr._builds.create import BuildCreation
 from lading.copr._builds.download import KINDS, Kind, download_results
 from lading.copr._builds.log import BuildLog
-from lading.copr._builds.watch import BuildWatch, finished
-from lading.copr._models.builds import Build, PageOf
+from lading.copr._builds.watch import BuildWatch, wait_finished
+from lading.copr._models.builds import Build, ListPage
 from lading.copr._models.chroots import BuiltPackages, SourceBuildConfig, SourceChroot
-from lading.copr._pagination import PAGE_SIZE, listing
-from lading.copr._wire import read_nothing
+from lading.copr._pagination import PAGE_SIZE, paginate
+from lading.copr._wire import read_ack
 from lading.errors import Conflict
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from lading._core.files import StrPath
     from lading._core.paging import Pager
-    from lading._core.polling import Pace
+    from lading._core.polling import PollInterval
     from lading._core.sender import Sender
-    from lading.copr._models.builds import State
+    from lading.copr._models.builds import BuildState
     from lading.errors import LadingError
     from lading.types import OnProgress
 
@@ -50,7 +50,7 @@ class Builds(BuildCreation):
         project: str,
         *,
         package: str | None = None,
-        status: State | None = None,
+        status: BuildState | None = None,
         page_size: int = PAGE_SIZE,
         max_items: int | None = None,
         order: str | None = None,
@@ -73,10 +73,10 @@ class Builds(BuildCreation):
         Source: ``GET /api_3/build/list``.
         """
         params = {"ownername": owner, "projectname": project, "packagename": package, "status": status}
-        return listing(
+        return paginate(
             self._sender,
             "build/list",
-            PageOf[Build],
+            ListPage[Build],
             params,
             key=lambda build: build.id,
             page_size=page_size,
@@ -102,9 +102,9 @@ class Builds(BuildCreation):
             return _ended(sender, found) if found.finished else None
 
         call: Call[Build | Conflict] = Call(
-            "PUT", "build/cancel/{build_id}", _build, at={"build_id": build}, idempotent=False
+            "PUT", "build/cancel/{build_id}", _build, path_params={"build_id": build}, idempotent=False
         )
-        result = await self._sender.settle(call, ask)
+        result = await self._sender.send_once(call, ask)
         if isinstance(result, Conflict):
             raise result
         return result
@@ -119,8 +119,8 @@ class Builds(BuildCreation):
         Source: ``DELETE /api_3/build/delete/{id}``.
         """
         at = {"build_id": build}
-        call = Call("DELETE", "build/delete/{build_id}", read_nothing, at=at, idempotent=False)
-        await self._sender.settle(call, gone(_get(build)))
+        call = Call("DELETE", "build/delete/{build_id}", read_ack, path_params=at, idempotent=False)
+        await self._sender.send_once(call, lookup_deleted(_get(build)))
 
     async def delete_many(self, builds: Iterable[int]) -> None:
         """Delete them all or, when one cannot be deleted, none.
@@ -136,14 +136,14 @@ class Builds(BuildCreation):
         async def ask(sender: Sender, lost: LadingError) -> bool | None:
             # All or none, so that the first which is there says it. One that is not may never have been.
             for build in ids:
-                if await gone(_get(build))(sender, lost) is None:
+                if await lookup_deleted(_get(build))(sender, lost) is None:
                     return None
             return True
 
         if ids:
             json = {"builds": ids}
-            await self._sender.settle(
-                Call("DELETE", "build/delete/list", read_nothing, json=json, idempotent=False), ask
+            await self._sender.send_once(
+                Call("DELETE", "build/delete/list", read_ack, json=json, idempotent=False), ask
             )
 
     async def source_chroot(self, build: int) -> SourceChroot:
@@ -154,7 +154,7 @@ class Builds(BuildCreation):
 
         Source: ``GET /api_3/build/source-chroot/{id}``.
         """
-        call = Call("GET", "build/source-chroot/{build_id}", SourceChroot, at={"build_id": build}, auth=False)
+        call = Call("GET", "build/source-chroot/{build_id}", SourceChroot, path_params={"build_id": build}, auth=False)
         return await self._sender.send(call)
 
     async def source_build_config(self, build: int) -> SourceBuildConfig:
@@ -163,7 +163,9 @@ class Builds(BuildCreation):
         Source: ``GET /api_3/build/source-build-config/{id}``.
         """
         path = "build/source-build-config/{build_id}"
-        return await self._sender.send(Call("GET", path, SourceBuildConfig, at={"build_id": build}, auth=False))
+        return await self._sender.send(
+            Call("GET", path, SourceBuildConfig, path_params={"build_id": build}, auth=False)
+        )
 
     async def built_packages(self, build: int) -> dict[str, BuiltPackages]:
         """By chroot: the RPMs that were made there.
@@ -171,14 +173,14 @@ class Builds(BuildCreation):
         Source: ``GET /api_3/build/built-packages/{id}``.
         """
         path = "build/built-packages/{build_id}"
-        return await self._sender.send(Call("GET", path, _built, at={"build_id": build}, auth=False))
+        return await self._sender.send(Call("GET", path, _built, path_params={"build_id": build}, auth=False))
 
     @overload
-    def wait(self, builds: int | Build, *, pace: Pace | None = None) -> Awaitable[Build]: ...
+    def wait(self, builds: int | Build, *, poll: PollInterval | None = None) -> Awaitable[Build]: ...
     @overload
-    def wait(self, builds: Iterable[int | Build], *, pace: Pace | None = None) -> BuildWatch: ...
+    def wait(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch: ...
     def wait(
-        self, builds: int | Build | Iterable[int | Build], *, pace: Pace | None = None
+        self, builds: int | Build | Iterable[int | Build], *, poll: PollInterval | None = None
     ) -> Awaitable[Build] | BuildWatch:
         """The build when it has ended; of many, an async iterator that gives each when it has ended.
 
@@ -190,7 +192,7 @@ class Builds(BuildCreation):
 
         Args:
             builds: One build, or many: as numbers, or as they came from ``create_from_...``, which spares questions.
-            pace: How often to ask.
+            poll: How often to ask.
 
         Raises:
             BuildFailed: The one build failed, or was canceled. Of many, each is given in whatever state it ended.
@@ -200,10 +202,10 @@ class Builds(BuildCreation):
         knew so far, and ``unknown``, which comes and goes, are waited out.
         """
         if isinstance(builds, (int, Build)):
-            return finished(self._sender, builds, pace)
-        return BuildWatch(self._sender, builds, only_done=True, pace=pace)
+            return wait_finished(self._sender, builds, poll)
+        return BuildWatch(self._sender, builds, only_done=True, poll=poll)
 
-    def watch(self, builds: Iterable[int | Build], *, pace: Pace | None = None) -> BuildWatch:
+    def watch(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch:
         """An async iterator over builds each time that a state changes, until all have ended; first as they are now.
 
         One question serves many builds of a project. Questions come soon after news, and are then further and further
@@ -211,9 +213,9 @@ class Builds(BuildCreation):
 
         Args:
             builds: As for :meth:`wait`.
-            pace: How often to ask.
+            poll: How often to ask.
         """
-        return BuildWatch(self._sender, builds, only_done=False, pace=pace)
+        return BuildWatch(self._sender, builds, only_done=False, poll=poll)
 
     async def download(
         self,
@@ -241,7 +243,7 @@ class Builds(BuildCreation):
 
         Raises:
             NotFound: The build has no such chroot, or the store has lost an RPM.
-            BadAnswer: The store named a file that does not lie right inside its folder, or an address that is not
+            InvalidResponse: The store named a file that does not lie right inside its folder, or an address that is not
                 https.
             OSError: A file cannot be written.
 
@@ -277,10 +279,10 @@ class Builds(BuildCreation):
 
 
 def _get(build: int) -> Call[Build]:
-    return Call("GET", "build/{build_id}", Build, at={"build_id": build}, auth=False)
+    return Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=False)
 
 
-def _build(reply: Reply) -> Build:
+def _build(reply: Response) -> Build:
     return Build.model_validate_json(reply.body)
 
 
@@ -289,5 +291,5 @@ def _ended(sender: Sender, build: Build) -> Conflict:
     return Conflict(f"{name}: build {build.id} cannot be canceled, it has {build.state}", service=name)
 
 
-def _built(reply: Reply) -> dict[str, BuiltPackages]:
+def _built(reply: Response) -> dict[str, BuiltPackages]:
     return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}

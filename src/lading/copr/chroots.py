@@ -7,13 +7,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Unpack
 
 from lading._core.body import Body, FileBody
-from lading._core.call import Call, Reply
+from lading._core.call import Call, Response
 from lading._core.multipart import FilePart
 from lading._core.paging import Page, Pager
-from lading.copr._models.builds import PageOf
+from lading.copr._models.builds import ListPage
 from lading.copr._models.chroots import BuildChroot, BuildConfig, BuiltPackages, MockChroot, ProjectChroot
-from lading.copr._pagination import PAGE_SIZE, listing
-from lading.copr._wire import form
+from lading.copr._pagination import PAGE_SIZE, paginate
+from lading.copr._wire import multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,11 +84,15 @@ class ProjectChroots:
             name = comps_filename or (None if isinstance(comps, Body) else PurePath(os.fspath(comps)).name)
             if name is None:
                 raise InputError("a body has no name: give comps_filename=", argument="comps_filename")
-            content = comps if isinstance(comps, Body) else await FileBody.of(comps, content_type="application/text")
+            content = (
+                comps if isinstance(comps, Body) else await FileBody.from_path(comps, content_type="application/text")
+            )
             files.append(FilePart("upload_comps", content, name))
         at = {"owner": owner, "project": project, "chroot": chroot}
         path = "project-chroot/edit/{owner}/{project}/{chroot}"
-        return await self._sender.send(Call("PUT", path, ProjectChroot, at=at, body=form(fields, *files)))
+        return await self._sender.send(
+            Call("PUT", path, ProjectChroot, path_params=at, body=multipart_form(fields, *files))
+        )
 
 
 class BuildChroots:
@@ -133,10 +137,10 @@ class BuildChroots:
 
         Source: ``GET /api_3/build-chroot/list``.
         """
-        return listing(
+        return paginate(
             self._sender,
             "build-chroot/list",
-            PageOf[BuildChroot],
+            ListPage[BuildChroot],
             {"build_id": build},
             key=lambda chroot: chroot.name,
             page_size=page_size,
@@ -193,5 +197,5 @@ def _params(build: int, chroot: str) -> Params:
     return {"build_id": build, "chrootname": chroot}
 
 
-def _mock_chroots(reply: Reply) -> tuple[MockChroot, ...]:
+def _mock_chroots(reply: Response) -> tuple[MockChroot, ...]:
     return tuple(MockChroot(name=name, comment=comment or "") for name, comment in reply.json().items())

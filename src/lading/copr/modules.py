@@ -10,7 +10,7 @@ from lading._core.body import Body, FileBody
 from lading._core.call import Call
 from lading._core.model import Model
 from lading._core.multipart import FilePart, Multipart
-from lading.copr._wire import body, form
+from lading.copr._wire import json_fields, multipart_form
 from lading.errors import InputError, NotFound
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Modules:
 
         Source: ``POST /api_3/module/build/{owner}/{project}``.
         """
-        fields = body({"scmurl": url, "branch": branch, "distgit": distgit})
+        fields = json_fields({"scmurl": url, "branch": branch, "distgit": distgit})
         return await self._build(owner, project, json=fields)
 
     async def build_from_file(
@@ -86,15 +86,19 @@ class Modules:
         name = filename or (None if isinstance(source, Body) else PurePath(os.fspath(source)).name)
         if name is None:
             raise InputError("a body has no name: give filename=", argument="filename")
-        content = source if isinstance(source, Body) else await FileBody.of(source, content_type="application/x-rpm")
+        content = (
+            source if isinstance(source, Body) else await FileBody.from_path(source, content_type="application/x-rpm")
+        )
         part = FilePart("modulemd", content, name)
-        sent = Multipart([part]) if distgit is None else form({"distgit": distgit}, part)
+        sent = Multipart([part]) if distgit is None else multipart_form({"distgit": distgit}, part)
         return await self._build(owner, project, body=sent)
 
     async def _build(self, owner: str, project: str, **content: Any) -> Module:
         at = {"owner": owner, "project": project}
         try:
-            return await self._sender.send(Call("POST", "module/build/{owner}/{project}", Module, at=at, **content))
+            return await self._sender.send(
+                Call("POST", "module/build/{owner}/{project}", Module, path_params=at, **content)
+            )
         except NotFound as error:
             if "endpoint" not in error.detail:
                 raise

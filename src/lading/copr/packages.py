@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from lading._core.call import Call, Reply
-from lading._core.send_once import gone
-from lading.copr._builds.submit import Submission, Submitter
-from lading.copr._models.builds import Build, Package, PageOf
+from lading._core.call import Call, Response
+from lading._core.send_once import lookup_deleted
+from lading.copr._builds.submit import BuildSubmitter, SubmittedBuild
+from lading.copr._models.builds import Build, ListPage, Package
 from lading.copr._options import CustomSource, ScmSource, Source
-from lading.copr._pagination import PAGE_SIZE, listing
-from lading.copr._wire import TRUE, body, listed, read_nothing
+from lading.copr._pagination import PAGE_SIZE, paginate
+from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Packages:
 
     __slots__ = ("_sender", "_submitter")
 
-    def __init__(self, sender: Sender, submitter: Submitter) -> None:
+    def __init__(self, sender: Sender, submitter: BuildSubmitter) -> None:
         self._sender = sender
         self._submitter = submitter
 
@@ -87,10 +87,10 @@ class Packages:
         Source: ``GET /api_3/package/list``.
         """
         flags = _flags(with_latest_build, with_latest_succeeded_build)
-        return listing(
+        return paginate(
             self._sender,
             "package/list",
-            PageOf[Package],
+            ListPage[Package],
             {"ownername": owner, "projectname": project, **flags},
             key=lambda package: package.id or package.name,
             page_size=page_size,
@@ -120,7 +120,7 @@ class Packages:
         """
         if missing := [name for name in source.needed if not getattr(source, name)]:
             raise InputError(f"{type(source).__name__} needs {', '.join(missing)}", argument="source")
-        fields = body({"package_name": package}, _settings(source), _options(options))
+        fields = json_fields({"package_name": package}, _settings(source), _options(options))
 
         async def ask(sender: Sender, _: LadingError) -> Package | None:
             try:
@@ -134,7 +134,7 @@ class Packages:
 
         at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
         path = "package/add/{owner}/{project}/{package}/{source_type}"
-        return await self._sender.settle(Call("POST", path, Package, at=at, json=fields), ask)
+        return await self._sender.send_once(Call("POST", path, Package, path_params=at, json=fields), ask)
 
     async def update(
         self,
@@ -169,8 +169,8 @@ class Packages:
             at["source_type"] = source.type
             path += "{source_type}"
         settings = {} if source is None else _settings(source)
-        fields = body({"package_name": package}, settings, _options(options))
-        return await self._sender.send(Call("POST", path, Package, at=at, json=fields, idempotent=True))
+        fields = json_fields({"package_name": package}, settings, _options(options))
+        return await self._sender.send(Call("POST", path, Package, path_params=at, json=fields, idempotent=True))
 
     async def reset(self, owner: str, project: str, package: str) -> Package:
         """The package, which has no source any more.
@@ -188,8 +188,8 @@ class Packages:
         Source: ``DELETE /api_3/package/delete``.
         """
         json = _names(owner, project, package)
-        call = Call("DELETE", "package/delete", read_nothing, json=json, idempotent=False)
-        await self._sender.settle(call, gone(_get(owner, project, package)))
+        call = Call("DELETE", "package/delete", read_ack, json=json, idempotent=False)
+        await self._sender.send_once(call, lookup_deleted(_get(owner, project, package)))
 
     async def build(
         self,
@@ -215,10 +215,10 @@ class Packages:
         Source: ``POST /api_3/package/build``.
         """
         fields = {**_names(owner, project, package), "project_dirname": project_dirname}
-        call = Call("POST", "package/build", _build, json=body(fields, options))
-        return (await self._submitter.submit(self._sender, call, Submission(owner, project, project_dirname, package)))[
-            0
-        ]
+        call = Call("POST", "package/build", _build, json=json_fields(fields, options))
+        return (
+            await self._submitter.submit(self._sender, call, SubmittedBuild(owner, project, project_dirname, package))
+        )[0]
 
 
 def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:
@@ -239,19 +239,19 @@ def _names(owner: str, project: str, package: str) -> dict[str, str]:
 def _settings(source: Source) -> dict[str, Any]:
     fields = source.wire()
     if isinstance(source, CustomSource):
-        fields["script_builddeps"] = listed(source.script_builddeps)
-        fields["script_repos"] = listed(source.script_repos)
+        fields["script_builddeps"] = join_list(source.script_builddeps)
+        fields["script_repos"] = join_list(source.script_repos)
     return fields
 
 
 def _options(options: PackageOptions) -> dict[str, Any]:
-    return {**options, "chroot_denylist": listed(options.get("chroot_denylist"), ",")}
+    return {**options, "chroot_denylist": join_list(options.get("chroot_denylist"), ",")}
 
 
 def _values(settings: Mapping[str, Any]) -> set[str]:
     """What is said in *settings*, by whatever names, white space aside: the frontend ends a script with a line end."""
-    return {" ".join(str(value).split()) for value in body(settings).values()}
+    return {" ".join(str(value).split()) for value in json_fields(settings).values()}
 
 
-def _build(reply: Reply) -> tuple[Build, ...]:
+def _build(reply: Response) -> tuple[Build, ...]:
     return (Build.model_validate_json(reply.body),)

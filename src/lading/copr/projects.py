@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from lading._core.call import Call, Reply
-from lading._core.send_once import gone, not_there
-from lading.copr._models.builds import PageOf, Project
+from lading._core.call import Call, Response
+from lading._core.send_once import lookup_absent, lookup_deleted
+from lading.copr._models.builds import ListPage, Project
 from lading.copr._models.chroots import Monitor, MonitoredPackage
-from lading.copr._pagination import PAGE_SIZE, listing
+from lading.copr._pagination import PAGE_SIZE, paginate
 from lading.copr._permissions import Permissions, get_project
-from lading.copr._wire import TRUE, body, listed, read_nothing
+from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class Projects(Permissions):
 
         Source: ``GET /api_3/project/list``.
         """
-        return listing(
+        return paginate(
             self._sender,
             "project/list",
-            PageOf[Project],
+            ListPage[Project],
             {"ownername": owner},
             key=_key,
             page_size=page_size,
@@ -110,10 +110,10 @@ class Projects(Permissions):
 
         Source: ``GET /api_3/project/search``.
         """
-        return listing(
+        return paginate(
             self._sender,
             "project/search",
-            PageOf[Project],
+            ListPage[Project],
             {"query": query},
             key=_key,
             page_size=page_size,
@@ -154,14 +154,14 @@ class Projects(Permissions):
             "POST",
             "project/add/{owner}",
             Project,
-            at={"owner": owner},
+            path_params={"owner": owner},
             params={"exist_ok": TRUE if exist_ok else None},
-            json=body(fields, {"runtime_dependencies": listed(options.get("runtime_dependencies"))}),
+            json=json_fields(fields, {"runtime_dependencies": join_list(options.get("runtime_dependencies"))}),
             idempotent=exist_ok,
         )
         if not exist_ok:
-            return await self._sender.settle(
-                call, not_there(get_project(owner, project), "exist_ok=True takes one that exists")
+            return await self._sender.send_once(
+                call, lookup_absent(get_project(owner, project), "exist_ok=True takes one that exists")
             )
         try:
             return await self._sender.send(call)
@@ -193,8 +193,8 @@ class Projects(Permissions):
                 "PUT",
                 "project/edit/{owner}/{project}",
                 Project,
-                at={"owner": owner, "project": project},
-                json=body(fields, {"runtime_dependencies": listed(options.get("runtime_dependencies"))}),
+                path_params={"owner": owner, "project": project},
+                json=json_fields(fields, {"runtime_dependencies": join_list(options.get("runtime_dependencies"))}),
             )
         )
 
@@ -209,9 +209,14 @@ class Projects(Permissions):
         """
         at = {"owner": owner, "project": project}
         call = Call(
-            "DELETE", "project/delete/{owner}/{project}", read_nothing, at=at, json={"verify": True}, idempotent=False
+            "DELETE",
+            "project/delete/{owner}/{project}",
+            read_ack,
+            path_params=at,
+            json={"verify": True},
+            idempotent=False,
         )
-        await self._sender.settle(call, gone(get_project(owner, project)))
+        await self._sender.send_once(call, lookup_deleted(get_project(owner, project)))
 
     async def fork(self, owner: str, project: str, to_owner: str, to_project: str, *, confirm: bool = False) -> Project:
         """The new project. Its builds are copied afterwards, in the background.
@@ -232,10 +237,12 @@ class Projects(Permissions):
             "POST",
             "project/fork/{owner}/{project}",
             Project,
-            at={"owner": owner, "project": project},
+            path_params={"owner": owner, "project": project},
             json={"name": to_project, "ownername": to_owner, "confirm": confirm},
         )
-        return await self._sender.settle(call, not_there(get_project(to_owner, to_project), "look at what it holds"))
+        return await self._sender.send_once(
+            call, lookup_absent(get_project(to_owner, to_project), "look at what it holds")
+        )
 
     async def regenerate_repos(self, owner: str, project: str) -> Project:
         """The project, whose repository metadata is made anew in the background.
@@ -243,7 +250,9 @@ class Projects(Permissions):
         Source: ``PUT /api_3/project/regenerate-repos/{owner}/{project}``.
         """
         at = {"owner": owner, "project": project}
-        return await self._sender.send(Call("PUT", "project/regenerate-repos/{owner}/{project}", Project, at=at))
+        return await self._sender.send(
+            Call("PUT", "project/regenerate-repos/{owner}/{project}", Project, path_params=at)
+        )
 
     async def monitor(
         self,
@@ -262,7 +271,7 @@ class Projects(Permissions):
             additional_fields: The addresses of logs to give besides.
 
         Raises:
-            BadAnswer: The frontend broke off in the middle, which it does with status 200.
+            InvalidResponse: The frontend broke off in the middle, which it does with status 200.
 
         Source: ``GET /api_3/monitor``. It has no pages.
         """
@@ -273,7 +282,7 @@ class Projects(Permissions):
             "additional_fields[]": tuple(additional_fields),
         }
         return await self._sender.send(
-            Call("GET", "monitor", _monitored, params=params, auth=False, max_answer=_MONITOR)
+            Call("GET", "monitor", _monitored, params=params, auth=False, max_response_size=_MONITOR)
         )
 
 
@@ -287,5 +296,5 @@ def _names(chroots: Sequence[str]) -> tuple[str, ...]:
     return tuple(chroots)
 
 
-def _monitored(reply: Reply) -> tuple[MonitoredPackage, ...]:
+def _monitored(reply: Response) -> tuple[MonitoredPackage, ...]:
     return Monitor.model_validate_json(reply.body).packages

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.call import Call
-from lading._core.threads import in_thread
-from lading.copr._auth import LoginAuth
-from lading.copr._config_file import check_config, write_token
+from lading._core.threads import run_in_thread
+from lading.copr._auth import TokenPairAuth
+from lading.copr._config_file import validate_config_file, write_token
 from lading.copr._models.builds import ApiToken, User
 from lading.errors import ConfigError, Unauthorized
 
@@ -35,7 +35,7 @@ class Tokens:
     def expires_on(self) -> date | None:
         """The day that the token ends on, where the configuration file tells or it was rotated here."""
         auth = self._sender.settings.auth
-        return auth.expires_on if isinstance(auth, LoginAuth) else None
+        return auth.expires_on if isinstance(auth, TokenPairAuth) else None
 
     @property
     def days_left(self) -> int | None:
@@ -86,18 +86,18 @@ class Tokens:
         Source: ``POST /api_3/api-token``.
         """
         auth = self._sender.settings.auth
-        if not isinstance(auth, LoginAuth):
+        if not isinstance(auth, TokenPairAuth):
             raise ConfigError(
                 f"{self._sender.service.name}: only a client with login= and token= can rotate its token, for it goes "
                 "on with the new one"
             )
         if save_to is not None:
-            await in_thread(check_config, save_to)
+            await run_in_thread(validate_config_file, save_to)
         once = copy.copy(self._sender)
         once.settings = replace(once.settings, retry=replace(once.settings.retry, attempts=1))
         token = await once.send(Call("POST", "api-token", ApiToken, idempotent=False))
         auth.replace(token.login, token.token, token.expiration)
         if save_to is not None:
             with anyio.CancelScope(shield=True):  # the file's old token is worth nothing any more
-                await in_thread(write_token, save_to, token)
+                await run_in_thread(write_token, save_to, token)
         return token

@@ -27,4 +27,4 @@ class Webhooks:
         at = {"owner": owner, "project": project}
         path = "webhook/generate/{owner}/{project}"
         # A secret whose answer was lost is nobody's: making another does no harm.
-        return await self._sender.send(Call("POST", path, WebhookSecret, at=at, idempotent=True))
+        return await self._sender.send(Call("POST", path, WebhookSecret, path_params=at, idempotent=True))

@@ -2,7 +2,7 @@
 
 from lading.pypi._client import PyPI
 from lading.pypi._indexes import Index
-from lading.pypi._models import File, Project, ProjectInfo, Release, Uploaded
+from lading.pypi._models import File, Project, ProjectInfo, Release, UploadResult
 from lading.pypi._release_order import NotAttempted
 from lading.pypi._trusted_publishing import MintedToken, TrustedPublishing
 from lading.pypi.files import Files
@@ -29,5 +29,5 @@ __all__ = [
     "Token",
     "Tokens",
     "TrustedPublishing",
-    "Uploaded",
+    "UploadResult",
 ]

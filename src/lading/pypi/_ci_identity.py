@@ -15,7 +15,7 @@ from lading.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from lading._core.call import Reply
+    from lading._core.call import Response
 
 Provider = Literal["github", "gitlab", "google"]
 
@@ -23,7 +23,7 @@ _METADATA = "http://metadata.google.internal/computeMetadata/v1/instance/service
 _CREDENTIALS = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
 
 
-def ambient(env: Mapping[str, str]) -> Provider | None:
+def detect_provider(env: Mapping[str, str]) -> Provider | None:
     """The system this job runs on, by its environment; ``None`` for any other, or none.
 
     Google's virtual machines do not show in the environment; there ``GOOGLE_SERVICE_ACCOUNT_NAME`` has to be set.
@@ -37,13 +37,13 @@ def ambient(env: Mapping[str, str]) -> Provider | None:
     return None
 
 
-def identity(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, str]:
+def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, str]:
     """Yields the calls to make, is sent their results, and returns an identity token for *audience*.
 
     Raises:
         ConfigError: This job has no identity; the text says what to set up.
     """
-    provider = ambient(env)
+    provider = detect_provider(env)
     if provider == "github":
         return (yield from _github(env, audience))
     if provider == "gitlab":
@@ -70,7 +70,7 @@ def _github(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         _value,
         headers={"Authorization": f"bearer {secret}"},
         auth=False,
-        label="(identity token)",
+        template="(identity token)",
     )
     return str(found)
 
@@ -92,7 +92,7 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         params={"scopes": "https://www.googleapis.com/auth/cloud-platform"},
         headers={"Metadata-Flavor": "Google"},
         auth=False,
-        label="(access token)",
+        template="(access token)",
     )
     found = yield Call(
         "POST",
@@ -102,10 +102,10 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         headers={"Authorization": f"Bearer {access}"},
         auth=False,
         idempotent=True,
-        label="(identity token)",
+        template="(identity token)",
     )
     return str(found)
 
 
-def _value(reply: Reply) -> str:
+def _value(reply: Response) -> str:
     return str(reply.json()["value"])

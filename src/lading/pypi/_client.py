@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from lading._client import Client, Options
+from lading._client import Client, ClientOpener, ClientOptions
 from lading._core.auth import Auth, BasicAuth
 from lading._core.service import Service, origin
-from lading._http.opening import Opening
 from lading.errors import ConfigError
-from lading.pypi._config import credentials, load
+from lading.pypi._config import find_credentials, load_config
 from lading.pypi._errors import read_error
-from lading.pypi._indexes import Index, find_index
+from lading.pypi._indexes import Index, resolve_index
 from lading.pypi.files import Files
 from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases
@@ -55,11 +54,11 @@ class PyPI(Client):
         *,
         token: str | Credentials | None = None,
         auth: Auth | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[ClientOptions],
     ) -> None:
         if token is not None and auth is not None:
             raise ConfigError("give token= or auth=, not both")
-        self._index = find_index(index)
+        self._index = resolve_index(index)
         if token is not None:
             auth = BasicAuth("__token__", token)
         upload_url = self._index.upload_url
@@ -71,8 +70,8 @@ class PyPI(Client):
         )
         super().__init__(service, auth, options)
 
-    def _assemble(self, sender: Sender) -> None:
-        super()._assemble(sender)
+    def _make_resources(self, sender: Sender) -> None:
+        super()._make_resources(sender)
         self.files = Files(sender, self._index)
         self.projects = Projects(sender, self._index, self.files)
         self.tokens = Tokens(sender, self._index)
@@ -87,8 +86,8 @@ class PyPI(Client):
         auth: Auth | None = None,
         config_file: StrPath | None = None,
         simple_url: str | None = None,
-        **options: Unpack[Options],
-    ) -> Opening[PyPI]:
+        **options: Unpack[ClientOptions],
+    ) -> ClientOpener[PyPI]:
         """A client of the index *name*, with what this machine or CI job is set up with.
 
         ``async with PyPI.from_config("pypi") as pypi:`` or ``pypi = await PyPI.from_config("pypi")``.
@@ -113,8 +112,8 @@ class PyPI(Client):
         """
 
         async def make() -> PyPI:
-            found = await load(name, config_file, simple_url)
-            chosen = auth if token is not None or auth is not None else await credentials(found)
+            found = await load_config(name, config_file, simple_url)
+            chosen = auth if token is not None or auth is not None else await find_credentials(found)
             return cls(found.index, token=token, auth=chosen, **options)
 
-        return Opening(make)
+        return ClientOpener(make)

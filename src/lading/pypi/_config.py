@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from lading._core.auth import Auth, BasicAuth
-from lading._core.config_files import parse, read_text
-from lading._core.credentials import KeyringCredentials, keyring_user
-from lading._core.threads import in_thread
+from lading._core.config_files import parse_ini, read_config_file
+from lading._core.credentials import KeyringCredentials, find_keyring_user
+from lading._core.threads import run_in_thread
 from lading.errors import ConfigError
-from lading.pypi._ci_identity import ambient
-from lading.pypi._indexes import Index, find_index, official_for
+from lading.pypi._ci_identity import detect_provider
+from lading.pypi._indexes import Index, official_index_at, resolve_index
 from lading.pypi._trusted_publishing import TrustedPublishing
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TOKEN_USER = "__token__"  # noqa: S105 - a user name
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IndexConfig:
     """An index, and what was found to get in.
 
     Attributes:
@@ -42,39 +42,39 @@ class Found:
     source: str = ""
 
 
-async def load(name: str | None, config_file: StrPath | None, simple_url: str | None) -> Found:
+async def load_config(name: str | None, config_file: StrPath | None, simple_url: str | None) -> IndexConfig:
     """What environment and ``.pypirc`` say of the index *name*; ``ConfigError`` when they cannot be understood."""
     explicit = config_file is not None
     path = Path(config_file) if config_file is not None else Path("~/.pypirc")
-    sections = await in_thread(_read, path, explicit)
-    return resolve(name, os.environ, sections, path, simple_url)
+    sections = await run_in_thread(_read, path, explicit)
+    return resolve_config(name, os.environ, sections, path, simple_url)
 
 
-async def credentials(found: Found) -> Auth | None:
+async def find_credentials(found: IndexConfig) -> Auth | None:
     """The credentials to use: what was found, else the keyring's by twine's convention, else a trusted publisher's."""
     if found.password is not None:
         return BasicAuth(found.username or TOKEN_USER, found.password)
     url = found.index.upload_url
     try:
         # Other indexes have users: the entry says whose it is.
-        user = found.username or (None if found.index.official else await keyring_user(url)) or TOKEN_USER
+        user = found.username or (None if found.index.official else await find_keyring_user(url)) or TOKEN_USER
         entry = KeyringCredentials(url, user)
         if await entry.get() is not None:
             return BasicAuth(user, entry)
     except ConfigError:
         pass  # no keyring, or a locked one: it was only one of the places to look in
-    if found.index.official and ambient(os.environ) is not None:
+    if found.index.official and detect_provider(os.environ) is not None:
         return TrustedPublishing(found.index)
     return None
 
 
-def resolve(
+def resolve_config(
     name: str | None,
     env: Mapping[str, str],
     sections: Mapping[str, Mapping[str, str]],
     path: Path,
     simple_url: str | None = None,
-) -> Found:
+) -> IndexConfig:
     """The same, of what was read. Pure.
 
     Args:
@@ -96,9 +96,9 @@ def resolve(
         section = sections.get(name, {})
         index, username, password = _index_named(name, section, path, simple_url)
     if password is not None:
-        return Found(index, username, password, "the index's address")
+        return IndexConfig(index, username, password, "the index's address")
     if token := env.get("UV_PUBLISH_TOKEN", "").strip():
-        return Found(index, TOKEN_USER, token, "UV_PUBLISH_TOKEN")
+        return IndexConfig(index, TOKEN_USER, token, "UV_PUBLISH_TOKEN")
     # A file says nothing of an index that the environment names.
     login = sections.get("server-login", {}) if url is None else {}
     # The official indexes know one user; a file may still name the account of a time when there were others.
@@ -106,10 +106,10 @@ def resolve(
     users = {maker: env.get(f"{maker}_USERNAME", "").strip() or None for maker in ("TWINE", "UV_PUBLISH")}
     for maker, user in users.items():
         if password := env.get(f"{maker}_PASSWORD", "").strip():
-            return Found(index, username or user or filed, password, f"{maker}_PASSWORD")
+            return IndexConfig(index, username or user or filed, password, f"{maker}_PASSWORD")
     username = username or next(filter(None, users.values()), filed)
     password = section.get("password") or login.get("password") or None
-    return Found(index, username, password, str(path) if password else "")
+    return IndexConfig(index, username, password, str(path) if password else "")
 
 
 def _index_named(
@@ -118,7 +118,7 @@ def _index_named(
     if url := section.get("repository"):
         return _index_at(url, f"{path}: section [{name}], key repository", name, simple_url)
     if name in ("pypi", "testpypi"):
-        return find_index(name), None, None
+        return resolve_index(name), None, None
     if section:
         raise ConfigError(f"{path}: section [{name}] has no key repository")
     raise ConfigError(
@@ -134,12 +134,12 @@ def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[I
         plain = parts._replace(netloc=host).geturl()
         username = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
-        return official_for(plain) or Index(plain, simple_url, name), username, password
+        return official_index_at(plain) or Index(plain, simple_url, name), username, password
     except (ValueError, ConfigError) as error:
         raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a web address'}") from None
 
 
 def _read(path: Path, explicit: bool) -> Mapping[str, Mapping[str, str]]:
     """The sections of a ``.pypirc``; none when there is no such file and nobody named it."""
-    text = read_text(path, explicit=explicit)
-    return {} if text is None else parse(text, str(path))
+    text = read_config_file(path, explicit=explicit)
+    return {} if text is None else parse_ini(text, str(path))

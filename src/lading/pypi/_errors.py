@@ -7,13 +7,13 @@ from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from lading._core.responses import api_error, error_class, said
+from lading._core.responses import api_error, error_class, error_detail
 from lading.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lading._core.call import Reply
+    from lading._core.call import Response
     from lading._core.service import Service
     from lading.errors import ApiError
 
@@ -32,10 +32,10 @@ _TAKEN = {
 }
 
 
-def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+def read_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
     usual = _usual_phrases(reply.status)
-    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _said(reply, usual) or said(reply))
+    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _index_detail(reply, usual) or error_detail(reply))
     if detail.lower() in {"", "none", "unknown error.", *map(str.lower, usual)}:
         detail = (usual[0] if usual else "") + _HINTS.get(reply.status, "")
     kind = error_class(reply.status)
@@ -44,7 +44,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
 
 
-def _said(reply: Reply, usual: tuple[str, ...]) -> str:
+def _index_detail(reply: Response, usual: tuple[str, ...]) -> str:
     """What the index itself says; empty to take what the body says in the usual places."""
     if reply.media_type.endswith("json"):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lading._core.service import check_address
+from lading._core.service import validate_base_url
 from lading.errors import InputError
 
 # The official index's own domain, put together in this one place.
@@ -36,7 +36,7 @@ class Index:
         for field in ("upload_url", "simple_url", "json_url"):
             url = getattr(self, field)
             if url is not None:
-                object.__setattr__(self, field, check_address(url, field, allow_http=self.allow_http))
+                object.__setattr__(self, field, validate_base_url(url, field, allow_http=self.allow_http))
 
     @property
     def token_domain(self) -> str | None:
@@ -78,7 +78,7 @@ _BY_HOST = {
 _TOKEN_DOMAINS = {"pypi": _DOMAIN, "testpypi": f"test.{_DOMAIN}"}
 
 
-def official_for(url: str) -> Index | None:
+def official_index_at(url: str) -> Index | None:
     """The official index that *url* is the upload address of, by its host; ``None`` for any other."""
     try:
         host = urlsplit(url).hostname
@@ -87,7 +87,7 @@ def official_for(url: str) -> Index | None:
     return _BY_NAME[_BY_HOST[host]] if host in _BY_HOST else None
 
 
-def find_index(index: str | Index) -> Index:
+def resolve_index(index: str | Index) -> Index:
     """The index of that name, or *index* itself."""
     if isinstance(index, Index):
         return index

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field
 
-from lading._core.model import Model, Moment
+from lading._core.model import Model, UtcDatetime
 
 
 class File(Model):
@@ -31,7 +31,7 @@ class File(Model):
     hashes: dict[str, str] = Field(default_factory=dict)
     requires_python: str | None = Field(default=None, validation_alias="requires-python")
     size: int | None = None
-    upload_time: Moment | None = Field(default=None, validation_alias="upload-time")
+    upload_time: UtcDatetime | None = Field(default=None, validation_alias="upload-time")
     yanked: bool | str = False
     core_metadata: bool | dict[str, str] = Field(
         # An index may still use the name of before PEP 714.
@@ -46,7 +46,7 @@ class File(Model):
         return self.yanked is not False
 
 
-class Meta(Model):
+class SimpleMeta(Model):
     """What a Simple API answer says of itself."""
 
     api_version: str = Field(default="1.0", validation_alias="api-version")
@@ -74,7 +74,7 @@ class ProjectPage(Model):
         served_at: What the index's clock showed, where its answer says.
     """
 
-    meta: Meta = Field(default_factory=Meta)
+    meta: SimpleMeta = Field(default_factory=SimpleMeta)
     name: str = ""
     files: tuple[File, ...]
     versions: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class ProjectName(Model):
 class ProjectList(Model):
     """The list of all projects."""
 
-    meta: Meta = Field(default_factory=Meta)
+    meta: SimpleMeta = Field(default_factory=SimpleMeta)
     projects: tuple[ProjectName, ...]
 
 
@@ -168,11 +168,11 @@ class Release(Model):
     info: ProjectInfo | None = None
 
 
-Result = Literal["uploaded", "skipped", "confirmed"]
+UploadStatus = Literal["uploaded", "unchanged", "confirmed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class UploadResult:
     """What became of an upload that ended well.
 
     Attributes:
@@ -181,7 +181,7 @@ class Uploaded:
         version: The version, likewise.
         size: Bytes.
         sha256: Hex digest of the file.
-        result: ``"uploaded"``: sent, and the index said yes. ``"skipped"``: the index had the same file already, and
+        result: ``"uploaded"``: sent, and the index said yes. ``"unchanged"``: the index had the same file already, and
             nothing was sent. ``"confirmed"``: sent, its answer was lost or said "already there", and the index's own
             listing shows this very file.
         warnings: What the index said besides yes.
@@ -192,5 +192,5 @@ class Uploaded:
     version: str
     size: int
     sha256: str
-    result: Result
+    status: UploadStatus
     warnings: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from lading._artifacts.python import by_name
+from lading._artifacts.python import parse_filename
 from lading.errors import LadingError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class NotAttempted(LadingError):
     """
 
 
-class Order:
+class ReleaseOrder:
     """The order of one fan-out."""
 
     def __init__(self, paths: Iterable[StrPath]) -> None:
@@ -40,7 +40,7 @@ class Order:
         for path in dict.fromkeys(map(Path, paths)):
             if path.suffix == ".attestation":
                 continue  # goes along with the file it is about
-            filetype, _, name, version = by_name(path)
+            filetype, _, name, version = parse_filename(path)
             release = self._releases.setdefault((name, version), _Release())
             self._of[path] = release
             if filetype == "bdist_wheel":

@@ -17,7 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from lading.errors import BadAnswer
+from lading.errors import InvalidResponse
 from lading.pypi._models import File, ProjectList, ProjectPage, Release
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
     from lading._artifacts.python import Distribution
-    from lading._core.call import Reply
+    from lading._core.call import Response
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
@@ -80,19 +80,21 @@ def _at_least(metadata: RawMetadata, version: str) -> bool:
         return False
 
 
-def upload_warnings(reply: Reply) -> tuple[str, ...]:
+def upload_warnings(reply: Response) -> tuple[str, ...]:
     """What an index says besides yes; ``ValueError`` for a page that is no answer to an upload.
 
     The official index answers 200 with a help page to a form that it does not recognise as an upload.
     """
     if reply.media_type == "text/html" and re.search(rb"(?i)<html", reply.body[:2000]) and b"<form" in reply.body:
-        raise BadAnswer("the index answered the upload with a page for people: is upload_url right?", outcome="unknown")
+        raise InvalidResponse(
+            "the index answered the upload with a page for people: is upload_url right?", outcome="unknown"
+        )
     if reply.media_type not in ("", "text/plain"):
         return ()
     return tuple(line.strip() for line in reply.text.splitlines() if line.strip() not in ("", "OK"))
 
 
-def read_project_page(reply: Reply) -> ProjectPage:
+def read_project_page(reply: Response) -> ProjectPage:
     """A project's page, in JSON or HTML by what the answer says it is; file addresses made whole."""
     at = served_at(reply)
     if reply.media_type.endswith("json"):
@@ -103,12 +105,12 @@ def read_project_page(reply: Reply) -> ProjectPage:
     return ProjectPage(files=tuple(_links(reply).files), served_at=at)
 
 
-def read_page_or_none(reply: Reply) -> ProjectPage:
+def read_page_or_none(reply: Response) -> ProjectPage:
     """The same; a page without files for a project that the index has not."""
     return ProjectPage(files=(), served_at=served_at(reply)) if reply.status == 404 else read_project_page(reply)
 
 
-def read_project_list(reply: Reply) -> tuple[str, ...]:
+def read_project_list(reply: Response) -> tuple[str, ...]:
     """The names of all projects, in JSON or HTML."""
     if reply.media_type.endswith("json"):
         page = ProjectList.model_validate_json(reply.body)
@@ -117,7 +119,7 @@ def read_project_list(reply: Reply) -> tuple[str, ...]:
     return tuple(_links(reply).folders)
 
 
-def served_at(reply: Reply) -> datetime | None:
+def served_at(reply: Response) -> datetime | None:
     """What the server's clock showed, by its ``Date`` header."""
     try:
         moment = parsedate_to_datetime(reply.headers.get("date", ""))
@@ -149,10 +151,10 @@ def group_releases(project: str, files: Iterable[File]) -> list[Release]:
     ]
 
 
-def _links(reply: Reply) -> _Links:
+def _links(reply: Response) -> _SimplePageParser:
     if reply.media_type not in ("text/html", "application/vnd.pypi.simple.v1+html"):
-        raise BadAnswer(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
-    parser = _Links(reply.url)
+        raise InvalidResponse(f"the index answered with {reply.media_type or 'no stated type'}, neither JSON nor HTML")
+    parser = _SimplePageParser(reply.url)
     parser.feed(reply.text)
     parser.close()
     _check_version(parser.api_version)
@@ -161,10 +163,10 @@ def _links(reply: Reply) -> _Links:
 
 def _check_version(version: str) -> None:
     if version.partition(".")[0] != "1":
-        raise BadAnswer(f"the index speaks version {version[:20]} of the Simple API; lading knows 1")
+        raise InvalidResponse(f"the index speaks version {version[:20]} of the Simple API; lading knows 1")
 
 
-class _Links(HTMLParser):
+class _SimplePageParser(HTMLParser):
     """The files of an HTML page (PEP 503, 629): attributes and the fragment tell what JSON has by name."""
 
     def __init__(self, url: str) -> None:

@@ -19,16 +19,16 @@ import anyio
 from lading._core.auth import Auth, BasicAuth
 from lading._core.call import Call
 from lading._core.loop_local import LoopLocal
-from lading._core.retry import attempts
-from lading._core.threads import in_thread
-from lading.errors import BadAnswer
-from lading.pypi._ci_identity import identity
+from lading._core.retry import run_with_retry
+from lading._core.threads import run_in_thread
+from lading.errors import InvalidResponse
+from lading.pypi._ci_identity import identity_token_flow
 from lading.pypi._simple_api import served_at
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from lading._core.call import Outgoing, Reply
+    from lading._core.call import Request, Response
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
 
@@ -49,15 +49,15 @@ class MintedToken:
 
     value: str = field(repr=False)
     expires_at: datetime
-    clock_ahead: timedelta = timedelta(0)
+    clock_skew: timedelta = timedelta(0)
 
     @property
-    def left(self) -> timedelta:
+    def remaining(self) -> timedelta:
         """How long it still is good for."""
-        return self.expires_at - datetime.now(UTC) - self.clock_ahead
+        return self.expires_at - datetime.now(UTC) - self.clock_skew
 
 
-async def mint(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedToken:
+async def mint_token(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedToken:
     """A new token, with a fresh identity token for every attempt: an index takes each only once."""
     # Whatever fails, all of it is done again. Were the steps tried again by themselves, too, a mint would be sent the
     # same identity token twice.
@@ -74,10 +74,10 @@ async def mint(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedTo
             minted: MintedToken = stop.value
             return minted
 
-    minted = await attempts(attempt, sender.settings.retry, lambda _: True)
+    minted = await run_with_retry(attempt, sender.settings.retry, lambda _: True)
     if env.get("GITHUB_ACTIONS") == "true":
         # From here on the log shows stars for it. Nowhere else is it printed.
-        await in_thread(_mask, minted.value)
+        await run_in_thread(_mask, minted.value)
     return minted
 
 
@@ -90,17 +90,21 @@ def _steps(index: Index, env: Mapping[str, str]) -> Generator[Call[Any], Any, Mi
     parts = urlsplit(index.upload_url)
     root = f"{parts.scheme}://{parts.netloc}/_/oidc"
     audience: str = yield Call(
-        "GET", f"{root}/audience", lambda reply: str(reply.json()["audience"]), auth=False, label="_/oidc/audience"
+        "GET",
+        f"{root}/audience",
+        lambda reply: str(reply.json()["audience"]),
+        auth=False,
+        template="_/oidc/audience",
     )
-    token = yield from identity(env, audience)
+    token = yield from identity_token_flow(env, audience)
     # Sent once: the index would refuse the same identity token a second time.
     minted: MintedToken = yield Call(
-        "POST", f"{root}/mint-token", _minted, json={"token": token}, auth=False, label="_/oidc/mint-token"
+        "POST", f"{root}/mint-token", _minted, json={"token": token}, auth=False, template="_/oidc/mint-token"
     )
     return minted
 
 
-def _minted(reply: Reply) -> MintedToken:
+def _minted(reply: Response) -> MintedToken:
     found = reply.json()
     expires = found.get("expires")
     here = datetime.now(UTC)
@@ -108,7 +112,9 @@ def _minted(reply: Reply) -> MintedToken:
     try:
         at = there + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
     except (OverflowError, OSError):
-        raise BadAnswer("the index minted a token without an end that a calendar has", outcome="unknown") from None
+        raise InvalidResponse(
+            "the index minted a token without an end that a calendar has", outcome="unknown"
+        ) from None
     return MintedToken(str(found["token"]), at, there - here)
 
 
@@ -130,13 +136,13 @@ class TrustedPublishing(Auth):
     async def prepare(self, sender: Sender) -> None:
         """Have a token that lasts a while; many uploads that begin together mint one."""
         async with self._lock.get():
-            if self._minted is None or self._minted.left < _ENOUGH:
-                self._minted = await mint(sender, self._index, self._env)
+            if self._minted is None or self._minted.remaining < _ENOUGH:
+                self._minted = await mint_token(sender, self._index, self._env)
                 self._basic = BasicAuth("__token__", self._minted.value)
         if self._basic is not None:
             await self._basic.prepare(sender)
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """The request with the token."""
         assert self._basic is not None  # noqa: S101 - prepare() made it
         return self._basic.flow(request)

@@ -10,18 +10,18 @@ from lading._core.body import FileBody
 from lading._core.call import Call
 from lading._core.multipart import FilePart, Multipart
 from lading.errors import Conflict, Forbidden, Unauthorized
-from lading.pypi._models import Uploaded
+from lading.pypi._models import UploadResult
 from lading.pypi._simple_api import form_fields, upload_warnings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from lading._artifacts.python import Distribution
-    from lading._core.call import Reply
+    from lading._core.call import Response
     from lading._core.sender import Sender
     from lading.errors import LadingError
     from lading.pypi._indexes import Index
-    from lading.pypi._models import Result
+    from lading.pypi._models import UploadStatus
     from lading.pypi.files import Files
     from lading.types import OnProgress
 
@@ -30,7 +30,7 @@ _OUR_NAMES = {"blake2b_256": "blake2_256"}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class IndexedFile:
     """What the index shows of a file: nothing, this very file, another of its name, or one without a known digest.
 
     Attributes:
@@ -38,11 +38,11 @@ class Seen:
         served_at: The index's clock at that moment, where it says.
     """
 
-    as_: Literal["absent", "same", "other", "unclear"]
+    state: Literal["absent", "same", "other", "unclear"]
     served_at: datetime | None = None
 
 
-class Upload:
+class DistributionUpload:
     """One distribution on its way into an index."""
 
     def __init__(self, distribution: Distribution, sender: Sender, index: Index, files: Files) -> None:
@@ -51,7 +51,7 @@ class Upload:
         self._index = index
         self._files = files
 
-    async def look(self, sender: Sender | None = None) -> Seen | None:
+    async def find_existing(self, sender: Sender | None = None) -> IndexedFile | None:
         """What the index shows now; ``None`` when it shows nothing to us: credentials may be for uploading alone."""
         if self._index.simple_url is None:
             return None
@@ -61,8 +61,8 @@ class Upload:
             return None
         for file in page.files:
             if file.filename == self._distribution.filename:
-                return Seen(self._compare(file.hashes), page.served_at)
-        return Seen("absent", page.served_at)
+                return IndexedFile(self._compare(file.hashes), page.served_at)
+        return IndexedFile("absent", page.served_at)
 
     def _compare(self, hashes: dict[str, str]) -> Literal["same", "other", "unclear"]:
         ours = self._distribution.hashed.digests
@@ -72,29 +72,29 @@ class Upload:
             return "unclear"
         return "same" if all(theirs[name] == ours[name] for name in common) else "other"
 
-    async def send(self, attestations: list[object], on_progress: OnProgress | None) -> Uploaded:
+    async def send(self, attestations: list[object], on_progress: OnProgress | None) -> UploadResult:
         """What became of it; every answer that leaves a doubt is settled by looking."""
         try:
-            result = await self._sender.settle(self._call(attestations, on_progress), self._ask)
+            result = await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
         except Conflict as conflict:
             # Somebody was faster, or the answer to an earlier attempt was lost: this file, or another?
-            seen = await self.look()
-            if seen is not None and seen.as_ == "same":
-                return self.ended("confirmed")
-            if seen is not None and seen.as_ == "other":
+            seen = await self.find_existing()
+            if seen is not None and seen.state == "same":
+                return self.result("confirmed")
+            if seen is not None and seen.state == "other":
                 raise self.conflict() from conflict
             raise
         if isinstance(result, Conflict):
             raise result
         return result
 
-    async def _ask(self, sender: Sender, _: LadingError) -> Uploaded | Conflict | None:
-        seen = await self.look(sender)
-        if seen is None or seen.as_ == "unclear":
+    async def _look_up(self, sender: Sender, _: LadingError) -> UploadResult | Conflict | None:
+        seen = await self.find_existing(sender)
+        if seen is None or seen.state == "unclear":
             raise Conflict(f"{self._index.name}: it does not show whether it has this file", service=self._index.name)
-        if seen.as_ == "same":
-            return self.ended("confirmed")
-        return self.conflict() if seen.as_ == "other" else None
+        if seen.state == "same":
+            return self.result("confirmed")
+        return self.conflict() if seen.state == "other" else None
 
     def conflict(self) -> Conflict:
         """The error for another file of the same name."""
@@ -113,9 +113,9 @@ class Upload:
             detail="no digest listed",
         )
 
-    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[Uploaded | Conflict]:
-        def read(reply: Reply) -> Uploaded:
-            return self.ended("uploaded", upload_warnings(reply))
+    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult | Conflict]:
+        def read(reply: Response) -> UploadResult:
+            return self.result("uploaded", upload_warnings(reply))
 
         distribution = self._distribution
         parts: list[tuple[str, str] | FilePart] = [*form_fields(distribution)]
@@ -125,18 +125,23 @@ class Upload:
         body = FileBody(distribution.path, distribution.hashed.stamp)
         parts.append(FilePart("content", body, distribution.filename))
         return Call(
-            "POST", self._index.upload_url, read, label="(upload)", body=Multipart(parts), on_progress=on_progress
+            "POST",
+            self._index.upload_url,
+            read,
+            template="(upload)",
+            body=Multipart(parts),
+            on_progress=on_progress,
         )
 
-    def ended(self, result: Result, warnings: tuple[str, ...] = ()) -> Uploaded:
+    def result(self, result: UploadStatus, warnings: tuple[str, ...] = ()) -> UploadResult:
         """The result to give."""
         distribution = self._distribution
-        return Uploaded(
+        return UploadResult(
             filename=distribution.filename,
             project=distribution.name,
             version=distribution.version,
             size=distribution.hashed.stamp.size,
             sha256=distribution.sha256,
-            result=result,
+            status=result,
             warnings=warnings,
         )

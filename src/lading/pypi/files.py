@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from lading._core.call import Call
-from lading._core.download import Promise, download
+from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
-from lading._core.threads import in_thread
-from lading.errors import BadAnswer, ConfigError
+from lading._core.threads import run_in_thread
+from lading.errors import ConfigError, InvalidResponse
 from lading.pypi._simple_api import SIMPLE_ACCEPT, read_page_or_none, read_project_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lading._core.call import Reply
+    from lading._core.call import Response
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
@@ -48,13 +48,13 @@ class Files:
 
         Raises:
             NotFound: The index has no such project.
-            BadAnswer: The answer is no page of the Simple API.
+            InvalidResponse: The answer is no page of the Simple API.
 
         Source: ``GET <simple_url>/<project>/`` (PEP 503, 629, 691); JSON or HTML, by what the index answers.
         """
 
         async def fetch(_: object) -> Page[File]:
-            page = await self.page(project)
+            page = await self._fetch_page(project)
             return Page(page.files, None, len(page.files))
 
         return Pager(fetch, max_items=max_items)
@@ -83,27 +83,36 @@ class Files:
 
         Raises:
             IntegrityError: Size or digest do not match.
-            BadAnswer: The index lists the file at an address that is not https, or under a name that is no name.
+            InvalidResponse: The index lists the file at an address that is not https, or under a name that is no name.
             OSError: The file cannot be written.
 
         Source: the ``url`` of a Simple API file entry.
         """
         service = self._sender.service
-        if not service.follows(file.url):
-            raise BadAnswer(f"{service.name}: {file.filename} is listed at an address that is not https; not followed")
+        if not service.may_fetch(file.url):
+            raise InvalidResponse(
+                f"{service.name}: {file.filename} is listed at an address that is not https; not followed"
+            )
         target = Path(to)
-        if await in_thread(target.is_dir):
+        if await run_in_thread(target.is_dir):
             target /= safe_name(file.filename)
         name = next((n for n in _DIGESTS if n in file.hashes and n in hashlib.algorithms_available), None)
-        promise = Promise(
+        promise = Expected(
             size=file.size,
             digests={} if name is None else {name: file.hashes[name]},
             hashers={} if name is None else {name: getattr(hashlib, name)},
         )
-        call = Call("GET", file.url, bytes, label="(file)", headers={"Accept": "*/*"}, auth=self.auth_to_read)
+        call = Call(
+            "GET",
+            file.url,
+            bytes,
+            template="(file)",
+            headers={"Accept": "*/*"},
+            auth=self.sends_credentials_to_read,
+        )
         return await download(self._sender, call, target, promise=promise, on_progress=on_progress)
 
-    async def page(self, project: str) -> ProjectPage:
+    async def _fetch_page(self, project: str) -> ProjectPage:
         """A project's whole page; ``NotFound`` when the index has no such project."""
         return await self._sender.send(self._page(project, read_project_page))
 
@@ -116,29 +125,29 @@ class Files:
         """
         return await sender.send(self._page(project, read_page_or_none, fresh=True))
 
-    def _page(self, project: str, read: Callable[[Reply], ProjectPage], *, fresh: bool = False) -> Call[ProjectPage]:
+    def _page(self, project: str, read: Callable[[Response], ProjectPage], *, fresh: bool = False) -> Call[ProjectPage]:
         headers = {"Accept": SIMPLE_ACCEPT}
         if fresh:
             headers["Cache-Control"] = "no-cache"
         return Call(
             "GET",
-            self.simple_url + "{project}/",
+            self.require_simple_url + "{project}/",
             read,
-            at={"project": canonicalize_name(project)},
+            path_params={"project": canonicalize_name(project)},
             headers=headers,
-            auth=self.auth_to_read,
-            accept=frozenset({404}) if fresh else frozenset(),
-            label="{project}/",
+            auth=self.sends_credentials_to_read,
+            allow_statuses=frozenset({404}) if fresh else frozenset(),
+            template="{project}/",
         )
 
     @property
-    def simple_url(self) -> str:
+    def require_simple_url(self) -> str:
         """The root of the Simple API; ``ConfigError`` when the index has none."""
         if self._index.simple_url is None:
             raise ConfigError(f"{self._index.name}: the index has no simple_url, so nothing can be looked up")
         return self._index.simple_url
 
     @property
-    def auth_to_read(self) -> bool:
+    def sends_credentials_to_read(self) -> bool:
         """Whether credentials go with reads: tokens of the official indexes are for uploads alone."""
         return not self._index.official

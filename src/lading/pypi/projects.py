@@ -43,12 +43,12 @@ class Projects:
         async def fetch(_: object) -> Page[str]:
             call = Call(
                 "GET",
-                self._files.simple_url,
+                self._files.require_simple_url,
                 read_project_list,
                 headers={"Accept": SIMPLE_ACCEPT},
-                auth=self._files.auth_to_read,
-                max_answer=_LIST,
-                label="(simple)",
+                auth=self._files.sends_credentials_to_read,
+                max_response_size=_LIST,
+                template="(simple)",
             )
             names = await self._sender.send(call)
             return Page(names, None, len(names))
@@ -63,8 +63,8 @@ class Projects:
 
         Source: ``GET <simple_url>/<project>/`` (PEP 691, 700, 792) and ``GET <json_url>/<project>/json``.
         """
-        page = await self._files.page(project)
-        info = await self.info(project)
+        page = await self._files._fetch_page(project)
+        info = await self._info(project)
         return Project(
             name=page.name or (info.info.name if info else str(canonicalize_name(project))),
             status=page.project_status.status,
@@ -74,7 +74,7 @@ class Projects:
             info=None if info is None else info.info,
         )
 
-    async def info(self, project: str, version: str | None = None) -> ReleaseInfo | None:
+    async def _info(self, project: str, version: str | None = None) -> ReleaseInfo | None:
         """What the JSON API says of a project's newest release, or of *version*; ``None`` where there is no such API.
 
         Source: ``GET <json_url>/<project>/json`` and ``GET <json_url>/<project>/<version>/json``. Cached 15 minutes.
@@ -84,7 +84,14 @@ class Projects:
             return None
         at = {"project": str(canonicalize_name(project))} | ({} if version is None else {"version": version})
         path = "{project}/json" if version is None else "{project}/{version}/json"
-        call = Call("GET", root + path, ReleaseInfo, at=at, auth=self._files.auth_to_read, label=f"json/{path}")
+        call = Call(
+            "GET",
+            root + path,
+            ReleaseInfo,
+            path_params=at,
+            auth=self._files.sends_credentials_to_read,
+            template=f"json/{path}",
+        )
         try:
             return await self._sender.send(call)
         except NotFound:

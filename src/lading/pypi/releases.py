@@ -13,12 +13,12 @@ from packaging.version import InvalidVersion, Version
 from lading._artifacts.python import read_distribution
 from lading._core.auth import Auth
 from lading._core.paging import Page, Pager
-from lading._core.threads import in_thread
+from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
 from lading.fanout import FanOut, fan_out
-from lading.pypi._release_order import Order
+from lading.pypi._release_order import ReleaseOrder
 from lading.pypi._simple_api import group_releases
-from lading.pypi._upload import Upload
+from lading.pypi._upload import DistributionUpload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
-    from lading.pypi._models import Release, Uploaded
+    from lading.pypi._models import Release, UploadResult
     from lading.pypi.files import Files
     from lading.pypi.projects import Projects
     from lading.pypi.tokens import Tokens
@@ -55,7 +55,7 @@ class Releases:
         """
 
         async def fetch(_: object) -> Page[Release]:
-            page = await self._files.page(project)
+            page = await self._files._fetch_page(project)
             releases = group_releases(canonicalize_name(project), page.files)
             return Page(releases, None, len(releases))
 
@@ -78,10 +78,10 @@ class Releases:
             wanted = Version(version)
         except InvalidVersion as error:
             raise InputError(f"{version!r} is not a version", argument="version") from error
-        page = await self._files.page(project)
+        page = await self._files._fetch_page(project)
         for release in group_releases(canonicalize_name(project), page.files):
             if Version(release.version) == wanted:
-                info = await self._projects.info(project, release.version)
+                info = await self._projects._info(project, release.version)
                 return release if info is None else release.model_copy(update={"info": info.info})
         raise NotFound(
             f"{self._index.name}: {project} has no files of version {version}", service=self._index.name, status=None
@@ -93,7 +93,7 @@ class Releases:
         *,
         attestations: Iterable[StrPath] | bool = (),
         on_progress: OnProgress | None = None,
-    ) -> Uploaded:
+    ) -> UploadResult:
         """What became of the wheel or sdist at *path*: after this it can be installed.
 
         The index is asked first: a file of that name with the same digest is a success that sends nothing, one with
@@ -116,11 +116,11 @@ class Releases:
             Conflict: The index has another file of that name. Nothing can replace it: raise the version.
             Unauthorized: The credentials are wrong (devpi).
             Forbidden: The token or password is wrong, or is not for this project.
-            TooLarge: The index, or a proxy before it, refused the size.
+            PayloadTooLarge: The index, or a proxy before it, refused the size.
             BadRequest: The index does not take the file or its metadata; the text says why.
             RateLimited: Too many new projects, or requests; ``retry_after`` may say for how long.
             ServerError: The index failed; ``outcome`` says whether it may have the file.
-            ConnectError: No answer; ``outcome`` says whether the index may have the file.
+            NetworkError: No answer; ``outcome`` says whether the index may have the file.
             OSError: The file cannot be read.
 
         Source: ``POST <upload_url>``, the legacy upload API as warehouse (August 2026), pypiserver 2.4 and devpi 6.20
@@ -129,19 +129,19 @@ class Releases:
         if self._index.official and type(self._sender.settings.auth) is Auth:
             raise ConfigError(f"{self._index.name} takes uploads with a token only: pass token=, or use from_config()")
         distribution = await read_distribution(path)
-        sidecars = await in_thread(_read_attestations, distribution.path, attestations)
-        upload = Upload(distribution, self._sender, self._index, self._files)
-        seen = await upload.look()
-        if seen is not None and seen.as_ == "same":
-            return upload.ended("skipped")
-        if seen is not None and seen.as_ != "absent":
-            raise upload.conflict() if seen.as_ == "other" else upload.unclear()
-        await self._tokens.check(distribution.name, now=None if seen is None else seen.served_at)
+        sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)
+        upload = DistributionUpload(distribution, self._sender, self._index, self._files)
+        seen = await upload.find_existing()
+        if seen is not None and seen.state == "same":
+            return upload.result("unchanged")
+        if seen is not None and seen.state != "absent":
+            raise upload.conflict() if seen.state == "other" else upload.unclear()
+        await self._tokens.check_offline(distribution.name, now=None if seen is None else seen.served_at)
         return await upload.send(sidecars, on_progress)
 
     def upload_many(
         self, paths: Iterable[StrPath], *, limit: int = 8, attestations: bool = False
-    ) -> FanOut[Path, Uploaded]:
+    ) -> FanOut[Path, UploadResult]:
         """Many uploads at once, as :func:`lading.fan_out` gives them: an async context manager over their outcomes.
 
         A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the
@@ -151,7 +151,7 @@ class Releases:
 
             async with pypi.releases.upload_many(files) as outcomes:
                 async for outcome in outcomes:
-                    print(outcome.item.name, outcome.error or outcome.value.result)
+                    print(outcome.item.name, outcome.error or outcome.value.status)
 
         Args:
             paths: Wheels and sdists, of any number of projects. Attestations among them are passed over: they go along
@@ -162,7 +162,7 @@ class Releases:
         Raises:
             InputError: One of *paths* is neither wheel nor sdist, by its name.
         """
-        order = Order(paths)
+        order = ReleaseOrder(paths)
         upload = partial(self.upload, attestations=attestations)
         return fan_out(partial(order.run, upload), order.paths, limit=limit)
 

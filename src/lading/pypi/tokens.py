@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from lading._core.auth import BasicAuth
 from lading.errors import TokenInvalid, TokenUnreadable
-from lading.pypi._trusted_publishing import MintedToken, mint
+from lading.pypi._trusted_publishing import MintedToken, mint_token
 from lading.pypi.token import Token
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Tokens:
         except TokenUnreadable:
             return None
 
-    async def check(self, project: str, *, now: datetime | None = None) -> None:
+    async def check_offline(self, project: str, *, now: datetime | None = None) -> None:
         """Return when nothing in the token itself speaks against using it for *project*; asks no server.
 
         That it is genuine only the index can tell, and what a token says by user or project id only the index knows.
@@ -60,7 +60,7 @@ class Tokens:
         token = await self.current()
         if token is None:
             return
-        problem = problem_with(token, self._index, project, now)
+        problem = find_problem(token, self._index, project, now)
         if problem is not None:
             raise TokenInvalid(f"{self._index.name}: {problem}; nothing was sent")
 
@@ -78,10 +78,10 @@ class Tokens:
 
         Source: ``POST /_/oidc/mint-token`` (warehouse, August 2026).
         """
-        return await mint(self._sender, self._index, os.environ if env is None else env)
+        return await mint_token(self._sender, self._index, os.environ if env is None else env)
 
 
-def problem_with(token: Token, index: Index, project: str, now: datetime | None) -> str | None:
+def find_problem(token: Token, index: Index, project: str, now: datetime | None) -> str | None:
     """What speaks against using *token* for *project* on *index*, as far as the token itself tells; or ``None``."""
     wanted = index.token_domain
     if wanted is not None and token.domain != wanted:

@@ -6,10 +6,19 @@ if any(find_spec(name) is None for name in ("aiobotocore", "semver")):
     raise ImportError("lading.s3 needs lading[s3]: please install that")
 
 from lading.s3._errors import VersionExists
-from lading.s3._interfaces import Upload
+from lading.s3._interfaces import MultipartUpload
 from lading.s3._layout import Configuration
-from lading.s3._results import InRegion, Staged
+from lading.s3._results import RegionResult, StageResult
 from lading.s3.artifact import Artifact, Location
 from lading.s3.stager import Stager
 
-__all__ = ["Artifact", "Configuration", "InRegion", "Location", "Staged", "Stager", "Upload", "VersionExists"]
+__all__ = [
+    "Artifact",
+    "Configuration",
+    "Location",
+    "MultipartUpload",
+    "RegionResult",
+    "StageResult",
+    "Stager",
+    "VersionExists",
+]

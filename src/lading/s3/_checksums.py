@@ -19,7 +19,7 @@ Crc = Callable[[bytes | memoryview, int], int]
 _POLYNOMIALS = {"CRC32": 0xEDB88320, "CRC32C": 0x82F63B78}
 
 
-def available() -> Algorithm:
+def preferred_algorithm() -> Algorithm:
     """The cheaper one: CRC32C where the AWS common runtime is installed (``lading[s3-crt]``), else zlib's CRC32."""
     return "CRC32" if _crc32c() is None else "CRC32C"
 
@@ -43,7 +43,7 @@ def crc_function(algorithm: str) -> Crc:
     return found
 
 
-def encoded(value: int) -> str:
+def encode_crc(value: int) -> str:
     """As a header carries it."""
     return b64encode(value.to_bytes(4, "big")).decode("ascii")
 
@@ -59,7 +59,7 @@ def crc_of(checksums: Mapping[str, str]) -> tuple[Algorithm, str] | None:
     return None
 
 
-def combined(algorithm: str, parts: Sequence[tuple[int, int]]) -> int:
+def combine_crcs(algorithm: str, parts: Sequence[tuple[int, int]]) -> int:
     """The whole's value of its parts' (value, length), in their order."""
     whole = 0
     for value, length in parts:
@@ -92,7 +92,7 @@ def _operator(polynomial: int, length: int) -> tuple[int, ...]:
     return result
 
 
-class PartCrcs:
+class PartChecksums:
     """A hasher that keeps the value of every part of a file.
 
     Attributes:

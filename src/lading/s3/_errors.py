@@ -21,7 +21,7 @@ from lading.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Reply
+    from lading._core.call import Response
     from lading._core.service import Service
 
 # By code, where the status says something else (SSM answers everything with 400).
@@ -52,12 +52,12 @@ class VersionExists(Conflict):
     """The version is staged already, with other bytes or other metadata: a version cannot be changed."""
 
 
-def kind_of(status: int, code: str) -> type[ApiError]:
+def error_class_for(status: int, code: str) -> type[ApiError]:
     """The class that fits what a service said."""
     return _BY_CODE.get(code) or error_class(status)
 
 
-def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[str]) -> ApiError:
+def read_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
     """The error of an answer of S3's, in XML."""
     code, message = _element(reply.text, "Code"), _element(reply.text, "Message")
     error = api_error(
@@ -66,7 +66,7 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
         method=method,
         detail=": ".join(filter(None, (code, message))),
         code=code or None,
-        kind=kind_of(reply.status, code),
+        kind=error_class_for(reply.status, code),
         secrets=secrets,
     )
     if isinstance(error, RateLimited):
@@ -74,11 +74,11 @@ def read_error(service: Service, reply: Reply, method: str, secrets: Iterable[st
     return error
 
 
-def control_error(
+def botocore_error(
     service: str, operation: str, status: int, *, code: str, message: str, headers: Mapping[str, str], reads: bool
 ) -> ApiError:
     """The same, of what botocore has read."""
-    kind = kind_of(status, code)
+    kind = error_class_for(status, code)
     retry_after = parse_retry_after(headers.get("retry-after"))
     lost = not reads and status >= 500 and kind is ServerError
     shown = ": ".join(filter(None, (code if not code.isdigit() else "", message))) or "no reason given"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ObjectInfo:
     """An object as a store describes it.
 
     Attributes:
@@ -50,22 +50,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class MultipartUpload:
     """A multipart upload that was begun and neither completed nor aborted.
 
     Attributes:
         key: What it would become.
         upload_id: Its name.
-        begun_at: When it was begun.
+        initiated_at: When it was begun.
     """
 
     key: str
     upload_id: str
-    begun_at: datetime | None = None
+    initiated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Checksum:
     """A checksum that goes with a request, and is compared with the store's.
 
     Attributes:
@@ -86,11 +86,11 @@ class ObjectStore(Protocol):
 
     bucket: str
 
-    async def head(self, key: str) -> Stored | None:
+    async def head(self, key: str) -> ObjectInfo | None:
         """The object; ``None`` when there is none. ``Forbidden`` when one may not look."""
         ...
 
-    async def get(self, key: str) -> tuple[bytes, Stored] | None:
+    async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
         """A small object with its bytes; ``None`` when there is none."""
         ...
 
@@ -101,7 +101,7 @@ class ObjectStore(Protocol):
         ...
 
     async def put(
-        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], *, on_progress: OnProgress | None
+        self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object that must not be there yet."""
         ...
@@ -111,7 +111,7 @@ class ObjectStore(Protocol):
         ...
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, *, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checked: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
         """The part that was uploaded."""
         ...
@@ -122,7 +122,7 @@ class ObjectStore(Protocol):
         """The part that was copied from *source* (bucket, key), first and last byte of *span*, by the store itself."""
         ...
 
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checked, size: int) -> None:
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checksum, size: int) -> None:
         """Make the upload an object, which must not be there yet."""
         ...
 
@@ -130,7 +130,7 @@ class ObjectStore(Protocol):
         """Throw the upload away; no error when it is gone."""
         ...
 
-    async def uploads(self, prefix: str) -> Sequence[Upload]:
+    async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
         """The uploads under *prefix* that were left over."""
         ...
 

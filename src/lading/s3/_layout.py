@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from semver import Version
 
-from lading.errors import BadAnswer, InputError
+from lading.errors import InputError, InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class Configuration:
 
     @classmethod
     def load(cls, text: str, region: str) -> Configuration:
-        """The configuration of a parameter's value; ``BadAnswer`` when it is none."""
+        """The configuration of a parameter's value; ``InvalidResponse`` when it is none."""
         try:
             value = json.loads(text)
             found = {name: str(value.get(name, "")) for name in ("bucket_name_param", "bucket_key_prefix")}
@@ -106,7 +106,7 @@ class Configuration:
                 save_ok=str(value.get("save_ok", "y")),
             )
         except (ValueError, AttributeError, RecursionError) as error:
-            raise BadAnswer(f"s3: the configuration in {region} is not what startifact writes: {error}") from None
+            raise InvalidResponse(f"s3: the configuration in {region} is not what startifact writes: {error}") from None
 
 
 def split_regions(text: str) -> tuple[str, ...]:
@@ -147,16 +147,16 @@ def dump_metadata(metadata: Mapping[str, str]) -> bytes:
 
 
 def load_metadata(data: bytes, key: str) -> dict[str, str]:
-    """The metadata of the object's bytes; ``BadAnswer`` when they are no metadata."""
+    """The metadata of the object's bytes; ``InvalidResponse`` when they are no metadata."""
     try:
         found = json.loads(data)
         return {str(name): str(value) for name, value in found.items()}
     except (ValueError, AttributeError, RecursionError):
-        raise BadAnswer(f"s3: {key} is not the metadata of an artifact") from None
+        raise InvalidResponse(f"s3: {key} is not the metadata of an artifact") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
+class LatestRecord:
     """Which version of a project is the latest, in one region.
 
     Attributes:
@@ -189,8 +189,8 @@ class Pointer:
         return json.dumps(value, indent=2, sort_keys=True).encode()
 
     @classmethod
-    def load(cls, data: bytes, key: str) -> Pointer:
-        """The pointer of the object's bytes; ``BadAnswer`` when they are none."""
+    def load(cls, data: bytes, key: str) -> LatestRecord:
+        """The pointer of the object's bytes; ``InvalidResponse`` when they are none."""
         try:
             value: Any = json.loads(data)
             return cls(
@@ -202,7 +202,7 @@ class Pointer:
                 datetime.fromisoformat(value["changed_at"]),
             )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise BadAnswer(f"s3: {key} is not a pointer to a latest version") from None
+            raise InvalidResponse(f"s3: {key} is not a pointer to a latest version") from None
 
 
 def becomes_latest(version: str, current: str | None) -> bool:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from lading.errors import ConfigError, InputError, LadingError, NotFound, StageFailed
 from lading.s3._layout import Configuration, check_project, check_regions, check_version, highest
-from lading.s3._regions import each
-from lading.s3._session import Opened
+from lading.s3._regions import for_each_region
+from lading.s3._session import StagerSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from semver import Version
 
-    from lading.s3._interfaces import Upload
-    from lading.s3._staging.latest import Seen
+    from lading.s3._interfaces import MultipartUpload
+    from lading.s3._staging.latest import LatestState
 
 
-class Care(Opened):
+class Care(StagerSession):
     """The part of a stager that looks after what is staged."""
 
     async def setup(
@@ -67,13 +67,13 @@ class Care(Opened):
         async def drop(region: str) -> None:
             await all_regions[region].parameters.delete(self._parameter)
 
-        done, failed = await each(write, wanted)
+        done, failed = await for_each_region(write, wanted)
         if not failed:
-            _, failed = await each(drop, dropped)
+            _, failed = await for_each_region(drop, dropped)
         if failed:
             reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
             raise StageFailed(
-                f"s3: the configuration is not the same everywhere now: {reasons}", done=done, failed=failed
+                f"s3: the configuration is not the same everywhere now: {reasons}", succeeded=done, failed=failed
             )
         known.known, known.configuration = {name: all_regions[name] for name in wanted}, new
         known.buckets.clear()
@@ -91,13 +91,13 @@ class Care(Opened):
         check_project(project)
         number = check_version(version)
         regions = await self._open()
-        key = regions.set_up.key(project, number)
+        key = regions.require_configuration.key(project, number)
 
-        async def look(region: str) -> tuple[bool, Seen]:
+        async def look(region: str) -> tuple[bool, LatestState]:
             there = await regions.buckets[region].head(key) is not None
-            return there, await self._pointer(regions, region, project).look()
+            return there, await self._pointer(regions, region, project).read()
 
-        found, failed = await each(look, regions.buckets)
+        found, failed = await for_each_region(look, regions.buckets)
         have = [name for name, (there, _) in found.items() if there]
         if not have:
             raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(found)}", service="s3")
@@ -109,13 +109,15 @@ class Care(Opened):
             pointer = self._pointer(regions, region, project)
             await pointer.advance(number, "", latest=True, counter=counter, heard=heard)
 
-        done, worse = await each(point, have)
+        done, worse = await for_each_region(point, have)
         failed = {**regions.failed, **failed, **worse}
         if failed:
             reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-            raise StageFailed(f"s3: not every region could be told: {reasons}", done=done, failed=failed)
+            raise StageFailed(f"s3: not every region could be told: {reasons}", succeeded=done, failed=failed)
 
-    async def clean(self, project: str, *, older_than: float = 86400.0) -> dict[str, tuple[Upload, ...]]:
+    async def abort_stale_uploads(
+        self, project: str, *, older_than: float = 86400.0
+    ) -> dict[str, tuple[MultipartUpload, ...]]:
         """By region: the uploads that killed processes have left over, aborted now.
 
         Args:
@@ -128,17 +130,17 @@ class Care(Opened):
         self._writes()
         check_project(project)
         regions = await self._open()
-        prefix = regions.set_up.key(project, "")
+        prefix = regions.require_configuration.key(project, "")
         before = datetime.now(UTC) - timedelta(seconds=older_than)
 
-        async def clean(region: str) -> tuple[Upload, ...]:
+        async def clean(region: str) -> tuple[MultipartUpload, ...]:
             bucket = regions.buckets[region]
-            found = [u for u in await bucket.uploads(prefix) if u.begun_at is None or u.begun_at <= before]
+            found = [u for u in await bucket.uploads(prefix) if u.initiated_at is None or u.initiated_at <= before]
             for upload in found:
                 await bucket.abort(upload.key, upload.upload_id)
             return tuple(found)
 
-        done, failed = await each(clean, regions.buckets)
+        done, failed = await for_each_region(clean, regions.buckets)
         for error in failed.values():
             raise error
         return done

@@ -42,7 +42,7 @@ class Regions:
             self.configuration = await self._load_configuration()
         if self.configuration is not None and self.configuration.bucket_name_param:
             missing = [name for name in self.known if name not in self.buckets]
-            found, self.failed = await each(self._find_bucket, missing)
+            found, self.failed = await for_each_region(self._find_bucket, missing)
             self.buckets.update(found)
 
     async def _load_configuration(self) -> Configuration | None:
@@ -50,7 +50,7 @@ class Regions:
             text = await self.known[region].parameters.get(self.parameter)
             return None if text is None else Configuration.load(text, region)
 
-        found, self.failed = await each(ask, self.known)
+        found, self.failed = await for_each_region(ask, self.known)
         # In the order of the regions, so that copies that differ are not chosen by chance. A region without one is no
         # answer: it may have been added a moment ago.
         told = [found[region] for region in self.known if found.get(region) is not None]
@@ -59,20 +59,20 @@ class Regions:
         return told[0] if told else None
 
     async def _find_bucket(self, region: str) -> S3Bucket:
-        name = self.set_up.bucket_name_param
+        name = self.require_configuration.bucket_name_param
         bucket = await self.known[region].parameters.get(name)
         if bucket is None:
             raise NotFound(f"ssm: {region} has no parameter {name} with the name of its bucket", service="ssm")
         return await self.known[region].bucket(bucket)
 
-    def sent_by(self, senders: Senders) -> Regions:
+    def with_senders(self, senders: Senders) -> Regions:
         """The same regions, asked with other settings over the same clients."""
         known = {name: region.sent_by(senders) for name, region in self.known.items()}
         buckets = {name: known[name].bucket_like(bucket) for name, bucket in self.buckets.items()}
         return replace(self, known=known, buckets=buckets, failed=dict(self.failed))
 
     @property
-    def set_up(self) -> Configuration:
+    def require_configuration(self) -> Configuration:
         """The configuration; ``ConfigError`` when there is none."""
         if self.configuration is None:
             raise ConfigError(
@@ -84,7 +84,7 @@ class Regions:
         return self.configuration
 
 
-async def each(
+async def for_each_region(
     work: Callable[[str], Awaitable[T]], regions: Iterable[str]
 ) -> tuple[dict[str, T], dict[str, LadingError]]:
     """What *work* returned by region, and what it raised; all regions at the same time."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Policy = Literal["all", "quorum", "any"]
-What = Literal["created", "already there", "repaired", "would be created", "failed"]
+RegionStatus = Literal["created", "already there", "repaired", "would be created", "failed"]
 
 
 def check_policy(policy: str) -> None:
@@ -21,7 +21,7 @@ def check_policy(policy: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class InRegion:
+class RegionResult:
     """What became of a version in one region.
 
     Attributes:
@@ -35,7 +35,7 @@ class InRegion:
     """
 
     region: str
-    what: What
+    status: RegionStatus
     bucket: str = ""
     copied: bool = False
     latest: str | None = None
@@ -44,7 +44,7 @@ class InRegion:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StageResult:
     """A version that was staged.
 
     Attributes:
@@ -61,7 +61,7 @@ class Staged:
     key: str
     size: int
     sha256: str
-    regions: Mapping[str, InRegion] = field(default_factory=dict[str, InRegion])
+    regions: Mapping[str, RegionResult] = field(default_factory=dict[str, RegionResult])
 
     @property
     def failed(self) -> dict[str, LadingError]:
@@ -85,7 +85,7 @@ class Staged:
         raise StageFailed(
             f"s3: {self.project} {self.version} is staged in {len(done)} of {len(self.regions)} regions, and "
             f"{needed} are needed: {reasons}",
-            done=done,
+            succeeded=done,
             failed=failed,
             outcome="unknown" if any(error.outcome == "unknown" for error in failed.values()) else "not_done",
         )

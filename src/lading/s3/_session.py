@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 
 import anyio
 
-from lading._client import Client, Options
+from lading._client import Client, ClientOptions
 from lading._core.loop_local import LoopLocal
 from lading._core.sender import Sender
 from lading._core.service import Service
 from lading.errors import ConfigError
-from lading.s3._aws import Access, AwsRegion, EndpointUrls, Senders, connect
-from lading.s3._aws.bucket import Placing
+from lading.s3._aws import AwsRegion, AwsSettings, EndpointUrls, Senders, open_regions
+from lading.s3._aws.bucket import ObjectOptions
 from lading.s3._layout import CONFIGURATION, Configuration, check_project, check_regions, split_regions
 from lading.s3._regions import Regions
 from lading.s3._staging.latest import LatestPointer
@@ -24,12 +24,12 @@ from lading.s3._staging.latest import LatestPointer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lading._core.attempt import Settings
+    from lading._core.attempt import ClientSettings
     from lading._core.auth import Auth
 
 
 @dataclass(slots=True)
-class _State:
+class _OpenRegions:
     """What a stager has found: open clients, configuration, buckets."""
 
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -37,7 +37,7 @@ class _State:
     lock: LoopLocal[anyio.Lock] = field(default_factory=lambda: LoopLocal(anyio.Lock))
 
 
-class Opened(Client):
+class StagerSession(Client):
     """The part of a stager that holds its settings and connections."""
 
     def __init__(
@@ -56,15 +56,15 @@ class Opened(Client):
         kms_key_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         sign_payload: bool = False,
-        by_botocore: bool = False,
-        **options: Unpack[Options],
+        sign_with_botocore: bool = False,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self.read_only: bool = read_only
         self._named = None if regions is None else check_regions(regions)
         if self._named == ():
             raise ConfigError("s3: no regions are configured: give regions=, or set STARTIFACT_REGIONS")
         self._parameter = parameter or os.environ.get("STARTIFACT_PARAMETER") or CONFIGURATION
-        self._access = Access(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
+        self._access = AwsSettings(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
         extra = {
             "ContentType": content_type,
             "StorageClass": storage_class,
@@ -72,12 +72,14 @@ class Opened(Client):
             "SSEKMSKeyId": kms_key_id,
             "Tagging": urlencode(tags) if tags else None,
         }
-        if sign_payload and by_botocore:
+        if sign_payload and sign_with_botocore:
             raise ConfigError(
-                "s3: sign_payload= is for lading's own signatures, and by_botocore= leaves them to botocore"
+                "s3: sign_payload= is for lading's own signatures, and sign_with_botocore= leaves them to botocore"
             )
-        self._placing = Placing({name: value for name, value in extra.items() if value}, sign_payload, by_botocore)
-        self._state = _State()
+        self._placing = ObjectOptions(
+            {name: value for name, value in extra.items() if value}, sign_payload, sign_with_botocore
+        )
+        self._state = _OpenRegions()
         super().__init__(Service(name="s3", base_url="https://s3.amazonaws.com/", accept="*/*"), None, options)
 
     async def __aenter__(self) -> Self:
@@ -100,17 +102,17 @@ class Opened(Client):
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions; known once the stager is entered or used."""
-        return tuple(self._known().known)
+        return tuple(self._require_regions().known)
 
     @property
     def configuration(self) -> Configuration:
         """The organisation's configuration; ``ConfigError`` when no region has one."""
-        return self._known().set_up
+        return self._require_regions().require_configuration
 
     @property
     def buckets(self) -> dict[str, str]:
         """By region: the name of its bucket, as far as it could be found."""
-        return {name: bucket.bucket for name, bucket in self._known().buckets.items()}
+        return {name: bucket.bucket for name, bucket in self._require_regions().buckets.items()}
 
     @staticmethod
     def validate_project_name(name: str) -> None:
@@ -119,32 +121,32 @@ class Opened(Client):
 
     def _pointer(self, regions: Regions, region: str, project: str) -> LatestPointer:
         parameters = regions.known[region].parameters
-        return LatestPointer(regions.buckets[region], parameters, regions.set_up, project, [])
+        return LatestPointer(regions.buckets[region], parameters, regions.require_configuration, project, [])
 
-    def _known(self) -> Regions:
+    def _require_regions(self) -> Regions:
         if self._state.regions is None:
             raise ConfigError("s3: enter the stager (async with) before its configuration can be looked at")
         return self._state.regions
 
     async def _open(self) -> Regions:
         """The regions, opened when they are first needed; what could not be found then is looked for again."""
-        self._lane()
+        self._loop_state()
         async with self._state.lock.get():
             if self._state.regions is None:
-                self._state.regions = await self._connected()
+                self._state.regions = await self._connect_regions()
             regions = self._state.regions
             if regions.configuration is None or len(regions.buckets) < len(regions.known):
                 await regions.load()
         return regions
 
-    async def _connected(self) -> Regions:
+    async def _connect_regions(self) -> Regions:
         named = self._named or split_regions(os.environ.get("STARTIFACT_REGIONS", "")) or None
         if named is None:
-            named = await self._configured()
+            named = await self._find_regions()
         known = await self._connect(check_regions(named))
         return Regions(known, self._parameter, None, {}, {})
 
-    async def _configured(self) -> tuple[str, ...]:
+    async def _find_regions(self) -> tuple[str, ...]:
         """The regions that the organisation's configuration names, as the session's own region has it."""
         home = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if home:
@@ -158,17 +160,17 @@ class Opened(Client):
         )
 
     async def _connect(self, regions: Sequence[str]) -> dict[str, AwsRegion]:
-        return await connect(regions, self._access, self._placing, self._senders(), self._state.closing)
+        return await open_regions(regions, self._access, self._placing, self._senders(), self._state.closing)
 
     def _senders(self) -> Senders:
         def made(service: Service, auth: Auth) -> Sender:
-            return Sender(service, replace(self._settings, auth=auth), self._lane)
+            return Sender(service, replace(self._settings, auth=auth), self._loop_state)
 
-        return Senders(made, Sender(self._service, self._settings, self._lane))
+        return Senders(made, Sender(self._service, self._settings, self._loop_state))
 
-    def _become_copy(self, settings: Settings) -> None:
-        super()._become_copy(settings)
+    def _reconfigure(self, settings: ClientSettings) -> None:
+        super()._reconfigure(settings)
         # Over the same clients and what was found with them.
-        regions, self._state = self._state.regions, _State()
+        regions, self._state = self._state.regions, _OpenRegions()
         if regions is not None:
-            self._state.regions = regions.sent_by(self._senders())
+            self._state.regions = regions.with_senders(self._senders())

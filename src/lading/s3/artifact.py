@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading._core.download import Promise, download
+from lading._core.download import Expected, download
 from lading._core.files import safe_name
-from lading._core.threads import in_thread
+from lading._core.threads import run_in_thread
 from lading.errors import LadingError
-from lading.s3._download.failover import Promised, Reading
-from lading.s3._download.stream import Pieces
+from lading.s3._download.failover import Promised, RegionFailover
+from lading.s3._download.stream import ArtifactStream
 from lading.s3._layout import FILENAME
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Artifact:
     regions: Mapping[str, Location]
     unreachable: Mapping[str, LadingError] = field(default_factory=dict[str, LadingError])
     _promised: Promised = field(default_factory=Promised, repr=False)
-    _reading: Reading | None = field(default=None, repr=False)
+    _reading: RegionFailover | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> str:
         return self.metadata[name]
@@ -98,17 +98,17 @@ class Artifact:
 
         Raises:
             IntegrityError: Size or digest do not match.
-            BadAnswer: The saved name is not a plain file name; nothing was written.
+            InvalidResponse: The saved name is not a plain file name; nothing was written.
             OSError: The file cannot be written.
         """
         target = Path(to)
-        if await in_thread(target.is_dir):
+        if await run_in_thread(target.is_dir):
             target /= safe_name(self.filename or f"{self.project}-{self.version}")
         reading = self._of()
-        promise = Promise(self.size, self._promised.digests, self._promised.hashers)
+        promise = Expected(self.size, self._promised.digests, self._promised.hashers)
         # It takes the place of a sender: which region is asked is its business, attempt by attempt.
         sender: Sender = reading  # type: ignore[assignment]
-        call = Call("GET", reading.url, bytes, label="(GetObject)")
+        call = Call("GET", reading.url, bytes, template="(GetObject)")
         return await download(sender, call, target, promise=promise, on_progress=on_progress)
 
     @asynccontextmanager
@@ -125,10 +125,10 @@ class Artifact:
             IntegrityError: With the last piece: size or digest do not match. Keep nothing then.
         """
         # Whoever leaves in the middle leaves no connection behind.
-        async with aclosing(Pieces(self._of(), self._promised, self.size, self.key)) as pieces:
+        async with aclosing(ArtifactStream(self._of(), self._promised, self.size, self.key)) as pieces:
             await pieces.begin()
             yield pieces
 
-    def _of(self) -> Reading:
+    def _of(self) -> RegionFailover:
         assert self._reading is not None  # noqa: S101 - the stager gives one
         return self._reading

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from semver import Version
 
 from lading.errors import Forbidden, InputError, LadingError, NotFound
-from lading.s3._checksums import available
-from lading.s3._download.failover import Copy, Reading, promised
+from lading.s3._checksums import preferred_algorithm
+from lading.s3._download.failover import RegionCopy, RegionFailover, expected_of
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
 from lading.s3._maintenance import Care
-from lading.s3._regions import each
+from lading.s3._regions import for_each_region
 from lading.s3._results import Policy, check_policy
-from lading.s3._staging.latest import Seen, between
-from lading.s3._staging.metadata import METADATA, NO_METADATA, digest_of
-from lading.s3._staging.source import opened, temporary
-from lading.s3._staging.stage import Staging
+from lading.s3._staging.latest import LatestState, latest_of
+from lading.s3._staging.metadata import METADATA, NO_METADATA, metadata_digest
+from lading.s3._staging.source import open_source, temporary_file
+from lading.s3._staging.stage import StageOperation
 from lading.s3.artifact import Artifact, Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lading.s3._interfaces import Stored
+    from lading.s3._interfaces import ObjectInfo
     from lading.s3._regions import Regions
-    from lading.s3._results import Staged
-    from lading.s3._staging.source import SourceLike
+    from lading.s3._results import StageResult
+    from lading.s3._staging.source import ArtifactSource
     from lading.types import OnProgress
 
 
@@ -58,8 +58,8 @@ class Stager(Care):
         kms_key_id: Have them encrypted with that key.
         tags: Their tags.
         sign_payload: Sign the digest of every body, for stores that take no others; costs another pass.
-        by_botocore: Have botocore address and sign the requests with bodies too, for what only it knows: S3 Express,
-            access points. Costs more for each request.
+        sign_with_botocore: Have botocore address and sign the requests with bodies too, for what only it knows: S3
+            Express, access points. Costs more for each request.
         options: See :class:`lading.Options`.
     """
 
@@ -67,14 +67,14 @@ class Stager(Care):
         self,
         project: str,
         version: str | Version,
-        source: SourceLike,
+        source: ArtifactSource,
         *,
         metadata: Mapping[str, str] | None = None,
         save_filename: bool = False,
         policy: Policy = "all",
         latest: bool | None = None,
         on_progress: OnProgress | None = None,
-    ) -> Staged:
+    ) -> StageResult:
         """What became of it in every region. A version is staged once: a second time it must be the same.
 
         Args:
@@ -100,14 +100,16 @@ class Stager(Care):
         if any(name.startswith(RESERVED) for name in found):
             raise InputError(f"metadata must not begin with {RESERVED!r}", argument="metadata")
         regions = await self._open()
-        _ = regions.set_up
-        async with opened(source, available()) as content:
+        _ = regions.require_configuration
+        async with open_source(source, preferred_algorithm()) as content:
             if save_filename:
                 if not content.name:
                     raise InputError("save_filename needs a file: this source has no name", argument="save_filename")
                 found[FILENAME] = content.name
             data = dump_metadata(found) if found else None
-            staging = Staging(regions, project, number, content, data, latest, on_progress, read_only=self.read_only)
+            staging = StageOperation(
+                regions, project, number, content, data, latest, on_progress, read_only=self.read_only
+            )
             staged = await staging.run()
         staged.check(policy)
         return staged
@@ -121,12 +123,12 @@ class Stager(Care):
         check_project(project)
         number = await self.latest(project) if version is None else check_version(version)
         regions = await self._open()
-        key = regions.set_up.key(project, number)
+        key = regions.require_configuration.key(project, number)
 
-        async def look(region: str) -> Stored | None:
+        async def look(region: str) -> ObjectInfo | None:
             return await regions.buckets[region].head(key)
 
-        found, failed = await each(look, regions.buckets)
+        found, failed = await for_each_region(look, regions.buckets)
         failed = {**regions.failed, **failed}
         there = {name: stored for name, stored in found.items() if stored is not None}
         if not there:
@@ -135,10 +137,10 @@ class Stager(Care):
             asked = f"; {', '.join(failed)} could not be asked" if failed else ""
             raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(found)}{asked}", service="s3")
         first = next(iter(there))
-        promise = promised(there[first])
+        promise = expected_of(there[first])
         # Regions whose copies are not of the same bytes are left out: somebody else's, or broken.
-        same = {name: stored for name, stored in there.items() if promised(stored).digests == promise.digests}
-        copies = [Copy(regions.buckets[name], key, stored.etag) for name, stored in same.items()]
+        same = {name: stored for name, stored in there.items() if expected_of(stored).digests == promise.digests}
+        copies = [RegionCopy(regions.buckets[name], key, stored.etag) for name, stored in same.items()]
         return Artifact(
             project=project,
             version=number,
@@ -150,10 +152,10 @@ class Stager(Care):
             regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
             unreachable=failed,
             _promised=promise,
-            _reading=Reading(copies, same=bool(promise.digests)),
+            _reading=RegionFailover(copies, same=bool(promise.digests)),
         )
 
-    async def _metadata(self, regions: Regions, there: Mapping[str, Stored], key: str) -> dict[str, str]:
+    async def _metadata(self, regions: Regions, there: Mapping[str, ObjectInfo], key: str) -> dict[str, str]:
         last: LadingError | None = None
         second: bytes | None = None
         for name, stored in there.items():
@@ -166,7 +168,7 @@ class Stager(Care):
                 continue
             data = NO_METADATA if found is None else found[0]
             # The artifact says which metadata is its own; startifact's does not.
-            if stored.metadata.get(METADATA, digest_of(data)) == digest_of(data) and (
+            if stored.metadata.get(METADATA, metadata_digest(data)) == metadata_digest(data) and (
                 found or METADATA in stored.metadata
             ):
                 return load_metadata(data, f"{key}/metadata")
@@ -183,13 +185,13 @@ class Stager(Care):
         """
         check_project(project)
         regions = await self._open()
-        _ = regions.set_up
+        _ = regions.require_configuration
         names = list(regions.buckets)
 
-        async def look(region: str) -> Seen:
-            return await self._pointer(regions, region, project).look()
+        async def look(region: str) -> LatestState:
+            return await self._pointer(regions, region, project).read()
 
-        found, failed = await each(look, names)
+        found, failed = await for_each_region(look, names)
         if len(found) <= len(regions.known) // 2:
             failed = {**regions.failed, **failed}
             first = next(iter(failed.values()))
@@ -197,7 +199,7 @@ class Stager(Care):
                 f"s3: only {len(found)} of {len(regions.known)} regions say which version of {project} is the latest; "
                 f"more than half are needed: {first}"
             ) from first
-        version = between(list(found.values()))
+        version = latest_of(list(found.values()))
         if version is None and any(not (one.may_look or one.may_read) for one in found.values()):
             raise Forbidden(
                 f"s3: neither the pointer nor the parameter of {project} may be read: s3:GetObject or ssm:GetParameter "
@@ -217,19 +219,19 @@ class Stager(Care):
         """
         check_project(project)
         regions = await self._open()
-        prefix = regions.set_up.key(project, "")
+        prefix = regions.require_configuration.key(project, "")
 
         async def listed(region: str) -> set[str]:
             keys = await regions.buckets[region].keys(prefix)
             names = (key.removeprefix(prefix) for key in keys)
             return {name for name in names if "/" not in name and Version.is_valid(name)}
 
-        found, failed = await each(listed, regions.buckets)
+        found, failed = await for_each_region(listed, regions.buckets)
         if not found and failed:
             raise next(iter(failed.values()))
         return tuple(sorted(set().union(*found.values()), key=lambda name: (Version.parse(name), name)))
 
-    async def repair(self, project: str, version: str | Version) -> Staged:
+    async def repair(self, project: str, version: str | Version) -> StageResult:
         """What was done to have a staged version in every region: artifact, metadata, pointer.
 
         Raises:
@@ -240,10 +242,10 @@ class Stager(Care):
         self._writes()
         artifact = await self.get(project, version)
         regions = await self._open()
-        async with temporary() as path:
+        async with temporary_file() as path:
             await artifact.download(path)
-            async with opened(path, available()) as content:
+            async with open_source(path, preferred_algorithm()) as content:
                 data = dump_metadata(artifact.metadata) if artifact.metadata else None
-                staged = await Staging(regions, project, artifact.version, content, data).run()
+                staged = await StageOperation(regions, project, artifact.version, content, data).run()
         staged.check("all")
         return staged

@@ -7,9 +7,9 @@ short, drip it, answer before the body has come.
 
 Example:
     >>> import httpx
-    >>> from lading.testing import EarlyAnswer, Request, Response, Server
-    >>> async def handler(request: Request) -> Response:
-    ...     return Response(body=b"stored")
+    >>> from lading.testing import EarlyAnswer, ServerRequest, ServerResponse, Server
+    >>> async def handler(request: ServerRequest) -> ServerResponse:
+    ...     return ServerResponse(body=b"stored")
     >>> with Server(handler) as server:
     ...     server.faults.add(EarlyAnswer(413, then="keep-reading"), method="PUT", path="/files/*")
     ...     with httpx.Client(base_url=server.url) as client:
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
         EarlyAnswer,
         Fault,
         Faults,
-        Injected,
-        Plan,
+        InjectedFault,
+        PlannedFault,
         RawAnswer,
         Truncate,
     )
     from lading.testing.index import EmbeddedIndex, Publisher, Restrictions, StoredFile, User
-    from lading.testing.messages import Fields, Headers, Request, Response
+    from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
     from lading.testing.proxy import FaultProxy
     from lading.testing.server import Handler, Server
 
@@ -67,14 +67,14 @@ __all__ = [
     "Fields",
     "Handler",
     "Headers",
-    "Injected",
-    "Plan",
+    "InjectedFault",
+    "PlannedFault",
     "Publisher",
     "RawAnswer",
-    "Request",
-    "Response",
     "Restrictions",
     "Server",
+    "ServerRequest",
+    "ServerResponse",
     "StoredFile",
     "Truncate",
     "User",
@@ -84,7 +84,7 @@ _HOMES = {
     "FaultProxy": "proxy",
     "Handler": "server",
     "Server": "server",
-    **dict.fromkeys(("Fields", "Headers", "Request", "Response"), "messages"),
+    **dict.fromkeys(("Fields", "Headers", "ServerRequest", "ServerResponse"), "messages"),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     "simple": index.index.simple_url,
                     "token": index.create_token(),
                 }
-                _serve("".join(f"{name:8}{value}\n" for name, value in lines.items()), index.advance)
+                _serve("".join(f"{name:8}{value}\n" for name, value in lines.items()), index.advance_clock)
     except KeyboardInterrupt:
         return 0
 

@@ -47,7 +47,7 @@ class CoprBuild:
     upload: Path | None = None
 
 
-def seen(build: Build) -> CoprBuild:
+def snapshot(build: Build) -> CoprBuild:
     """*build*, as it is now."""
     return CoprBuild(
         id=build.id,

@@ -131,7 +131,7 @@ class Drip(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedFault:
     """A fault waiting for requests it fits; ``times`` is how often it will still be used (None: always)."""
 
     fault: Fault
@@ -149,7 +149,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Injected:
+class InjectedFault:
     """A fault that really was injected: into which request, with how much of its body read by then."""
 
     fault: Fault
@@ -163,8 +163,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._plans: list[Plan] = []
-        self._happened: list[Injected] = []
+        self._plans: list[PlannedFault] = []
+        self._happened: list[InjectedFault] = []
 
     def add(
         self,
@@ -184,7 +184,7 @@ class Faults:
             times: For how many requests; ``None`` for all of them until :meth:`clear`.
         """
         with self._changed:
-            self._plans.append(Plan(fault, method, path, times))
+            self._plans.append(PlannedFault(fault, method, path, times))
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault for this request, used up by one; ``None`` when all goes well."""
@@ -198,13 +198,13 @@ class Faults:
                     return plan.fault
         return None
 
-    def record(self, injected: Injected) -> None:
+    def record(self, injected: InjectedFault) -> None:
         """Note that a fault is being injected; servers do so before anybody can see its effect."""
         with self._changed:
             self._happened.append(injected)
             self._changed.notify_all()
 
-    def wait(self, count: int = 1, timeout: float = 10.0) -> tuple[Injected, ...]:
+    def wait(self, count: int = 1, timeout: float = 10.0) -> tuple[InjectedFault, ...]:
         """What has happened, once it is *count* faults or more; blocks, so call it off the event loop.
 
         Raises:
@@ -216,13 +216,13 @@ class Faults:
             return tuple(self._happened)
 
     @property
-    def happened(self) -> tuple[Injected, ...]:
+    def happened(self) -> tuple[InjectedFault, ...]:
         """What really was injected, in order."""
         with self._changed:
             return tuple(self._happened)
 
     @property
-    def pending(self) -> tuple[Plan, ...]:
+    def pending(self) -> tuple[PlannedFault, ...]:
         """What still waits for a request, in order; those for all requests stay here until :meth:`clear`."""
         with self._changed:
             return tuple(self._plans)

@@ -80,7 +80,7 @@ class Headers(Fields):
         return name.lower()
 
 
-class Request:
+class ServerRequest:
     """One request: its head, and its body as it comes.
 
     Attributes:
@@ -146,7 +146,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ServerResponse:
     """One answer.
 
     Attributes:
@@ -165,7 +165,7 @@ class Response:
     reason: str | None = None
 
     @classmethod
-    def json(cls, value: Any, status: int = 200, headers: HeaderPairs = ()) -> Response:
+    def json(cls, value: Any, status: int = 200, headers: HeaderPairs = ()) -> ServerResponse:
         """*value* as JSON."""
         pairs = (*Fields(headers).pairs, ("Content-Type", "application/json"))
         return cls(status, pairs, json.dumps(value).encode())

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from lading.testing.messages import Headers, Response
+from lading.testing.messages import Headers, ServerResponse
 from lading.testing.server import Server
 
 if TYPE_CHECKING:
     from lading.testing.faults import Faults
-    from lading.testing.messages import Request
+    from lading.testing.messages import ServerRequest
 
 __all__ = ["FaultProxy"]
 
@@ -43,11 +43,11 @@ class FaultProxy(Server):
 
     Example:
         >>> import httpx
-        >>> from lading.testing import DropAfter, FaultProxy, Response, Server
+        >>> from lading.testing import DropAfter, FaultProxy, ServerResponse, Server
         >>> stored = []
         >>> async def store(request):
         ...     stored.append(await request.read())
-        ...     return Response(201)
+        ...     return ServerResponse(201)
         >>> with Server(store) as server, FaultProxy(server.url) as proxy:
         ...     proxy.faults.add(DropAfter(), method="PUT")
         ...     try:
@@ -91,7 +91,7 @@ class FaultProxy(Server):
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def _forward(self, request: Request) -> Response:
+    async def _forward(self, request: ServerRequest) -> ServerResponse:
         assert self._transport is not None  # noqa: S101 - requests come after start()
         has_body = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
         target = self._upstream.raw_path.rstrip(b"/") + request.target.encode("latin-1")
@@ -107,8 +107,8 @@ class FaultProxy(Server):
         except httpx.TransportError as error:
             self.errors.append(error)
             text = f"no answer from {self._upstream}: {type(error).__name__}: {error}\n"
-            return Response(502, {"Content-Type": "text/plain"}, text.encode())
-        return Response(
+            return ServerResponse(502, {"Content-Type": "text/plain"}, text.encode())
+        return ServerResponse(
             reply.status_code,
             Headers.from_raw(_end_to_end(reply.headers.raw)).pairs,
             cast("httpx.AsyncByteStream", reply.stream),

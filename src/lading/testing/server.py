@@ -16,14 +16,14 @@ from anyio import from_thread, to_thread
 from lading.testing._server.connection import Connection, Handler, Shared
 from lading.testing._server.sockets import TLSWire, Wire
 from lading.testing.faults import Faults
-from lading.testing.messages import Fields, Headers, Request, Response
+from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     import ssl
 
     from anyio.abc import TaskStatus
 
-__all__ = ["Fields", "Handler", "Headers", "Request", "Response", "Server"]
+__all__ = ["Fields", "Handler", "Headers", "Server", "ServerRequest", "ServerResponse"]
 
 BACKLOG = 1024
 
@@ -48,9 +48,9 @@ class Server:
 
     Example:
         >>> import httpx
-        >>> from lading.testing import Answer, Request, Response, Server
-        >>> async def handler(request: Request) -> Response:
-        ...     return Response.json({"received": len(await request.read())})
+        >>> from lading.testing import Answer, ServerRequest, ServerResponse, Server
+        >>> async def handler(request: ServerRequest) -> ServerResponse:
+        ...     return ServerResponse.json({"received": len(await request.read())})
         >>> with Server(handler) as server:
         ...     server.faults.add(Answer(503, retry_after=1), method="POST")
         ...     refused = httpx.post(server.url, content=b"hello")

@@ -7,12 +7,12 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.body import Body, FileBody
-from lading._core.call import Call, Reply
+from lading._core.call import Call, Response
 from lading._core.multipart import FilePart
 from lading.copr._builds.create_from_source import SourceBuilds, read_one
-from lading.copr._builds.submit import Submission
-from lading.copr._models.builds import Build, PageOf
-from lading.copr._wire import body, form
+from lading.copr._builds.submit import SubmittedBuild
+from lading.copr._models.builds import Build, ListPage
+from lading.copr._wire import json_fields, multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class BuildCreation(SourceBuilds):
                 raise InputError(f"{url!r} is no address: it has blanks in it, or nothing", argument="urls")
         fields = {"ownername": owner, "projectname": project, "pkgs": urls, "project_dirname": project_dirname}
 
-        def read(reply: Reply) -> tuple[Build, ...]:
-            builds = PageOf[Build].model_validate_json(reply.body).items
+        def read(reply: Response) -> tuple[Build, ...]:
+            builds = ListPage[Build].model_validate_json(reply.body).items
             if len(builds) != len(urls):
                 raise LookupError
             return builds
 
-        call = Call("POST", "build/create/url", read, json=body(fields, options))
-        wanted = Submission(owner, project, project_dirname, clues=tuple((url,) for url in urls))
+        call = Call("POST", "build/create/url", read, json=json_fields(fields, options))
+        wanted = SubmittedBuild(owner, project, project_dirname, clues=tuple((url,) for url in urls))
         return await self._submitter.submit(self._sender, call, wanted)
 
     async def create_from_url(
@@ -111,7 +111,7 @@ class BuildCreation(SourceBuilds):
 
         Raises:
             InputError: It has another name, or changed while it was read.
-            TooLarge: The frontend, or the web server before it, takes no file so long; mostly said early.
+            PayloadTooLarge: The frontend, or the web server before it, takes no file so long; mostly said early.
 
         Source: ``POST /api_3/build/create/upload``.
         """
@@ -168,16 +168,24 @@ class BuildCreation(SourceBuilds):
         Source: ``POST /api_3/build/check-before-build``.
         """
         fields = {"ownername": owner, "projectname": project, "project_dirname": project_dirname}
-        json = body(fields, options)
+        json = json_fields(fields, options)
         call = Call("POST", "build/check-before-build", _message, json=json, idempotent=True)
         return await self._sender.send(call)
 
     async def _upload(
         self, path: str, fields: dict[str, Any], source: StrPath | Body, name: str, on_progress: OnProgress | None
     ) -> Build:
-        content = source if isinstance(source, Body) else await FileBody.of(source, content_type="application/x-rpm")
-        call = Call("POST", path, read_one, body=form(fields, FilePart("pkgs", content, name)), on_progress=on_progress)
-        wanted = Submission(fields["ownername"], fields["projectname"], fields["project_dirname"], clues=((name,),))
+        content = (
+            source if isinstance(source, Body) else await FileBody.from_path(source, content_type="application/x-rpm")
+        )
+        call = Call(
+            "POST",
+            path,
+            read_one,
+            body=multipart_form(fields, FilePart("pkgs", content, name)),
+            on_progress=on_progress,
+        )
+        wanted = SubmittedBuild(fields["ownername"], fields["projectname"], fields["project_dirname"], clues=((name,),))
         return (await self._submitter.submit(self._sender, call, wanted))[0]
 
 
@@ -189,5 +197,5 @@ def _name(source: StrPath | Body, filename: str | None) -> str:
     return PurePath(os.fspath(source)).name
 
 
-def _message(reply: Reply) -> str:
+def _message(reply: Response) -> str:
     return str(reply.json()["message"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from lading._core.call import Call, Reply
-from lading.copr._builds.submit import Submission, Submitter
+from lading._core.call import Call, Response
+from lading.copr._builds.submit import BuildSubmitter, SubmittedBuild
 from lading.copr._models.builds import Build
-from lading.copr._wire import body, listed
+from lading.copr._wire import join_list, json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class SourceBuilds:
 
     __slots__ = ("_sender", "_submitter")
 
-    def __init__(self, sender: Sender, submitter: Submitter) -> None:
+    def __init__(self, sender: Sender, submitter: BuildSubmitter) -> None:
         self._sender = sender
         self._submitter = submitter
 
@@ -182,9 +182,9 @@ class SourceBuilds:
         fields = {
             "script": script,
             "chroot": script_chroot,
-            "builddeps": listed(script_builddeps),
+            "builddeps": join_list(script_builddeps),
             "resultdir": script_resultdir,
-            "repos": listed(script_repos),
+            "repos": join_list(script_repos),
         }
         return await self._create(owner, project, "custom", fields, options, project_dirname=project_dirname)
 
@@ -199,12 +199,12 @@ class SourceBuilds:
         project_dirname: str | None,
     ) -> Build:
         fields = {"ownername": owner, "projectname": project, "project_dirname": project_dirname, **source}
-        call = Call("POST", f"build/create/{kind}", read_one, json=body(fields, options))
+        call = Call("POST", f"build/create/{kind}", read_one, json=json_fields(fields, options))
         clues = tuple(text for name, text in source.items() if isinstance(text, str) and text and name not in _NO_CLUES)
-        wanted = Submission(owner, project, project_dirname, clues=(clues,))
+        wanted = SubmittedBuild(owner, project, project_dirname, clues=(clues,))
         return (await self._submitter.submit(self._sender, call, wanted))[0]
 
 
-def read_one(reply: Reply) -> tuple[Build, ...]:
+def read_one(reply: Response) -> tuple[Build, ...]:
     """The one build that was made."""
     return (Build.model_validate_json(reply.body),)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import quote
 
-from lading._core.call import Call, Reply
-from lading._core.download import Promise, download
+from lading._core.call import Call, Response
+from lading._core.download import Expected, download
 from lading._core.files import safe_name
-from lading._core.progress import Total
-from lading._core.threads import in_thread
-from lading.copr._models.builds import Build, PageOf, Project
+from lading._core.progress import CombinedProgress
+from lading._core.threads import run_in_thread
+from lading.copr._models.builds import Build, ListPage, Project
 from lading.copr._models.chroots import BuildChroot, BuiltPackages
-from lading.copr._pagination import PAGE_SIZE, listing
-from lading.errors import BadAnswer, InputError, NotFound
+from lading.copr._pagination import PAGE_SIZE, paginate
+from lading.errors import InputError, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _REVIEW = ("review.txt", "review.json", "fedora-review.log", "licensecheck.txt",
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _ResultFile:
     """One file to fetch.
 
     Attributes:
@@ -66,10 +66,10 @@ async def download_results(
     number = build if isinstance(build, int) else build.id
     folders = await _folders(sender, number, None if chroots is None else tuple(chroots))
     files = await _files(sender, number, folders, wanted_kinds, Path(to))
-    await in_thread(_make_folders, {file.target.parent for file in files})
-    total = Total(on_progress)
+    await run_in_thread(_make_folders, {file.target.parent for file in files})
+    total = CombinedProgress(on_progress)
 
-    async def fetch(file: _Wanted) -> Path | None:
+    async def fetch(file: _ResultFile) -> Path | None:
         return await _fetch(sender, file, total)
 
     async with fan_out(fetch, files, limit=limit) as outcomes:
@@ -80,10 +80,10 @@ async def download_results(
 
 async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) -> dict[str, str]:
     """By chroot: the address of the folder of its results."""
-    pager = listing(
+    pager = paginate(
         sender,
         "build-chroot/list",
-        PageOf[BuildChroot],
+        ListPage[BuildChroot],
         {"build_id": build},
         key=lambda chroot: chroot.name,
         page_size=PAGE_SIZE,
@@ -97,32 +97,36 @@ async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) 
             service=sender.service.name,
         )
     # None: nothing was begun in that chroot, so there is nothing to fetch.
-    return {name: followed(sender, url) for name, url in found.items() if url and (chroots is None or name in chroots)}
+    return {
+        name: checked_result_url(sender, url)
+        for name, url in found.items()
+        if url and (chroots is None or name in chroots)
+    }
 
 
-def followed(sender: Sender, url: str) -> str:
+def checked_result_url(sender: Sender, url: str) -> str:
     """*url*, a folder's address that the frontend gave us, with a slash at its end.
 
     Results lie on another host than the frontend. That must be https, or plain http where the frontend is itself.
     """
     service = sender.service
     plain = service.base_url.startswith("http://") and url.startswith("http://")
-    if not service.host_of(url) or not (plain or service.follows(url)):
-        raise BadAnswer(f"{service.name}: results are listed at an address that is not https; not followed")
+    if not service.host_of(url) or not (plain or service.may_fetch(url)):
+        raise InvalidResponse(f"{service.name}: results are listed at an address that is not https; not followed")
     return url if url.endswith("/") else url + "/"
 
 
 async def _files(
     sender: Sender, build: int, folders: dict[str, str], kinds: frozenset[Kind], to: Path
-) -> list[_Wanted]:
-    files: list[_Wanted] = []
+) -> list[_ResultFile]:
+    files: list[_ResultFile] = []
     packages: dict[str, BuiltPackages] = {}
     about: Build | None = None
     devel = False
     if "rpms" in kinds:
         packages = await sender.send(_packages(build))
     if "spec" in kinds or packages:
-        about = await sender.send(Call("GET", "build/{build_id}", Build, at={"build_id": build}, auth=False))
+        about = await sender.send(Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=False))
     if packages and about is not None:
         params = {"ownername": about.ownername, "projectname": about.projectname}
         project = await sender.send(Call("GET", "project", Project, params=params, auth=False))
@@ -136,9 +140,9 @@ async def _files(
                 # Pulp keeps the packages of such projects in a repository of its own, and frontends do not say
                 # reliably which projects it keeps.
                 urls.append(f"/{chroot}-devel/".join(url.rsplit(f"/{chroot}/", 1)) + quote(name, safe="+~"))
-            files.append(_Wanted(folder / name, tuple(urls), needed=True))
+            files.append(_ResultFile(folder / name, tuple(urls), needed=True))
         spec = about.source_package.name if about is not None and "spec" in kinds else None
-        files += (_Wanted(folder / name, tuple(urls), needed=False) for name, urls in _others(url, kinds, spec))
+        files += (_ResultFile(folder / name, tuple(urls), needed=False) for name, urls in _others(url, kinds, spec))
     return files
 
 
@@ -156,25 +160,27 @@ def _others(url: str, kinds: frozenset[Kind], package: str | None) -> Iterator[t
 
 
 def _packages(build: int) -> Call[dict[str, BuiltPackages]]:
-    def read(reply: Reply) -> dict[str, BuiltPackages]:
+    def read(reply: Response) -> dict[str, BuiltPackages]:
         return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}
 
-    return Call("GET", "build/built-packages/{build_id}", read, at={"build_id": build}, auth=False)
+    return Call("GET", "build/built-packages/{build_id}", read, path_params={"build_id": build}, auth=False)
 
 
-async def _fetch(sender: Sender, file: _Wanted, total: Total) -> Path | None:
+async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> Path | None:
     """The file's path once it is there; ``None`` when it is nowhere and need not be."""
     missing: NotFound | None = None
     for url in file.urls:
-        size = await in_thread(_size, file.target)
-        head = Call("HEAD", url, _length, auth=False, label="(result)", headers=_HEADERS, accept=frozenset({404}))
+        size = await run_in_thread(_size, file.target)
+        head = Call(
+            "HEAD", url, _length, auth=False, template="(result)", headers=_HEADERS, allow_statuses=frozenset({404})
+        )
         if size is not None:
             length = await sender.send(head)
             if length == size:
                 return file.target
-        call = Call("GET", url, bytes, auth=False, label="(result)", headers=_HEADERS)
+        call = Call("GET", url, bytes, auth=False, template="(result)", headers=_HEADERS)
         try:
-            return await download(sender, call, file.target, promise=Promise(), on_progress=total.of(file.target))
+            return await download(sender, call, file.target, promise=Expected(), on_progress=total.child(file.target))
         except NotFound as error:
             missing = error
     if file.needed and missing is not None:
@@ -185,7 +191,7 @@ async def _fetch(sender: Sender, file: _Wanted, total: Total) -> Path | None:
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-def _length(reply: Reply) -> int | None:
+def _length(reply: Response) -> int | None:
     length = reply.headers.get("content-length", "")
     return int(length) if reply.status == 200 and length.isdigit() else None
 

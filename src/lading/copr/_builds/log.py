@@ -10,17 +10,17 @@ import anyio
 
 from lading._core.call import Call
 from lading._core.files import PIECE
-from lading._core.polling import Pace
-from lading.copr._builds.download import followed
+from lading._core.polling import PollInterval
+from lading.copr._builds.download import checked_result_url
 from lading.copr._models.builds import FINAL
 from lading.copr._models.chroots import BuildChroot, SourceChroot
-from lading.errors import BadAnswer, ConnectError, InputError, NotFound, ServerError
+from lading.errors import InputError, InvalidResponse, NetworkError, NotFound, ServerError
 
 if TYPE_CHECKING:
     from lading._core.call import Params
     from lading._core.sender import Sender
 
-_PACE = Pace(first=1.0, factor=1.5, longest=10.0)
+_PACE = PollInterval(initial=1.0, factor=1.5, maximum=10.0)
 # A line without an end is given in parts of this length.
 _LONGEST_LINE = 1 << 20
 # When a chroot ends its logs are compressed, and for a moment there is neither the one nor the other.
@@ -48,7 +48,7 @@ class BuildLog:
         self._interval = 0.0
         self._url: str | None = None
         self._final = False
-        self._packed: _Packed | None = None
+        self._packed: _GzipLog | None = None
         self._ended = False
 
     def __aiter__(self) -> BuildLog:
@@ -58,10 +58,10 @@ class BuildLog:
         while not self._lines:
             if self._ended:
                 raise StopAsyncIteration
-            await self._more()
+            await self._read_more()
         return self._lines.popleft().decode("utf-8", "replace")
 
-    async def _more(self) -> None:
+    async def _read_more(self) -> None:
         """Some more of the log, or its end, or a while gone by."""
         if self._packed is not None:
             await self._more_packed(self._packed)
@@ -71,27 +71,27 @@ class BuildLog:
             self._url, self._final = await self._state()
         if self._final:
             if self._url is None:
-                raise self._none()
-            self._packed = _Packed(f"{self._url}{self._name}.log.gz", skip=self._given)
+                raise self._not_found()
+            self._packed = _GzipLog(f"{self._url}{self._name}.log.gz", skip=self._given)
             return
         data = None if self._url is None else await self._piece(f"{self._url}{self._name}.log", self._given)
         if data:
             self._interval = 0.0
-            self._take(data)
+            self._split_lines(data)
         elif data is None and self._url is not None and not self._follow:
             # Compressed before its end is reported: a source's log always is, while the source is imported.
-            self._packed = _Packed(f"{self._url}{self._name}.log.gz", skip=self._given)
+            self._packed = _GzipLog(f"{self._url}{self._name}.log.gz", skip=self._given)
         elif self._follow:
-            self._interval = _PACE.first if not self._interval else _PACE.after(self._interval)
+            self._interval = _PACE.initial if not self._interval else _PACE.after(self._interval)
             await anyio.sleep(self._interval)
         elif data is None and not self._given:
-            raise self._none()
+            raise self._not_found()
         else:
             self._end()
 
-    async def _more_packed(self, packed: _Packed) -> None:
+    async def _more_packed(self, packed: _GzipLog) -> None:
         if packed.pending:
-            self._take(packed.unpack())
+            self._split_lines(packed.unpack())
             await anyio.lowlevel.checkpoint()
             return
         piece = await self._piece(packed.url, packed.offset)
@@ -99,29 +99,31 @@ class BuildLog:
             packed.feed(piece)
         elif piece is not None:
             if not packed.complete:
-                raise BadAnswer(f"{self._sender.service.name}: {self._shown()} ends in the middle of its compression")
+                raise InvalidResponse(
+                    f"{self._sender.service.name}: {self._shown()} ends in the middle of its compression"
+                )
             self._end()
         else:
             await self._unpacked(packed)
 
-    async def _unpacked(self, packed: _Packed) -> None:
+    async def _unpacked(self, packed: _GzipLog) -> None:
         """There is no compressed log: then it is plain, or is just being compressed."""
         data = await self._piece(f"{self._url}{self._name}.log", self._given)
         if data:
-            self._take(data)
+            self._split_lines(data)
             # It may be there the next time.
-            self._packed = _Packed(packed.url, skip=self._given)
+            self._packed = _GzipLog(packed.url, skip=self._given)
         elif data is not None:
             self._end()
         elif not self._final:
             if not self._given:
-                raise self._none()
+                raise self._not_found()
             self._end()
         elif packed.missed < _BETWEEN:
             packed.missed += 1
-            await anyio.sleep(_PACE.first)
+            await anyio.sleep(_PACE.initial)
         else:
-            raise self._none()
+            raise self._not_found()
 
     async def _state(self) -> tuple[str | None, bool]:
         """The folder of the log where there is one already, and whether nothing will be added any more."""
@@ -131,22 +133,22 @@ class BuildLog:
             found = await self._sender.send(Call("GET", "build-chroot", BuildChroot, params=params, auth=False))
         else:
             path = "build/source-chroot/{build_id}"
-            call = Call("GET", path, SourceChroot, at={"build_id": self._build}, auth=False)
+            call = Call("GET", path, SourceChroot, path_params={"build_id": self._build}, auth=False)
             try:
                 found = await self._sender.send(call)
             except ServerError as error:
                 if error.status != 500 or not self._follow:
                     raise
                 return None, False  # not started: the frontend has no folder to tell of, and fails over that
-        url = None if found.result_url is None else followed(self._sender, found.result_url)
+        url = None if found.result_url is None else checked_result_url(self._sender, found.result_url)
         return url, found.state in FINAL
 
     async def _piece(self, url: str, offset: int) -> bytes | None:
         """Some bytes from *offset*; none at the end, ``None`` when there is no such file."""
         # Not the whole rest: the connection is to be given back, whatever the reader of lines does next.
         headers = {"Accept": "*/*", "Range": f"bytes={offset}-{offset + 4 * PIECE - 1}"}
-        call = Call("GET", url, bytes, auth=False, label="(log)", headers=headers, accept=_WANTED)
-        async with self._sender.open(call) as incoming:
+        call = Call("GET", url, bytes, auth=False, template="(log)", headers=headers, allow_statuses=_WANTED)
+        async with self._sender.stream(call) as incoming:
             if incoming.status == 404:
                 return None
             if incoming.status == 416:
@@ -159,14 +161,14 @@ class BuildLog:
                     skip = max(0, skip - len(piece))
                     if len(data) >= 4 * PIECE:
                         break
-            except ConnectError as error:
+            except NetworkError as error:
                 # What did come is good: the next question is for what follows it.
                 if not data:
                     error.outcome = "not_done"  # as for any read
                     raise
             return bytes(data)
 
-    def _take(self, data: bytes) -> None:
+    def _split_lines(self, data: bytes) -> None:
         self._given += len(data)
         *lines, rest = (self._rest + data).split(b"\n")
         self._lines += (line.removesuffix(b"\r") for line in lines)
@@ -184,12 +186,12 @@ class BuildLog:
     def _shown(self) -> str:
         return f"log {self._name} of build {self._build} in {self._chroot or 'its source'}"
 
-    def _none(self) -> NotFound:
+    def _not_found(self) -> NotFound:
         name = self._sender.service.name
         return NotFound(f"{name}: there is no {self._shown()}", service=name, status=404)
 
 
-class _Packed:
+class _GzipLog:
     """A compressed log, unpacked bit by bit.
 
     Attributes:
@@ -228,7 +230,7 @@ class _Packed:
         try:
             plain = self._unpacker.decompress(self._data, _LONGEST_LINE)
         except zlib.error:
-            raise BadAnswer(f"the log at {self.url} is not compressed with gzip, as its name says") from None
+            raise InvalidResponse(f"the log at {self.url} is not compressed with gzip, as its name says") from None
         self._data = self._unpacker.unconsumed_tail or self._unpacker.unused_data
         skipped = min(self._skip, len(plain))
         self._skip -= skipped

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from lading._core.call import Call, Reply
-from lading.copr._models.builds import Build, PageOf, User
+from lading._core.call import Call, Response
+from lading.copr._models.builds import Build, ListPage, User
 from lading.copr._models.chroots import SourceBuildConfig
-from lading.errors import ApiError, CallTimeout, LadingError
+from lading.errors import ApiError, LadingError, RequestTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,7 +36,7 @@ _CHANGED = re.compile(r"[^a-zA-Z0-9_./-]+")
 _REMEMBERED = 1000
 
 
-class Submitter:
+class BuildSubmitter:
     """Sends submissions, for a client and its copies.
 
     It remembers the builds that came of them: another one like it, submitted a moment before, is not taken for one
@@ -46,7 +46,9 @@ class Submitter:
     def __init__(self) -> None:
         self._given: deque[int] = deque(maxlen=_REMEMBERED)
 
-    async def submit(self, sender: Sender, call: Call[tuple[Build, ...]], submission: Submission) -> tuple[Build, ...]:
+    async def submit(
+        self, sender: Sender, call: Call[tuple[Build, ...]], submission: SubmittedBuild
+    ) -> tuple[Build, ...]:
         """The builds that *call* makes.
 
         After a lost answer the project's newest builds are looked through for what was submitted: same submitter,
@@ -59,20 +61,20 @@ class Submitter:
         async def ask(asker: Sender, lost: LadingError) -> tuple[Build, ...] | None:
             for pause in _PAUSES:
                 await anyio.sleep(pause * asker.settings.retry.backoff)
-                found = await _look(asker, submission, started, self._given)
+                found = await _find_submitted(asker, submission, started, self._given)
                 if found is not None:
                     return found
-            if isinstance(lost, CallTimeout) or (isinstance(lost, ApiError) and lost.status in (408, 504)):
-                raise _unclear(asker, submission, "the frontend may still be at work on it")
+            if isinstance(lost, RequestTimeout) or (isinstance(lost, ApiError) and lost.status in (408, 504)):
+                raise _unknown_outcome(asker, submission, "the frontend may still be at work on it")
             return None
 
-        builds = await sender.settle(call, ask)
+        builds = await sender.send_once(call, ask)
         self._given += (build.id for build in builds)
         return builds
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmittedBuild:
     """What was submitted, for knowing it again.
 
     Attributes:
@@ -90,8 +92,8 @@ class Submission:
     clues: tuple[tuple[str, ...], ...] = ((),)
 
 
-async def _look(
-    sender: Sender, submission: Submission, started: float, given: Collection[int]
+async def _find_submitted(
+    sender: Sender, submission: SubmittedBuild, started: float, given: Collection[int]
 ) -> tuple[Build, ...] | None:
     params = {
         "ownername": submission.owner,
@@ -101,45 +103,51 @@ async def _look(
         "order": "id",
         "order_type": "DESC",
     }
-    now, builds = await sender.send(Call("GET", "build/list", _dated, params=params, auth=False))
+    now, builds = await sender.send(Call("GET", "build/list", _read_dated_builds, params=params, auth=False))
     # The frontend's clock, not ours; and how long it took to answer this counts too.
     since = now - timedelta(seconds=monotonic() - started) - _SLACK
     recent = [b for b in builds if b.id not in given and (b.submitted_on is None or b.submitted_on >= since)]
     if not recent:
         return None
     if len(recent) == _NEWEST:
-        raise _unclear(sender, submission, f"{_NEWEST} builds and more were submitted in the meantime")
+        raise _unknown_outcome(sender, submission, f"{_NEWEST} builds and more were submitted in the meantime")
     me = await sender.send(Call("GET", "auth-check", User))
     directory = submission.project_dirname or submission.project
     mine = [b for b in recent if b.submitter == me.name and (b.project_dirname or directory) == directory]
-    return await _assigned(sender, submission, mine)
+    return await _match_builds(sender, submission, mine)
 
 
-async def _assigned(sender: Sender, submission: Submission, candidates: list[Build]) -> tuple[Build, ...] | None:
+async def _match_builds(
+    sender: Sender, submission: SubmittedBuild, candidates: list[Build]
+) -> tuple[Build, ...] | None:
     """A build for each of the clues; ``None`` when there is none for any."""
     sources: dict[int, list[str]] = {}
     for build in candidates:
         call = Call(
-            "GET", "build/source-build-config/{build_id}", SourceBuildConfig, at={"build_id": build.id}, auth=False
+            "GET",
+            "build/source-build-config/{build_id}",
+            SourceBuildConfig,
+            path_params={"build_id": build.id},
+            auth=False,
         )
         sources[build.id] = list(_texts((await sender.send(call)).source_dict))
     fitting = {
-        clues: [build for build in sorted(candidates, key=lambda b: b.id) if _fits(clues, sources[build.id])]
+        clues: [build for build in sorted(candidates, key=lambda b: b.id) if _matches(clues, sources[build.id])]
         for clues in submission.clues
     }
     if not any(fitting.values()):
         return None
     if any(len(fitting[clues]) != count for clues, count in Counter(submission.clues).items()):
-        raise _unclear(sender, submission, "builds like it are there, but not as many as were submitted")
+        raise _unknown_outcome(sender, submission, "builds like it are there, but not as many as were submitted")
     return tuple(fitting[clues].pop(0) for clues in submission.clues)
 
 
-def _fits(clues: tuple[str, ...], texts: list[str]) -> bool:
-    kept = [_plain(text) for text in texts]
-    return all(any(text == clue or text.endswith(f"/{clue}") for text in kept) for clue in map(_plain, clues))
+def _matches(clues: tuple[str, ...], texts: list[str]) -> bool:
+    kept = [_normalise(text) for text in texts]
+    return all(any(text == clue or text.endswith(f"/{clue}") for text in kept) for clue in map(_normalise, clues))
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     """*text* without what frontends change in it, so that what they were sent is known again."""
     # They end a script with a newline, join lists with blanks, leave "+" and "~" out of file names, add ".git".
     return _CHANGED.sub("", text).removesuffix(".git")
@@ -153,16 +161,16 @@ def _texts(value: Any) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def _dated(reply: Reply) -> tuple[datetime, tuple[Build, ...]]:
+def _read_dated_builds(reply: Response) -> tuple[datetime, tuple[Build, ...]]:
     """The builds, and when the frontend said so."""
     try:
         now = parsedate_to_datetime(reply.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):
         now = datetime.now(UTC)
-    return now, PageOf[Build].model_validate_json(reply.body).items
+    return now, ListPage[Build].model_validate_json(reply.body).items
 
 
-def _unclear(sender: Sender, submission: Submission, why: str) -> LadingError:
+def _unknown_outcome(sender: Sender, submission: SubmittedBuild, why: str) -> LadingError:
     return LadingError(
         f"{sender.service.name}: whether the build was submitted to {submission.owner}/{submission.project} cannot be "
         f"known: {why}. Look at the project's builds before submitting it again",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from lading._core.call import Call
-from lading._core.polling import Pace, Watch
+from lading._core.polling import PollInterval, Watch
 from lading.copr._errors import BuildFailed
-from lading.copr._models.builds import Build, PageOf
+from lading.copr._models.builds import Build, ListPage
 from lading.errors import NotFound
 from lading.fanout import fan_out
 
@@ -38,11 +38,13 @@ class BuildWatch:
     iterating on asks again.
     """
 
-    def __init__(self, sender: Sender, builds: Iterable[int | Build], *, only_done: bool, pace: Pace | None) -> None:
-        self._look = _Look(sender)
-        keys = [self._look.learn(build) for build in builds]
+    def __init__(
+        self, sender: Sender, builds: Iterable[int | Build], *, only_done: bool, poll: PollInterval | None
+    ) -> None:
+        self._look = _BuildPoller(sender)
+        keys = [self._look.remember(build) for build in builds]
         self._watch: Watch[int, Build | NotFound] = Watch(
-            keys, self._look, _done, changed=_changed, only_done=only_done, pace=pace
+            keys, self._look, _done, changed=_changed, only_done=only_done, poll=poll
         )
 
     def __aiter__(self) -> BuildWatch:
@@ -55,9 +57,9 @@ class BuildWatch:
         return found
 
 
-async def finished(sender: Sender, build: int | Build, pace: Pace | None) -> Build:
+async def wait_finished(sender: Sender, build: int | Build, poll: PollInterval | None) -> Build:
     """The build when it has come to its end; ``BuildFailed`` when that is a bad one."""
-    end = await anext(BuildWatch(sender, [build], only_done=True, pace=pace))
+    end = await anext(BuildWatch(sender, [build], only_done=True, poll=poll))
     if end.state in ("failed", "canceled"):
         name = sender.service.name
         page = sender.service.base_url.removesuffix("api_3/") + f"coprs/build/{end.id}/"
@@ -74,14 +76,14 @@ def _changed(before: Build | NotFound, now: Build | NotFound) -> bool:
     return isinstance(before, NotFound) or isinstance(now, NotFound) or before.state != now.state
 
 
-async def _each(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+async def _run_all(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
     """Do it for all, some at the same time; the first error ends it."""
     async with fan_out(work, items, limit=_AT_ONCE) as outcomes:
         async for outcome in outcomes:
             _ = outcome.value
 
 
-class _Look:
+class _BuildPoller:
     """One look at many builds: by their projects' lists where that is less, else one by one."""
 
     def __init__(self, sender: Sender) -> None:
@@ -90,7 +92,7 @@ class _Look:
         self._asked = 0
         self._next = 0.0
 
-    def learn(self, build: int | Build) -> int:
+    def remember(self, build: int | Build) -> int:
         """The build's number; where it is remembered, if it says so."""
         if isinstance(build, int):
             return build
@@ -136,20 +138,20 @@ class _Look:
         async def one(build_id: int) -> None:
             known[build_id] = await self._one(build_id)
 
-        await _each(project, many)
+        await _run_all(project, many)
         alone |= {build_id for _, wanted in many for build_id in wanted - known.keys()}
-        await _each(one, sorted(alone))
+        await _run_all(one, sorted(alone))
         return known
 
     async def _one(self, build_id: int) -> Build | NotFound:
         self._asked += 1
         try:
             build = await self._sender.send(
-                Call("GET", "build/{build_id}", Build, at={"build_id": build_id}, auth=False)
+                Call("GET", "build/{build_id}", Build, path_params={"build_id": build_id}, auth=False)
             )
         except NotFound as error:
             return error
-        self.learn(build)
+        self.remember(build)
         return build
 
     async def _listed(self, home: tuple[str, str], wanted: set[int], known: dict[int, Build | NotFound]) -> None:
@@ -169,7 +171,7 @@ class _Look:
             }
             try:
                 page = await self._sender.send(
-                    Call("GET", "build/list", PageOf[Build], params=params, auth=False, max_answer=_MAX_ANSWER)
+                    Call("GET", "build/list", ListPage[Build], params=params, auth=False, max_response_size=_MAX_ANSWER)
                 )
             except NotFound:  # the project is gone, or is not the same any more
                 return
@@ -178,7 +180,7 @@ class _Look:
                 if build.id in left:
                     left.remove(build.id)
                     known[build.id] = build
-                    self.learn(build)
+                    self.remember(build)
             if len(page.items) < limit or before - len(left) < _MANY:
                 return
             offset += limit

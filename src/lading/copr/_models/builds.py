@@ -7,11 +7,11 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from lading._core.model import Model, Moment
+from lading._core.model import Model, UtcDatetime
 
 T = TypeVar("T")
 
-State = (
+BuildState = (
     Literal[
         "waiting",
         "pending",
@@ -82,15 +82,15 @@ class Build(Model):
     """
 
     id: int
-    state: State = "unknown"
+    state: BuildState = "unknown"
     ownername: str = ""
     projectname: str = ""
     project_dirname: str | None = None
     repo_url: str | None = None
     source_package: SourcePackage = Field(default_factory=SourcePackage)
-    submitted_on: Moment | None = None
-    started_on: Moment | None = None
-    ended_on: Moment | None = None
+    submitted_on: UtcDatetime | None = None
+    started_on: UtcDatetime | None = None
+    ended_on: UtcDatetime | None = None
     submitter: str | None = None
     chroots: tuple[str, ...] = ()
     is_background: bool = False
@@ -228,7 +228,7 @@ class ApiToken(Model):
     expiration: date | None = None
 
 
-class Meta(Model):
+class PageMeta(Model):
     """How a page was cut.
 
     Attributes:
@@ -240,7 +240,7 @@ class Meta(Model):
     offset: int | None = None
 
 
-class PageOf(Model, Generic[T]):
+class ListPage(Model, Generic[T]):
     """One page of a list, as it is sent.
 
     Attributes:
@@ -249,4 +249,4 @@ class PageOf(Model, Generic[T]):
     """
 
     items: tuple[T, ...]
-    meta: Meta = Field(default_factory=Meta)
+    meta: PageMeta = Field(default_factory=PageMeta)

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from lading._core.model import Model, Moment
-from lading.copr._models.builds import SourceType, State
+from lading._core.model import Model, UtcDatetime
+from lading.copr._models.builds import BuildState, SourceType
 
 
 class BuildChroot(Model):
@@ -22,9 +22,9 @@ class BuildChroot(Model):
     """
 
     name: str
-    state: State = "unknown"
-    started_on: Moment | None = None
-    ended_on: Moment | None = None
+    state: BuildState = "unknown"
+    started_on: UtcDatetime | None = None
+    ended_on: UtcDatetime | None = None
     result_url: str | None = None
 
 
@@ -36,7 +36,7 @@ class SourceChroot(Model):
         result_url: The folder of its results.
     """
 
-    state: State = "unknown"
+    state: BuildState = "unknown"
     result_url: str | None = None
 
 
@@ -138,7 +138,7 @@ class MonitoredChroot(Model):
         url_backend_log: The backend's log, where asked for.
     """
 
-    state: State = "unknown"
+    state: BuildState = "unknown"
     build_id: int | None = None
     pkg_version: str | None = None
     status: int | None = None

@@ -9,15 +9,15 @@ from lading.errors import InvalidRestriction, TokenInvalid
 from lading.pypi._token.checks import (
     NAME,
     UUID_TEXT,
-    are,
-    listed,
-    moment,
-    normalised,
-    several,
+    all_match,
+    as_list,
+    format_names,
+    format_time,
+    normalise_project,
     timestamp_from_parameter,
     uuid_text,
 )
-from lading.pypi._token.restriction import Context, Restriction, known
+from lading.pypi._token.restriction import Context, Restriction, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +48,12 @@ class DateRestriction(Restriction):
     def check(self, context: Context) -> None:
         now = cast("int", context.now)
         if now < self.not_before:
-            raise TokenInvalid(f"the token is not valid before {moment(self.not_before)}")
+            raise TokenInvalid(f"the token is not valid before {format_time(self.not_before)}")
         if now >= self.not_after:
-            raise TokenInvalid(f"the token expired at {moment(self.not_after)}")
+            raise TokenInvalid(f"the token expired at {format_time(self.not_after)}")
 
     def explain(self) -> str:
-        return f"from {moment(self.not_before)} until {moment(self.not_after)}"
+        return f"from {format_time(self.not_before)} until {format_time(self.not_after)}"
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> Self | None:
@@ -84,25 +84,25 @@ class ProjectNamesRestriction(Restriction):
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
-        return cls(items[0]) if len(items) == 1 and are(items[0], NAME) else None
+        return cls(items[0]) if len(items) == 1 and all_match(items[0], NAME) else None
 
     def dump(self) -> Any:
         return [self.tag, list(self.project_names)]
 
     def check(self, context: Context) -> None:
-        name = known(context, "project_name", "project name")
+        name = require(context, "project_name", "project name")
         if name not in self.project_names:
-            raise TokenInvalid(f"the token is for {listed(self.project_names)}, not for project {name}")
+            raise TokenInvalid(f"the token is for {format_names(self.project_names)}, not for project {name}")
 
     def explain(self) -> str:
-        return f"for {listed(self.project_names)}"
+        return f"for {format_names(self.project_names)}"
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> Self | None:
         given = parameters.get(cls.parameters[0])
         if given is None:
             return None
-        names = [normalised(name, cls.parameters[0]) for name in several(given, cls.parameters[0])]
+        names = [normalise_project(name, cls.parameters[0]) for name in as_list(given, cls.parameters[0])]
         return cls(names)
 
 
@@ -117,13 +117,13 @@ class ProjectIDsRestriction(Restriction):
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
-        return cls(items[0]) if len(items) == 1 and are(items[0], UUID_TEXT) else None
+        return cls(items[0]) if len(items) == 1 and all_match(items[0], UUID_TEXT) else None
 
     def dump(self) -> Any:
         return [self.tag, list(self.project_ids)]
 
     def check(self, context: Context) -> None:
-        given = known(context, "project_id", "project id")
+        given = require(context, "project_id", "project id")
         if given not in self.project_ids:
             raise TokenInvalid("the token is for other projects, by their ids")
 
@@ -136,7 +136,7 @@ class ProjectIDsRestriction(Restriction):
         given = parameters.get("project_ids")
         if given is None:
             return None
-        return cls([uuid_text(one, "project_ids") for one in several(given, "project_ids")])
+        return cls([uuid_text(one, "project_ids") for one in as_list(given, "project_ids")])
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ class UserIDRestriction(Restriction):
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
-        return cls(items[0]) if len(items) == 1 and are(items, UUID_TEXT) else None
+        return cls(items[0]) if len(items) == 1 and all_match(items, UUID_TEXT) else None
 
     def dump(self) -> Any:
         return [self.tag, self.user_id]
 
     def check(self, context: Context) -> None:
-        if known(context, "user_id", "user") != self.user_id:
+        if require(context, "user_id", "user") != self.user_id:
             raise TokenInvalid("the token is for another user")
 
     def explain(self) -> str:
@@ -193,7 +193,7 @@ class PublisherRestriction(Restriction):
         return [self.tag, self.publisher_id, None if self.claims is None else dict(self.claims)]
 
     def check(self, context: Context) -> None:
-        if known(context, "publisher_id", "trusted publisher") != self.publisher_id.lower():
+        if require(context, "publisher_id", "trusted publisher") != self.publisher_id.lower():
             raise TokenInvalid("the token is for another trusted publisher")
 
     def explain(self) -> str:

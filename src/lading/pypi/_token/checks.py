@@ -42,14 +42,14 @@ def timestamp_from_parameter(value: Timestamp, argument: str = "now") -> int:
     return value
 
 
-def are(values: Any, pattern: re.Pattern[str] | None) -> bool:
+def all_match(values: Any, pattern: re.Pattern[str] | None) -> bool:
     """Whether *values* is a list of strings that all fit *pattern*."""
     if not isinstance(values, list):
         return False
     return all(isinstance(item, str) and (pattern is None or pattern.match(item)) for item in values)
 
 
-def several(given: Any, argument: str) -> list[Any]:
+def as_list(given: Any, argument: str) -> list[Any]:
     """A list of what was given; what is no collection of separate values is refused rather than taken apart."""
     if isinstance(given, (str, bytes, bytearray, Mapping)) or not isinstance(given, Iterable):
         raise InvalidRestriction(
@@ -63,7 +63,7 @@ def normal_name(name: str) -> str:
     return str(canonicalize_name(name)) if name.isascii() else name
 
 
-def normalised(name: Any, argument: str) -> str:
+def normalise_project(name: Any, argument: str) -> str:
     normal = normal_name(name) if isinstance(name, str) else ""
     if not NAME.match(normal):
         raise InvalidRestriction(f"{argument}: {_shown(name)} is not the name of a project", argument=argument)
@@ -95,13 +95,13 @@ def as_bytes(value: Any, argument: str) -> bytes:
         raise InputError(f"{argument} has characters that UTF-8 does not", argument=argument) from None
 
 
-def listed(names: list[str]) -> str:
+def format_names(names: list[str]) -> str:
     if not names:
         return "no project at all"
     return f"project{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
-def moment(seconds: int) -> str:
+def format_time(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

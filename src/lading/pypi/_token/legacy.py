@@ -13,7 +13,7 @@ from lading.pypi._token.caveats import (
     PublisherRestriction,
     UserIDRestriction,
 )
-from lading.pypi._token.checks import UUID_TEXT, are
+from lading.pypi._token.checks import UUID_TEXT, all_match
 from lading.pypi._token.restriction import Context, Restriction
 
 
@@ -25,7 +25,7 @@ class LegacyNoopRestriction(Restriction):
 
     @classmethod
     def from_object(cls, value: dict[str, Any]) -> Self | None:
-        return cls() if permissions(value) == "user" else None
+        return cls() if read_permissions(value) == "user" else None
 
     def dump(self) -> Any:
         return {"version": 1, "permissions": "user"}
@@ -55,10 +55,10 @@ class LegacyProjectNamesRestriction(ProjectNamesRestriction):
 
     @classmethod
     def from_object(cls, value: dict[str, Any]) -> Self | None:
-        inner = permissions(value)
+        inner = read_permissions(value)
         if not isinstance(inner, dict):
             return None
-        return cls(inner["projects"]) if inner.keys() == {"projects"} and are(inner["projects"], None) else None
+        return cls(inner["projects"]) if inner.keys() == {"projects"} and all_match(inner["projects"], None) else None
 
     def dump(self) -> Any:
         return {"version": 1, "permissions": {"projects": list(self.project_names)}}
@@ -90,7 +90,7 @@ class LegacyProjectIDsRestriction(ProjectIDsRestriction):
 
     @classmethod
     def from_object(cls, value: dict[str, Any]) -> Self | None:
-        fits = value.keys() == {"project_ids"} and are(value["project_ids"], UUID_TEXT)
+        fits = value.keys() == {"project_ids"} and all_match(value["project_ids"], UUID_TEXT)
         return cls(value["project_ids"]) if fits else None
 
     @classmethod
@@ -116,7 +116,7 @@ Restriction.kinds = (
 )
 
 
-def permissions(value: dict[str, Any]) -> Any:
+def read_permissions(value: dict[str, Any]) -> Any:
     """What an old token permits; ``None`` when it is not written as they are."""
     fits = value.keys() == {"version", "permissions"} and type(value["version"]) is int and value["version"] == 1
     return value["permissions"] if fits else None

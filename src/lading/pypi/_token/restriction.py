@@ -48,7 +48,7 @@ class Context:
         object.__setattr__(self, "now", timestamp_from_parameter(self.now))
 
 
-def known(context: Context, name: str, what: str) -> str:
+def require(context: Context, name: str, what: str) -> str:
     value = getattr(context, name)
     if value is None:
         raise MissingContext(f"the token is restricted by {what}, and {name} was not given")

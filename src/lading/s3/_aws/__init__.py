@@ -11,13 +11,13 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
 from lading._core.service import Service
-from lading.s3._aws.botocore_bucket import NativeBucket
-from lading.s3._aws.bucket import Placing, S3Bucket
-from lading.s3._aws.control import Control, session_class
-from lading.s3._aws.logs import unlogged
+from lading.s3._aws.botocore_bucket import BotocoreBucket
+from lading.s3._aws.bucket import ObjectOptions, S3Bucket
+from lading.s3._aws.control import BotocoreClient, make_http_session
+from lading.s3._aws.logs import suppress_botocore_logs
 from lading.s3._aws.parameters import Parameters
 from lading.s3._aws.role import AssumedRole
-from lading.s3._aws.signing import SigV4, as_ours, no_credentials
+from lading.s3._aws.signing import SigV4, no_credentials, translate_botocore_errors
 from lading.s3._errors import read_error
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ EndpointUrls = Mapping[str, str | Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AwsSettings:
     """How AWS is reached.
 
     Attributes:
@@ -66,9 +66,11 @@ class AwsRegion:
         parameters: Its parameters.
     """
 
-    def __init__(self, name: str, s3: Any, ssm: Any, *, senders: Senders, credentials: Any, placing: Placing) -> None:
+    def __init__(
+        self, name: str, s3: Any, ssm: Any, *, senders: Senders, credentials: Any, placing: ObjectOptions
+    ) -> None:
         self.name = name
-        self.parameters: Parameters = Parameters(Control(ssm, senders.control, "ssm"))
+        self.parameters: Parameters = Parameters(BotocoreClient(ssm, senders.control, "ssm"))
         self._s3 = s3
         self._ssm = ssm
         self._senders = senders
@@ -78,15 +80,17 @@ class AwsRegion:
     async def bucket(self, name: str) -> S3Bucket:
         """The bucket of that name."""
         # botocore knows where a bucket is, by addressing style, partition, access point; this is how it tells.
-        with unlogged():
-            url = await as_ours(self._s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "-"}))
+        with suppress_botocore_logs():
+            url = await translate_botocore_errors(
+                self._s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "-"})
+            )
         base = urlsplit(url)._replace(query="").geturl().removesuffix("-")
         return self._bucket(name, Service(name="s3", base_url=base, read_error=read_error, accept="*/*"))
 
     def _bucket(self, name: str, service: Service) -> S3Bucket:
         data = self._senders.made(service, SigV4(self._credentials, self.name))
-        kind = NativeBucket if self._placing.by_botocore else S3Bucket
-        return kind(name, Control(self._s3, self._senders.control, "s3"), data, self._placing)
+        kind = BotocoreBucket if self._placing.sign_with_botocore else S3Bucket
+        return kind(name, BotocoreClient(self._s3, self._senders.control, "s3"), data, self._placing)
 
     def sent_by(self, senders: Senders) -> AwsRegion:
         """The same region, asked with other settings over the same clients."""
@@ -117,11 +121,11 @@ class Senders:
     control: Sender
 
 
-async def connect(
-    regions: Sequence[str], access: Access, placing: Placing, senders: Senders, closing: AsyncExitStack
+async def open_regions(
+    regions: Sequence[str], access: AwsSettings, placing: ObjectOptions, senders: Senders, closing: AsyncExitStack
 ) -> dict[str, AwsRegion]:
     """The regions; their clients end with *closing*."""
-    opening = _Opening(access, senders, closing)
+    opening = _ClientFactory(access, senders, closing)
     session = access.session or AioSession(profile=access.profile)
     # For the clients that credentials are fetched with, too.
     session.set_default_client_config(opening.config)
@@ -129,10 +133,10 @@ async def connect(
         sts = await opening.client(session, "sts", regions[0])
         session = AioSession()
         session.set_default_client_config(opening.config)
-        role = AssumedRole(Control(sts, senders.control, "sts"), access.role_arn)
+        role = AssumedRole(BotocoreClient(sts, senders.control, "sts"), access.role_arn)
         session.get_component("credential_provider").insert_before("env", role)
-    with unlogged():
-        credentials = await as_ours(session.get_credentials())
+    with suppress_botocore_logs():
+        credentials = await translate_botocore_errors(session.get_credentials())
     if credentials is None:
         raise no_credentials()
     found: dict[str, AwsRegion] = {}
@@ -143,14 +147,14 @@ async def connect(
     return found
 
 
-class _Opening:
+class _ClientFactory:
     """Makes clients that go on being open."""
 
-    def __init__(self, access: Access, senders: Senders, closing: AsyncExitStack) -> None:
+    def __init__(self, access: AwsSettings, senders: Senders, closing: AsyncExitStack) -> None:
         self._access = access
         self._closing = closing
         self.config = AioConfig(
-            http_session_cls=session_class(senders.control),
+            http_session_cls=make_http_session(senders.control),
             warm_up_loader_caches=True,
             retries={"total_max_attempts": 1, "mode": "standard"},
             # Bodies carry checksums of their own; botocore would read each twice, on the event loop.
@@ -163,4 +167,4 @@ class _Opening:
         """A client of a service in a region."""
         url = self._access.endpoint(service, region)
         made = session.create_client(service, region_name=region, endpoint_url=url, config=self.config)
-        return await as_ours(self._closing.enter_async_context(made))
+        return await translate_botocore_errors(self._closing.enter_async_context(made))

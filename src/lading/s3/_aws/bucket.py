@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zlib import crc32
 
-from lading._core.call import Call, Reply
-from lading._core.threads import in_thread
+from lading._core.call import Call, Response
+from lading._core.threads import run_in_thread
 from lading.errors import IntegrityError, NotFound
-from lading.s3._aws.object_info import described, utc
-from lading.s3._checksums import encoded
-from lading.s3._interfaces import Checked, Part, Stored, Upload
+from lading.s3._aws.object_info import as_utc, parse_head_object
+from lading.s3._checksums import encode_crc
+from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lading._core.body import Body
-    from lading._core.call import Incoming
+    from lading._core.call import ResponseStream
     from lading._core.sender import Sender
-    from lading.s3._aws.control import Control
+    from lading.s3._aws.control import BotocoreClient
     from lading.types import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class ObjectOptions:
     """How objects are written.
 
     Attributes:
         extra: Arguments of S3's own for every object: ``StorageClass``, ``ServerSideEncryption``, ``Tagging``, ...
         sign_payload: Sign SHA-256 digests of bodies, for stores that take no others.
-        by_botocore: Leave addresses and signatures of bodies to botocore, too.
+        sign_with_botocore: Leave addresses and signatures of bodies to botocore, too.
     """
 
     extra: Mapping[str, str]
     sign_payload: bool = False
-    by_botocore: bool = False
+    sign_with_botocore: bool = False
 
 
 class S3Bucket:
     """An :class:`ObjectStore`: one bucket of one region."""
 
-    def __init__(self, bucket: str, control: Control, data: Sender, placing: Placing) -> None:
+    def __init__(self, bucket: str, control: BotocoreClient, data: Sender, placing: ObjectOptions) -> None:
         self.bucket = bucket
         self.control = control
         self._data = data
@@ -58,28 +58,30 @@ class S3Bucket:
         """An object's address."""
         return self._data.service.base_url + quote(key, safe="/~")
 
-    async def begin(self, call: Call[Any], key: str, attempt: int) -> Incoming:
+    async def stream(self, call: Call[Any], key: str, attempt: int) -> ResponseStream:
         """The answer to *call*, made for this bucket's object; the caller's to close."""
-        return await self._data.open(replace(call, path=self.url(key)), attempt=attempt).__aenter__()
+        return await self._data.stream(replace(call, path=self.url(key)), attempt=attempt).__aenter__()
 
-    async def head(self, key: str) -> Stored | None:
+    async def head(self, key: str) -> ObjectInfo | None:
         """The object; ``None`` when there is none."""
         try:
             found = await self._ask("head_object", reads=True, Key=key, ChecksumMode="ENABLED")
         except NotFound:
             return None
-        return described(found)
+        return parse_head_object(found)
 
-    async def get(self, key: str) -> tuple[bytes, Stored] | None:
+    async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
         """A small object with its bytes; ``None`` when there is none."""
 
-        def read(reply: Reply) -> tuple[bytes, Stored] | None:
+        def read(reply: Response) -> tuple[bytes, ObjectInfo] | None:
             if reply.status == 404:
                 return None
-            return reply.body, Stored(len(reply.body), reply.headers.get("etag", ""))
+            return reply.body, ObjectInfo(len(reply.body), reply.headers.get("etag", ""))
 
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        call = Call("GET", self.url(key), read, headers=headers, accept=frozenset({404}), label="(GetObject)")
+        call = Call(
+            "GET", self.url(key), read, headers=headers, allow_statuses=frozenset({404}), template="(GetObject)"
+        )
         return await self._data.send(call)
 
     async def put_small(
@@ -91,7 +93,7 @@ class S3Bucket:
             condition["IfMatch"] = if_match
         if if_none_match:
             condition["IfNoneMatch"] = "*"
-        checksum = encoded(crc32(data))
+        checksum = encode_crc(crc32(data))
         found = await self._ask(
             "put_object",
             Key=key,
@@ -106,7 +108,7 @@ class S3Bucket:
         return str(found["ETag"])
 
     async def put(
-        self, key: str, body: Body, checked: Checked, metadata: Mapping[str, str], *, on_progress: OnProgress | None
+        self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object that must not be there yet."""
         headers = {
@@ -131,7 +133,7 @@ class S3Bucket:
         return str(found["UploadId"])
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checked, *, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checked: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
         """The part that was uploaded."""
         query = f"?partNumber={number}&uploadId={quote(upload_id, safe='~')}"
@@ -157,7 +159,7 @@ class S3Bucket:
         checksum = next((str(v) for n, v in result.items() if n.startswith("Checksum") and n != "ChecksumType"), "")
         return Part(number, str(result["ETag"]), checksum)
 
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checked, size: int) -> None:
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checksum, size: int) -> None:
         """Make the upload an object, which must not be there yet."""
         name = f"Checksum{checked.algorithm}"
         listed = [{"PartNumber": p.number, "ETag": p.etag, **({name: p.checksum} if p.checksum else {})} for p in parts]
@@ -182,13 +184,15 @@ class S3Bucket:
         except NotFound:
             return
 
-    async def uploads(self, prefix: str) -> Sequence[Upload]:
+    async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
         """The uploads under *prefix* that were left over."""
-        found: list[Upload] = []
+        found: list[MultipartUpload] = []
         marker: dict[str, str] = {}
         while True:
             page = await self._ask("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
-            found += (Upload(u["Key"], u["UploadId"], utc(u.get("Initiated"))) for u in page.get("Uploads", ()))
+            found += (
+                MultipartUpload(u["Key"], u["UploadId"], as_utc(u.get("Initiated"))) for u in page.get("Uploads", ())
+            )
             if not page.get("IsTruncated"):
                 return found
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
@@ -209,7 +213,7 @@ class S3Bucket:
         await self._ask("delete_object", Key=key)
 
     async def _ask(self, operation: str, **params: Any) -> Any:
-        return await self.control.ask(operation, Bucket=self.bucket, **params)
+        return await self.control.call(operation, Bucket=self.bucket, **params)
 
     async def _send(
         self,
@@ -221,12 +225,18 @@ class S3Bucket:
         *,
         label: str,
         query: str = "",
-    ) -> Reply:
+    ) -> Response:
         if self.placing.sign_payload:
             headers["x-amz-content-sha256"] = await _sha256(body)
         body.content_type = ""
         call = Call(
-            method, self.url(key) + query, _whole, headers=headers, body=body, label=label, on_progress=on_progress
+            method,
+            self.url(key) + query,
+            _whole,
+            headers=headers,
+            body=body,
+            template=label,
+            on_progress=on_progress,
         )
         # A part may be sent again as it is, and so may an object that must be new: the second is refused.
         return await self._data.send(call)
@@ -247,7 +257,7 @@ _HEADERS = {
 }
 
 
-def _checksum_headers(checked: Checked) -> dict[str, str]:
+def _checksum_headers(checked: Checksum) -> dict[str, str]:
     # Both: without the second some servers do not look at the first.
     return {
         f"x-amz-checksum-{checked.algorithm.lower()}": checked.value,
@@ -255,7 +265,7 @@ def _checksum_headers(checked: Checked) -> dict[str, str]:
     }
 
 
-def _compare(checked: Checked, reply: Reply, what: str) -> None:
+def _compare(checked: Checksum, reply: Response, what: str) -> None:
     theirs = reply.headers.get(f"x-amz-checksum-{checked.algorithm.lower()}", checked.value)
     if theirs != checked.value:
         raise IntegrityError(f"s3: {what} arrived with {checked.algorithm} {theirs} instead of {checked.value}")
@@ -266,11 +276,11 @@ async def _sha256(body: Body) -> str:
     reader = body.open()
     try:
         async for piece in reader:
-            await in_thread(hasher.update, piece)
+            await run_in_thread(hasher.update, piece)
     finally:
         await reader.aclose()
     return hasher.hexdigest()
 
 
-def _whole(reply: Reply) -> Reply:
+def _whole(reply: Response) -> Response:
     return reply

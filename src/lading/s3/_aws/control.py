@@ -15,16 +15,16 @@ from botocore.exceptions import ClientError
 
 from lading._core.body import BytesBody
 from lading._core.call import Call
-from lading._core.retry import attempts
-from lading.s3._aws.logs import unlogged
-from lading.s3._aws.signing import as_ours
-from lading.s3._errors import control_error
+from lading._core.retry import run_with_retry
+from lading.s3._aws.logs import suppress_botocore_logs
+from lading.s3._aws.signing import translate_botocore_errors
+from lading.s3._errors import botocore_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from lading._core.body import Body
-    from lading._core.call import Incoming
+    from lading._core.call import ResponseStream
     from lading._core.sender import Sender
     from lading.errors import ApiError
     from lading.types import OnProgress
@@ -35,7 +35,7 @@ _EVERY_STATUS = frozenset(range(300, 600))
 _MAX_ANSWER = 16 * 1024 * 1024
 
 
-class BodyFile(io.RawIOBase):
+class BotocoreBody(io.RawIOBase):
     """A body that botocore takes for a file, and that is streamed by lading: botocore itself reads none of it."""
 
     def __init__(self, body: Body, on_progress: OnProgress | None) -> None:
@@ -57,7 +57,7 @@ class BodyFile(io.RawIOBase):
 
 
 @dataclass(slots=True)
-class _Running:
+class _RequestContext:
     """Whose request it is that botocore sends.
 
     Attributes:
@@ -70,13 +70,13 @@ class _Running:
     sender: Sender
     operation: str
     attempt: int
-    streamed: list[Incoming] | None = None
+    streamed: list[ResponseStream] | None = None
 
 
-_running: ContextVar[_Running | None] = ContextVar("lading s3 running", default=None)
+_running: ContextVar[_RequestContext | None] = ContextVar("lading s3 running", default=None)
 
 
-def session_class(default: Sender) -> type[HttpxSession]:
+def make_http_session(default: Sender) -> type[HttpxSession]:
     """An HTTP session for aiobotocore that sends by way of lading: one pool, both event loops.
 
     Args:
@@ -101,8 +101,8 @@ def session_class(default: Sender) -> type[HttpxSession]:
             headers = {_text(name): _text(value) for name, value in request.headers.items()}
             for name in ("Content-Length", "Expect"):
                 headers.pop(name, None)
-            running = _running.get() or _Running(default, "Credentials", 1)
-            given = request.body if isinstance(request.body, BodyFile) else None
+            running = _running.get() or _RequestContext(default, "Credentials", 1)
+            given = request.body if isinstance(request.body, BotocoreBody) else None
             call = Call(
                 request.method,
                 request.url,
@@ -110,12 +110,12 @@ def session_class(default: Sender) -> type[HttpxSession]:
                 headers=headers,
                 body=_read(request.body, headers) if given is None else given.body,
                 auth=False,
-                accept=_EVERY_STATUS,
-                label=f"({running.operation})",
+                allow_statuses=_EVERY_STATUS,
+                template=f"({running.operation})",
                 on_progress=None if given is None else given.on_progress,
             )
             # One attempt: the loop around botocore's signing makes the others.
-            opened = running.sender.open(call, attempt=running.attempt)
+            opened = running.sender.stream(call, attempt=running.attempt)
             incoming = await opened.__aenter__()
             if running.streamed is not None and incoming.status < 300:
                 running.streamed.append(incoming)
@@ -146,7 +146,7 @@ def _text(value: bytes | str) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-class Control:
+class BotocoreClient:
     """Makes control requests through one aiobotocore client, by lading's rule for retries."""
 
     def __init__(self, client: Any, sender: Sender, name: str) -> None:
@@ -154,7 +154,7 @@ class Control:
         self._sender = sender
         self._name = name
 
-    async def ask(self, operation: str, *, reads: bool = False, **params: Any) -> Any:
+    async def call(self, operation: str, *, reads: bool = False, **params: Any) -> Any:
         """What the operation returns. All that are used here may be made again: they are reads, say what is to be
         there in the end, or carry a condition that the second does not meet.
 
@@ -167,15 +167,15 @@ class Control:
         async def step(number: int) -> Any:
             return await self._once(operation, number, params, reads=reads, streamed=None)
 
-        return await attempts(step, self._sender.settings.retry, lambda _: True)
+        return await run_with_retry(step, self._sender.settings.retry, lambda _: True)
 
     async def repeated(self, step: Callable[[int], Awaitable[T]]) -> T:
         """What a read's *step* returns, told its number, by the rule for retries."""
-        return await attempts(step, self._sender.settings.retry, lambda _: True)
+        return await run_with_retry(step, self._sender.settings.retry, lambda _: True)
 
-    async def begin(self, operation: str, attempt: int, **params: Any) -> Incoming:
+    async def stream(self, operation: str, attempt: int, **params: Any) -> ResponseStream:
         """The answer of a read, its body not read yet: the caller's to close. One attempt."""
-        begun: list[Incoming] = []
+        begun: list[ResponseStream] = []
         try:
             await self._once(operation, attempt, params, reads=True, streamed=begun)
         except BaseException:
@@ -186,23 +186,23 @@ class Control:
         return begun[0]
 
     async def _once(
-        self, operation: str, number: int, params: dict[str, Any], *, reads: bool, streamed: list[Incoming] | None
+        self, operation: str, number: int, params: dict[str, Any], *, reads: bool, streamed: list[ResponseStream] | None
     ) -> Any:
         shown = "".join(map(str.title, operation.split("_")))
-        token = _running.set(_Running(self._sender, shown, number, streamed))
+        token = _running.set(_RequestContext(self._sender, shown, number, streamed))
         try:
-            with unlogged():
-                return await as_ours(getattr(self.client, operation)(**params))
+            with suppress_botocore_logs():
+                return await translate_botocore_errors(getattr(self.client, operation)(**params))
         except ClientError as error:
-            raise _translated(self._name, shown, error, reads=reads) from None
+            raise _to_api_error(self._name, shown, error, reads=reads) from None
         finally:
             _running.reset(token)
 
 
-def _translated(service: str, operation: str, error: ClientError, *, reads: bool) -> ApiError:
+def _to_api_error(service: str, operation: str, error: ClientError, *, reads: bool) -> ApiError:
     told = error.response.get("Error", {})
     meta = error.response.get("ResponseMetadata", {})
-    return control_error(
+    return botocore_error(
         service,
         operation,
         int(meta.get("HTTPStatusCode", 0)),

@@ -14,7 +14,7 @@ _ours: ContextVar[bool] = ContextVar("lading s3 ours", default=False)
 
 
 @contextmanager
-def unlogged() -> Iterator[None]:
+def suppress_botocore_logs() -> Iterator[None]:
     """For the block, what botocore does is kept out of its own log; lading's has every request, without secrets."""
     token = _ours.set(True)
     try:

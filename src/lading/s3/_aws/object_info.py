@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from lading.s3._interfaces import Stored
+from lading.s3._interfaces import ObjectInfo
 
 
-def described(found: Any) -> Stored:
+def parse_head_object(found: Any) -> ObjectInfo:
     """What an answer to HeadObject says."""
     checksums = {
         name.removeprefix("Checksum"): str(value).removesuffix("-1")
         for name, value in found.items()
         if name.startswith("Checksum") and name != "ChecksumType" and not _is_of_parts(str(value))
     }
-    return Stored(
+    return ObjectInfo(
         int(found["ContentLength"]),
         str(found["ETag"]),
         checksums,
         dict(found.get("Metadata", {})),
-        utc(found.get("LastModified")),
+        as_utc(found.get("LastModified")),
         _md5(found),
     )
 
@@ -39,6 +39,6 @@ def _is_of_parts(value: str) -> bool:
     return bool(dash) and count.isdigit() and count != "1"
 
 
-def utc(moment: datetime | None) -> datetime | None:
+def as_utc(moment: datetime | None) -> datetime | None:
     """That moment, in UTC."""
     return None if moment is None else moment.astimezone(UTC)

@@ -8,7 +8,7 @@ import anyio
 from aiobotocore.credentials import AioRefreshableCredentials
 
 if TYPE_CHECKING:
-    from lading.s3._aws.control import Control
+    from lading.s3._aws.control import BotocoreClient
 
 _SESSION = "lading"
 
@@ -30,7 +30,7 @@ class AssumedRole:
     METHOD = "lading-assumed-role"
     CANONICAL_NAME = None
 
-    def __init__(self, sts: Control, arn: str) -> None:
+    def __init__(self, sts: BotocoreClient, arn: str) -> None:
         self._sts = sts
         self._arn = arn
 
@@ -39,7 +39,7 @@ class AssumedRole:
         return _Refreshed.create_from_metadata(await self._refresh(), refresh_using=self._refresh, method=self.METHOD)
 
     async def _refresh(self) -> dict[str, str]:
-        found = await self._sts.ask("assume_role", RoleArn=self._arn, RoleSessionName=_SESSION)
+        found = await self._sts.call("assume_role", RoleArn=self._arn, RoleSessionName=_SESSION)
         given = found["Credentials"]
         return {
             "access_key": given["AccessKeyId"],

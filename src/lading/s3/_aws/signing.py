@@ -10,12 +10,12 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from lading._core.auth import Auth
 from lading.errors import ConfigError
-from lading.s3._aws.logs import unlogged
+from lading.s3._aws.logs import suppress_botocore_logs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
 
-    from lading._core.call import Call, Outgoing
+    from lading._core.call import Call, Request
     from lading._core.sender import Sender
 
 T = TypeVar("T")
@@ -35,14 +35,14 @@ class SigV4(Auth):
     async def prepare(self, sender: Sender) -> None:
         """Have credentials, refreshed where they were about to end."""
         del sender
-        with unlogged():
-            self._frozen = await as_ours(self._credentials.get_frozen_credentials())
+        with suppress_botocore_logs():
+            self._frozen = await translate_botocore_errors(self._credentials.get_frozen_credentials())
 
-    def flow(self, request: Outgoing) -> Generator[Outgoing | Call[Any], Any, None]:
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """The signed request."""
         signed = {n: v for n, v in request.headers.items() if n.lower().startswith("x-amz-") or n.lower() in _SIGNED}
         wire = AWSRequest(method=request.method, url=request.url, headers=signed)
-        with unlogged():
+        with suppress_botocore_logs():
             _Signer(self._frozen, "s3", self._region).add_auth(wire)
         request.headers.pop("x-amz-content-sha256", None)  # written in capitals now
         request.headers.update(wire.headers.items())
@@ -67,7 +67,7 @@ class _Signer(S3SigV4Auth):  # type: ignore[misc] # botocore has no types
         return str(UNSIGNED_PAYLOAD)
 
 
-async def as_ours(work: Awaitable[T]) -> T:
+async def translate_botocore_errors(work: Awaitable[T]) -> T:
     """What *work* returns; botocore's own errors as ours."""
     try:
         return await work

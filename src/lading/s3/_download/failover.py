@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from lading.errors import ConnectError
+from lading.errors import NetworkError
 from lading.s3._checksums import CrcHasher, crc_of
 from lading.s3._staging.metadata import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from lading._core.attempt import Settings
-    from lading._core.call import Call, Incoming
+    from lading._core.attempt import ClientSettings
+    from lading._core.call import Call, ResponseStream
     from lading._core.service import Service
     from lading.s3._aws.bucket import S3Bucket
-    from lading.s3._interfaces import Stored
+    from lading.s3._interfaces import ObjectInfo
 
 # A region that has not begun to answer by then is raced against the next.
 HEDGE = 0.5
@@ -39,7 +39,7 @@ class Promised:
     hashers: Mapping[str, Callable[[], Any]] = field(default_factory=dict[str, "Callable[[], Any]"])
 
 
-def promised(stored: Stored) -> Promised:
+def expected_of(stored: ObjectInfo) -> Promised:
     """The best digest that a store keeps of an object."""
     if digest := stored.metadata.get(SHA256):
         return Promised({"sha256": digest}, {"sha256": hashlib.sha256})
@@ -53,7 +53,7 @@ def promised(stored: Stored) -> Promised:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class RegionCopy:
     """The artifact in one region.
 
     Attributes:
@@ -67,7 +67,7 @@ class Copy:
     etag: str
 
 
-class Reading:
+class RegionFailover:
     """Opens an artifact, attempt by attempt from another region; for :func:`lading._core.download.download`.
 
     Every request says which object it means (``If-Match``). To who resumes a download all regions are one file, with
@@ -78,12 +78,12 @@ class Reading:
         settings: How long to go on.
     """
 
-    def __init__(self, copies: Sequence[Copy], *, same: bool) -> None:
+    def __init__(self, copies: Sequence[RegionCopy], *, same: bool) -> None:
         self._copies = list(copies) if same else list(copies)[:1]
         self._next = 0
         sender = self._copies[0].bucket.sender
         self.service: Service = sender.service
-        self.settings: Settings = sender.settings
+        self.settings: ClientSettings = sender.settings
 
     @property
     def url(self) -> str:
@@ -91,12 +91,12 @@ class Reading:
         return self._copies[0].bucket.url(self._copies[0].key)
 
     @asynccontextmanager
-    async def open(self, call: Call[Any], *, attempt: int) -> AsyncIterator[Incoming]:
+    async def stream(self, call: Call[Any], *, attempt: int) -> AsyncIterator[ResponseStream]:
         """The answer of the region that is the first to begin one."""
-        begun = await _Race(self._ordered(), call, attempt).run()
+        begun = await _HedgedOpen(self._ordered(), call, attempt).run()
         try:
-            yield _OneFile(begun.incoming, begun.copy, len(self._copies) > 1)
-        except ConnectError:
+            yield _UnifiedResponse(begun.incoming, begun.copy, len(self._copies) > 1)
+        except NetworkError:
             self.go_elsewhere()
             raise
         finally:
@@ -107,29 +107,29 @@ class Reading:
         """Ask another region first from now on."""
         self._next += 1
 
-    def _ordered(self) -> list[Copy]:
+    def _ordered(self) -> list[RegionCopy]:
         first = self._next % len(self._copies)
         return self._copies[first:] + self._copies[:first]
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    copy: Copy
-    incoming: Incoming
+class _OpenedCopy:
+    copy: RegionCopy
+    incoming: ResponseStream
 
 
-class _Race:
+class _HedgedOpen:
     """Asks one region, and the next when that fails or takes its time; the first answer counts."""
 
-    def __init__(self, copies: list[Copy], call: Call[Any], attempt: int) -> None:
+    def __init__(self, copies: list[RegionCopy], call: Call[Any], attempt: int) -> None:
         self._copies = copies
         self._call = call
         self._attempt = attempt
-        self._won: _Begun | None = None
+        self._won: _OpenedCopy | None = None
         self._errors: list[Exception] = []
         self._news = anyio.Event()
 
-    async def run(self) -> _Begun:
+    async def run(self) -> _OpenedCopy:
         """The winner; the first error when there is none."""
         try:
             await self._race()
@@ -158,11 +158,11 @@ class _Race:
         await self._news.wait()
         self._news = anyio.Event()
 
-    async def _begin(self, copy: Copy) -> None:
+    async def _begin(self, copy: RegionCopy) -> None:
         headers = {n: v for n, v in self._call.headers.items() if n != "If-Range"}
         call = replace(self._call, headers={**headers, "Accept": "*/*", "If-Match": copy.etag})
         try:
-            incoming = await copy.bucket.begin(call, copy.key, self._attempt)
+            incoming = await copy.bucket.stream(call, copy.key, self._attempt)
         except Exception as error:  # noqa: BLE001 - raised by run(), when nobody else is better
             self._errors.append(error)
         else:
@@ -170,14 +170,14 @@ class _Race:
                 with anyio.CancelScope(shield=True):
                     await incoming.aclose()
             else:
-                self._won = _Begun(copy, incoming)
+                self._won = _OpenedCopy(copy, incoming)
         self._news.set()
 
 
-class _OneFile:
+class _UnifiedResponse:
     """An answer whose tag is the same in every region, for the one file that all of them have."""
 
-    def __init__(self, incoming: Incoming, copy: Copy, many: bool) -> None:
+    def __init__(self, incoming: ResponseStream, copy: RegionCopy, many: bool) -> None:
         self._incoming = incoming
         self.status: int = incoming.status
         self.url: str = incoming.url

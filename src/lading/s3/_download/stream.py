@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from lading._core.call import Call
-from lading._core.retry import attempts
-from lading.errors import BadAnswer, ConnectError, IntegrityError
+from lading._core.retry import run_with_retry
+from lading.errors import IntegrityError, InvalidResponse, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from lading.s3._download.failover import Promised, Reading
+    from lading.s3._download.failover import Promised, RegionFailover
 
 
-class Pieces:
+class ArtifactStream:
     """An async iterator over the bytes, to be closed.
 
     A piece that does not come is asked for again, by the rule for retries, from another region where there is one.
@@ -29,7 +29,7 @@ class Pieces:
         key: What errors call it.
     """
 
-    def __init__(self, reading: Reading, promised: Promised, size: int, key: str) -> None:
+    def __init__(self, reading: RegionFailover, promised: Promised, size: int, key: str) -> None:
         self._reading = reading
         self._promised = promised
         self._hashers = {name: make() for name, make in promised.hashers.items()}
@@ -42,13 +42,13 @@ class Pieces:
 
     async def begin(self) -> None:
         """Have an answer begun."""
-        await attempts(self._begin, self._reading.settings.retry, lambda _: True)
+        await run_with_retry(self._begin, self._reading.settings.retry, lambda _: True)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = b"" if self._ended else await attempts(self._next, self._reading.settings.retry, lambda _: True)
+        piece = b"" if self._ended else await run_with_retry(self._next, self._reading.settings.retry, lambda _: True)
         if piece:
             return piece
         if not self._ended:
@@ -64,10 +64,10 @@ class Pieces:
 
     async def _begin(self, attempt: int) -> AsyncIterator[bytes]:
         headers = {"Range": f"bytes={self._count}-"} if self._count else {}
-        call = Call("GET", self._reading.url, bytes, headers=headers, label="(GetObject)")
-        incoming = await self._open.enter_async_context(self._reading.open(call, attempt=attempt))
+        call = Call("GET", self._reading.url, bytes, headers=headers, template="(GetObject)")
+        incoming = await self._open.enter_async_context(self._reading.stream(call, attempt=attempt))
         if self._count and not incoming.headers.get("content-range", "").startswith(f"bytes {self._count}-"):
-            raise BadAnswer(f"s3: {self._key}: the store sent another part of it than it was asked for")
+            raise InvalidResponse(f"s3: {self._key}: the store sent another part of it than it was asked for")
         self._incoming = aiter(incoming)
         return self._incoming
 
@@ -77,7 +77,7 @@ class Pieces:
             piece = await anext(incoming, b"")
             if not piece and self._count < self._size:
                 raise self._short()
-        except ConnectError as error:
+        except NetworkError as error:
             error.outcome = "not_done"  # as for any read
             self._incoming = None
             self._reading.go_elsewhere()
@@ -91,8 +91,8 @@ class Pieces:
             hasher.update(piece)
         return piece
 
-    def _short(self) -> ConnectError:
-        return ConnectError(
+    def _short(self) -> NetworkError:
+        return NetworkError(
             f"s3: {self._key}: the answer ended after {self._count} of {self._size} bytes", phase="receive"
         )
 

@@ -15,15 +15,15 @@ import anyio
 from lading.errors import Conflict, Forbidden, LadingError
 from lading.s3._checksums import crc_of
 from lading.s3._errors import VersionExists
-from lading.s3._staging.metadata import METADATA, SHA256, SIZE, STAGE, Claim
-from lading.s3._staging.transfer import Transfer, unhurried
+from lading.s3._staging.metadata import METADATA, SHA256, SIZE, STAGE, MetadataClaim
+from lading.s3._staging.transfer import Transfer, grace_period
 
 if TYPE_CHECKING:
-    from lading.s3._interfaces import ObjectStore, Stored
+    from lading.s3._interfaces import ObjectInfo, ObjectStore
     from lading.s3._staging.source import Source
     from lading.types import OnProgress
 
-Made = Literal["created", "already there", "repaired"]
+CommitStatus = Literal["created", "already there", "repaired"]
 
 _AGAIN = 5
 
@@ -56,7 +56,7 @@ class Commit:
     copy_from: tuple[str, str] | None = None
     on_progress: OnProgress | None = None
     warnings: list[str] = field(default_factory=list[str])
-    _there: Stored | None = None
+    _there: ObjectInfo | None = None
     _looked: bool = False
     _stage: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -71,29 +71,29 @@ class Commit:
             await self._check_same(self._there)
         return self._there is not None
 
-    async def run(self) -> Made:
+    async def run(self) -> CommitStatus:
         """What became of it.
 
         Raises:
             VersionExists: The version is there with other bytes, or with other metadata.
         """
-        claim = Claim(self.store, self.key, self.metadata, self.warnings)
+        claim = MetadataClaim(self.store, self.key, self.metadata, self.warnings)
         # What was there a moment ago is good enough: what has come since is met when completing.
         there = self._there if self._looked else await self._head()
         if there is not None:
-            return await self._settled(there, claim)
+            return await self._accept_existing(there, claim)
         transfer = self._transfer(claim)
         try:
-            return await self._first(claim, transfer)
+            return await self._try_create(claim, transfer)
         except VersionExists:
             raise
         except (Exception, anyio.get_cancelled_exc_class()):
-            await self._leave(claim, transfer)
+            await self._clean_up(claim, transfer)
             raise
         finally:
             self.copy_from = transfer.copy_from
 
-    def _transfer(self, claim: Claim) -> Transfer:
+    def _transfer(self, claim: MetadataClaim) -> Transfer:
         digest = {SHA256: self.source.sha256, SIZE: str(self.source.size), METADATA: claim.digest}
         return Transfer(
             store=self.store,
@@ -106,15 +106,15 @@ class Commit:
             warnings=self.warnings,
         )
 
-    async def _first(self, claim: Claim, transfer: Transfer) -> Made:
+    async def _try_create(self, claim: MetadataClaim, transfer: Transfer) -> CommitStatus:
         for _ in range(_AGAIN):
             try:
-                await transfer.run(claim.make)
+                await transfer.run(claim.acquire)
             except Conflict as conflict:
                 there = await self._head()
                 if there is not None and not transfer.is_ours(there):
                     await claim.withdraw(there)
-                    return await self._settled(there, claim)
+                    return await self._accept_existing(there, claim)
                 if there is None and conflict.status == 412:
                     # It is there, and we may not look: then we cannot know whether it is the same.
                     raise self._exists("what is there cannot be compared") from conflict
@@ -124,14 +124,14 @@ class Commit:
             return "created"
         raise Conflict(f"s3: {self.key} in {self.region}: other stagers were always in between", service="s3")
 
-    async def _leave(self, claim: Claim, transfer: Transfer) -> None:
+    async def _clean_up(self, claim: MetadataClaim, transfer: Transfer) -> None:
         """Have the right metadata beside whatever artifact is there, when we stop in the middle."""
-        with unhurried(), suppress(LadingError):
+        with grace_period(), suppress(LadingError):
             there = await self.store.head(self.key)
             if there is not None:
                 await (claim.confirm() if transfer.is_ours(there) else claim.withdraw(there))
 
-    async def _head(self) -> Stored | None:
+    async def _head(self) -> ObjectInfo | None:
         try:
             return await self.store.head(self.key)
         except Forbidden:
@@ -139,7 +139,7 @@ class Commit:
             self.warnings.append("s3:GetObject and s3:ListBucket are missing: what is staged cannot be looked at")
             return None
 
-    async def _settled(self, there: Stored, claim: Claim) -> Made:
+    async def _accept_existing(self, there: ObjectInfo, claim: MetadataClaim) -> CommitStatus:
         """What to say of the version that is there."""
         await self._check_same(there)
         return "repaired" if await claim.repair(there) else "already there"
@@ -152,12 +152,12 @@ class Commit:
             status=412,
         )
 
-    async def _check_same(self, there: Stored) -> None:
+    async def _check_same(self, there: ObjectInfo) -> None:
         same = await self._is_same(there)
         if not same:
             raise self._exists("with other bytes" if same is False else "and keeps no digest that could be compared")
 
-    async def _is_same(self, there: Stored) -> bool | None:
+    async def _is_same(self, there: ObjectInfo) -> bool | None:
         """Whether what is there is the same; ``None`` where nothing tells."""
         source = self.source
         if there.size != source.size:

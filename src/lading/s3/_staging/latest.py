@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading.errors import Conflict, Forbidden
-from lading.s3._layout import Pointer, becomes_latest, highest, is_above
+from lading.s3._layout import LatestRecord, becomes_latest, highest, is_above
 
 if TYPE_CHECKING:
     from lading.s3._interfaces import ObjectStore, ParameterStore
@@ -23,7 +23,7 @@ _MIRRORS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LatestState:
     """What one region says of a project's latest version.
 
     Attributes:
@@ -34,7 +34,7 @@ class Seen:
         may_look: Whether the pointer object could be read.
     """
 
-    pointer: Pointer | None
+    pointer: LatestRecord | None
     etag: str | None = None
     parameter: str | None = None
     may_read: bool = True
@@ -61,7 +61,7 @@ class Seen:
         return highest(self.parameter, None if self.pointer is None else self.pointer.highest)
 
 
-def between(seen: list[Seen]) -> str | None:
+def latest_of(seen: list[LatestState]) -> str | None:
     """The latest version of what several regions say: the pointer that was changed most often, then the greatest."""
     most = max((one.counter for one in seen), default=0)
     pointers = [one.pointer for one in seen if one.pointer is not None]
@@ -76,7 +76,7 @@ def between(seen: list[Seen]) -> str | None:
     return highest(pointed, *unheard, *_news(seen))
 
 
-def _news(seen: list[Seen]) -> list[str | None]:
+def _news(seen: list[LatestState]) -> list[str | None]:
     """What old writers have put into parameters, above everything that a pointer ever named."""
     above = highest(*(one.pointer.highest for one in seen if one.pointer is not None))
     found = [one.parameter for one in seen if one.parameter is not None]
@@ -102,21 +102,21 @@ class LatestPointer:
         self._project = project
         self._warnings = warnings
 
-    async def look(self) -> Seen:
+    async def read(self) -> LatestState:
         """What this region says."""
         pointer, etag, may_look = None, None, True
         try:
             found = await self._store.get(self._key)
             if found is not None:
-                pointer, etag = Pointer.load(found[0], self._key), found[1].etag
+                pointer, etag = LatestRecord.load(found[0], self._key), found[1].etag
         except Forbidden:
             may_look = False
             self._warn("s3:GetObject is missing: the pointer to the latest version cannot be read")
         try:
-            return Seen(pointer, etag, await self._parameters.get(self._parameter), may_look=may_look)
+            return LatestState(pointer, etag, await self._parameters.get(self._parameter), may_look=may_look)
         except Forbidden:
             self._warn("ssm:GetParameter is missing for the latest version: an older one may take its place")
-            return Seen(pointer, etag, None, may_read=False, may_look=may_look)
+            return LatestState(pointer, etag, None, may_read=False, may_look=may_look)
 
     async def advance(
         self,
@@ -127,7 +127,7 @@ class LatestPointer:
         fresh: bool = True,
         counter: int = 0,
         heard: str | None = None,
-        seen: Seen | None = None,
+        seen: LatestState | None = None,
     ) -> str | None:
         """The latest version of this region, now that *version* is staged there.
 
@@ -142,7 +142,7 @@ class LatestPointer:
             seen: What this region said a moment ago; where not given it is asked.
         """
         for attempt in range(_ATTEMPTS):
-            seen = seen or await self.look()
+            seen = seen or await self.read()
             current = seen.version if fresh else highest(seen.version, seen.highest)
             wanted = becomes_latest(version, current) if latest is None else latest
             chosen = version if wanted else seen.version
@@ -158,15 +158,15 @@ class LatestPointer:
                 return chosen
             if not seen.may_look:
                 # It is there, and says what we may not read: we are as an old writer is, who knows the parameter alone.
-                await self._tell(seen, chosen)
+                await self._write_parameter(seen, chosen)
                 return None
             seen = None
             await anyio.sleep(random.random() * min(_LONGEST, _BACKOFF * 2**attempt))  # noqa: S311 - jitter
         raise Conflict(f"s3: the pointer of {self._project} was changed by others all the time", service="s3")
 
-    async def _write(self, seen: Seen, version: str, sha256: str, counter: int, heard: str | None) -> bool:
+    async def _write(self, seen: LatestState, version: str, sha256: str, counter: int, heard: str | None) -> bool:
         above = highest(version, seen.highest, heard) or version
-        pointer = Pointer(
+        pointer = LatestRecord(
             version, max(counter, seen.counter) + 1, above, self._artifact(self._project, version), sha256
         )
         try:
@@ -175,24 +175,24 @@ class LatestPointer:
             )
         except Conflict:
             return False
-        await self._mirror(Seen(pointer, etag, seen.parameter, may_read=seen.may_read))
+        await self._mirror(LatestState(pointer, etag, seen.parameter, may_read=seen.may_read))
         return True
 
-    async def _mirror(self, seen: Seen) -> None:
+    async def _mirror(self, seen: LatestState) -> None:
         """Have the parameter say what the pointer says.
 
         SSM has no condition to write under. So the pointer is read again afterwards: if somebody has changed it in
         between, it is mirrored once more, and the last one to write has looked last.
         """
         for _ in range(_MIRRORS):
-            if seen.pointer is None or not await self._tell(seen, seen.pointer.version):
+            if seen.pointer is None or not await self._write_parameter(seen, seen.pointer.version):
                 return
-            again = await self.look()
+            again = await self.read()
             if again.pointer is None or (again.pointer.counter == seen.counter and not again.may_read):
                 return
             seen = again
 
-    async def _tell(self, seen: Seen, version: str) -> bool:
+    async def _write_parameter(self, seen: LatestState, version: str) -> bool:
         """Whether the parameter was made to say *version*."""
         if seen.parameter == version:
             return False

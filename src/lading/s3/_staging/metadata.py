@@ -12,7 +12,7 @@ from lading.errors import Conflict, Forbidden, LadingError, NotFound
 from lading.s3._errors import VersionExists
 
 if TYPE_CHECKING:
-    from lading.s3._interfaces import ObjectStore, Stored
+    from lading.s3._interfaces import ObjectInfo, ObjectStore
 
 # Metadata is written right before its artifact. Whoever has not followed it up within this time has crashed.
 _ORPHANED = 10.0
@@ -23,7 +23,7 @@ NO_METADATA = b"{}"
 SHA256, SIZE, STAGE, METADATA = "lading-sha256", "lading-size", "lading-stage", "lading-metadata"
 
 
-class Claim:
+class MetadataClaim:
     """The metadata of a version that is about to be staged.
 
     Between metadata and artifact there is a moment, and others may be in it: metadata that is not ours then is
@@ -41,7 +41,7 @@ class Claim:
         self._wrote = False
         self._before: bytes | None = None
 
-    async def make(self) -> None:
+    async def acquire(self) -> None:
         """Have our metadata there; ``Conflict`` when somebody else's artifact is there first."""
         if self._made:
             return
@@ -102,13 +102,13 @@ class Claim:
     @property
     def digest(self) -> str:
         """The digest of our metadata, kept with the artifact: so everybody knows which metadata is the winner's."""
-        return digest_of(self._data or NO_METADATA)
+        return metadata_digest(self._data or NO_METADATA)
 
     async def confirm(self) -> None:
         """After our artifact was first: what others wrote beside it meanwhile is put right."""
-        await self._put_right(self._data or NO_METADATA)
+        await self._restore(self._data or NO_METADATA)
 
-    async def withdraw(self, there: Stored) -> None:
+    async def withdraw(self, there: ObjectInfo) -> None:
         """After somebody else's artifact was first: what we wrote makes way for the winner's, as far as we know that.
 
         Where we do not, the winner has not looked yet, and will.
@@ -116,19 +116,19 @@ class Claim:
         wanted = there.metadata.get(METADATA)
         known = [self._data or NO_METADATA, self._before or NO_METADATA, NO_METADATA]
         if wanted is None:  # startifact's, which wrote its metadata later than its artifact, if it had any
-            await self._take_back()
+            await self._undo()
         for data in known:
-            if digest_of(data) == wanted:
-                await self._put_right(data)
+            if metadata_digest(data) == wanted:
+                await self._restore(data)
                 return
 
-    async def _take_back(self) -> None:
+    async def _undo(self) -> None:
         found = await self._store.get(self._key)
         if self._wrote and found is not None and found[0] == (self._data or NO_METADATA):
             with suppress(Conflict, NotFound):
                 await self._store.put_small(self._key, self._before or NO_METADATA, if_match=found[1].etag)
 
-    async def _put_right(self, data: bytes) -> None:
+    async def _restore(self, data: bytes) -> None:
         """Have *data* there, against whoever is late."""
         for _ in range(_AGAIN):
             try:
@@ -143,7 +143,7 @@ class Claim:
                 await self._store.put_small(self._key, data, if_match=etag, if_none_match=etag is None)
                 return
 
-    async def repair(self, there: Stored) -> bool:
+    async def repair(self, there: ObjectInfo) -> bool:
         """Whether metadata that is missing beside a good artifact was put there.
 
         Raises:
@@ -151,7 +151,7 @@ class Claim:
         """
         wanted = there.metadata.get(METADATA)
         if wanted not in {None, self.digest}:
-            raise self._other()
+            raise self._other_metadata_error()
         try:
             found = await self._store.get(self._key)
         except Forbidden:
@@ -160,11 +160,11 @@ class Claim:
         if (NO_METADATA if found is None else found[0]) == (self._data or NO_METADATA):
             return False
         if wanted is None and found is not None and found[0] != NO_METADATA:
-            raise self._other()
-        await self._put_right(self._data or NO_METADATA)
+            raise self._other_metadata_error()
+        await self._restore(self._data or NO_METADATA)
         return True
 
-    def _other(self) -> VersionExists:
+    def _other_metadata_error(self) -> VersionExists:
         return VersionExists(
             f"s3: {self._artifact} is staged already, with other metadata. A version cannot be changed: raise it",
             service="s3",
@@ -175,6 +175,6 @@ class Claim:
         self._warnings.append("s3:GetObject is missing: metadata that is there cannot be compared")
 
 
-def digest_of(data: bytes) -> str:
+def metadata_digest(data: bytes) -> str:
     """What an artifact says of its metadata's bytes."""
     return hashlib.sha256(data).hexdigest()

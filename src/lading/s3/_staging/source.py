@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import anyio
 
 from lading._core.body import BytesBody, FileBody
-from lading._core.files import Stamp, StrPath, changed, hash_file, stamp
-from lading._core.threads import in_thread
+from lading._core.files import FileVersion, StrPath, file_changed_error, file_version, hash_file
+from lading._core.threads import run_in_thread
 from lading.errors import InputError
-from lading.s3._checksums import CrcHasher, PartCrcs, combined, encoded
-from lading.s3._interfaces import Checked
+from lading.s3._checksums import CrcHasher, PartChecksums, combine_crcs, encode_crc
+from lading.s3._interfaces import Checksum
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lading._core.body import Body
 
-SourceLike: TypeAlias = "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]"
+ArtifactSource: TypeAlias = "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]"
 
 # Each costs the store a request, and is what a broken connection sends again. Of a gateway on loopback, parts of 16 MiB
 # took 0.93 of the time of 8 MiB ones, parts of 32 MiB 0.89.
@@ -51,7 +51,7 @@ class Source:
         self.name = name
         self._path = path
         self._data = data
-        self._stamp: Stamp | None = None
+        self._stamp: FileVersion | None = None
         self._digests: dict[str, str] = {}
         self._digesting = anyio.Lock()
         self._crcs = hashers.crcs.values or [(0, 0)]
@@ -59,9 +59,9 @@ class Source:
         self._pieces = -(-len(self._crcs) // _MOST_PARTS)
 
     @property
-    def checked(self) -> Checked:
+    def checked(self) -> Checksum:
         """The whole's checksum."""
-        return Checked(self.algorithm, encoded(combined(self.algorithm, self._crcs)))
+        return Checksum(self.algorithm, encode_crc(combine_crcs(self.algorithm, self._crcs)))
 
     @property
     def parts(self) -> int:
@@ -73,13 +73,13 @@ class Source:
         """Bytes in each part but the last."""
         return PART * self._pieces
 
-    def part(self, number: int) -> tuple[Body, Checked]:
+    def part(self, number: int) -> tuple[Body, Checksum]:
         """A part, from 1, and its checksum."""
         first = (number - 1) * self._pieces
-        value = combined(self.algorithm, self._crcs[first : first + self._pieces])
+        value = combine_crcs(self.algorithm, self._crcs[first : first + self._pieces])
         offset = first * PART
         length = min(self.part_size, self.size - offset)
-        return self._slice(offset, length), Checked(self.algorithm, encoded(value))
+        return self._slice(offset, length), Checksum(self.algorithm, encode_crc(value))
 
     def whole(self) -> Body:
         """All of it in one body."""
@@ -103,9 +103,9 @@ class Source:
         # Not for security: it is compared with what is there.
         hasher: Any = hashlib.md5(usedforsecurity=False) if name == "md5" else CrcHasher(name)
         if self._path is None:
-            await in_thread(hasher.update, self._data)
+            await run_in_thread(hasher.update, self._data)
         elif (await hash_file(self._path, {name: lambda: hasher})).stamp != self._stamp:
-            raise changed(self._path)
+            raise file_changed_error(self._path)
         return str(hasher.hexdigest())
 
     def _slice(self, offset: int, length: int) -> Body:
@@ -119,7 +119,7 @@ class _Hashers:
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
         self.sha256 = hashlib.sha256()
-        self.crcs = PartCrcs(algorithm, PART)
+        self.crcs = PartChecksums(algorithm, PART)
 
     @property
     def makers(self) -> Mapping[str, Callable[[], Any]]:
@@ -133,12 +133,12 @@ class _Hashers:
 
 
 @asynccontextmanager
-async def opened(source: SourceLike, algorithm: str) -> AsyncIterator[Source]:
+async def open_source(source: ArtifactSource, algorithm: str) -> AsyncIterator[Source]:
     """The source, read once; what comes from an async source is kept in a temporary file meanwhile."""
     hashers = _Hashers(algorithm)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        await in_thread(hashers.update, data)
+        await run_in_thread(hashers.update, data)
         yield Source(len(data), hashers, path=None, data=data, name="")
     elif isinstance(source, (str, os.PathLike)):
         yield await _of_file(source, hashers)
@@ -157,15 +157,15 @@ async def _of_file(path: StrPath, hashers: _Hashers) -> Source:
 
 
 @asynccontextmanager
-async def temporary() -> AsyncIterator[str]:
+async def temporary_file() -> AsyncIterator[str]:
     """The path of an empty file that goes with the block."""
-    fd, path = await in_thread(tempfile.mkstemp, ".part", "lading-")
+    fd, path = await run_in_thread(tempfile.mkstemp, ".part", "lading-")
     try:
         os.close(fd)
         yield path
     finally:
         with anyio.CancelScope(shield=True):
-            await in_thread(os.unlink, path)
+            await run_in_thread(os.unlink, path)
 
 
 @asynccontextmanager
@@ -176,25 +176,25 @@ async def _spooled(source: AsyncIterable[bytes], hashers: _Hashers) -> AsyncIter
         hashers.update(batch)
         file.write(batch)
 
-    async with temporary() as path:
-        file = await in_thread(_open, path)
+    async with temporary_file() as path:
+        file = await run_in_thread(_open, path)
         try:
             batch = bytearray()
             async for piece in source:
                 batch += piece
                 size += len(piece)
                 if len(batch) >= _BATCH:
-                    await in_thread(keep, bytes(batch))
+                    await run_in_thread(keep, bytes(batch))
                     batch.clear()
-            await in_thread(keep, bytes(batch))
+            await run_in_thread(keep, bytes(batch))
         finally:
             with anyio.CancelScope(shield=True):
-                await in_thread(file.close)
+                await run_in_thread(file.close)
                 close = getattr(source, "aclose", None)
                 if close is not None:
                     await close()
         found = Source(size, hashers, path=path, data=b"", name="")
-        found._stamp = await stamp(path)  # noqa: SLF001 - of this module
+        found._stamp = await file_version(path)  # noqa: SLF001 - of this module
         yield found
 
 

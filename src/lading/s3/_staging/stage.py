@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from lading.errors import Forbidden, InputError, LadingError
 from lading.s3._errors import VersionExists
 from lading.s3._layout import highest
-from lading.s3._regions import Regions, each
-from lading.s3._results import InRegion, Staged, What
+from lading.s3._regions import Regions, for_each_region
+from lading.s3._results import RegionResult, RegionStatus, StageResult
 from lading.s3._staging.commit import Commit
-from lading.s3._staging.latest import LatestPointer, Seen
+from lading.s3._staging.latest import LatestPointer, LatestState
 
 if TYPE_CHECKING:
     from lading.s3._staging.source import Source
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Staging:
+class StageOperation:
     """One version on its way into all regions.
 
     Attributes:
@@ -41,9 +41,9 @@ class Staging:
     latest: bool | None = None
     on_progress: OnProgress | None = None
     read_only: bool = False
-    _done: dict[str, InRegion] = field(default_factory=dict[str, InRegion])
+    _done: dict[str, RegionResult] = field(default_factory=dict[str, RegionResult])
 
-    async def run(self) -> Staged:
+    async def run(self) -> StageResult:
         """What became of it in every region.
 
         Raises:
@@ -51,44 +51,44 @@ class Staging:
         """
         commits = {name: self._commit(name) for name in self.regions.buckets}
         for name, error in self.regions.failed.items():
-            self._note(name, "failed", error=error)
-        await self._look(commits)
+            self._record(name, "failed", error=error)
+        await self._compare_all(commits)
         if not self.read_only:
             await self._write(commits)
-            await self._point(commits)
-        key = self.regions.set_up.key(self.project, self.version)
+            await self._update_latest(commits)
+        key = self.regions.require_configuration.key(self.project, self.version)
         # In the order of the regions.
         done = {name: self._done[name] for name in self.regions.known if name in self._done}
-        return Staged(self.project, self.version, key, self.source.size, self.source.sha256, done)
+        return StageResult(self.project, self.version, key, self.source.size, self.source.sha256, done)
 
     def _commit(self, region: str) -> Commit:
         return Commit(
             store=self.regions.buckets[region],
             project=self.project,
             version=self.version,
-            key=self.regions.set_up.key(self.project, self.version),
+            key=self.regions.require_configuration.key(self.project, self.version),
             source=self.source,
             metadata=self.metadata,
             region=region,
             on_progress=self.on_progress,
         )
 
-    async def _look(self, commits: dict[str, Commit]) -> None:
+    async def _compare_all(self, commits: dict[str, Commit]) -> None:
         """See that no region has another version of that name, before any is written to."""
 
         async def look(region: str) -> bool:
             return await commits[region].compare()
 
-        found, failed = await each(look, list(commits))
+        found, failed = await for_each_region(look, list(commits))
         for name, error in failed.items():
             if isinstance(error, (VersionExists, InputError)):
                 raise error  # the file changed: that is no region's failure
             if not isinstance(error, Forbidden):
-                self._note(name, "failed", error=error)
+                self._record(name, "failed", error=error)
                 del commits[name]
         if self.read_only:
             for name, there in found.items():
-                self._note(name, "already there" if there else "would be created", commit=commits[name])
+                self._record(name, "already there" if there else "would be created", commit=commits[name])
 
     async def _write(self, commits: dict[str, Commit]) -> None:
         """One region after the other until one has it: that decides between stagers. Then all others."""
@@ -97,19 +97,19 @@ class Staging:
         first = ""
         while left and not first:
             name = left.pop(0)
-            if await self._in(commits[name]):
+            if await self._commit_region(commits[name]):
                 first = name
         for name in left:
             commits[name].copy_from = (commits[first].store.bucket, commits[first].key)
 
         async def rest(region: str) -> bool:
-            return await self._in(commits[region])
+            return await self._commit_region(commits[region])
 
-        _, failed = await each(rest, left)
+        _, failed = await for_each_region(rest, left)
         for error in failed.values():
             raise error
 
-    async def _in(self, commit: Commit) -> bool:
+    async def _commit_region(self, commit: Commit) -> bool:
         """Whether the region has it now."""
         try:
             what = await commit.run()
@@ -117,60 +117,62 @@ class Staging:
             if not any(found.error is None for found in self._done.values()):
                 raise
             # Another stager could not reach the region that decided.
-            self._note(commit.region, "failed", error=error, commit=commit)
+            self._record(commit.region, "failed", error=error, commit=commit)
         except InputError:
             raise  # the file changed: that is no region's failure
         except LadingError as error:
-            self._note(commit.region, "failed", error=error, commit=commit)
+            self._record(commit.region, "failed", error=error, commit=commit)
         else:
-            self._note(commit.region, what, commit=commit)
+            self._record(commit.region, what, commit=commit)
             return True
         return False
 
-    async def _point(self, commits: dict[str, Commit]) -> None:
+    async def _update_latest(self, commits: dict[str, Commit]) -> None:
         """Have every region that has it say which version is the latest."""
         done = [name for name, found in self._done.items() if found.error is None]
         pointers = {name: self._pointer(name, commits[name].warnings) for name in done}
 
-        async def look(region: str) -> Seen:
-            return await pointers[region].look()
+        async def look(region: str) -> LatestState:
+            return await pointers[region].read()
 
         async def advance(region: str) -> str | None:
             return await pointers[region].advance(
                 self.version,
                 self.source.sha256,
                 latest=self.latest,
-                fresh=self._done[region].what == "created",
+                fresh=self._done[region].status == "created",
                 counter=counter,
                 heard=heard,
                 seen=seen.get(region),
             )
 
-        seen, _ = await each(look, done)
+        seen, _ = await for_each_region(look, done)
         counter = max((one.counter for one in seen.values()), default=0)
         heard = highest(*(one.highest for one in seen.values()))
-        latest, failed = await each(advance, done)
+        latest, failed = await for_each_region(advance, done)
         for name in done:
             found = self._done[name]
             error = failed.get(name)
-            what: What = found.what if error is None else "failed"
+            what: RegionStatus = found.status if error is None else "failed"
             warnings = tuple(commits[name].warnings)
-            self._done[name] = replace(found, what=what, latest=latest.get(name), error=error, warnings=warnings)
+            self._done[name] = replace(found, status=what, latest=latest.get(name), error=error, warnings=warnings)
 
     def _pointer(self, region: str, warnings: list[str]) -> LatestPointer:
         return LatestPointer(
             self.regions.buckets[region],
             self.regions.known[region].parameters,
-            self.regions.set_up,
+            self.regions.require_configuration,
             self.project,
             warnings,
         )
 
-    def _note(self, region: str, what: What, *, error: LadingError | None = None, commit: Commit | None = None) -> None:
+    def _record(
+        self, region: str, what: RegionStatus, *, error: LadingError | None = None, commit: Commit | None = None
+    ) -> None:
         if commit is None:
-            self._done[region] = InRegion(region, what, error=error)
+            self._done[region] = RegionResult(region, what, error=error)
             return
         copied = what == "created" and commit.copy_from is not None
-        self._done[region] = InRegion(
+        self._done[region] = RegionResult(
             region, what, commit.store.bucket, copied=copied, error=error, warnings=tuple(commit.warnings)
         )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from lading._core.progress import Total
-from lading.errors import ApiError, Conflict, ConnectError, IntegrityError, LadingError, NotFound
+from lading._core.progress import CombinedProgress
+from lading.errors import ApiError, Conflict, IntegrityError, LadingError, NetworkError, NotFound
 from lading.fanout import fan_out
 from lading.s3._staging.metadata import STAGE
 from lading.s3._staging.source import PART
@@ -16,11 +16,11 @@ from lading.s3._staging.source import PART
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from lading.s3._interfaces import ObjectStore, Part, Stored
+    from lading.s3._interfaces import ObjectInfo, ObjectStore, Part
     from lading.s3._staging.source import Source
     from lading.types import OnProgress
 
-    Ready = Callable[[], Awaitable[None]]
+    OnReady = Callable[[], Awaitable[None]]
 
 _PARTS_AT_ONCE = 8
 # One copied part can be 5 GiB; smaller ones are copied side by side.
@@ -29,7 +29,7 @@ _COPY_PART = 64 << 20
 _GRACE = 60.0
 
 
-def unhurried() -> anyio.CancelScope:
+def grace_period() -> anyio.CancelScope:
     """A scope for what must be done even when we are cancelled, though not for ever."""
     return anyio.move_on_after(_GRACE, shield=True)
 
@@ -59,11 +59,11 @@ class Transfer:
     on_progress: OnProgress | None = None
     warnings: list[str] = field(default_factory=list[str])
 
-    def is_ours(self, there: Stored) -> bool:
+    def is_ours(self, there: ObjectInfo) -> bool:
         """Whether what is there is what this transfer, and no other, has put there."""
         return there.metadata.get(STAGE) == self.metadata[STAGE]
 
-    async def run(self, ready: Ready) -> None:
+    async def run(self, ready: OnReady) -> None:
         """Have it there. A second time, all is sent anew.
 
         Args:
@@ -74,7 +74,7 @@ class Transfer:
         """
         if self.copy_from is not None:
             try:
-                await self._in_parts(ready, self._copied)
+                await self._in_parts(ready, self._copy_parts)
             except Conflict:
                 raise
             except ApiError as error:  # not IntegrityError: then it is there, and spoilt
@@ -82,31 +82,31 @@ class Transfer:
                 self.copy_from = None
             else:
                 return
-        total = Total(self.on_progress, self.source.size, region=self.region)
+        total = CombinedProgress(self.on_progress, self.source.size, region=self.region)
         if self.source.size <= PART:
             await ready()
             await self._put(total)
         else:
-            await self._in_parts(ready, lambda upload: self._uploaded(upload, total))
+            await self._in_parts(ready, lambda upload: self._upload_parts(upload, total))
         total.end()
 
-    async def _put(self, total: Total) -> None:
+    async def _put(self, total: CombinedProgress) -> None:
         source = self.source
         try:
-            await self.store.put(self.key, source.whole(), source.checked, self.metadata, on_progress=total.of(0))
+            await self.store.put(self.key, source.whole(), source.checked, self.metadata, on_progress=total.child(0))
         except LadingError as error:
-            await self._lost(error)
+            await self._confirm_or_raise(error)
 
-    async def _in_parts(self, ready: Ready, fill: Callable[[str], Awaitable[list[Part]]]) -> None:
+    async def _in_parts(self, ready: OnReady, fill: Callable[[str], Awaitable[list[Part]]]) -> None:
         begun: list[str] = []
         try:
             await self._begin(begun)
             parts = await fill(begun[0])
             await ready()
-            with unhurried() as scope:
+            with grace_period() as scope:
                 await self._complete(begun[0], parts)
             if scope.cancelled_caught:
-                raise self._slow("complete")  # noqa: TRY301 - it aborts, as any other failure does
+                raise self._timeout_error("complete")  # noqa: TRY301 - it aborts, as any other failure does
         except BaseException:
             for upload in begun:
                 await self._abort(upload)
@@ -120,7 +120,7 @@ class Transfer:
         failed: list[Exception] = []
 
         async def create() -> None:
-            with unhurried():
+            with grace_period():
                 try:
                     begun.append(await self.store.create_upload(self.key, self.source.algorithm, self.metadata))
                 except Exception as error:  # noqa: BLE001 - raised below, out of the group
@@ -131,10 +131,10 @@ class Transfer:
         if failed:
             raise failed[0]
         if not begun:
-            raise self._slow("begin")
+            raise self._timeout_error("begin")
 
-    def _slow(self, what: str) -> ConnectError:
-        return ConnectError(
+    def _timeout_error(self, what: str) -> NetworkError:
+        return NetworkError(
             f"s3: {self.region} did not {what} the upload within {_GRACE:g} s", phase="receive", outcome="unknown"
         )
 
@@ -143,14 +143,14 @@ class Transfer:
         try:
             await self.store.complete(self.key, upload, parts, source.checked, source.size)
         except IntegrityError:
-            await self._unmake()
+            await self._delete_corrupt()
             raise
         except LadingError as error:
-            await self._lost(error)
+            await self._confirm_or_raise(error)
 
-    async def _unmake(self) -> None:
+    async def _delete_corrupt(self) -> None:
         """Delete what we have just made and is not what it should be: the next one would take it for staged."""
-        with unhurried():
+        with grace_period():
             try:
                 there = await self.store.head(self.key)
                 if there is not None and self.is_ours(there):
@@ -158,7 +158,7 @@ class Transfer:
             except LadingError as error:
                 self.warnings.append(f"{self.key} in {self.region} is spoilt, and could not be deleted: {error}")
 
-    async def _lost(self, error: LadingError) -> None:
+    async def _confirm_or_raise(self, error: LadingError) -> None:
         """Nothing, when the artifact is there by our hand after all; *error* otherwise."""
         if isinstance(error, (NotFound, Conflict)) or error.outcome == "unknown":
             # A lost answer, or the answer to a second request whose first one did it.
@@ -173,20 +173,22 @@ class Transfer:
         raise error
 
     async def _abort(self, upload: str) -> None:
-        with unhurried():
+        with grace_period():
             try:
                 await self.store.abort(self.key, upload)
             except LadingError as error:
                 self.warnings.append(f"an upload of {self.key} was left over in {self.region}: {error}")
 
-    async def _uploaded(self, upload: str, total: Total) -> list[Part]:
+    async def _upload_parts(self, upload: str, total: CombinedProgress) -> list[Part]:
         async def send(number: int) -> Part:
             body, checked = self.source.part(number)
-            return await self.store.upload_part(self.key, upload, number, body, checked, on_progress=total.of(number))
+            return await self.store.upload_part(
+                self.key, upload, number, body, checked, on_progress=total.child(number)
+            )
 
-        return await _all(send, range(1, self.source.parts + 1))
+        return await _run_parts(send, range(1, self.source.parts + 1))
 
-    async def _copied(self, upload: str) -> list[Part]:
+    async def _copy_parts(self, upload: str) -> list[Part]:
         assert self.copy_from is not None  # noqa: S101 - else nobody copies
         source, size = self.copy_from, self.source.size
         length = max(_COPY_PART, self.source.part_size)
@@ -198,10 +200,10 @@ class Transfer:
             span = None if count == 1 else (first, min(first + length, size) - 1)
             return await self.store.copy_part(self.key, upload, number, source, span)
 
-        return await _all(copy, range(1, count + 1))
+        return await _run_parts(copy, range(1, count + 1))
 
 
-async def _all(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:
+async def _run_parts(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:
     async with fan_out(work, numbers, limit=_PARTS_AT_ONCE) as outcomes:
         parts = [outcome.value async for outcome in outcomes]
     return sorted(parts, key=lambda part: part.number)

@@ -26,16 +26,16 @@ from lading.testing.faults import (
     EarlyAnswer,
     Fault,
     Faults,
-    Injected,
+    InjectedFault,
     RawAnswer,
     Truncate,
 )
-from lading.testing.messages import Fields, Headers, Request, Response
+from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from lading.testing._server.sockets import Wire
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Handler: TypeAlias = Callable[[ServerRequest], Awaitable[ServerResponse]]
 
 
 class Hangup(Exception):
@@ -81,18 +81,18 @@ class Connection:
         finally:
             self._wire.drop()
 
-    def _request(self, event: h11.Request) -> Request:
+    def _request(self, event: h11.Request) -> ServerRequest:
         headers = Headers.from_raw(event.headers.raw_items())
         body = RequestBody(self._http.pull)
-        return Request(event.method.decode(), event.target.decode("latin-1"), headers, body, self._shared.workers)
+        return ServerRequest(event.method.decode(), event.target.decode("latin-1"), headers, body, self._shared.workers)
 
-    async def _exchange(self, request: Request) -> None:
+    async def _exchange(self, request: ServerRequest) -> None:
         fault = self._shared.faults.take(request.method, request.path)
         if fault is None or not await self._instead(request, fault):
             await self._work(request, fault)
         await self._http.finish_reading()
 
-    async def _instead(self, request: Request, fault: Fault) -> bool:
+    async def _instead(self, request: ServerRequest, fault: Fault) -> bool:
         """Inject a fault that takes the place of the work; False if this one does not."""
         match fault:
             case EarlyAnswer():
@@ -121,7 +121,7 @@ class Connection:
                 return False
         return True
 
-    async def _answer_early(self, request: Request, fault: EarlyAnswer) -> None:
+    async def _answer_early(self, request: ServerRequest, fault: EarlyAnswer) -> None:
         closing = (("Connection", "close"),) if fault.then in {"close", "half-close"} else ()
         await self._send(request, _response(fault, *closing))
         match fault.then:
@@ -139,9 +139,9 @@ class Connection:
             case "keep-reading":
                 pass  # goes on as after any answer that did not need the body
 
-    async def _work(self, request: Request, fault: Fault | None) -> None:
+    async def _work(self, request: ServerRequest, fault: Fault | None) -> None:
         """Let the handler answer; its failure is a 500, or the end of an answer that had begun."""
-        response = Response()
+        response = ServerResponse()
         try:
             await self._pause(request, fault, "work")
             response = await self._shared.handler(request)
@@ -156,11 +156,11 @@ class Connection:
             if self._http.answered:
                 raise Hangup from error
             text = f"the handler failed: {type(error).__name__}: {error}\n"
-            await self._send(request, Response(500, {"Content-Type": "text/plain"}, text.encode()))
+            await self._send(request, ServerResponse(500, {"Content-Type": "text/plain"}, text.encode()))
         finally:
             await close_body(response.body)
 
-    async def _send(self, request: Request, response: Response, fault: Fault | None = None) -> None:
+    async def _send(self, request: ServerRequest, response: ServerResponse, fault: Fault | None = None) -> None:
         body = response.body
         if isinstance(body, Path):
             response = await from_file(request, response, body, self._shared.workers)
@@ -200,7 +200,7 @@ class Connection:
             await self._http.write(data[start : start + fault.size])
             await anyio.sleep(fault.interval)
 
-    async def _pause(self, request: Request, fault: Fault | None, before: str) -> None:
+    async def _pause(self, request: ServerRequest, fault: Fault | None, before: str) -> None:
         if isinstance(fault, Delay) and fault.before == before:
             self._note(request, fault)
             await anyio.sleep(fault.seconds)
@@ -209,17 +209,17 @@ class Connection:
         """Tell the client what was wrong with its HTTP, if it can still be told."""
         if not self._http.answered:
             text = f"{error}\n".encode()
-            response = Response(error.error_status_hint, {"Connection": "close"}, text)
+            response = ServerResponse(error.error_status_hint, {"Connection": "close"}, text)
             with suppress(OSError):
                 await self._http.write(self._http.head(response) + self._http.data(text) + self._http.end())
                 self._wire.close()
 
-    def _note(self, request: Request, fault: Fault) -> None:
-        self._shared.faults.record(Injected(fault, request.method, request.path, self._http.received))
+    def _note(self, request: ServerRequest, fault: Fault) -> None:
+        self._shared.faults.record(InjectedFault(fault, request.method, request.path, self._http.received))
 
 
-def _response(fault: Answer, *more: tuple[str, str]) -> Response:
+def _response(fault: Answer, *more: tuple[str, str]) -> ServerResponse:
     headers = (*Fields(fault.headers).pairs, *more)
     if fault.retry_after is not None:
         headers += (("Retry-After", str(fault.retry_after)),)
-    return Response(fault.status, headers, fault.body, fault.reason)
+    return ServerResponse(fault.status, headers, fault.body, fault.reason)

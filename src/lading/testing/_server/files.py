@@ -7,13 +7,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from lading.testing.messages import Headers, Response
+from lading.testing.messages import Headers, ServerResponse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lading.testing._server.workers import Workers
-    from lading.testing.messages import Request
+    from lading.testing.messages import ServerRequest
 
 PIECE = 256 << 10
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
@@ -53,7 +53,7 @@ class FileSlice:
             await self._workers.run(self._file.close)
 
 
-async def from_file(request: Request, response: Response, path: Path, workers: Workers) -> Response:
+async def from_file(request: ServerRequest, response: ServerResponse, path: Path, workers: Workers) -> ServerResponse:
     """*response* with its body as a stream, and with the status and headers the asked-for range needs."""
     stat = await workers.run(os.stat, path)
     size = stat.st_size
@@ -78,7 +78,7 @@ async def from_file(request: Request, response: Response, path: Path, workers: W
     return replace(response, status=status, headers=pairs, body=body)
 
 
-def _unchanged(request: Request, headers: Headers) -> bool:
+def _unchanged(request: ServerRequest, headers: Headers) -> bool:
     """Whether the client's half is a half of this file: ``If-Range`` names it, or is not there."""
     known = request.headers.get("If-Range")
     return known is None or (not known.startswith("W/") and known in (headers["ETag"], headers.get("Last-Modified")))

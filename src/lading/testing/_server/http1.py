@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from lading.testing.messages import Headers, Response
+from lading.testing.messages import Headers, ServerResponse
 
 if TYPE_CHECKING:
     from lading.testing._server.sockets import Wire
@@ -71,7 +71,7 @@ class HTTP1:
         """Whether an answer to the current request has been begun."""
         return self._h11.our_state not in {h11.IDLE, h11.SEND_RESPONSE}
 
-    def head(self, response: Response) -> bytes:
+    def head(self, response: ServerResponse) -> bytes:
         """The answer's status line and headers."""
         headers = Headers(response.headers)
         more: list[tuple[str, str]] = []

@@ -11,7 +11,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lading.testing.messages import Request
+    from lading.testing.messages import ServerRequest
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -153,7 +153,7 @@ def boundary_of(content_type: str) -> str | None:
     return found and (found[1] or found[2])
 
 
-async def receive(request: Request, boundary: str, spool: Spool[T_co]) -> T_co:
+async def receive(request: ServerRequest, boundary: str, spool: Spool[T_co]) -> T_co:
     """What *spool* makes of the request's form. On any failure, its leaving included, nothing is kept.
 
     Raises:

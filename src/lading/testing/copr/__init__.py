@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import CoprUser
-from lading.testing._copr_seen import CoprBuild, seen
+from lading.testing._copr_seen import CoprBuild, snapshot
 from lading.testing._embedded import EmbeddedStore
 from lading.testing.copr._build_options import check_dirname
-from lading.testing.copr._lifecycle import Travel
-from lading.testing.copr._project_form import complete
-from lading.testing.copr._projects import make
+from lading.testing.copr._lifecycle import BuildLifecycle
+from lading.testing.copr._project_form import with_defaults
+from lading.testing.copr._projects import create_project
 from lading.testing.copr._results import Results
-from lading.testing.copr._routes import Options, Routes
-from lading.testing.copr._state import CHROOTS, State
+from lading.testing.copr._routes import CoprApp, CoprOptions
+from lading.testing.copr._state import CHROOTS, CoprState
 from lading.testing.copr._submit import submit
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class EmbeddedCopr(EmbeddedStore):
         port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._state = State(now, chroots if isinstance(chroots, Mapping) else dict.fromkeys(chroots, ""))
+        self._state = CoprState(now, chroots if isinstance(chroots, Mapping) else dict.fromkeys(chroots, ""))
         self._results = Results()
-        self._travel = Travel(self._state, self._results)
-        options = Options(gssapi=gssapi, modules=modules, rpm_upload=rpm_upload, auto_advance=auto_advance)
-        routes = Routes(self._state, self._results, self._travel, options, "http" if tls is None else "https")
+        self._travel = BuildLifecycle(self._state, self._results)
+        options = CoprOptions(gssapi=gssapi, modules=modules, rpm_upload=rpm_upload, auto_advance=auto_advance)
+        routes = CoprApp(self._state, self._results, self._travel, options, "http" if tls is None else "https")
         self.owner: CoprUser = self.add_user("owner")
         if gssapi is not None:
             self.add_user(gssapi)
@@ -149,7 +149,7 @@ class EmbeddedCopr(EmbeddedStore):
             if creator is None:
                 raise LookupError(f"the store has no user or group {owner}")
             chroots = tuple(self._state.mock_chroots)[:1] if chroots is None else chroots
-            make(self._state, creator, (owner, name), chroots, complete(options), storage=storage)
+            create_project(self._state, creator, (owner, name), chroots, with_defaults(options), storage=storage)
 
     def add_build(self, project: str, url: str, *, owner: str = "owner", dirname: str | None = None) -> int:
         """The number of a build that is there from now on, as if its source had been submitted by its address."""
@@ -164,14 +164,14 @@ class EmbeddedCopr(EmbeddedStore):
     def builds(self) -> tuple[CoprBuild, ...]:
         """The builds that it has, oldest first."""
         with self._state.lock:
-            return tuple(seen(build) for build in self._state.builds.values())
+            return tuple(snapshot(build) for build in self._state.builds.values())
 
     def build(self, build_id: int) -> CoprBuild:
         """The build of that number."""
         with self._state.lock:
-            return seen(self._found(build_id))
+            return snapshot(self._found(build_id))
 
-    def advance(self, build_id: int | None = None) -> None:
+    def advance_builds(self, build_id: int | None = None) -> None:
         """Move a build one state on, or all of them: the source first, then every chroot.
 
         pending, starting, running, importing, pending again (in the chroots), starting, running, succeeded.

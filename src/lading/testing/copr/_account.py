@@ -6,39 +6,39 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import can_build
-from lading.testing.copr._refusals import Refused, apache_unauthorized
+from lading.testing.copr._refusals import ApiRefusal, apache_unauthorized
 from lading.testing.copr._request import session_user
 from lading.testing.copr._serializers import show_user
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
 
 
-def home(_: Call) -> dict[str, Any]:
+def home(_: CoprRequest) -> dict[str, Any]:
     """That this is API v3."""
     return {"version": 3}
 
 
-def check(call: Call) -> dict[str, Any]:
+def check(call: CoprRequest) -> dict[str, Any]:
     """Who is asking."""
     return show_user(call.user)
 
 
-def rotate(call: Call) -> dict[str, Any]:
+def rotate(call: CoprRequest) -> dict[str, Any]:
     """Another login and token; those that the request came with are worth nothing any more."""
     user = call.user
     call.state.rotate(user)
     return {"api_login": user.login, "api_token": user.token, "expiration": user.expiration.isoformat()}
 
 
-def gssapi_login(call: Call, accepted: str | None) -> Response:
+def gssapi_login(call: CoprRequest, accepted: str | None) -> ServerResponse:
     """A session for somebody with a ticket: any ticket is taken, for the user called *accepted*."""
     user = session_user(call.state, call.headers)
     if user is not None:
-        return Response.json(show_user(user))
+        return ServerResponse.json(show_user(user))
     if accepted is None:
-        raise Refused(403, "Can't log-in using GSSAPI: Kerberos authentication failed (no credentials provided)")
+        raise ApiRefusal(403, "Can't log-in using GSSAPI: Kerberos authentication failed (no credentials provided)")
     scheme, _, ticket = call.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "negotiate" or not ticket.strip():
         return apache_unauthorized()
@@ -46,16 +46,16 @@ def gssapi_login(call: Call, accepted: str | None) -> Response:
     session = secrets.token_urlsafe(32)
     call.state.sessions[session] = user.name
     headers = {"Set-Cookie": f"session={session}; HttpOnly; Path=/"}
-    return Response.json(show_user(user), headers=headers)
+    return ServerResponse.json(show_user(user), headers=headers)
 
 
-def build_module(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def build_module(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """A module, as frontends took it while they had modules."""
     project = call.state.project(ownername, projectname)
     if not can_build(call.user, project):
-        raise Refused(403, f"User {call.user.name} is not allowed to build in the copr: {project.full_name}")
+        raise ApiRefusal(403, f"User {call.user.name} is not allowed to build in the copr: {project.full_name}")
     file, url = call.body.files.get("modulemd"), call.fields.get("scmurl")
     if file is None and not url:
-        raise Refused(400, "scmurl: This field is required.")
+        raise ApiRefusal(400, "scmurl: This field is required.")
     name = file.filename.partition(".")[0] if file is not None else str(url).rstrip("/").rpartition("/")[2]
     return {"nsv": f"{name}-{call.fields.get('branch', 'master')}-{call.state.next_id('module')}"}

@@ -6,12 +6,12 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from lading.testing.copr._project_form import is_true
-from lading.testing.copr._refusals import Errors, Refused
+from lading.testing.copr._refusals import ApiRefusal, FormErrors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Project
 
 _BOOTSTRAP = ("unchanged", "default", "on", "off", "image")
@@ -25,24 +25,24 @@ def check_dirname(project: Project, dirname: str) -> None:
     if dirname in project.dirs:
         return
     if not dirname.startswith(f"{project.name}:"):
-        raise Refused(400, f"Copr dirname must start with '{project.name}:' prefix")
+        raise ApiRefusal(400, f"Copr dirname must start with '{project.name}:' prefix")
     kind, _, suffix = dirname.removeprefix(f"{project.name}:").partition(":")
     is_pr = kind == "pr" and ":" not in suffix and suffix.rpartition("-")[2].isnumeric()
     if not (is_pr or (kind == "custom" and dirname.startswith(f"{project.name}:custom:"))):
-        raise Refused(
+        raise ApiRefusal(
             400,
             f"Please use directory format {project.name}:custom:<SUFFIX_OF_CHOICE> or {project.name}:pr:<ID> "
             "(for automatically removed directories)",
         )
     if not all(word.isalnum() for part in dirname.split(":")[1:] for word in part.split("-")):
-        raise Refused(
+        raise ApiRefusal(
             400,
             f"Wrong directory '{dirname}' specified.  Directory name can consist of alpha-numeric strings separated "
             "by colons.",
         )
 
 
-def read_build_options(call: Call, project: Project, errors: Errors) -> dict[str, Any]:
+def read_build_options(call: CoprRequest, project: Project, errors: FormErrors) -> dict[str, Any]:
     """The options of a build, with what is wrong with them noted."""
     sent = call.fields
     timeout = _number(sent, "timeout", errors) or _USUAL
@@ -75,7 +75,7 @@ def read_build_options(call: Call, project: Project, errors: Errors) -> dict[str
     return options
 
 
-def _number(sent: Mapping[str, Any], name: str, errors: Errors) -> int | None:
+def _number(sent: Mapping[str, Any], name: str, errors: FormErrors) -> int | None:
     try:
         return int(sent[name]) if sent.get(name) not in (None, "") else None
     except (TypeError, ValueError):
@@ -83,7 +83,7 @@ def _number(sent: Mapping[str, Any], name: str, errors: Errors) -> int | None:
         return None
 
 
-def _patterns(sent: Any, project: Project, field: str, errors: Errors) -> list[str] | None:
+def _patterns(sent: Any, project: Project, field: str, errors: FormErrors) -> list[str] | None:
     """The chroots of the project that fit one of the patterns sent; ``None`` when none were."""
     if not sent:
         return None

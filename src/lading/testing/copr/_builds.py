@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import can_build, can_edit
 from lading.testing.copr._pagination import Paging, read_paging
-from lading.testing.copr._refusals import Refused, bug
+from lading.testing.copr._refusals import ApiRefusal, internal_error
 from lading.testing.copr._serializers import show_build, show_build_chroot, source_url
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Build, BuildChroot
 
 _SOURCE_LOGS = ("running", "failed", "succeeded", "canceled", "importing")
 
 
-def get(call: Call, build_id: int) -> dict[str, Any]:
+def get(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """One build."""
     return show_build(call.state.build(build_id), call.base)
 
 
-def get_list(call: Call) -> dict[str, Any]:
+def get_list(call: CoprRequest) -> dict[str, Any]:
     """The builds of a project, newest first whatever order is asked for; what can be asked for is checked all the same.
 
     A wish for builds in one state is granted when the offset has been taken off and before the limit is.
@@ -43,15 +43,15 @@ def get_list(call: Call) -> dict[str, Any]:
     return {"items": [show_build(build, call.base) for build in found], "meta": paging.meta}
 
 
-def source_chroot(call: Call, build_id: int) -> dict[str, Any]:
+def source_chroot(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """The build of the source; the frontend falls over it while it has no logs."""
     build = call.state.build(build_id)
     if build.source_state not in _SOURCE_LOGS or build.source_dir is None:
-        raise bug()
+        raise internal_error()
     return {"state": build.source_state, "result_url": source_url(build, call.base)}
 
 
-def source_build_config(call: Call, build_id: int) -> dict[str, Any]:
+def source_build_config(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """What the source was asked to be."""
     build = call.state.build(build_id)
     return {
@@ -63,62 +63,62 @@ def source_build_config(call: Call, build_id: int) -> dict[str, Any]:
     }
 
 
-def built_packages(call: Call, build_id: int) -> dict[str, Any]:
+def built_packages(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """What was built, by chroot."""
     build = call.state.build(build_id)
     return {chroot.name: {"packages": chroot.packages} for chroot in build.chroots.values()}
 
 
-def cancel(call: Call, build_id: int) -> dict[str, Any]:
+def cancel(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """The build, which will do no more."""
     build = call.state.build(build_id)
     if not can_build(call.user, build.project):
-        raise Refused(403, "You are not allowed to cancel this build.")
+        raise ApiRefusal(403, "You are not allowed to cancel this build.")
     if build.finished:
-        raise Refused(409, f"Cannot cancel build {build.id}")
+        raise ApiRefusal(409, f"Cannot cancel build {build.id}")
     build.canceled = True
     return show_build(build, call.base)
 
 
-def delete(call: Call, build_id: int) -> dict[str, Any]:
+def delete(call: CoprRequest, build_id: int) -> dict[str, Any]:
     """The build that is no more."""
     build = call.state.build(build_id)
     shown = show_build(build, call.base)
     if not can_edit(call.user, build.project):
-        raise Refused(403, f"User '{call.user.name}' doesn't have permissions to delete build {build.id}")
+        raise ApiRefusal(403, f"User '{call.user.name}' doesn't have permissions to delete build {build.id}")
     if not build.finished:
-        raise Refused(500, f"User '{call.user.name}' can not delete build {build.id}")
+        raise ApiRefusal(500, f"User '{call.user.name}' can not delete build {build.id}")
     remove(call, build)
     return shown
 
 
-def remove(call: Call, build: Build) -> None:
+def remove(call: CoprRequest, build: Build) -> None:
     """Forget a build, and its results."""
     call.results.remove(build)
     del call.state.builds[build.id]
 
 
-def delete_list(call: Call) -> dict[str, Any]:
+def delete_list(call: CoprRequest) -> dict[str, Any]:
     """The numbers of the builds that are no more: all that were sent, or none."""
     said = call.body.said
     if not call.body.is_json:
-        raise Refused(
+        raise ApiRefusal(
             415, "Did not attempt to load JSON data because the request Content-Type was not 'application/json'."
         )
     if not isinstance(said, dict) or not isinstance(said.get("builds"), list):
-        raise bug()
+        raise internal_error()
     ids = said["builds"]
     try:
         wanted = sorted({int(number) for number in ids})
     except (TypeError, ValueError):
-        raise bug() from None
+        raise internal_error() from None
     check_deletion(call, wanted)
     for number in wanted:
         remove(call, call.state.builds[number])
     return {"builds": ids}
 
 
-def check_deletion(call: Call, wanted: list[int]) -> None:
+def check_deletion(call: CoprRequest, wanted: list[int]) -> None:
     """Return when all these builds may be deleted; ``Refused`` with everything that stands against it."""
     found = {number: call.state.builds[number] for number in wanted if number in call.state.builds}
     forbidden = [n for n, build in found.items() if not can_edit(call.user, build.project)]
@@ -132,27 +132,27 @@ def check_deletion(call: Call, wanted: list[int]) -> None:
     if missing:
         text += f"Build(s) {', '.join(map(str, missing))} don't exist.\n"
     if text:
-        raise Refused(400, text)
+        raise ApiRefusal(400, text)
 
 
-def asked_chroot(call: Call) -> tuple[Build, BuildChroot]:
+def asked_chroot(call: CoprRequest) -> tuple[Build, BuildChroot]:
     """The build and the chroot that a query is about."""
     build_id, name = call.number("build_id"), call.argument("chrootname")
     build = call.state.build(build_id)
     if name not in build.chroots:
         known = name in call.state.mock_chroots
         text = f"Build {build_id} was not submitted to {name} chroot." if known else f"Chroot {name} does not exist"
-        raise Refused(404, text)
+        raise ApiRefusal(404, text)
     return build, build.chroots[name]
 
 
-def chroot(call: Call) -> dict[str, Any]:
+def chroot(call: CoprRequest) -> dict[str, Any]:
     """A build in one chroot."""
     build, found = asked_chroot(call)
     return show_build_chroot(build, found, call.base)
 
 
-def chroot_list(call: Call) -> dict[str, Any]:
+def chroot_list(call: CoprRequest) -> dict[str, Any]:
     """A build in all its chroots; of a build that is not there, in none."""
     paging = read_paging(call.query)
     build_id = call.number("build_id")
@@ -165,6 +165,6 @@ def chroot_list(call: Call) -> dict[str, Any]:
     return {"items": items, "meta": paging.meta}
 
 
-def chroot_built_packages(call: Call) -> dict[str, Any]:
+def chroot_built_packages(call: CoprRequest) -> dict[str, Any]:
     """What was built in one chroot."""
     return {"packages": asked_chroot(call)[1].packages}

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import can_edit
 from lading.testing.copr._builds import asked_chroot
-from lading.testing.copr._project_form import is_true, words
-from lading.testing.copr._refusals import Errors, Refused, bug
+from lading.testing.copr._project_form import is_true, split_words
+from lading.testing.copr._refusals import ApiRefusal, FormErrors, internal_error
 from lading.testing.copr._serializers import additional_repos, show_project_chroot, show_repos
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Project, ProjectChroot
 
 _LISTS = ("additional_repos", "additional_packages", "additional_modules", "with_opts", "without_opts")
@@ -24,33 +24,33 @@ _WORDS = {
 _RESETTABLE = {*_LISTS, *_WORDS, "bootstrap_image", "comps_name", "delete_after", "delete_notify"}
 
 
-def mock_list(call: Call) -> dict[str, str]:
+def mock_list(call: CoprRequest) -> dict[str, str]:
     """The chroots there are, with what is said of them; never in pages."""
     return dict(call.state.mock_chroots)
 
 
 def _found(project: Project, name: str) -> ProjectChroot:
     if not re.fullmatch(r"[^-]+(-[^-]+)*-[^-]+-[^-]+", name):
-        raise Refused(404, "Chroot identification is not valid")
+        raise ApiRefusal(404, "Chroot identification is not valid")
     if name not in project.chroots:
-        raise Refused(404, f"Chroot name {name} does not exist in Copr {project.full_name}.")
+        raise ApiRefusal(404, f"Chroot name {name} does not exist in Copr {project.full_name}.")
     return project.chroots[name]
 
 
-def get(call: Call) -> dict[str, Any]:
+def get(call: CoprRequest) -> dict[str, Any]:
     """A chroot of a project."""
     project, name = _asked(call)
     return show_project_chroot(project, _found(project, name))
 
 
-def _asked(call: Call) -> tuple[Project, str]:
+def _asked(call: CoprRequest) -> tuple[Project, str]:
     # In the order in which they are missed.
     ownername, projectname = call.argument("ownername"), call.argument("projectname")
     name = call.argument("chrootname")
     return call.state.project(ownername, projectname), name
 
 
-def build_config(call: Call) -> dict[str, Any]:
+def build_config(call: CoprRequest) -> dict[str, Any]:
     """How builds in a chroot of a project are set up."""
     project, name = _asked(call)
     chroot = _found(project, name)
@@ -69,13 +69,13 @@ def build_config(call: Call) -> dict[str, Any]:
     }
 
 
-def of_build_config(call: Call) -> dict[str, Any]:
+def of_build_config(call: CoprRequest) -> dict[str, Any]:
     """How a build in a chroot is set up; without what is null."""
     build, built = asked_chroot(call)
     project = build.project
     chroot = project.chroots.get(built.name)
     if chroot is None:
-        raise bug()
+        raise internal_error()
     asked = build.options["bootstrap"]
     kept = chroot.settings.get("bootstrap", "unchanged")
     bootstrap = next(word for word in (asked, kept, project.options["bootstrap"]) if word not in (None, "unchanged"))
@@ -95,10 +95,10 @@ def of_build_config(call: Call) -> dict[str, Any]:
     return {name: value for name, value in config.items() if value is not None}
 
 
-def edit(call: Call, ownername: str, projectname: str, chrootname: str) -> dict[str, Any]:
+def edit(call: CoprRequest, ownername: str, projectname: str, chrootname: str) -> dict[str, Any]:
     """A chroot of a project, changed in what was sent."""
     project = call.state.project(ownername, projectname)
-    chroot, errors, sent = _found(project, chrootname), Errors(), call.fields
+    chroot, errors, sent = _found(project, chrootname), FormErrors(), call.fields
     for name, allowed in _WORDS.items():
         if name in sent and sent[name] not in allowed:
             errors.add(name, "Not a valid choice.")
@@ -107,28 +107,28 @@ def edit(call: Call, ownername: str, projectname: str, chrootname: str) -> dict[
         text = "Enter valid bootstrap image id (<name>[:<tag>], e.g. fedora:33 or registry.fedoraproject.org/fedora:"
         errors.add("bootstrap_image", f"{text}rawhide).")
     errors.refuse_form()
-    reset = words(sent.get("reset_fields", []))
+    reset = split_words(sent.get("reset_fields", []))
     for name in reset:
         if name not in _RESETTABLE:
             where = f"{project.full_name}/{chroot.name}"
-            raise Refused(
+            raise ApiRefusal(
                 400,
                 f"Trying to reset an invalid attribute: {name}\n"
                 f"See `copr-cli get-chroot {where}' for all the possible attributes",
             )
     if not can_edit(call.user, project):
-        raise Refused(403, "Only owners and admins may update their projects.")
+        raise ApiRefusal(403, "Only owners and admins may update their projects.")
     _change(call, chroot, reset)
     return show_project_chroot(project, chroot)
 
 
-def _change(call: Call, chroot: ProjectChroot, reset: list[str]) -> None:
+def _change(call: CoprRequest, chroot: ProjectChroot, reset: list[str]) -> None:
     sent, settings = call.fields, chroot.settings
     for name in reset:
         settings.pop(name, None)
     for name in _LISTS:
         if name in sent:
-            settings[name] = _modules(sent[name]) if name == "additional_modules" else words(sent[name])
+            settings[name] = _modules(sent[name]) if name == "additional_modules" else split_words(sent[name])
     for name in (*_WORDS, "bootstrap_image"):
         if sent.get(name):
             settings[name] = sent[name]

@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lading.testing.copr._project_form import check_name, is_true
-from lading.testing.copr._projects import make
-from lading.testing.copr._refusals import Errors, Refused
+from lading.testing.copr._projects import create_project
+from lading.testing.copr._refusals import ApiRefusal, FormErrors
 from lading.testing.copr._serializers import show_project
 from lading.testing.copr._state import Build, BuildChroot, ProjectChroot
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Package, Project
 
 
-def fork(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def fork(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """The project that *projectname* was forked into: a new one, or one that gets its packages as well."""
-    state, user, errors = call.state, call.user, Errors()
+    state, user, errors = call.state, call.user, FormErrors()
     source = state.project(ownername, projectname)
     owner = call.fields.get("ownername")
     if owner not in (user.name, *(f"@{group}" for group in user.groups)):
@@ -29,27 +29,27 @@ def fork(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
     errors.refuse_form()
     existing = state.projects.get((str(owner), name))
     if existing is not None and not is_true(call.fields.get("confirm", False)):
-        raise Refused(
+        raise ApiRefusal(
             400,
             f"You are about to fork into existing project: {name}\nPlease use --confirm if you really want to do this",
         )
     if existing is source:
-        raise Refused(400, "Source project should not be same as destination")
+        raise ApiRefusal(400, "Source project should not be same as destination")
     target = existing or _copied(call, source, str(owner), name)
     for package in source.packages.values():
         _fork_package(call, package, target)
     return show_project(target, call.base)
 
 
-def _copied(call: Call, source: Project, owner: str, name: str) -> Project:
+def _copied(call: CoprRequest, source: Project, owner: str, name: str) -> Project:
     options = {**copy.deepcopy(source.options), "persistent": False, "auto_prune": True, "contact": None}
-    target = make(call.state, call.user, (owner, name), (), options, storage=source.storage)
+    target = create_project(call.state, call.user, (owner, name), (), options, storage=source.storage)
     for chroot in source.chroots.values():
         target.chroots[chroot.name] = ProjectChroot(chroot.name, copy.deepcopy(chroot.settings), chroot.comps_name)
     return target
 
 
-def _fork_package(call: Call, package: Package, target: Project) -> None:
+def _fork_package(call: CoprRequest, package: Package, target: Project) -> None:
     state = call.state
     forked = target.packages.get(package.name)
     if forked is None:
@@ -64,7 +64,7 @@ def _fork_package(call: Call, package: Package, target: Project) -> None:
         _fork_build(call, build, forked, [c for c in build.chroots.values() if latest.get(c.name) is build])
 
 
-def _fork_build(call: Call, build: Build, package: Package, chroots: list[BuildChroot]) -> None:
+def _fork_build(call: CoprRequest, build: Build, package: Package, chroots: list[BuildChroot]) -> None:
     number = call.state.next_id("build")
     forked = replace(
         build,

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lading.testing.copr._results import Results
-    from lading.testing.copr._state import Build, State
+    from lading.testing.copr._state import Build, CoprState
 
 _SOURCE = {"pending": "starting", "starting": "running", "running": "importing", "importing": "succeeded"}
 _CHROOT = {"waiting": "pending", "pending": "starting", "starting": "running", "running": "succeeded"}
 
 
-class Travel:
+class BuildLifecycle:
     """Moves builds; every method is called with the state's lock held."""
 
-    def __init__(self, state: State, results: Results) -> None:
+    def __init__(self, state: CoprState, results: Results) -> None:
         self._state = state
         self._results = results
 

@@ -12,15 +12,15 @@ from lading.testing.copr._build_options import check_dirname, read_build_options
 from lading.testing.copr._builds import check_deletion, remove
 from lading.testing.copr._pagination import read_paging
 from lading.testing.copr._project_form import is_true
-from lading.testing.copr._refusals import Errors, Refused
+from lading.testing.copr._refusals import ApiRefusal, FormErrors
 from lading.testing.copr._serializers import show_build, show_monitored, show_package
 from lading.testing.copr._sources import check_package_name, read_source
 from lading.testing.copr._state import Package
 from lading.testing.copr._submit import submit
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Build, Project
 
 _MOST = 10_000
@@ -33,13 +33,13 @@ _CUSTOM = {
 }
 
 
-def _latest(call: Call, package: Package, *, succeeded: bool = False) -> dict[str, Any] | None:
+def _latest(call: CoprRequest, package: Package, *, succeeded: bool = False) -> dict[str, Any] | None:
     builds = [build for build in call.state.builds.values() if build.package is package]
     found = [build for build in builds if not succeeded or build.state == "succeeded"]
     return show_build(found[-1], call.base) if found else None
 
 
-def _shown(call: Call, package: Package, latest: bool, succeeded: bool) -> dict[str, Any]:
+def _shown(call: CoprRequest, package: Package, latest: bool, succeeded: bool) -> dict[str, Any]:
     return show_package(
         package,
         _latest(call, package) if latest else None,
@@ -47,7 +47,7 @@ def _shown(call: Call, package: Package, latest: bool, succeeded: bool) -> dict[
     )
 
 
-def get(call: Call) -> dict[str, Any]:
+def get(call: CoprRequest) -> dict[str, Any]:
     """One package. Here a flag is set by any text at all, ``False`` among them."""
     project = call.asked_project()
     package = _existing(project, call.argument("packagename"))
@@ -57,11 +57,11 @@ def get(call: Call) -> dict[str, Any]:
 
 def _existing(project: Project, name: str) -> Package:
     if name not in project.packages:
-        raise Refused(404, f"No package with name {name} in copr {project.name}")
+        raise ApiRefusal(404, f"No package with name {name} in copr {project.name}")
     return project.packages[name]
 
 
-def get_list(call: Call) -> dict[str, Any]:
+def get_list(call: CoprRequest) -> dict[str, Any]:
     """The packages of a project. Here flags are read as what they say."""
     paging = read_paging(call.query)
     project = call.asked_project()
@@ -70,30 +70,30 @@ def get_list(call: Call) -> dict[str, Any]:
     packages = paging.cut(paging.sort(list(project.packages.values())))
     if len(packages) > _MOST:
         text = f"Too many packages, please use pagination. Requests are limited to only {_MOST} packages at once."
-        raise Refused(413, text)
+        raise ApiRefusal(413, text)
     return {"items": [_shown(call, package, *flags) for package in packages], "meta": paging.meta}
 
 
-def add(call: Call, ownername: str, projectname: str, package_name: str, source_type: str) -> dict[str, Any]:
+def add(call: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str) -> dict[str, Any]:
     """A new package."""
     project = call.state.project(ownername, projectname)
     fields = _renamed(call.fields)
     source, name = _checked(call, project, source_type, fields)
     if name in project.packages:
-        raise Refused(409, f"Package {name} already exists in copr {project.full_name}.")
+        raise ApiRefusal(409, f"Package {name} already exists in copr {project.full_name}.")
     package = project.packages[name] = Package(call.state.next_id("package"), name, project)
     _change(package, source_type, source, fields)
     return _shown(call, project.packages.get(package_name, package), False, False)
 
 
 def edit(
-    call: Call, ownername: str, projectname: str, package_name: str, source_type: str | None = None
+    call: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str | None = None
 ) -> dict[str, Any]:
     """A package with another source; what is not sent of it stays as it was."""
     project = call.state.project(ownername, projectname)
     package = project.packages.get(package_name)
     if package is None:
-        raise Refused(404, f"Package {package_name} does not exists in copr {project.full_name}.")
+        raise ApiRefusal(404, f"Package {package_name} does not exists in copr {project.full_name}.")
     kind = source_type or package.source_type
     fields = _renamed(call.fields)
     fields = {**{name: value for name, value in package.source.items() if value is not None}, **fields}
@@ -108,10 +108,10 @@ def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **longer, **more}
 
 
-def _checked(call: Call, project: Project, kind: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _checked(call: CoprRequest, project: Project, kind: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if not can_edit(call.user, project):
-        raise Refused(403, "You are not allowed to add or edit packages in this copr.")
-    errors = Errors()
+        raise ApiRefusal(403, "You are not allowed to add or edit packages in this copr.")
+    errors = FormErrors()
     name = check_package_name(fields, errors)
     source = read_source(kind, fields, errors, call.state)
     for field, high in (("max_builds", 100), ("timeout", 108000)):
@@ -129,24 +129,24 @@ def _change(package: Package, kind: str, source: dict[str, Any], fields: dict[st
         package.denied = [word.strip() for word in str(fields["chroot_denylist"]).split(",") if word.strip()]
 
 
-def _named(call: Call) -> Package:
+def _named(call: CoprRequest) -> Package:
     return _existing(call.named_project(), str(call.fields.get("package_name")))
 
 
-def reset(call: Call) -> dict[str, Any]:
+def reset(call: CoprRequest) -> dict[str, Any]:
     """A package without a source."""
     package = _named(call)
     if not can_edit(call.user, package.project):
-        raise Refused(403, f"You are not allowed to reset package `{package.id}`.")
+        raise ApiRefusal(403, f"You are not allowed to reset package `{package.id}`.")
     package.source_type, package.source = "unset", {}
     return _shown(call, package, False, False)
 
 
-def delete(call: Call) -> dict[str, Any]:
+def delete(call: CoprRequest) -> dict[str, Any]:
     """The package that is no more, and its builds with it."""
     package = _named(call)
     if not can_edit(call.user, package.project):
-        raise Refused(403, f"You are not allowed to delete package `{package.id}`.")
+        raise ApiRefusal(403, f"You are not allowed to delete package `{package.id}`.")
     builds = [build for build in call.state.builds.values() if build.package is package]
     check_deletion(call, [build.id for build in builds])
     for build in builds:
@@ -155,20 +155,20 @@ def delete(call: Call) -> dict[str, Any]:
     return _shown(call, package, False, False)
 
 
-def build(call: Call) -> dict[str, Any]:
+def build(call: CoprRequest) -> dict[str, Any]:
     """A build of a package from the source it is known to have."""
-    package, errors = _named(call), Errors()
+    package, errors = _named(call), FormErrors()
     project = package.project
     options = read_build_options(call, project, errors)
     errors.refuse_form()
     if package.source_type == "unset" or not package.source:
-        raise Refused(
+        raise ApiRefusal(
             400,
             f"Package 'Unset default source for package {package.name}' doesn't have the default source method set, "
             "but it is required for the rebuild request.  Please configure some source  method first",
         )
     if not can_build(call.user, project):
-        raise Refused(403, "You don't have permissions to build in this copr.")
+        raise ApiRefusal(403, "You don't have permissions to build in this copr.")
     check_dirname(project, options["project_dirname"])
     if not options["chroots"]:
         options["chroots"] = [c for c in project.chroots if not any(fnmatch(c, p) for p in package.denied)]
@@ -177,17 +177,17 @@ def build(call: Call) -> dict[str, Any]:
     return show_build(made, call.base)
 
 
-def monitor(call: Call) -> Response:
+def monitor(call: CoprRequest) -> ServerResponse:
     """The latest build of every package in every chroot, as it is written down bit by bit: without a length."""
     ownername, name = call.argument("ownername"), call.argument("projectname")
     fields = set(call.query.get_all("additional_fields[]"))
     project = call.state.project(ownername, name)
     wrong = sorted(fields - set(_FIELDS))
     if wrong:
-        raise Refused(400, f"Wrong additional_fields argument(s): {', '.join(wrong)}")
+        raise ApiRefusal(400, f"Wrong additional_fields argument(s): {', '.join(wrong)}")
     dirname = call.query.get("project_dirname") or project.name
     if dirname not in project.dirs:
-        raise Refused(404, f"Dirname '{dirname}' doesn't exist in '{project.full_name}' copr")
+        raise ApiRefusal(404, f"Dirname '{dirname}' doesn't exist in '{project.full_name}' copr")
     builds = [b for b in call.state.builds_of(project) if b.dirname == dirname and b.package is not None]
     packages: dict[str, dict[str, Any]] = {}
     for found in builds:
@@ -197,7 +197,7 @@ def monitor(call: Call) -> Response:
         for name, chroots in sorted(packages.items())
     ]
     start = '{"output": "ok","message": "Project monitor request successful","packages": [\n'
-    return Response(200, {"Content-Type": "application/json"}, OnePiece(f"{start}{','.join(items)}]}}".encode()))
+    return ServerResponse(200, {"Content-Type": "application/json"}, OnePiece(f"{start}{','.join(items)}]}}".encode()))
 
 
 def _note(packages: dict[str, dict[str, Any]], found: Build, fields: set[str], base: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lading.testing.copr._refusals import Errors, Refused, bug
+from lading.testing.copr._refusals import ApiRefusal, FormErrors, internal_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,11 @@ class Paging:
     def check(self, kind: str) -> None:
         """Return when things of *kind* can be ordered so, and cut so."""
         if self.order not in _COLUMNS[kind] | _PROPERTIES[kind]:
-            raise Refused(500, f"Cannot order by {self.order}, {kind} doesn't have such property")
+            raise ApiRefusal(500, f"Cannot order by {self.order}, {kind} doesn't have such property")
         if self.order in _PROPERTIES[kind]:
-            raise Refused(500, f"Cannot order by {self.order}")
+            raise ApiRefusal(500, f"Cannot order by {self.order}")
         if (self.limit or 0) < 0 or self.offset < 0:
-            raise bug()  # the database refuses it
+            raise internal_error()  # the database refuses it
 
     def sort(self, items: Sequence[T]) -> list[T]:
         """*items* in the order that is wanted; what has no value comes last, as in the database."""
@@ -78,13 +78,13 @@ class Paging:
 
 def read_paging(query: Fields) -> Paging:
     """The wishes in a query; ``Refused`` when they cannot be read."""
-    errors = Errors()
+    errors = FormErrors()
     limit, offset = (_number(query, name, errors) for name in ("limit", "offset"))
     order_type = query.get("order_type", "ASC")
     if order_type not in ("ASC", "DESC", ""):
         errors.add("order_type", "Not a valid choice.")
     if errors.found:
-        raise Refused(500, str(errors.found))
+        raise ApiRefusal(500, str(errors.found))
     order = query.get("order") or "id"
     if not order_type:
         # Given but empty, it is guessed: the other way round than when it is not given.
@@ -93,7 +93,7 @@ def read_paging(query: Fields) -> Paging:
     return Paging(limit or None, offset or 0, order, order_type)
 
 
-def _number(query: Fields, name: str, errors: Errors) -> int | None:
+def _number(query: Fields, name: str, errors: FormErrors) -> int | None:
     text = query.get(name, "").strip()
     try:
         return int(text) if text else None

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import can_build
 from lading.testing.copr._projects import editable
-from lading.testing.copr._refusals import Refused
+from lading.testing.copr._refusals import ApiRefusal
 
 if TYPE_CHECKING:
-    from lading.testing.copr._request import Call
+    from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Project
 
 _KINDS = ("admin", "builder")
 _STATES = ("nothing", "request", "approved")
 
 
-def can_build_in(call: Call, who: str, ownername: str, projectname: str) -> dict[str, Any]:
+def can_build_in(call: CoprRequest, who: str, ownername: str, projectname: str) -> dict[str, Any]:
     """Whether somebody may build in a project; asked without a login, too."""
     user = call.state.users.get(who)
     if user is None:
-        raise Refused(500, "Database error, contact admin")
+        raise ApiRefusal(500, "Database error, contact admin")
     project = call.state.project(ownername, projectname)
     # For a group's project, the name of who made it: that is what the frontend says.
     return {
@@ -31,46 +31,46 @@ def can_build_in(call: Call, who: str, ownername: str, projectname: str) -> dict
     }
 
 
-def get(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def get(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """The permissions of everybody who has or asked for any."""
     project = editable(call, ownername, projectname)
     if not project.permissions:
-        raise Refused(404, f"No permissions set on {project.full_name} project")
+        raise ApiRefusal(404, f"No permissions set on {project.full_name} project")
     return {"permissions": project.permissions}
 
 
-def put(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def put(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """Whose permissions were changed: all that were sent, or none."""
     project = editable(call, ownername, projectname)
     said = call.body.said
     if not isinstance(said, dict):
-        raise Refused(
+        raise ApiRefusal(
             400,
             "request is not a dictionary, expected format: "
             "{'username': {'admin': 'nothing', 'builder': 'request'} ...}",
         )
     if not said:
-        raise Refused(400, "no permission change requested")
+        raise ApiRefusal(400, "no permission change requested")
     for name, wanted in said.items():
         if name not in call.state.users:
-            raise Refused(400, f"user '{name}' doesn't exist in database")
+            raise ApiRefusal(400, f"user '{name}' doesn't exist in database")
         for kind, state in wanted.items():
             _check(project, name, kind, state)
     return {"updated": [name for name, wanted in said.items() if _change(project, name, wanted)]}
 
 
-def request(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def request(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """Whether asking for permissions changed anything."""
     project = call.state.project(ownername, projectname)
     said, name = call.body.said, call.user.name
     if not isinstance(said, dict):
-        raise Refused(400, "invalid 'roles' dict format, expected: {'admin': True, 'builder': False}")
+        raise ApiRefusal(400, "invalid 'roles' dict format, expected: {'admin': True, 'builder': False}")
     if not said:
-        raise Refused(400, "no permission requested")
+        raise ApiRefusal(400, "no permission requested")
     wanted: dict[str, str] = {}
     for kind, asked in said.items():
         if not isinstance(asked, bool):
-            raise Refused(400, f"invalid '{kind}' permission request '{asked}', expected True or False")
+            raise ApiRefusal(400, f"invalid '{kind}' permission request '{asked}', expected True or False")
         state = "request" if asked else "nothing"
         _check(project, name, kind, state)
         if not (asked and project.permissions.get(name, {}).get(kind) == "approved"):
@@ -80,11 +80,11 @@ def request(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
 
 def _check(project: Project, name: str, kind: str, state: str) -> None:
     if kind not in _KINDS:
-        raise Refused(400, f"invalid permission '{kind}', allowed {'|'.join(_KINDS)}")
+        raise ApiRefusal(400, f"invalid permission '{kind}', allowed {'|'.join(_KINDS)}")
     if state not in _STATES:
-        raise Refused(400, f"invalid '{kind}' permission state '{state}', use {'|'.join(_STATES)}")
+        raise ApiRefusal(400, f"invalid '{kind}' permission state '{state}', use {'|'.join(_STATES)}")
     if name == project.creator.name:
-        raise Refused(400, f"user '{name}' is owner of the '{project.full_name}' project")
+        raise ApiRefusal(400, f"user '{name}' is owner of the '{project.full_name}' project")
 
 
 def _change(project: Project, name: str, wanted: dict[str, str]) -> bool:

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lading.testing.copr._refusals import Errors, choices
+from lading.testing.copr._refusals import FormErrors, check_choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading.testing.copr._request import Call
-    from lading.testing.copr._state import State
+    from lading.testing.copr._request import CoprRequest
+    from lading.testing.copr._state import CoprState
 
 _DEFAULTS: dict[str, Any] = {
     "additional_repos": [],
@@ -49,12 +49,12 @@ def is_true(value: Any) -> bool:
     return value not in (False, "false", "")
 
 
-def words(value: Any) -> list[str]:
+def split_words(value: Any) -> list[str]:
     """A list as it is stored: joined with blanks, and cut at them."""
     return (" ".join(map(str, value)) if isinstance(value, list) else str(value)).split()
 
 
-def check_name(errors: Errors, name: Any) -> None:
+def check_name(errors: FormErrors, name: Any) -> None:
     """Note what is wrong with a project's name."""
     if not name:
         errors.add("name", "This field is required.")
@@ -67,7 +67,7 @@ def is_number(name: str) -> bool:
     return name.isdigit()
 
 
-def read_options(call: Call, errors: Errors) -> dict[str, Any]:
+def read_options(call: CoprRequest, errors: FormErrors) -> dict[str, Any]:
     """The options that were sent, as they are kept."""
     sent = dict(call.fields)
     if "repos" in sent:
@@ -78,7 +78,7 @@ def read_options(call: Call, errors: Errors) -> dict[str, Any]:
             continue
         value = sent[name]
         if name in _LISTS:
-            options[name] = words(value)
+            options[name] = split_words(value)
         elif isinstance(default, bool):
             options[name] = is_true(value)
         elif name in _NUMBERS:
@@ -90,20 +90,20 @@ def read_options(call: Call, errors: Errors) -> dict[str, Any]:
     return options
 
 
-def complete(options: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a new project."""
     whole = {**_DEFAULTS, **options}
     return {name: list(value) if isinstance(value, list) else value for name, value in whole.items()}
 
 
-def check_chroots(errors: Errors, sent: Any, state: State, required: bool) -> list[str]:
+def check_chroots(errors: FormErrors, sent: Any, state: CoprState, required: bool) -> list[str]:
     """The chroots that were sent, with what is wrong with them noted."""
     if not sent:
         if required:
             errors.add("chroots", "'[]' is not a valid choice for this field.")
         return []
     names = [str(name) for name in sent] if isinstance(sent, list) else [str(sent)]
-    choices(errors, "chroots", names, state.mock_chroots)
+    check_choices(errors, "chroots", names, state.mock_chroots)
     return names
 
 
@@ -112,8 +112,8 @@ def unexpected(names: Iterable[str]) -> str:
     return f"Unexpected chroot: {', '.join(sorted(set(names)))}"
 
 
-def _text(errors: Errors, name: str, value: Any) -> str | None:
-    text = words(value) if isinstance(value, list) else str(value)
+def _text(errors: FormErrors, name: str, value: Any) -> str | None:
+    text = split_words(value) if isinstance(value, list) else str(value)
     text = " ".join(text) if isinstance(text, list) else text
     if name in _WORDS and text not in _WORDS[name]:
         errors.add(name, "Not a valid choice.")
@@ -124,7 +124,7 @@ def _text(errors: Errors, name: str, value: Any) -> str | None:
     return text or (None if name in ("homepage", "contact") else text)
 
 
-def _number(errors: Errors, name: str, value: Any) -> int | None:
+def _number(errors: FormErrors, name: str, value: Any) -> int | None:
     low, high = _NUMBERS[name]
     try:
         number = int(value)
@@ -144,7 +144,7 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https", "ftp") and bool(parts.netloc)
 
 
-def _check_repo(errors: Errors, url: str, state: State) -> None:
+def _check_repo(errors: FormErrors, url: str, state: CoprState) -> None:
     parts = urlsplit(url)
     name = parts.path.strip("/").partition("/")[0]
     if parts.scheme not in ("http", "https", "copr") or not parts.netloc or (parts.scheme == "copr" and not name):

@@ -10,13 +10,13 @@ from lading.testing.copr._pagination import read_paging
 from lading.testing.copr._project_form import (
     check_chroots,
     check_name,
-    complete,
     is_number,
     is_true,
     read_options,
     unexpected,
+    with_defaults,
 )
-from lading.testing.copr._refusals import Errors, Refused
+from lading.testing.copr._refusals import ApiRefusal, FormErrors
 from lading.testing.copr._serializers import show_project
 from lading.testing.copr._state import Project, ProjectChroot
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lading.testing._copr_people import CoprUser
-    from lading.testing.copr._request import Call
-    from lading.testing.copr._state import State
+    from lading.testing.copr._request import CoprRequest
+    from lading.testing.copr._state import CoprState
 
 
-def get(call: Call) -> dict[str, Any]:
+def get(call: CoprRequest) -> dict[str, Any]:
     """One project."""
     return show_project(call.asked_project(), call.base)
 
 
-def get_list(call: Call) -> dict[str, Any]:
+def get_list(call: CoprRequest) -> dict[str, Any]:
     """The projects of an owner, or all there are."""
     owner = call.query.get("ownername")
     return _page(call, [p for p in call.state.projects.values() if not owner or p.ownername == owner])
 
 
-def search(call: Call) -> dict[str, Any]:
+def search(call: CoprRequest) -> dict[str, Any]:
     """Projects by words of theirs; by parts of owner and name where there is a slash."""
     query = call.argument("query")
     if "/" in query:
@@ -47,7 +47,7 @@ def search(call: Call) -> dict[str, Any]:
         found = [p for p in call.state.projects.values() if name in p.name.lower() and owner in p.ownername.lower()]
         return _page(call, found)
     if len(query) < 3:
-        raise Refused(400, "Search string must have at least 3 characters")
+        raise ApiRefusal(400, "Search string must have at least 3 characters")
     # The index knows whole words, and nothing of projects that are not shown to everybody.
     wanted = set(query.lower().split())
     return _page(
@@ -61,16 +61,16 @@ def _words(project: Project) -> set[str]:
     return set(text.lower().split()) | set(project.packages)
 
 
-def _page(call: Call, projects: Iterable[Project]) -> dict[str, Any]:
+def _page(call: CoprRequest, projects: Iterable[Project]) -> dict[str, Any]:
     paging = read_paging(call.query)
     paging.check("copr")
     page = paging.cut(paging.sort(list(projects)))
     return {"items": [show_project(project, call.base) for project in page], "meta": paging.meta}
 
 
-def add(call: Call, ownername: str) -> dict[str, Any]:
+def add(call: CoprRequest, ownername: str) -> dict[str, Any]:
     """A new project; the one that is there already where the query says ``exist_ok=True``, in these very letters."""
-    state, user, errors = call.state, call.user, Errors()
+    state, user, errors = call.state, call.user, FormErrors()
     owner = _owner(state, user, ownername)
     name = call.fields.get("name")
     check_name(errors, name)
@@ -87,43 +87,45 @@ def add(call: Call, ownername: str) -> dict[str, Any]:
         return show_project(existing, call.base)
     errors.refuse_form()
     if call.body.is_form:
-        raise Refused(400, unexpected(str(sent)))  # a web form's text, taken letter by letter
+        raise ApiRefusal(400, unexpected(str(sent)))  # a web form's text, taken letter by letter
     storage = _check_rights(call, owner)
-    options = complete(options)
-    return show_project(make(state, owner, (ownername, str(name)), chroots, options, storage=storage), call.base)
+    options = with_defaults(options)
+    return show_project(
+        create_project(state, owner, (ownername, str(name)), chroots, options, storage=storage), call.base
+    )
 
 
-def _owner(state: State, user: CoprUser, ownername: str) -> CoprUser:
+def _owner(state: CoprState, user: CoprUser, ownername: str) -> CoprUser:
     if ownername.startswith("@"):
         if ownername[1:] not in state.groups:
-            raise Refused(404, f"Group {ownername[1:]} does not exist.")
+            raise ApiRefusal(404, f"Group {ownername[1:]} does not exist.")
         return user
     if ownername not in state.users:
-        raise Refused(404, f"No such user `{ownername}'")
+        raise ApiRefusal(404, f"No such user `{ownername}'")
     return state.users[ownername]
 
 
-def _check_rights(call: Call, owner: CoprUser) -> str:
+def _check_rights(call: CoprRequest, owner: CoprUser) -> str:
     """The storage, when the user may do all that was asked for."""
     user, fields = call.user, call.fields
     if user.admin:
         return str(fields.get("storage") or "backend")
     if user is not owner:
-        raise Refused(
+        raise ApiRefusal(
             403,
             f"You were authorized as '{user.name}' user without permissions to access projects of user '{owner.name}'",
         )
     if is_true(fields.get("persistent", False)):
-        raise Refused(403, "Non-admin cannot create persistent project.")
+        raise ApiRefusal(403, "Non-admin cannot create persistent project.")
     if not is_true(fields.get("auto_prune", True)):
-        raise Refused(403, "Non-admin cannot disable auto-prunning.")
+        raise ApiRefusal(403, "Non-admin cannot disable auto-prunning.")
     if fields.get("storage"):
-        raise Refused(403, "Non-admin cannot set storage")
+        raise ApiRefusal(403, "Non-admin cannot set storage")
     return "backend"
 
 
-def make(
-    state: State,
+def create_project(
+    state: CoprState,
     creator: CoprUser,
     where: tuple[str, str],
     chroots: Iterable[str],
@@ -134,7 +136,7 @@ def make(
     """A new project, when the creator may make one there: of which owner, under which name."""
     ownername, name = where
     if ownername.startswith("@") and ownername[1:] not in creator.groups and not creator.admin:
-        raise Refused(403, f"User '{creator.name}' doesn't have access to group '{ownername[1:]}'")
+        raise ApiRefusal(403, f"User '{creator.name}' doesn't have access to group '{ownername[1:]}'")
     project = Project(
         id=state.next_id("project"),
         ownername=ownername,
@@ -151,16 +153,16 @@ def make(
     return project
 
 
-def edit(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def edit(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """A project, changed in what was sent."""
-    project, errors = call.state.project(ownername, projectname), Errors()
+    project, errors = call.state.project(ownername, projectname), FormErrors()
     options = read_options(call, errors)
     chroots = check_chroots(errors, call.fields.get("chroots"), call.state, required=False)
     errors.refuse_form()
     if not can_edit(call.user, project):
-        raise Refused(403, "Only owners and admins may update their projects.")
+        raise ApiRefusal(403, "Only owners and admins may update their projects.")
     if not call.user.admin and not options.get("auto_prune", True):
-        raise Refused(403, "Non-admin cannot disable auto-prunning.")
+        raise ApiRefusal(403, "Non-admin cannot disable auto-prunning.")
     options.pop("persistent", None)
     project.options.update(options)
     if chroots:
@@ -168,23 +170,23 @@ def edit(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
     return show_project(project, call.base)
 
 
-def delete(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def delete(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """The project that was deleted, with all its builds."""
     state, user = call.state, call.user
     project = state.project(ownername, projectname)
     shown = show_project(project, call.base)
     if project.options["persistent"]:
-        raise Refused(403, "This project is protected against deletion.")
+        raise ApiRefusal(403, "This project is protected against deletion.")
     builds = state.builds_of(project)
     running = [str(build.id) for build in builds if not build.finished]
     mine = can_edit(user, project)
     if builds and not mine:
         ids = ", ".join(str(build.id) for build in builds)
-        raise Refused(400, f"You don't have permissions to delete build(s) {ids}.\n")
+        raise ApiRefusal(400, f"You don't have permissions to delete build(s) {ids}.\n")
     if running:
-        raise Refused(400, f"Build(s) {', '.join(running)} are still running.\n")
+        raise ApiRefusal(400, f"Build(s) {', '.join(running)} are still running.\n")
     if not (user.admin or (project.group in user.groups if project.group else project.creator is user)):
-        raise Refused(403, "Only owners may delete their projects.")
+        raise ApiRefusal(403, "Only owners may delete their projects.")
     for build in builds:
         call.results.remove(build)
         del state.builds[build.id]
@@ -192,23 +194,23 @@ def delete(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
     return shown
 
 
-def regenerate(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def regenerate(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """A project whose repositories will be made anew."""
     return show_project(editable(call, ownername, projectname), call.base)
 
 
-def editable(call: Call, ownername: str, projectname: str) -> Project:
+def editable(call: CoprRequest, ownername: str, projectname: str) -> Project:
     """A project that the user may change."""
     project = call.state.project(ownername, projectname)
     if not can_edit(call.user, project):
-        raise Refused(
+        raise ApiRefusal(
             403,
             f"User '{call.user.name}' can not see permissions for project '{project.full_name}' (missing admin rights)",
         )
     return project
 
 
-def webhook(call: Call, ownername: str, projectname: str) -> dict[str, Any]:
+def webhook(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
     """A new secret for a project's webhooks; the one before is lost."""
     project = editable(call, ownername, projectname)
     project.webhook_secret = str(uuid4())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ requested.</p>
 """
 
 
-class Refused(Exception):
+class ApiRefusal(Exception):
     """A request is not done, and the client is told why.
 
     Attributes:
@@ -39,35 +39,35 @@ class Refused(Exception):
         self.error = error
         self.more = more
 
-    def response(self) -> Response:
+    def response(self) -> ServerResponse:
         """The answer."""
-        return Response.json({**self.more, "error": self.error}, self.status)
+        return ServerResponse.json({**self.more, "error": self.error}, self.status)
 
 
-def bug() -> Refused:
+def internal_error() -> ApiRefusal:
     """How the frontend says that it fell over something; often a client's mistake."""
-    return Refused(500, _BUG)
+    return ApiRefusal(500, _BUG)
 
 
-def no_endpoint() -> Refused:
+def no_endpoint() -> ApiRefusal:
     """There is nothing at that address, for that verb."""
-    return Refused(404, "Such API endpoint doesn't exist")
+    return ApiRefusal(404, "Such API endpoint doesn't exist")
 
 
-def not_logged_in(base: str) -> Refused:
+def not_logged_in(base: str) -> ApiRefusal:
     """No token, or one that is unknown or has expired."""
-    return Refused(
+    return ApiRefusal(
         401, f"Login invalid/expired. Please visit {base}/api to get or renew your API token.", output="notok"
     )
 
 
-def apache_unauthorized() -> Response:
+def apache_unauthorized() -> ServerResponse:
     """The web server in front refuses by itself, before the frontend is asked: HTML."""
     headers: HeaderPairs = (("WWW-Authenticate", "Negotiate"), ("Content-Type", "text/html; charset=iso-8859-1"))
-    return Response(401, headers, _APACHE)
+    return ServerResponse(401, headers, _APACHE)
 
 
-class Errors:
+class FormErrors:
     """What is wrong with a form, by field, in the order in which it was found."""
 
     def __init__(self) -> None:
@@ -80,15 +80,19 @@ class Errors:
     def refuse_form(self) -> None:
         """Return if there is none; ``Refused`` with a line for each, as most forms say it."""
         if self.found:
-            raise Refused(400, "\n".join(f"{field}: {text}" for field, texts in self.found.items() for text in texts))
+            raise ApiRefusal(
+                400, "\n".join(f"{field}: {text}" for field, texts in self.found.items() for text in texts)
+            )
 
     def refuse_build(self) -> None:
         """Return if there is none; ``Refused`` as forms of builds say it."""
         if self.found:
-            raise Refused(400, f"Bad request parameters: {self.found}")
+            raise ApiRefusal(400, f"Bad request parameters: {self.found}")
 
 
-def choices(errors: Errors, field: str, values: Sequence[str], allowed: Mapping[str, Any] | Sequence[str]) -> None:
+def check_choices(
+    errors: FormErrors, field: str, values: Sequence[str], allowed: Mapping[str, Any] | Sequence[str]
+) -> None:
     """Note which of *values* is none that is *allowed*."""
     wrong = [repr(value) for value in values if value not in allowed]
     if len(wrong) == 1:

@@ -6,13 +6,13 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lading.testing.copr._refusals import Refused, bug, not_logged_in
+from lading.testing.copr._refusals import ApiRefusal, internal_error, not_logged_in
 
 if TYPE_CHECKING:
     from lading.testing._copr_people import CoprUser
     from lading.testing.copr._request_body import Body
     from lading.testing.copr._results import Results
-    from lading.testing.copr._state import Project, State
+    from lading.testing.copr._state import CoprState, Project
     from lading.testing.messages import Fields, Headers
 
 _NOT_JSON = "Did not attempt to load JSON data because the request Content-Type was not 'application/json'."
@@ -20,7 +20,7 @@ _UNREADABLE = "The browser (or proxy) sent a request that this server could not 
 
 
 @dataclass(slots=True)
-class Call:
+class CoprRequest:
     """One request, its body read.
 
     Attributes:
@@ -33,7 +33,7 @@ class Call:
         caller: Who is asking; ``None`` where nobody has to say it.
     """
 
-    state: State
+    state: CoprState
     results: Results
     query: Fields
     headers: Headers
@@ -56,7 +56,7 @@ class Call:
     def argument(self, name: str) -> str:
         """A value that the query has to have."""
         if name not in self.query:
-            raise Refused(400, f"Missing argument {name}")
+            raise ApiRefusal(400, f"Missing argument {name}")
         return self.query[name]
 
     def number(self, name: str) -> int:
@@ -64,7 +64,7 @@ class Call:
         try:
             return int(self.argument(name))
         except ValueError:
-            raise bug() from None
+            raise internal_error() from None
 
     def asked_project(self) -> Project:
         """The project that the query names."""
@@ -82,13 +82,13 @@ class Call:
         if value:
             return str(value)
         if not self.body.is_json:
-            raise Refused(415, _NOT_JSON)
+            raise ApiRefusal(415, _NOT_JSON)
         if self.body.said is None:
-            raise Refused(400, _UNREADABLE)
-        raise bug()
+            raise ApiRefusal(400, _UNREADABLE)
+        raise internal_error()
 
 
-def identify(state: State, headers: Headers, base: str) -> CoprUser:
+def identify(state: CoprState, headers: Headers, base: str) -> CoprUser:
     """Who sent a request: the session's user, whatever else stands there, or the token's.
 
     Raises:
@@ -103,14 +103,14 @@ def identify(state: State, headers: Headers, base: str) -> CoprUser:
             # Whatever the scheme; a mistake in it is a mistake of the server's, as far as it can tell.
             login, token = b64decode(headers["Authorization"].split()[1]).decode().split(":")
         except (ValueError, IndexError):
-            raise bug() from None
+            raise internal_error() from None
     for known in state.users.values():
         if login and token and (known.login, known.token) == (login, token) and known.expiration >= state.now.date():
             return known
     raise not_logged_in(base)
 
 
-def session_user(state: State, headers: Headers) -> CoprUser | None:
+def session_user(state: CoprState, headers: Headers) -> CoprUser | None:
     """Whose session the cookie is of, if there is one that is still open."""
     for cookie in headers.get("Cookie", "").split(";"):
         name, _, value = cookie.strip().partition("=")

@@ -9,19 +9,19 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from lading.testing._server.multipart import MultipartError, Part, boundary_of, receive
-from lading.testing.copr._refusals import Refused
+from lading.testing.copr._refusals import ApiRefusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lading.testing.messages import Request
+    from lading.testing.messages import ServerRequest
 
 # Written at once, so that a thread is worth its while.
 _LONGEST_FIELDS = 32 << 20
 
 
 @dataclass(slots=True)
-class Uploaded:
+class UploadedFile:
     """A file that came in a form, on disk until the request has been answered, unless it is moved away."""
 
     filename: str
@@ -42,7 +42,7 @@ class Body:
 
     said: Any = None
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    files: dict[str, Uploaded] = field(default_factory=dict[str, Uploaded])
+    files: dict[str, UploadedFile] = field(default_factory=dict[str, UploadedFile])
     is_json: bool = False
     is_form: bool = False
 
@@ -58,15 +58,15 @@ class Body:
             file.path.unlink(missing_ok=True)
 
 
-async def read_body(request: Request, folder: Path) -> Body:
+async def read_body(request: ServerRequest, folder: Path) -> Body:
     """What *request* says, its files in *folder*."""
     kind = request.headers.get("Content-Type", "")
     if kind.lower().startswith("multipart/form-data"):
         boundary = boundary_of(kind)
         try:
-            return Body() if boundary is None else await receive(request, boundary, _Spool(folder))
+            return Body() if boundary is None else await receive(request, boundary, _FormSink(folder))
         except MultipartError as error:
-            raise Refused(400, str(error)) from None
+            raise ApiRefusal(400, str(error)) from None
     body, data = Body(), await request.read(_LONGEST_FIELDS)
     if kind.lower().startswith("application/json"):
         body.is_json = True
@@ -85,7 +85,7 @@ def _parsed(data: bytes) -> Any:
         return None
 
 
-class _Spool:
+class _FormSink:
     """Collects what the parser gives; everything that blocks is in :meth:`flush` and the methods after it."""
 
     def __init__(self, folder: Path) -> None:
@@ -104,7 +104,7 @@ class _Spool:
             self._end_field()
             self._part = event
             if event.filename is not None and event.name != "json":
-                file = Uploaded(event.filename, self._folder / f"{uuid4()}.incoming")
+                file = UploadedFile(event.filename, self._folder / f"{uuid4()}.incoming")
                 self._body.files[event.name] = file
                 self._pieces.append((file.path, b""))
         elif self._part is not None and self._part.name in self._body.files:
@@ -113,7 +113,7 @@ class _Spool:
         else:
             self._room -= len(event)
             if self._room < 0:
-                raise Refused(413, "The form has too much in its fields.")
+                raise ApiRefusal(413, "The form has too much in its fields.")
             self._value += event
 
     def _end_field(self) -> None:

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,21 +124,21 @@ class Results:
         if build.upload is not None:
             build.upload.unlink(missing_ok=True)
 
-    def answer(self, path: str) -> Response:
+    def answer(self, path: str) -> ServerResponse:
         """What is at *path*: a file, a folder's list, or the way to where Pulp has it."""
         parts = path.strip("/").split("/")
         if any(part in ("", ".", "..") for part in parts) or parts[0] not in ("results", "pulp", "tmp"):
             return _nothing()
         found = self.folder.joinpath(*parts)
         if found.is_file() and found not in self._gone:
-            return Response(200, _headers(found.name), found)
+            return ServerResponse(200, _headers(found.name), found)
         if found.is_dir() and parts[0] == "results":
             if not path.endswith("/"):
-                return Response(301, {"Location": quote(f"{path}/", safe="/@:+")})
+                return ServerResponse(301, {"Location": quote(f"{path}/", safe="/@:+")})
             return _listing(path, [entry for entry in sorted(found.iterdir()) if entry not in self._gone])
         elsewhere = self.folder.joinpath("pulp", *parts[1:])
         if parts[0] == "results" and elsewhere.is_file():
-            return Response(302, {"Location": quote(f"/pulp/{'/'.join(parts[1:])}", safe="/@:+")})
+            return ServerResponse(302, {"Location": quote(f"/pulp/{'/'.join(parts[1:])}", safe="/@:+")})
         return _nothing()
 
 
@@ -151,16 +151,18 @@ def _headers(name: str) -> dict[str, str]:
     return {"Content-Type": "application/json" if name.endswith(".json") else "text/plain"}
 
 
-def _nothing() -> Response:
-    return Response(404, {"Content-Type": "text/html"}, b"<html><head><title>404 Not Found</title></head></html>\n")
+def _nothing() -> ServerResponse:
+    return ServerResponse(
+        404, {"Content-Type": "text/html"}, b"<html><head><title>404 Not Found</title></head></html>\n"
+    )
 
 
-def _listing(path: str, entries: list[Path]) -> Response:
+def _listing(path: str, entries: list[Path]) -> ServerResponse:
     title = f"Index of {escape(path)}"
     names = ["..", *(f"{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries)]
     lines = "".join(f'<li><a href="{quote(name, safe="/@+.")}">{escape(name)}</a></li>\n' for name in names)
     text = f"<html><head><title>{title}</title></head><body>\n<h1>{title}</h1>\n<ul>\n{lines}</ul></body></html>\n"
-    return Response(200, {"Content-Type": "text/html;charset=utf-8"}, text.encode())
+    return ServerResponse(200, {"Content-Type": "text/html;charset=utf-8"}, text.encode())
 
 
 _NEVRA = re.compile(r"(?P<name>.+)-(?:(?P<epoch>\d+):)?(?P<version>[^-]+)-(?P<release>[^-]+)\.(?P<arch>[^.]+)")

@@ -15,22 +15,22 @@ from lading.testing.copr import _permissions as permissions
 from lading.testing.copr import _projects as projects
 from lading.testing.copr import _submit as submit
 from lading.testing.copr._fork import fork
-from lading.testing.copr._refusals import Refused, no_endpoint
-from lading.testing.copr._request import Call, identify
+from lading.testing.copr._refusals import ApiRefusal, no_endpoint
+from lading.testing.copr._request import CoprRequest, identify
 from lading.testing.copr._request_body import read_body
-from lading.testing.messages import Fields, Response
+from lading.testing.messages import Fields, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lading.testing.copr._lifecycle import Travel
+    from lading.testing.copr._lifecycle import BuildLifecycle
     from lading.testing.copr._results import Results
-    from lading.testing.copr._state import State
-    from lading.testing.messages import Request
+    from lading.testing.copr._state import CoprState
+    from lading.testing.messages import ServerRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CoprOptions:
     """What a store does beyond the usual."""
 
     gssapi: str | None = None
@@ -113,38 +113,40 @@ _ROUTES = [
 ]
 
 
-class Routes:
+class CoprApp:
     """The handler of the embedded Copr."""
 
-    def __init__(self, state: State, results: Results, travel: Travel, options: Options, scheme: str) -> None:
+    def __init__(
+        self, state: CoprState, results: Results, travel: BuildLifecycle, options: CoprOptions, scheme: str
+    ) -> None:
         self._state = state
         self._results = results
         self._travel = travel
         self._options = options
         self._scheme = scheme
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         """One answer, dated by the store's clock."""
         response = await self._answer(request)
         date = ("Date", format_datetime(self._state.now, usegmt=True))
         return replace(response, headers=(*Fields(response.headers).pairs, date))
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: ServerRequest) -> ServerResponse:
         path = request.path
         if not (path == "/api_3" or path.startswith("/api_3/")):
             if request.method not in ("GET", "HEAD"):
-                return Response(405, {"Allow": "GET, HEAD"})
+                return ServerResponse(405, {"Allow": "GET, HEAD"})
             return await request.in_thread(self._result, path)
         try:
             return await self._api(request, path.removeprefix("/api_3"))
-        except Refused as refused:
+        except ApiRefusal as refused:
             return refused.response()
 
-    async def _api(self, request: Request, path: str) -> Response:
+    async def _api(self, request: ServerRequest, path: str) -> ServerResponse:
         # The address that the client knows the store by, which may be a proxy's.
         base = f"{self._scheme}://{request.headers.get('Host', '127.0.0.1')}"
         body = await read_body(request, self._results.folder)
-        call = Call(self._state, self._results, request.query, request.headers, body, base)
+        call = CoprRequest(self._state, self._results, request.query, request.headers, body, base)
         try:
             if request.method == "GET" and not self._options.auto_advance:
                 return self._dispatch(call, request.method, path)
@@ -154,22 +156,22 @@ class Routes:
             if body.files:
                 await request.in_thread(body.discard)
 
-    def _result(self, path: str) -> Response:
+    def _result(self, path: str) -> ServerResponse:
         with self._state.lock:
             return self._results.answer(path)
 
-    def _dispatch(self, call: Call, verb: str, path: str) -> Response:
+    def _dispatch(self, call: CoprRequest, verb: str, path: str) -> ServerResponse:
         with self._state.lock:
             return self._find(call, verb, path)
 
-    def _find(self, call: Call, verb: str, path: str) -> Response:
+    def _find(self, call: CoprRequest, verb: str, path: str) -> ServerResponse:
         special = self._special(call, verb, path.rstrip("/"))
         if special is not None:
             return special
         fitting = [(route, match) for route in _ROUTES if (match := route.pattern.fullmatch(path))]
         if verb == "OPTIONS" and fitting:
             allowed = ", ".join(sorted({"OPTIONS", *(route.verb for route, _ in fitting)}))
-            return Response(200, {"Allow": allowed, "Content-Type": "text/html; charset=utf-8"})
+            return ServerResponse(200, {"Allow": allowed, "Content-Type": "text/html; charset=utf-8"})
         for route, match in fitting:
             old = verb == "POST" and route.verb in ("PUT", "DELETE")
             if route.verb == verb or old or (verb == "HEAD" and route.verb == "GET"):
@@ -179,25 +181,25 @@ class Routes:
                 return self._answered(route, route.answer(call, **values), old)
         raise no_endpoint()
 
-    def _answered(self, route: Route, answer: Any, old: bool) -> Response:
+    def _answered(self, route: Route, answer: Any, old: bool) -> ServerResponse:
         if self._options.auto_advance and route.answer in (builds.get, builds.get_list):
             # What was shown is what it was: the next look sees more.
             for shown in answer.get("items", [answer]):
                 self._travel.step(self._state.builds[shown["id"]])
-        if isinstance(answer, Response):
+        if isinstance(answer, ServerResponse):
             return answer
         more = {"Warning": f"This method is deprecated: Use {route.verb} method instead of POST"} if old else {}
-        return Response.json(answer, headers=more)
+        return ServerResponse.json(answer, headers=more)
 
-    def _special(self, call: Call, verb: str, path: str) -> Response | None:
+    def _special(self, call: CoprRequest, verb: str, path: str) -> ServerResponse | None:
         """The answer where it depends on how the store was made."""
         if path == "/gssapi_login" and verb == "GET":
             return users.gssapi_login(call, self._options.gssapi)
         if path == "/build/create/rpm-upload" and verb == "POST" and self._options.rpm_upload:
             call.caller = identify(self._state, call.headers, call.base)
-            return Response.json(submit.from_rpm(call))
+            return ServerResponse.json(submit.from_rpm(call))
         match = re.fullmatch(r"/module/build/([^/]+)/([^/]+)", path)
         if match is not None and verb == "POST" and self._options.modules:
             call.caller = identify(self._state, call.headers, call.base)
-            return Response.json(users.build_module(call, *match.groups()))
+            return ServerResponse.json(users.build_module(call, *match.groups()))
         return None

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lading.testing.copr._refusals import Errors, Refused, choices
+from lading.testing.copr._refusals import ApiRefusal, FormErrors, check_choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lading.testing.copr._state import State
+    from lading.testing.copr._state import CoprState
 
 _DIST_GITS = {"fedora": "https://src.fedoraproject.org"}
 _PACKAGE_NAME = r"^[-+_.a-zA-Z0-9]+$"
@@ -20,18 +20,18 @@ _TEMPLATES = ("", "fedora", "epel7", "mageia", "pld")
 _GENERATORS = ("pyp2rpm", "pyp2spec")
 
 
-def read_source(kind: str, fields: Mapping[str, Any], errors: Errors, state: State) -> dict[str, Any]:
+def read_source(kind: str, fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> dict[str, Any]:
     """What is kept of a source of type *kind*.
 
     Raises:
         Refused: There is no such type, or none that can be asked for.
     """
     if kind not in _READERS:
-        raise Refused(400, f"Unsupported package source type {kind}")
+        raise ApiRefusal(400, f"Unsupported package source type {kind}")
     return _READERS[kind](fields, errors, state)
 
 
-def check_package_name(fields: Mapping[str, Any], errors: Errors) -> str:
+def check_package_name(fields: Mapping[str, Any], errors: FormErrors) -> str:
     """The name of a package, with what is wrong with it noted."""
     name = str(fields.get("package_name") or "")
     if not re.match(_PACKAGE_NAME, name):
@@ -46,21 +46,21 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _needed(fields: Mapping[str, Any], errors: Errors, name: str) -> str | None:
+def _needed(fields: Mapping[str, Any], errors: FormErrors, name: str) -> str | None:
     value = _text(fields, name)
     if not (value and value.strip()):
         errors.add(name, "This field is required.")
     return value
 
 
-def _choice(fields: Mapping[str, Any], errors: Errors, name: str, allowed: tuple[str, ...], default: str) -> str:
+def _choice(fields: Mapping[str, Any], errors: FormErrors, name: str, allowed: tuple[str, ...], default: str) -> str:
     value = _text(fields, name)
     if value is not None and value not in allowed:
         errors.add(name, "Not a valid choice.")
     return default if value is None else value
 
 
-def _scm(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+def _scm(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     kind = _choice(fields, errors, "scm_type", ("git", "svn"), "git")
     url = _needed(fields, errors, "clone_url")
     parts = urlsplit(url or "")
@@ -80,13 +80,13 @@ def _scm(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
     }
 
 
-def _pypi(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+def _pypi(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     name = _needed(fields, errors, "pypi_package_name")
     sent = fields.get("python_versions") or []
     versions = [str(version) for version in (sent if isinstance(sent, list) else [sent])]
     generator = _choice(fields, errors, "spec_generator", _GENERATORS, "pyp2spec")
     template = _choice(fields, errors, "spec_template", _TEMPLATES, "")
-    choices(errors, "python_versions", versions, ("3", "2"))
+    check_choices(errors, "python_versions", versions, ("3", "2"))
     return {
         "pypi_package_name": name,
         "pypi_package_version": _text(fields, "pypi_package_version"),
@@ -96,11 +96,11 @@ def _pypi(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]
     }
 
 
-def _rubygems(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+def _rubygems(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     return {"gem_name": _needed(fields, errors, "gem_name")}
 
 
-def _custom(fields: Mapping[str, Any], errors: Errors, state: State) -> dict[str, Any]:
+def _custom(fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> dict[str, Any]:
     script = _needed(fields, errors, "script")
     if script and len(script) > 4096:
         errors.add("script", "Maximum script size is 4kB")
@@ -117,7 +117,7 @@ def _custom(fields: Mapping[str, Any], errors: Errors, state: State) -> dict[str
     }
 
 
-def _distgit(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, Any]:
+def _distgit(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     name, distgit = _text(fields, "package_name"), _text(fields, "distgit") or "fedora"
     if distgit not in _DIST_GITS:
         errors.add("distgit", "Not a valid choice.")
@@ -131,7 +131,7 @@ def _distgit(fields: Mapping[str, Any], errors: Errors, _: State) -> dict[str, A
     return {**source, **({"namespace": namespace} if namespace else {})}
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any], Errors, State], dict[str, Any]]] = {
+_READERS: dict[str, Callable[[Mapping[str, Any], FormErrors, CoprState], dict[str, Any]]] = {
     "scm": _scm,
     "pypi": _pypi,
     "rubygems": _rubygems,

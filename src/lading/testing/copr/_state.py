@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lading.testing._copr_people import TOKEN_DAYS, CoprUser, new_token
-from lading.testing.copr._refusals import Refused
+from lading.testing.copr._refusals import ApiRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,7 @@ class Build:
         return bool(self.chroots) and all(chroot.state in FINISHED for chroot in self.chroots.values())
 
 
-class State:
+class CoprState:
     """Everything, behind one lock: requests come on the server's threads, tests look from theirs."""
 
     def __init__(self, now: datetime | None, chroots: Mapping[str, str]) -> None:
@@ -210,16 +210,16 @@ class State:
         """The project of that name, or ``Refused``."""
         found = self.projects.get((ownername, name))
         if found is None and ownername.startswith("@") and ownername[1:] not in self.groups:
-            raise Refused(404, f"Group {ownername[1:]} does not exist.")
+            raise ApiRefusal(404, f"Group {ownername[1:]} does not exist.")
         if found is None:
-            raise Refused(404, f"Project {ownername}/{name} does not exist.")
+            raise ApiRefusal(404, f"Project {ownername}/{name} does not exist.")
         return found
 
     def build(self, build_id: int) -> Build:
         """The build of that number, or ``Refused``."""
         found = self.builds.get(build_id)
         if found is None:
-            raise Refused(404, f"Build {build_id} does not exist.")
+            raise ApiRefusal(404, f"Build {build_id} does not exist.")
         return found
 
     def builds_of(self, project: Project) -> list[Build]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from lading.testing._copr_people import can_build
 from lading.testing.copr._build_options import check_dirname, read_build_options
-from lading.testing.copr._refusals import Errors, Refused
+from lading.testing.copr._refusals import ApiRefusal, FormErrors
 from lading.testing.copr._serializers import show_build
 from lading.testing.copr._sources import read_source
 from lading.testing.copr._state import Build, BuildChroot
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lading.testing._copr_people import CoprUser
-    from lading.testing.copr._request import Call
-    from lading.testing.copr._request_body import Uploaded
-    from lading.testing.copr._state import Package, Project, State
+    from lading.testing.copr._request import CoprRequest
+    from lading.testing.copr._request_body import UploadedFile
+    from lading.testing.copr._state import CoprState, Package, Project
 
 _SRPM = (".src.rpm", ".nosrc.rpm", ".spec")
 
 
-def from_urls(call: Call) -> dict[str, Any]:
+def from_urls(call: CoprRequest) -> dict[str, Any]:
     """A build for each address."""
-    project, errors = call.named_project(), Errors()
+    project, errors = call.named_project(), FormErrors()
     options = read_build_options(call, project, errors)
     pkgs = call.fields.get("pkgs") or []
     urls = [str(url) for url in pkgs] if isinstance(pkgs, list) else str(pkgs).split()
@@ -58,9 +58,9 @@ def _is_srpm(url: str) -> bool:
     return urlsplit(url).path.endswith(_SRPM)
 
 
-def from_upload(call: Call) -> dict[str, Any]:
+def from_upload(call: CoprRequest) -> dict[str, Any]:
     """A build of a file that came along."""
-    project, errors = call.named_project(), Errors()
+    project, errors = call.named_project(), FormErrors()
     options = read_build_options(call, project, errors)
     file = call.body.files.get("pkgs")
     if file is None:
@@ -72,9 +72,9 @@ def from_upload(call: Call) -> dict[str, Any]:
     return show_build(_uploaded(call, project, options, "upload", file), call.base)
 
 
-def from_rpm(call: Call) -> dict[str, Any]:
+def from_rpm(call: CoprRequest) -> dict[str, Any]:
     """A build that is a binary package, already built: for one chroot, which has a field of its own."""
-    project, errors = call.named_project(), Errors()
+    project, errors = call.named_project(), FormErrors()
     options = read_build_options(call, project, errors)
     chroot = call.fields.get("chroot")
     if not chroot:
@@ -92,7 +92,7 @@ def from_rpm(call: Call) -> dict[str, Any]:
     return show_build(_uploaded(call, project, options, "rpm_upload", file), call.base)
 
 
-def _uploaded(call: Call, project: Project, options: dict[str, Any], kind: str, file: Uploaded) -> Build:
+def _uploaded(call: CoprRequest, project: Project, options: dict[str, Any], kind: str, file: UploadedFile) -> Build:
     name = file.filename.replace("\\", "/").rpartition("/")[2] or "unnamed"
     place = f"tmp{uuid4().hex[:8]}"
     path = call.results.keep_upload(file.path, place, name)
@@ -104,9 +104,9 @@ def _uploaded(call: Call, project: Project, options: dict[str, Any], kind: str, 
     return submit(call.state, call.user, project, options, (kind, source), url=url, upload=path)
 
 
-def _from_source(call: Call, kind: str) -> dict[str, Any]:
+def _from_source(call: CoprRequest, kind: str) -> dict[str, Any]:
     """A build from a source of type *kind*."""
-    project, errors = call.named_project(), Errors()
+    project, errors = call.named_project(), FormErrors()
     source = read_source(kind, call.fields, errors, call.state)
     if kind == "distgit" and not call.fields.get("package_name"):
         errors.add("package_name", "This field is required.")
@@ -117,32 +117,32 @@ def _from_source(call: Call, kind: str) -> dict[str, Any]:
     return show_build(submit(call.state, call.user, project, options, (kind, source)), call.base)
 
 
-def from_source(kind: str) -> Callable[[Call], dict[str, Any]]:
+def from_source(kind: str) -> Callable[[CoprRequest], dict[str, Any]]:
     """What answers a request for a build from a source of type *kind*."""
     return partial(_from_source, kind=kind)
 
 
-def check_before(call: Call) -> dict[str, Any]:
+def check_before(call: CoprRequest) -> dict[str, Any]:
     """Whether a build like this one would be taken."""
-    project, errors = call.named_project(), Errors()
+    project, errors = call.named_project(), FormErrors()
     if call.fields.get("project_dirname"):
         check_dirname(project, str(call.fields["project_dirname"]))
     if not can_build(call.user, project):
-        raise Refused(403, f"User '{call.user.name}' is not allowed to build in '{project.full_name}'")
+        raise ApiRefusal(403, f"User '{call.user.name}' is not allowed to build in '{project.full_name}'")
     read_build_options(call, project, errors)
     errors.refuse_build()
     return {"message": "It should be safe to submit a build like this"}
 
 
-def _check(call: Call, project: Project, errors: Errors) -> None:
+def _check(call: CoprRequest, project: Project, errors: FormErrors) -> None:
     errors.refuse_build()
     if not can_build(call.user, project):
-        raise Refused(403, f"User {call.user.name} is not allowed to build in the copr: {project.full_name}")
+        raise ApiRefusal(403, f"User {call.user.name} is not allowed to build in the copr: {project.full_name}")
     check_dirname(project, str(call.fields.get("project_dirname") or project.name))
 
 
 def submit(
-    state: State,
+    state: CoprState,
     user: CoprUser,
     project: Project,
     options: Mapping[str, Any],

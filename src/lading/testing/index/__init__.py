@@ -14,8 +14,8 @@ from packaging.version import Version
 from lading.pypi import Index, Token
 from lading.testing._embedded import EmbeddedStore
 from lading.testing.index._oidc import Mint
-from lading.testing.index._routes import Routes
-from lading.testing.index._state import Project, Publisher, Release, State, StoredFile, User
+from lading.testing.index._routes import IndexApp
+from lading.testing.index._state import IndexState, Project, Publisher, Release, StoredFile, User
 from lading.testing.index._tokens import new_token
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ class EmbeddedIndex(EmbeddedStore):
         port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._state = State(now)
+        self._state = IndexState(now)
         self._mint = Mint(self._state, audience, token_lifetime)
-        self._routes = Routes(self._state, self._mint, max_file_size, "http" if tls is None else "https")
+        self._routes = IndexApp(self._state, self._mint, max_file_size, "http" if tls is None else "https")
         self._owner = self.add_user("owner")
         super().__init__(self._routes.answer, faults=faults, tls=tls, port=port)
 
@@ -112,7 +112,7 @@ class EmbeddedIndex(EmbeddedStore):
         """What its clock shows, in UTC."""
         return self._state.now
 
-    def advance(self, seconds: float) -> None:
+    def advance_clock(self, seconds: float) -> None:
         """Move its clock."""
         self._state.advance(seconds)
 

@@ -15,7 +15,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +26,13 @@ _ENDS = {"bdist_wheel": (".whl",), "sdist": (".tar.gz", ".zip")}
 def check_filename(filename: str, filetype: str) -> None:
     """Return when *filename* is one of that type."""
     if "/" in filename or "\\" in filename:
-        raise Refused(400, "Cannot upload a file with '/' or '\\' in its name.")
+        raise ApiRefusal(400, "Cannot upload a file with '/' or '\\' in its name.")
     if not filename.endswith((".whl", ".tar.gz", ".zip")):
-        raise Refused(400, "Invalid file extension: Use .tar.gz, .whl or .zip extension.")
+        raise ApiRefusal(400, "Invalid file extension: Use .tar.gz, .whl or .zip extension.")
     if not filename.endswith(_ENDS[filetype]):
-        raise Refused(400, f"Invalid file extension: Use {' or '.join(_ENDS[filetype])} extension for this filetype.")
+        raise ApiRefusal(
+            400, f"Invalid file extension: Use {' or '.join(_ENDS[filetype])} extension for this filetype."
+        )
 
 
 def check_agreement(filename: str, filetype: str, name: str, version: Version) -> None:
@@ -41,14 +43,14 @@ def check_agreement(filename: str, filetype: str, name: str, version: Version) -
         else:
             found, found_version = parse_sdist_filename(filename)
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
-        raise Refused(400, f"Invalid filename: {filename!r}. {error}") from None
+        raise ApiRefusal(400, f"Invalid filename: {filename!r}. {error}") from None
     escaped = canonicalize_name(name).replace("-", "_")
     if found != canonicalize_name(name):
-        raise Refused(400, f"Start filename for {name!r} with {escaped + '-'!r}.")
+        raise ApiRefusal(400, f"Start filename for {name!r} with {escaped + '-'!r}.")
     if found_version != version:
-        raise Refused(400, f"Version in filename should be {str(version)!r} not {str(found_version)!r}.")
+        raise ApiRefusal(400, f"Version in filename should be {str(version)!r} not {str(found_version)!r}.")
     if filetype == "sdist" and filename != f"{escaped}-{version}.tar.gz":
-        raise Refused(400, f"Filename {filename!r} should be {f'{escaped}-{version}.tar.gz'!r}.")
+        raise ApiRefusal(400, f"Filename {filename!r} should be {f'{escaped}-{version}.tar.gz'!r}.")
 
 
 def inspect(path: Path, filename: str, filetype: str) -> bytes | None:
@@ -59,7 +61,7 @@ def inspect(path: Path, filename: str, filetype: str) -> bytes | None:
         _sdist(path, filename)
         return None
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise Refused(400, f"Invalid distribution file. {type(error).__name__}: {error}") from None
+        raise ApiRefusal(400, f"Invalid distribution file. {type(error).__name__}: {error}") from None
 
 
 def _wheel(path: Path, filename: str) -> bytes:
@@ -69,7 +71,7 @@ def _wheel(path: Path, filename: str) -> bytes:
         for needed in ("WHEEL", "METADATA"):
             place = f"{stem}.dist-info/{needed}"
             if place not in names:
-                raise Refused(400, f"Invalid distribution file. {needed} not found at {place}")
+                raise ApiRefusal(400, f"Invalid distribution file. {needed} not found at {place}")
         return archive.read(f"{stem}.dist-info/METADATA")
 
 
@@ -77,4 +79,4 @@ def _sdist(path: Path, filename: str) -> None:
     place = f"{filename.removesuffix('.tar.gz')}/PKG-INFO"
     with tarfile.open(path, "r:gz") as archive:
         if not any(member.name.removeprefix("./") == place and member.isfile() for member in archive):
-            raise Refused(400, f"Invalid distribution file. PKG-INFO not found at {place}")
+            raise ApiRefusal(400, f"Invalid distribution file. PKG-INFO not found at {place}")

@@ -11,7 +11,7 @@ from packaging.metadata import InvalidMetadata, Metadata, RawMetadata
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,13 +47,13 @@ def check_metadata(fields: Fields) -> Version:
     raw, wrong = read_metadata(fields)
     faults = [(name, f"{name!r} has invalid data") for name in wrong] + list(_faults(raw))
     if faults:
-        raise Refused(400, min(faults, key=lambda fault: _rank(fault[0]))[1] + "." + _SEE)
+        raise ApiRefusal(400, min(faults, key=lambda fault: _rank(fault[0]))[1] + "." + _SEE)
     return Version(raw.get("version", ""))
 
 
-def metadata_fault(detail: str) -> Refused:
+def metadata_fault(detail: str) -> ApiRefusal:
     """A refusal with the pointer that those about metadata end with."""
-    return Refused(400, detail + _SEE)
+    return ApiRefusal(400, detail + _SEE)
 
 
 def _rank(name: str) -> tuple[int, str]:

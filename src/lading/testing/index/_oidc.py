@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from lading.testing.index._state import Project, Publisher
 from lading.testing.index._tokens import minted_token
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
-    from lading.testing.index._state import State
-    from lading.testing.messages import Request
+    from lading.testing.index._state import IndexState
+    from lading.testing.messages import ServerRequest
 
 ISSUER = "https://token.actions.githubusercontent.com"
 _LIFETIME = 300  # of an identity token, as GitHub's
@@ -33,7 +33,7 @@ class Mint:
         request_secret: What a job shows to be given an identity token.
     """
 
-    def __init__(self, state: State, audience: str, lifetime: int) -> None:
+    def __init__(self, state: IndexState, audience: str, lifetime: int) -> None:
         self.audience = audience
         self.lifetime = lifetime
         self.request_secret = secrets.token_urlsafe(16)
@@ -66,22 +66,22 @@ class Mint:
     def _signature(self, content: str) -> str:
         return _base64(hmac.digest(self._key, content.encode(), "sha256"))
 
-    def say_audience(self) -> Response:
+    def say_audience(self) -> ServerResponse:
         """``GET /_/oidc/audience``."""
-        return Response.json({"audience": self.audience})
+        return ServerResponse.json({"audience": self.audience})
 
-    def give_identity(self, request: Request, publisher_id: str) -> Response:
+    def give_identity(self, request: ServerRequest, publisher_id: str) -> ServerResponse:
         """What GitHub answers a job that asks for an identity token."""
         publisher = self._state.publishers.get(publisher_id)
         if (
             publisher is None
             or request.headers.get("Authorization", "").lower() != f"bearer {self.request_secret}".lower()
         ):
-            return Response.json({"message": "Unauthorized"}, 401)
+            return ServerResponse.json({"message": "Unauthorized"}, 401)
         token = self.identity_token(publisher, request.query.get("audience"), {})
-        return Response.json({"count": len(token), "value": token})
+        return ServerResponse.json({"count": len(token), "value": token})
 
-    def mint(self, body: bytes) -> Response:
+    def mint(self, body: bytes) -> ServerResponse:
         """``POST /_/oidc/mint-token``."""
         try:
             jwt = json.loads(body)["token"]
@@ -108,7 +108,7 @@ class Mint:
                 if self._state.project(name) is None:
                     self._state.change(Project(name))
             token, expires = minted_token(self._state, publisher, self.lifetime)
-        return Response.json({"success": True, "token": token, "expires": expires})
+        return ServerResponse.json({"success": True, "token": token, "expires": expires})
 
     def _holds(self, claims: dict[str, Any]) -> bool:
         now = self._state.now.timestamp()
@@ -127,9 +127,9 @@ def _is(publisher: Publisher, claims: dict[str, Any]) -> bool:
     )
 
 
-def _failed(code: str, description: str) -> Response:
+def _failed(code: str, description: str) -> ServerResponse:
     errors = [{"code": code, "description": description}]
-    return Response.json({"message": "Token request failed", "errors": errors}, 422)
+    return ServerResponse.json({"message": "Token request failed", "errors": errors}, 422)
 
 
 def _encoded(value: object) -> str:

@@ -11,10 +11,10 @@ from packaging.version import Version
 from lading.testing.index._metadata import read_metadata
 from lading.testing.index._refusals import json_not_found, negotiate
 from lading.testing.index._state import Publisher
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
-    from lading.testing.index._state import Project, Release, State, StoredFile
+    from lading.testing.index._state import IndexState, Project, Release, StoredFile
 
 API_VERSION = "1.4"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
@@ -27,7 +27,7 @@ _LATEST = {
 }
 
 
-def simple_list(state: State, accept: str) -> Response:
+def simple_list(state: IndexState, accept: str) -> ServerResponse:
     """All projects."""
     projects = sorted(state.projects.values(), key=lambda project: project.key)
     meta = {"_last-serial": state.serial, "api-version": API_VERSION}
@@ -36,7 +36,7 @@ def simple_list(state: State, accept: str) -> Response:
     return _simple(accept, {"meta": meta, "projects": entries}, "Simple index", links, state.serial)
 
 
-def simple_project(project: Project, accept: str, base_url: str) -> Response:
+def simple_project(project: Project, accept: str, base_url: str) -> ServerResponse:
     """One project."""
     # What is in quarantine is not offered to anybody (PEP 792).
     files = [] if project.status == "quarantined" else project.files
@@ -54,12 +54,12 @@ def simple_project(project: Project, accept: str, base_url: str) -> Response:
     return _simple(accept, page, f"Links for {project.key}", links, project.serial)
 
 
-def _simple(accept: str, page: dict[str, Any], title: str, links: list[str], serial: int) -> Response:
+def _simple(accept: str, page: dict[str, Any], title: str, links: list[str], serial: int) -> ServerResponse:
     kind = negotiate(accept, (*_SIMPLE_KINDS, *_LATEST))
     kind = _LATEST.get(kind, kind) if kind is not None else "text/html"
     headers = {"X-PyPI-Last-Serial": str(serial), "Vary": "Accept"}
     if kind == SIMPLE_JSON:
-        return Response(200, headers | {"Content-Type": kind}, json.dumps(page).encode())
+        return ServerResponse(200, headers | {"Content-Type": kind}, json.dumps(page).encode())
     metas = {"repository-version": API_VERSION}
     for key, text in page.get("project-status", {}).items():
         metas["project-status" if key == "status" else "project-status-reason"] = text
@@ -70,7 +70,7 @@ def _simple(accept: str, page: dict[str, Any], title: str, links: list[str], ser
         f"<!DOCTYPE html>\n<html>\n  <head>\n    {head}\n  </head>\n  <body>\n    <h1>{title}</h1>\n{body}\n"
         f"  </body>\n</html>\n<!--SERIAL {serial}-->"
     )
-    return Response(200, headers | {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode())
+    return ServerResponse(200, headers | {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode())
 
 
 def _simple_file(project: Project, file: StoredFile, base_url: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _time(file: StoredFile) -> str:
     return file.uploaded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def json_project(project: Project, version: str | None, base_url: str) -> Response:
+def json_project(project: Project, version: str | None, base_url: str) -> ServerResponse:
     """The JSON API's answer for a project's newest release, or for *version*."""
     release = project.releases.get(version) if version is not None else _newest(project)
     if release is None:
@@ -125,7 +125,7 @@ def json_project(project: Project, version: str | None, base_url: str) -> Respon
         answer["releases"] = {
             one.version: [_json_file(one, file, base_url) for file in one.files] for one in project.releases.values()
         }
-    return Response.json(answer, headers={"X-PyPI-Last-Serial": str(project.serial)})
+    return ServerResponse.json(answer, headers={"X-PyPI-Last-Serial": str(project.serial)})
 
 
 def _newest(project: Project) -> Release | None:
@@ -185,7 +185,7 @@ def _json_file(release: Release, file: StoredFile, base_url: str) -> dict[str, A
     }
 
 
-def provenance(file: StoredFile) -> Response:
+def provenance(file: StoredFile) -> ServerResponse:
     """The attestations that came with a file, as PEP 740 bundles them."""
     publisher = file.uploaded_by
     if not file.attestations or not isinstance(publisher, Publisher):
@@ -198,4 +198,4 @@ def provenance(file: StoredFile) -> Response:
     }
     bundle = {"publisher": identity, "attestations": list(file.attestations)}
     body = json.dumps({"version": 1, "attestation_bundles": [bundle]}).encode()
-    return Response(200, {"Content-Type": "application/vnd.pypi.integrity.v1+json"}, body)
+    return ServerResponse(200, {"Content-Type": "application/vnd.pypi.integrity.v1+json"}, body)

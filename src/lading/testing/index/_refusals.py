@@ -8,7 +8,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from lading.testing.messages import Response
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ _MEANING = {
 _KINDS = ("text/html", "application/json", "text/plain")
 
 
-class Refused(Exception):
+class ApiRefusal(Exception):
     """A request is not done, and the client is told why.
 
     Attributes:
@@ -38,7 +38,7 @@ class Refused(Exception):
         self.detail = detail
 
 
-def render(refused: Refused, accept: str | None) -> Response:
+def render(refused: ApiRefusal, accept: str | None) -> ServerResponse:
     """The answer to a refused request. The reason is in its status line and in its body."""
     status, detail = refused.status, refused.detail
     code, meaning = f"{status} {detail}", _MEANING.get(status, "")
@@ -55,17 +55,17 @@ def render(refused: Refused, accept: str | None) -> Response:
     else:
         text = f"{code}\n\n{meaning}\n\n\n{detail}\n\n"
     reason = re.sub(r"[^\t -~\xa0-\xff]", "?", detail)
-    return Response(status, {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode(), reason)
+    return ServerResponse(status, {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode(), reason)
 
 
-def json_not_found(message: str = "Not Found") -> Response:
+def json_not_found(message: str = "Not Found") -> ServerResponse:
     """How the JSON APIs say that there is nothing."""
-    return Response.json({"message": message}, 404)
+    return ServerResponse.json({"message": message}, 404)
 
 
-def moved(status: int, location: str, reason: str | None = None) -> Response:
+def moved(status: int, location: str, reason: str | None = None) -> ServerResponse:
     """A redirect."""
-    return Response(status, {"Location": location}, reason=reason)
+    return ServerResponse(status, {"Location": location}, reason=reason)
 
 
 def negotiate(accept: str, offers: Iterable[str]) -> str | None:

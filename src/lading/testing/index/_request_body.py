@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
 from lading.testing._server.multipart import MultipartError, Part, boundary_of, receive
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 from lading.testing.messages import Fields
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lading.testing.messages import Request
+    from lading.testing.messages import ServerRequest
 
 _LONGEST_FIELDS = 32 << 20
 
@@ -65,7 +65,7 @@ class Form:
     content: Content | None
 
 
-class _Spool:
+class _FormSink:
     """Collects what the parser gives; everything that blocks is in :meth:`flush` and the methods after it."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class _Spool:
         else:
             self._room -= len(event)
             if self._room < 0:
-                raise Refused(400, "The upload form has too much in its fields.")
+                raise ApiRefusal(400, "The upload form has too much in its fields.")
             self._value += event
 
     def _begin(self, part: Part) -> None:
@@ -100,7 +100,7 @@ class _Spool:
             if part.filename is not None:
                 self.with_filename.append(part.name)
         elif self.content is not None:
-            raise Refused(400, "The upload form has more than one file.")
+            raise ApiRefusal(400, "The upload form has more than one file.")
         elif part.filename is not None:
             self._hashers = _hashers()
             self.content = Content(part.filename, part.content_type, self._folder / f"{uuid4()}.incoming")
@@ -143,7 +143,7 @@ class _Spool:
             self.content.discard()
 
 
-async def read_form(request: Request, folder: Path) -> Form:
+async def read_form(request: ServerRequest, folder: Path) -> Form:
     """The form in *request*, its file in *folder*.
 
     Raises:
@@ -154,6 +154,6 @@ async def read_form(request: Request, folder: Path) -> Form:
     if not kind.lower().startswith("multipart/form-data") or boundary is None:
         return Form(Fields(), [], None)
     try:
-        return await receive(request, boundary, _Spool(folder))
+        return await receive(request, boundary, _FormSink(folder))
     except MultipartError as error:
-        raise Refused(400, str(error)) from None
+        raise ApiRefusal(400, str(error)) from None

@@ -10,18 +10,18 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lading.testing.index._pages import json_project, provenance, simple_list, simple_project
-from lading.testing.index._refusals import Refused, json_not_found, moved, render
+from lading.testing.index._refusals import ApiRefusal, json_not_found, moved, render
 from lading.testing.index._request_body import read_form
 from lading.testing.index._tokens import identify
 from lading.testing.index._upload import Upload
-from lading.testing.messages import Fields, Request, Response
+from lading.testing.messages import Fields, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from lading.testing.index._oidc import Mint
-    from lading.testing.index._state import State
+    from lading.testing.index._state import IndexState
 
 _ANYTHING = "*/*"
 _MAX_MINT = 1 << 20
@@ -40,7 +40,7 @@ _HELP = b"""<!DOCTYPE html>
 """
 
 
-class Routes:
+class IndexApp:
     """The handler of the embedded index.
 
     Attributes:
@@ -49,12 +49,12 @@ class Routes:
 
     folder: Path
 
-    def __init__(self, state: State, mint: Mint, max_file_size: int, scheme: str) -> None:
+    def __init__(self, state: IndexState, mint: Mint, max_file_size: int, scheme: str) -> None:
         self._state = state
         self._mint = mint
         self._max_file_size = max_file_size
         self._scheme = scheme
-        self._areas: dict[str, Callable[[Request, list[str]], Awaitable[Response]]] = {
+        self._areas: dict[str, Callable[[ServerRequest, list[str]], Awaitable[ServerResponse]]] = {
             "legacy": self._legacy,
             "simple": self._simple,
             "pypi": self._json,
@@ -63,32 +63,32 @@ class Routes:
             "_": self._trusted,
         }
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: ServerRequest) -> ServerResponse:
         """One answer, dated by the index's clock."""
         area, *rest = request.path.removeprefix("/").split("/")
         try:
             response = await self._handler(request.method, area)(request, rest)
-        except Refused as refused:
+        except ApiRefusal as refused:
             response = render(refused, request.headers.get("Accept"))
         date = ("Date", format_datetime(self._state.now, usegmt=True))
         return replace(response, headers=(*Fields(response.headers).pairs, date))
 
-    def _handler(self, method: str, area: str) -> Callable[[Request, list[str]], Awaitable[Response]]:
+    def _handler(self, method: str, area: str) -> Callable[[ServerRequest, list[str]], Awaitable[ServerResponse]]:
         if area not in self._areas:
-            raise Refused(404, "Not Found")
+            raise ApiRefusal(404, "Not Found")
         if method not in ("GET", "HEAD") and area not in ("legacy", "_"):
-            raise Refused(405, "Method Not Allowed")
+            raise ApiRefusal(405, "Method Not Allowed")
         return self._areas[area]
 
-    def _base_url(self, request: Request) -> str:
+    def _base_url(self, request: ServerRequest) -> str:
         """The address that the client knows the index by, which may be a proxy's."""
         return f"{self._scheme}://{request.headers.get('Host', '127.0.0.1')}"
 
-    async def _legacy(self, request: Request, rest: list[str]) -> Response:
+    async def _legacy(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         if rest not in ([], [""]):
-            raise Refused(404, "Not Found")
+            raise ApiRefusal(404, "Not Found")
         if request.method != "POST":
-            return Response(200, {"Content-Type": "text/html; charset=UTF-8"}, _HELP)
+            return ServerResponse(200, {"Content-Type": "text/html; charset=UTF-8"}, _HELP)
         if not rest:
             return moved(308, "/legacy/", _NO_SLASH)
         form = await read_form(request, self.folder)
@@ -96,17 +96,17 @@ class Routes:
         try:
             action = request.query.get(":action") or form.fields.get(":action")
             if action in _GONE:
-                raise Refused(410, f"The action {action} is no longer supported: upload files instead.")
+                raise ApiRefusal(410, f"The action {action} is no longer supported: upload files instead.")
             if action != "file_upload":
-                return Response(200, {"Content-Type": "text/html; charset=UTF-8"}, _HELP)
+                return ServerResponse(200, {"Content-Type": "text/html; charset=UTF-8"}, _HELP)
             identity = identify(self._state, request.headers.get("Authorization"), base_url)
             await request.in_thread(Upload(self._state, identity, form, base_url, self._max_file_size).run)
         finally:
             if form.content is not None:
                 await request.in_thread(form.content.discard)
-        return Response(200, {"Content-Type": "text/html; charset=UTF-8"})
+        return ServerResponse(200, {"Content-Type": "text/html; charset=UTF-8"})
 
-    async def _simple(self, request: Request, rest: list[str]) -> Response:
+    async def _simple(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         accept = request.headers.get("Accept", _ANYTHING)
         if not rest:
             return moved(301, "/simple/")
@@ -115,17 +115,17 @@ class Routes:
             if not name and not more:
                 return simple_list(self._state, accept)
             if more not in ([], [""]):
-                raise Refused(404, "Not Found")
+                raise ApiRefusal(404, "Not Found")
             project = self._state.project(name)
             if project is None:
-                raise Refused(404, "Not Found")
+                raise ApiRefusal(404, "Not Found")
             if name != project.key or not more:
                 return moved(301, f"/simple/{project.key}/")
             return simple_project(project, accept, self._base_url(request))
 
-    async def _json(self, request: Request, rest: list[str]) -> Response:
+    async def _json(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         if not 2 <= len(rest) <= 3 or rest[-1] != "json":
-            raise Refused(404, "Not Found")
+            raise ApiRefusal(404, "Not Found")
         name, version = rest[0], rest[1] if len(rest) == 3 else None
         with self._state.lock:
             project = self._state.project(name)
@@ -139,29 +139,29 @@ class Routes:
                 return json_not_found()
             return json_project(project, wanted, self._base_url(request))
 
-    async def _file(self, _: Request, rest: list[str]) -> Response:
+    async def _file(self, _: ServerRequest, rest: list[str]) -> ServerResponse:
         name = rest[-1]
         wants_metadata = name.endswith(".metadata")
         file = self._state.files.get(name.removesuffix(".metadata"))
         if file is None or f"/packages/{'/'.join(rest)}".removesuffix(".metadata") != file.place:
-            raise Refused(404, "Not Found")
+            raise ApiRefusal(404, "Not Found")
         if not wants_metadata:
             headers = {"Content-Type": "application/octet-stream", "ETag": f'"{file.digests["md5"]}"'}
-            return Response(200, headers, file.path)
+            return ServerResponse(200, headers, file.path)
         if file.metadata_sha256 is None:
-            raise Refused(404, "Not Found")
-        return Response(200, {"ETag": f'"{file.metadata_sha256}"'}, file.metadata_path)
+            raise ApiRefusal(404, "Not Found")
+        return ServerResponse(200, {"ETag": f'"{file.metadata_sha256}"'}, file.metadata_path)
 
-    async def _integrity(self, _: Request, rest: list[str]) -> Response:
+    async def _integrity(self, _: ServerRequest, rest: list[str]) -> ServerResponse:
         if len(rest) != 4 or rest[3] != "provenance":
-            raise Refused(404, "Not Found")
+            raise ApiRefusal(404, "Not Found")
         name, version, filename = rest[:3]
         file = self._state.files.get(filename)
         if file is None or (file.project, file.version) != (canonicalize_name(name), version):
             return json_not_found()
         return provenance(file)
 
-    async def _trusted(self, request: Request, rest: list[str]) -> Response:
+    async def _trusted(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         match request.method, rest:
             case "GET", ["oidc", "audience"]:
                 return self._mint.say_audience()
@@ -169,4 +169,4 @@ class Routes:
                 return self._mint.mint(await request.read(_MAX_MINT))
             case "GET", ["github", publisher_id]:
                 return self._mint.give_identity(request, publisher_id)
-        raise Refused(404, "Not Found")
+        raise ApiRefusal(404, "Not Found")

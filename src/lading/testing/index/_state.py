@@ -136,7 +136,7 @@ class Issued:
     owner: User | Publisher
 
 
-class State:
+class IndexState:
     """Everything, behind one lock: requests come on the server's threads, tests look from theirs."""
 
     def __init__(self, now: datetime | None) -> None:

@@ -16,14 +16,14 @@ from uuid import uuid4
 from lading._macaroons import codec as _macaroon
 from lading.errors import TokenUnreadable
 from lading.pypi import Token
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 from lading.testing.index._state import Issued, Publisher, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lading._macaroons.codec import Macaroon
-    from lading.testing.index._state import Project, State
+    from lading.testing.index._state import IndexState, Project
 
 # What tokens say they are for. It is not covered by their signature.
 DOMAIN = "127.0.0.1"
@@ -31,7 +31,7 @@ DOMAIN = "127.0.0.1"
 _CURRENT_USER = object()
 
 
-def new_token(state: State, owner: User | Publisher) -> Token:
+def new_token(state: IndexState, owner: User | Publisher) -> Token:
     """A token without restrictions, which the index knows from now on."""
     identifier, key = str(uuid4()), secrets.token_bytes(32)
     with state.lock:
@@ -39,7 +39,7 @@ def new_token(state: State, owner: User | Publisher) -> Token:
     return Token.create(DOMAIN, identifier, key)
 
 
-def minted_token(state: State, publisher: Publisher, lifetime: int) -> tuple[str, int]:
+def minted_token(state: IndexState, publisher: Publisher, lifetime: int) -> tuple[str, int]:
     """A token as trusted publishing mints it, and when it ends."""
     begin = int(state.now.timestamp())
     with state.lock:
@@ -60,7 +60,7 @@ class Identity:
     macaroon: Macaroon
 
 
-def identify(state: State, authorization: str | None, base_url: str) -> Identity:
+def identify(state: IndexState, authorization: str | None, base_url: str) -> Identity:
     """Who an ``Authorization`` header is of.
 
     Raises:
@@ -75,7 +75,9 @@ def identify(state: State, authorization: str | None, base_url: str) -> Identity
         macaroon = issued = None
     if macaroon is None or issued is None:
         help_url = f"{base_url}/help/#invalid-auth"
-        raise Refused(403, f"Invalid or non-existent authentication information. See {help_url} for more information.")
+        raise ApiRefusal(
+            403, f"Invalid or non-existent authentication information. See {help_url} for more information."
+        )
     return Identity(issued.owner, issued.key, macaroon)
 
 
@@ -91,7 +93,7 @@ def _token(authorization: str, base_url: str) -> str:
         return ""
     if user != "__token__":
         help_url = f"{base_url}/help/#apitoken"
-        raise Refused(
+        raise ApiRefusal(
             403,
             "Username/Password authentication is no longer supported. Migrate to API Tokens or Trusted Publishers "
             f"instead. See {help_url}",
@@ -99,24 +101,24 @@ def _token(authorization: str, base_url: str) -> str:
     return secret.strip()
 
 
-def authorize(state: State, identity: Identity, project: Project) -> None:
+def authorize(state: IndexState, identity: Identity, project: Project) -> None:
     """Return when *identity* may upload to *project*; ``Refused`` with every reason why not."""
     if not identity.macaroon.verifies(identity.key):
-        raise Refused(403, "Invalid API Token: signatures do not match")
+        raise ApiRefusal(403, "Invalid API Token: signatures do not match")
     use = _Use(state, identity.owner, project)
     denied = [reason for caveat in identity.macaroon.caveats if (reason := _judge(caveat, use))]
     if denied:
-        raise Refused(403, f"Invalid API Token: {', '.join(denied)}")
+        raise ApiRefusal(403, f"Invalid API Token: {', '.join(denied)}")
     owner = identity.owner
     allowed = project.key in owner.projects if isinstance(owner, Publisher) else owner.id in project.owners
     if not allowed or project.status in ("archived", "quarantined"):
         who = f"The user {owner.name!r}" if isinstance(owner, User) else "The given token"
-        raise Refused(403, f"{who} isn't allowed to upload to project {project.name!r}.")
+        raise ApiRefusal(403, f"{who} isn't allowed to upload to project {project.name!r}.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    state: State
+    state: IndexState
     owner: User | Publisher
     project: Project
 

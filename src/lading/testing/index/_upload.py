@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading.testing.index._archives import check_agreement, check_filename, inspect
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 from lading.testing.index._state import Project, Publisher, Release, StoredFile
 from lading.testing.index._tokens import authorize
 from lading.testing.index._upload_form import check_form
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from lading.testing.index._request_body import Content, Form
-    from lading.testing.index._state import State
+    from lading.testing.index._state import IndexState
     from lading.testing.index._tokens import Identity
     from lading.testing.messages import Fields
 
@@ -30,7 +30,7 @@ _DIGESTS = {"md5_digest": "md5", "sha256_digest": "sha256", "blake2_256_digest":
 class Upload:
     """One form on its way in. Blocks; for a worker thread."""
 
-    def __init__(self, state: State, identity: Identity, form: Form, base_url: str, max_file_size: int) -> None:
+    def __init__(self, state: IndexState, identity: Identity, form: Form, base_url: str, max_file_size: int) -> None:
         self._state = state
         self._identity = identity
         self._form = form
@@ -55,14 +55,14 @@ class Upload:
             authorize(self._state, self._identity, project)
         check_filename(content.filename, filetype)
         if (content.content_type or "application/octet-stream").startswith("image/"):
-            raise Refused(400, "Invalid distribution file.")
+            raise ApiRefusal(400, "Invalid distribution file.")
         if content.size > self._max_file_size:
             limit = f"{self._max_file_size / (1 << 20):g} MB"
-            raise Refused(400, f"File too large. Limit for project {name!r} is {limit}.")
+            raise ApiRefusal(400, f"File too large. Limit for project {name!r} is {limit}.")
         for field, kind in _DIGESTS.items():
             claimed = fields.get(field, "").strip().lower()
             if claimed and claimed != content.digests[kind]:
-                raise Refused(400, "The digest supplied does not match a digest calculated from the uploaded file.")
+                raise ApiRefusal(400, "The digest supplied does not match a digest calculated from the uploaded file.")
         with self._state.lock:
             if self._is_there(content):
                 return
@@ -89,13 +89,13 @@ class Upload:
         if file is not None and file.digests["blake2b_256"] == digest:
             return True
         if file is not None or digest in self._state.contents:
-            raise Refused(
+            raise ApiRefusal(
                 400,
                 f"File already exists ({content.filename!r}, with blake2_256 hash {digest!r}). "
                 f"See {self._base_url}/help/#file-name-reuse for more information.",
             )
         if content.filename in self._state.deleted:
-            raise Refused(
+            raise ApiRefusal(
                 400,
                 "This filename was previously used by a file that has since been deleted. Use a different version. "
                 f"See {self._base_url}/help/#file-name-reuse for more information.",
@@ -106,16 +106,16 @@ class Upload:
         """Return when the release takes one more file of that type."""
         release = project.releases.get(str(version))
         if release is not None and self._state.now - release.created_at > _NO_MORE_FILES_AFTER:
-            raise Refused(400, "Uploading new files to releases older than 14 days is not allowed.")
+            raise ApiRefusal(400, "Uploading new files to releases older than 14 days is not allowed.")
         if release is not None and filetype == "sdist" and any(f.filetype == "sdist" for f in release.files):
-            raise Refused(400, "Only one sdist may be uploaded per release.")
+            raise ApiRefusal(400, "Only one sdist may be uploaded per release.")
 
     def _attestations(self, fields: Fields) -> tuple[object, ...]:
         text = fields.get("attestations")
         if text is None:
             return ()
         if not isinstance(self._identity.owner, Publisher):
-            raise Refused(
+            raise ApiRefusal(
                 400,
                 "Invalid attestations supplied during upload: Attestations are only supported when using Trusted "
                 "Publishing",
@@ -123,9 +123,9 @@ class Upload:
         try:
             found = json.loads(text)
         except ValueError as error:
-            raise Refused(400, f"Invalid attestations supplied during upload: {error}") from None
+            raise ApiRefusal(400, f"Invalid attestations supplied during upload: {error}") from None
         if not isinstance(found, list) or not 1 <= len(found) <= 2 or not all(isinstance(a, dict) for a in found):
-            raise Refused(
+            raise ApiRefusal(
                 400, "Invalid attestations supplied during upload: a list of one or two attestations is needed"
             )
         return tuple(found)

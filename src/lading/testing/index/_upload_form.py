@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lading.testing.index._metadata import check_metadata, metadata_fault
-from lading.testing.index._refusals import Refused
+from lading.testing.index._refusals import ApiRefusal
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -28,15 +28,15 @@ def check_form(form: Form) -> Version:
     """
     fields = form.fields
     if fields.get("protocol_version", "1").strip() not in ("", "1"):
-        raise Refused(400, "Unknown protocol version.")
+        raise ApiRefusal(400, "Unknown protocol version.")
     for name in form.with_filename:
         if name not in _MAY_BE_FILES:
-            raise Refused(400, f"{name}: Should not be a tuple.")
+            raise ApiRefusal(400, f"{name}: Should not be a tuple.")
     _check_name(fields)
     _check_rest(fields)
     version = check_metadata(fields)
     if form.content is None:
-        raise Refused(400, "Upload payload does not have a file.")
+        raise ApiRefusal(400, "Upload payload does not have a file.")
     return version
 
 
@@ -63,13 +63,13 @@ def _check_rest(fields: Fields) -> None:
         faults["filetype"] = "Use a known file type."
     if faults:
         name = min(faults)
-        raise Refused(400, f"Invalid value for {name}. Error: {faults[name]}")
+        raise ApiRefusal(400, f"Invalid value for {name}. Error: {faults[name]}")
     pyversion = fields.get("pyversion", "").strip()
     if filetype != "sdist" and not pyversion:
-        raise Refused(
+        raise ApiRefusal(
             400, "Invalid value for pyversion. Error: Python version is required for binary distribution uploads."
         )
     if filetype == "sdist" and pyversion not in ("", "source"):
-        raise Refused(400, "Invalid value for pyversion. Error: Use 'source' as Python version for an sdist.")
+        raise ApiRefusal(400, "Invalid value for pyversion. Error: Use 'source' as Python version for an sdist.")
     if not any(fields.get(name, "").strip() for name in _DIGESTS):
-        raise Refused(400, "Error: Include at least one message digest.")
+        raise ApiRefusal(400, "Error: Include at least one message digest.")

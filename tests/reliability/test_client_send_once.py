@@ -1,0 +1,240 @@
+"""A write whose answer was lost: the store is asked, and the call ends as done, not done or honestly unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from lading import (
+    ApiError,
+    Call,
+    Conflict,
+    InvalidResponse,
+    LadingError,
+    Limits,
+    NetworkError,
+    NotFound,
+    RateLimited,
+    Response,
+    Retry,
+)
+from lading.testing import (
+    Answer,
+    DropAfter,
+    DropBefore,
+    DropDuring,
+    Fault,
+    RawAnswer,
+    Server,
+    ServerRequest,
+    ServerResponse,
+)
+from tests.support.transport_client import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lading import PyPI
+    from lading._core.sender import Sender
+
+pytestmark = pytest.mark.anyio
+QUICK = Retry(attempts=3, backoff=0)
+LOST = [DropAfter(), DropAfter(reset=True), Answer(500), Answer(502), Answer(507), Answer(408), Answer(200, b"<html>")]
+
+
+class Shop:
+    """A store with things.
+
+    Attributes:
+        made: How often a thing was made.
+        asked: How often somebody asked for it.
+    """
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.asked = 0
+        self.there = False
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: ServerRequest) -> ServerResponse:
+        if request.method == "GET":
+            self.asked += 1
+            return ServerResponse.json("found") if self.there else ServerResponse(404)
+        await request.read()
+        self.made += 1
+        self.there = True
+        return ServerResponse.json("made")
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    with shop.server:
+        yield shop
+
+
+def read(reply: Response) -> str:
+    value: str = reply.json()
+    return value
+
+
+MAKE = Call("POST", "thing", read)
+
+
+async def find(sender: Sender, _: LadingError) -> str | None:
+    """What a resource asks with."""
+    try:
+        return await sender.send(Call("GET", "thing", read))
+    except NotFound:
+        return None
+
+
+async def make(client: PyPI) -> str:
+    return await client._sender.send_once(MAKE, find)
+
+
+async def test_nobody_asks_when_all_went_well(shop: Shop):
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        assert await make(client) == "made"
+    assert (shop.made, shop.asked) == (1, 0)
+
+
+@pytest.mark.parametrize("fault", LOST, ids=repr)
+@pytest.mark.parametrize("attempts", [1, 3])
+async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attempts: int):
+    shop.there = not isinstance(fault, DropAfter)  # done by a request whose answer was a failure
+    shop.faults.add(fault, method="POST")
+    async with client_of(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
+        assert await make(client) == "found"
+    assert shop.made == (1 if isinstance(fault, DropAfter) else 0)
+    assert shop.asked == 1
+
+
+@pytest.mark.parametrize("fault", [DropBefore(), DropDuring(0), RawAnswer(b"nonsense\r\n\r\n"), Answer(500)], ids=repr)
+async def test_work_that_is_not_there_is_sent_again(shop: Shop, fault: Fault):
+    shop.faults.add(fault, method="POST", times=2)
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        assert await make(client) == "made"
+    assert (shop.made, shop.asked) == (1, 2)
+
+
+async def test_work_that_never_gets_there_is_not_done(shop: Shop):
+    shop.faults.add(DropBefore(), method="POST", times=None)
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(NetworkError) as caught:
+            await make(client)
+    assert caught.value.outcome == "not_done"
+    assert (len(shop.faults.happened), shop.asked) == (3, 3)
+
+
+@pytest.mark.parametrize("fault", LOST, ids=repr)
+@pytest.mark.parametrize("answer", [Answer(403), Answer(500), DropBefore(), Answer(200, b"<html>")], ids=repr)
+async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, answer: Fault):
+    shop.faults.add(fault, method="POST", times=None)
+    shop.faults.add(answer, method="GET", times=None)
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(LadingError) as caught:
+            await make(client)
+    assert caught.value.outcome == "unknown"
+    assert isinstance(caught.value.__cause__, LadingError)  # why nobody could
+    assert [happened.method for happened in shop.faults.happened].count("POST") == 1
+
+
+@pytest.mark.parametrize("fault", [Answer(400), Answer(409), Answer(413), Answer(501)], ids=repr)
+async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
+    shop.faults.add(fault, method="POST")
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(ApiError) as caught:
+            await make(client)
+    assert caught.value.outcome == "not_done"
+    assert shop.asked == 0
+
+
+async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
+    shop.faults.add(Answer(429, retry_after=0), method="POST")
+    shop.faults.add(Answer(503, retry_after=0), method="POST")
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        assert await make(client) == "made"
+    assert (shop.made, shop.asked) == (1, 0)
+
+
+async def test_lost_then_refused_is_not_done(shop: Shop):
+    shop.faults.add(DropBefore(), method="POST")
+    shop.faults.add(Answer(429), method="POST", times=None)
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(RateLimited) as caught:
+            await make(client)
+    assert (caught.value.outcome, shop.asked) == ("not_done", 1)
+
+
+async def test_what_ask_raises_besides_comes_out(shop: Shop):
+    async def ask(_: Sender, lost: LadingError) -> str | None:
+        raise ZeroDivisionError
+
+    shop.faults.add(DropAfter(), method="POST")
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(ZeroDivisionError):
+            await client._sender.send_once(MAKE, ask)
+
+
+async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
+    def broken(reply: Response) -> str:
+        raise InvalidResponse("a page for people")
+
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        assert await client._sender.send_once(Call("POST", "thing", broken), find) == "found"
+        assert (shop.made, shop.asked) == (1, 1)
+        with pytest.raises(InvalidResponse) as caught:
+            await client.send(Call("POST", "thing", broken))
+        assert caught.value.outcome == "unknown"
+
+
+async def test_questions_use_their_calls_slot(shop: Shop):
+    """One slot and five calls whose answers are lost: a question that took a slot of its own would wait for ever."""
+    shop.faults.add(DropAfter(), method="POST", times=5)
+    found: list[str] = []
+    async with client_of(shop.server.url, retry=QUICK, limits=Limits(max_requests=1, max_uploads=1)) as client:
+
+        async def run() -> None:
+            found.append(await make(client))
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                for _ in range(5):
+                    group.start_soon(run)
+    assert found == ["found"] * 5
+
+
+async def test_events_count_what_was_sent(shop: Shop):
+    events: list[Any] = []
+    shop.faults.add(DropAfter(), method="POST")
+    async with client_of(shop.server.url, retry=QUICK, hooks=[events.append]) as client:
+        assert await make(client) == "found"
+    shown = [(type(e).__name__, e.method, getattr(e, "attempt", None) or e.attempts, e.error) for e in events]
+    assert shown == [
+        ("AttemptEvent", "POST", 1, "NetworkError"),
+        ("AttemptEvent", "GET", 1, None),
+        ("CallEvent", "GET", 1, None),
+        ("CallEvent", "POST", 1, None),
+    ]
+
+
+async def test_an_error_counts_what_was_sent(shop: Shop):
+    shop.faults.add(Answer(500), method="POST", times=None)
+    shop.faults.add(Answer(403), method="GET", times=None)
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(ApiError) as caught:
+            await make(client)
+    assert (caught.value.status, caught.value.attempts) == (500, 1)
+
+
+async def test_another_thing_in_its_place_is_for_ask_to_say(shop: Shop):
+    async def ask(_: Sender, lost: LadingError) -> str | Conflict | None:
+        return Conflict("another thing is there")
+
+    shop.faults.add(DropAfter(), method="POST")
+    async with client_of(shop.server.url, retry=QUICK) as client:
+        assert isinstance(await client._sender.send_once(MAKE, ask), Conflict)  # type: ignore[arg-type]

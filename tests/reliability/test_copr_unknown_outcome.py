@@ -1,0 +1,72 @@
+"""Canceling and deleting builds, when the answer was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lading import BadRequest, Conflict, NotFound
+from lading.testing import DropAfter, DropBefore
+from tests.support.copr_double import Store, add_builds, do, set_states
+
+if TYPE_CHECKING:
+    from lading import Copr
+
+pytestmark = pytest.mark.anyio
+LOST = pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=repr)
+
+
+@LOST
+async def test_canceling(copr_store: Store, copr: Copr, fault: Any):
+    (build,) = add_builds(copr_store, 1)
+    copr_store.faults.add(fault, method="PUT")
+    assert (await copr.builds.cancel(build)).state == copr_store.build(build).state == "canceled"
+    assert copr_store.count("PUT") == 1
+    with pytest.raises(Conflict) as caught:
+        await copr.builds.cancel(build)
+    assert (caught.value.status, caught.value.outcome) == (409, "not_done")
+
+
+async def test_canceling_what_has_ended_meanwhile(copr_store: Store, copr: Copr):
+    (build,) = add_builds(copr_store, 1)
+    await do(copr_store.finish, build)
+    copr_store.faults.add(DropBefore(), method="PUT")
+    with pytest.raises(Conflict, match="cannot be canceled, it has succeeded"):
+        await copr.builds.cancel(build)
+    assert copr_store.count("PUT") == 0
+
+
+@LOST
+async def test_deleting(copr_store: Store, copr: Copr, fault: Any):
+    builds = add_builds(copr_store, 4)
+    set_states(copr_store, builds, "failed")
+    copr_store.faults.add(fault, method="DELETE")
+    await copr.builds.delete(builds[0])
+    copr_store.faults.add(fault, method="DELETE")
+    await copr.builds.delete_many(builds[1:3])
+    assert [build.id for build in copr_store.builds] == builds[3:]
+    assert copr_store.count("DELETE") == 2
+    with pytest.raises(NotFound):
+        await copr.builds.delete(builds[0])
+
+
+async def test_deleting_what_is_running(copr_store: Store, copr: Copr):
+    builds = add_builds(copr_store, 2)
+    with pytest.raises(Conflict):
+        await copr.builds.delete(builds[0])
+    with pytest.raises(Conflict):
+        await copr.builds.delete_many(builds)
+    assert len(copr_store.builds) == 2
+
+
+@LOST
+async def test_deleting_some_that_never_were(copr_store: Store, copr: Copr, fault: Any):
+    """All or none are deleted: that one is not there does not mean that it was done."""
+    builds = add_builds(copr_store, 1)
+    set_states(copr_store, builds, "failed")
+    copr_store.faults.add(fault, method="DELETE")
+    with pytest.raises(BadRequest, match="999"):
+        await copr.builds.delete_many([*builds, 999])
+    assert len(copr_store.builds) == 1
+    await copr.builds.delete_many([])

@@ -1,0 +1,183 @@
+"""Answers in every form that HTTP/1.1 allows, and in many that it does not."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+import lading
+from lading._http.response_body import LengthBody
+from lading._http.transport import Transport
+from tests.support.raw_server import Peer, Scripted
+from tests.support.transport_client import MIB, ask, client_of, reply, start
+
+pytestmark = pytest.mark.anyio
+
+
+class Case(NamedTuple):
+    """What the server sends, and what is made of it."""
+
+    sent: bytes
+    body: bytes = b""
+    again: bool = True  # whether the connection is used for the next request
+    status: int = 200
+    method: str = "GET"
+    ends: bool = False  # whether the server then ends its side
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+GOOD = {
+    "length": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+    "empty": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    "no reason": Case(b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"),
+    "chunked": Case(CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde"),
+    "chunk extensions": Case(CHUNKED + b'3;a=b;c="d"\r\nabc\r\n0;last\r\n\r\n', b"abc"),
+    "trailers": Case(CHUNKED + b"A\r\n0123456789\r\n0\r\nX-Sum: 1\r\nX-End: 2\r\n\r\n", b"0123456789"),
+    "until the end": Case(b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it", again=False, ends=True),
+    "nothing until the end": Case(b"HTTP/1.1 200 OK\r\n\r\n", again=False, ends=True),
+    "head": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", method="HEAD"),
+    "head chunked": Case(CHUNKED, method="HEAD"),
+    "204": Case(b"HTTP/1.1 204 No Content\r\n\r\n", status=204),
+    "304": Case(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status=304),
+    "100 and 103": Case(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
+    "close": Case(b"HTTP/1.1 200 OK\r\nConnection: foo, Close\r\nContent-Length: 2\r\n\r\nok", b"ok", again=False),
+    "1.0": Case(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok", again=False),
+    "1.0 kept": Case(b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "equal lengths": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "too long": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", b"ok", again=False),
+    "more chunks": Case(CHUNKED + b"2\r\nok\r\n0\r\n\r\n2\r\nno\r\n", b"ok", again=False),
+    "204 with a body": Case(b"HTTP/1.1 204 No Content\r\n\r\nbody", status=204, again=False),
+    "large": Case(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (3 * MIB) + bytes(3 * MIB), bytes(3 * MIB)),
+    "many chunks": Case(CHUNKED + b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n", b"x" * 5000),
+}
+
+BAD = {
+    "nothing": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "short body": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf.",
+    "no body": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
+    "short chunk": CHUNKED + b"A\r\nhalf.",
+    "no last chunk": CHUNKED + b"2\r\nok\r\n",
+    "half a trailer": CHUNKED + b"2\r\nok\r\n0\r\nX-A: ",
+    "chunk size no number": CHUNKED + b"zz\r\nok\r\n0\r\n\r\n",
+    "chunk size negative": CHUNKED + b"-2\r\nok\r\n0\r\n\r\n",
+    "chunk size huge": CHUNKED + b"f" * 30 + b"\r\nok\r\n0\r\n\r\n",
+    "chunk longer than said": CHUNKED + b"2\r\nokok\r\n0\r\n\r\n",
+    "garbage": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "binary garbage": bytes(range(256)) * 10,
+    "status no number": b"HTTP/1.1 abc OK\r\n\r\n",
+    "another HTTP": b"HTTP/2 200\r\n\r\n",
+    "lengths in conflict": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
+    "length negative": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
+    "length no number": b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok",
+    "header without colon": b"HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n",
+    "space in header name": b"HTTP/1.1 200 OK\r\nX Y: 1\r\n\r\n",
+    "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "huge header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * MIB,
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * (MIB // 6),
+    "huge status line": b"HTTP/1.1 200 " + b"x" * MIB,
+}
+
+
+@pytest.mark.parametrize("how", ["bytes", "into"])
+@pytest.mark.parametrize("case", GOOD.values(), ids=GOOD.keys())
+async def test_good_answer(case: Case, how: str, tls: Any) -> None:
+    """However the bytes arrive, and however they are taken."""
+
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.request()
+        # What is too much would be noticed or not, by the byte: it comes with the rest.
+        if how == "bytes" and len(case.sent) < 1000 and (case.again or case.ends):
+            for index in range(len(case.sent)):
+                peer.send(case.sent[index : index + 1])
+                time.sleep(0)  # another thread's turn: no more than a hint
+        else:
+            peer.send(case.sent)
+        if not case.ends:
+            peer.serve()
+        return None
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        response = await start(transport, server.url, case.method)
+        assert response.status_code == case.status
+        assert await (taken_into(response) if how == "into" else taken(response)) == case.body
+        assert (await ask(transport, server.url)).body == b"ok"
+        assert len(server.peers) == (1 if case.again else 2)
+        assert transport._pool.turns.busy == 0
+
+
+async def taken(response: httpx.Response) -> bytes:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    return b"".join([piece async for piece in stream])
+
+
+async def taken_into(response: httpx.Response) -> bytes:
+    stream = response.stream
+    if not isinstance(stream, LengthBody):
+        return await taken(response)
+    buffer, found = bytearray(1000), b""
+    while count := await stream.read_into(memoryview(buffer)):
+        found += buffer[:count]
+    assert await stream.read_into(memoryview(buffer)) == 0
+    return found
+
+
+@pytest.mark.parametrize("sent", BAD.values(), ids=BAD.keys())
+async def test_bad_answer(sent: bytes, tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent)
+
+    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        for take in (taken, taken_into):
+            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+                await take(await start(transport, server.url))
+            assert transport._pool.total == 0
+        assert len(server.peers) == 2
+
+
+@pytest.mark.parametrize("name", ["garbage", "short body", "no last chunk"])
+async def test_bad_answer_in_our_words(name: str) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(BAD[name])
+
+    async with Scripted(script) as server, client_of(server.url) as client:
+        with pytest.raises(lading.NetworkError) as caught:
+            await client.send(lading.Call("POST", "", reply))
+        assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
+        assert f"127.0.0.1:{server.port}" in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 9])
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+async def test_compressed_answer(coding: str, cut: int) -> None:
+    """What ends before its compression does is no whole answer, however well it was framed."""
+    plain = json.dumps(list(range(100_000))).encode()
+    packed = gzip.compress(plain, 1)
+    packed = packed[: len(packed) - cut]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+
+    async with Scripted(lambda peer: peer.serve(head.encode() + packed)) as server, client_of(server.url) as client:
+        call = lading.Call("GET", "", reply)
+        if cut:
+            with pytest.raises(lading.InvalidResponse):
+                await client.send(call)
+        else:
+            assert (await client.send(call)).body == plain
+        nothing = lading.Call("HEAD", "", reply)
+        assert (await client.send(nothing)).body == b""

@@ -1,0 +1,257 @@
+"""The organisation's configuration, pointers set by hand, leftovers; and what staging costs in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lading import ConfigError, Forbidden, InputError, NotFound, StageFailed, Stager, VersionExists
+from lading.s3 import Configuration
+from lading.testing import Server, ServerResponse
+from tests.support.aws_proxy import REGIONS, operation_of
+from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, stager
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lading import Progress
+    from lading.testing import ServerRequest
+    from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Behind
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_setup(aws: Aws, behind: Behind):
+    async with stager(aws) as s:
+        with pytest.raises(ConfigError, match=r"none of eu-west-1, .* has a parameter /startifact .*call setup"):
+            _ = s.configuration
+        with pytest.raises(ConfigError, match="call setup"):
+            await s.stage("P", "1.0.0", b"a")
+        made = await s.setup(**CONFIGURATION)
+        assert made == s.configuration == Configuration("/buckets/name", "pre/", "/arts", REGIONS)
+        assert s.buckets == {region: f"bucket-{region}" for region in REGIONS}
+        await s.stage("P", "1.0.0", b"a")
+    text = (
+        '{\n  "bucket_key_prefix": "pre/",\n  "bucket_name_param": "/buckets/name",\n'
+        '  "parameter_name_prefix": "/arts",\n  "regions": "eu-west-1,us-east-1,ap-south-1",\n  "save_ok": "y"\n}'
+    )
+    assert [behind.parameter(region, "/startifact") for region in REGIONS] == [text] * 3
+
+
+async def test_setup_takes_it_out_of_dropped_regions(aws: Aws, behind: Behind, s: Stager):
+    made = await s.setup(**CONFIGURATION, regions=["eu-west-1", "us-east-1"])
+    assert made.regions == s.regions == tuple(s.buckets) == ("eu-west-1", "us-east-1")
+    assert behind.parameter("ap-south-1", "/startifact") is None
+    staged = await s.stage("P", "1.0.0", b"a")
+    assert tuple(staged.regions) == ("eu-west-1", "us-east-1")
+    # And back, from a stager that knows but one region.
+    async with stager(aws, ["us-east-1"]) as other:
+        await other.setup(**CONFIGURATION, regions=REGIONS)
+    assert json.loads(behind.parameter("ap-south-1", "/startifact") or "")["regions"] == ",".join(REGIONS)
+
+
+async def test_setup_where_a_region_fails(aws: Aws, behind: Behind):
+    behind.ssm("us-east-1").delete_parameter(Name="/buckets/name")
+    async with stager(aws) as s:
+        with pytest.raises(StageFailed, match="us-east-1 has no parameter /buckets/name") as caught:
+            await s.setup(**CONFIGURATION)
+        assert set(caught.value.failed) == {"us-east-1"}
+        assert set(caught.value.succeeded) == {"eu-west-1", "ap-south-1"}
+        behind.put_parameter("us-east-1", "/buckets/name", "bucket-us-east-1")
+        aws.forbid("PutParameter", regions=["eu-west-1"])
+        with pytest.raises(StageFailed, match=r"eu-west-1.*AccessDenied"):
+            await s.setup(**CONFIGURATION)
+        aws.forgive()
+        await s.setup(**CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "argument"),
+    [
+        ({"bucket_name_param": ""}, "bucket_name_param"),
+        ({"bucket_key_prefix": "pre"}, "bucket_key_prefix"),
+        ({"parameter_name_prefix": "arts"}, "parameter_name_prefix"),
+        ({"parameter_name_prefix": "/arts/"}, "parameter_name_prefix"),
+        ({"regions": ["Europe"]}, "regions"),
+        ({"regions": []}, "regions"),
+    ],
+)
+async def test_what_cannot_be_set_up(aws: Aws, behind: Behind, s: Stager, wrong: dict[str, Any], argument: str):
+    before = behind.parameter("us-east-1", "/startifact")
+    with pytest.raises(InputError) as caught:
+        await s.setup(**{**CONFIGURATION, **wrong})
+    assert caught.value.argument == argument
+    assert behind.parameter("us-east-1", "/startifact") == before
+    assert aws.count("PutParameter") == 0
+
+
+async def test_set_latest(behind: Behind, s: Stager):
+    for version in ("1.0.0", "1.1.0", "2.0.0"):
+        await s.stage("P", version, version.encode())
+    await s.set_latest("P", "1.0.0")
+    assert (await s.latest("P"), (await s.get("P")).version) == ("1.0.0", "1.0.0")
+    assert {behind.parameter(region, "/arts/P/latest") for region in REGIONS} == {"1.0.0"}
+    # It stays there until something greater than it is staged.
+    assert (await s.stage("P", "0.9.0", b"old")).latest == "1.0.0"
+    assert (await s.stage("P", "1.0.1", b"new")).latest == "1.0.1"
+    # What an old startifact wrote is believed only above everything that was ever the latest.
+    behind.put_parameter("us-east-1", "/arts/P/latest", "1.5.0")
+    assert await s.latest("P") == "1.0.1"
+    behind.put_parameter("us-east-1", "/arts/P/latest", "2.0.1")
+    assert await s.latest("P") == "2.0.1"
+    with pytest.raises(NotFound, match=r"P 3\.0\.0 is staged in none of"):
+        await s.set_latest("P", "3.0.0")
+
+
+async def test_set_latest_where_a_region_is_dead(aws: Aws, s: Stager):
+    await s.stage("P", "1.0.0", b"1")
+    await s.stage("P", "2.0.0", b"2")
+    aws.regions["us-east-1"].dead = True
+    with pytest.raises(StageFailed) as caught:
+        await s.set_latest("P", "1.0.0")
+    assert set(caught.value.failed) == {"us-east-1"}
+    aws.regions["us-east-1"].dead = False
+    assert await s.latest("P") == "1.0.0"
+
+
+async def test_repair(behind: Behind, s: Stager):
+    key = "pre/P@1.0.0"
+    await s.stage("P", "1.0.0", b"bytes", metadata={"a": "b"})
+    behind.delete("eu-west-1", key)
+    behind.delete("us-east-1", f"{key}/metadata")
+    behind.delete("ap-south-1", "pre/P/latest")
+    behind.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
+    staged = await s.repair("P", "1.0.0")
+    assert [found.status for found in staged.regions.values()] == ["created", "repaired", "already there"]
+    for region in REGIONS:
+        assert behind.get(region, key) == b"bytes"
+        assert behind.get(region, f"{key}/metadata") == b'{\n  "a": "b"\n}'
+        assert behind.parameter(region, "/arts/P/latest") == "1.0.0"
+    assert [found.status for found in (await s.repair("P", "1.0.0")).regions.values()] == ["already there"] * 3
+    with pytest.raises(NotFound):
+        await s.repair("P", "1.0.1")
+    behind.put("eu-west-1", key, b"other")
+    with pytest.raises(VersionExists):
+        await s.repair("P", "1.0.0")
+
+
+async def test_clean_aborts_what_a_killed_process_left(behind: Behind, s: Stager):
+    """aioboto3 #209, obstore #99: nobody has to look for them by hand."""
+    for key in ("pre/P@1.0.0", "pre/P@1.1.0", "pre/PP@1.0.0", "pre/Q@1.0.0"):
+        behind.s3("us-east-1").create_multipart_upload(Bucket="bucket-us-east-1", Key=key)
+    assert await s.abort_stale_uploads("P", older_than=10**9) == dict.fromkeys(REGIONS, ())
+    cleaned = await s.abort_stale_uploads("P")
+    assert {region: [upload.key for upload in found] for region, found in cleaned.items()} == {
+        "eu-west-1": [],
+        "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"],
+        "ap-south-1": [],
+    }
+    assert behind.uploads() == ["pre/PP@1.0.0", "pre/Q@1.0.0"]
+
+
+async def test_read_only(aws: Aws, behind: Behind, s: Stager, tmp_path: Path):
+    await s.stage("P", "1.0.0", b"a")
+    async with stager(aws, read_only=True) as reader:
+        assert reader.read_only
+        aws.asked.clear()
+        staged = await reader.stage("P", "1.1.0", b"b", metadata={"a": "b"})
+        assert [found.status for found in staged.regions.values()] == ["would be created"] * 3
+        staged = await reader.stage("P", "1.0.0", b"a")
+        assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+        with pytest.raises(VersionExists):
+            await reader.stage("P", "1.0.0", b"b")
+        with pytest.raises(FileNotFoundError):
+            await reader.stage("P", "1.1.0", tmp_path / "nothing")
+        for refused in (
+            lambda: reader.setup(bucket_name_param="/buckets/name"),
+            lambda: reader.repair("P", "1.0.0"),
+            lambda: reader.set_latest("P", "1.0.0"),
+            lambda: reader.abort_stale_uploads("P"),
+        ):
+            with pytest.raises(ConfigError, match="read-only"):
+                await refused()
+        assert (await (await reader.get("P")).download(tmp_path / "out")).read_bytes() == b"a"
+        assert {asked.operation for asked in aws.asked} == {"HeadObject", "GetObject", "GetParameter"}
+    assert behind.keys("us-east-1") == ["pre/P/latest", "pre/P@1.0.0"]
+
+
+async def _swallow(request: ServerRequest) -> ServerResponse:
+    """A region that takes everything and keeps nothing: moto keeps it in the memory of this process."""
+    if operation_of(request) == "aGetParameter":
+        kept = {"/startifact": json.dumps(CONFIGURATION), "/buckets/name": "bucket"}
+        name = json.loads(await request.read())["Name"]
+        if name in kept:
+            return ServerResponse.json({"Parameter": {"Value": kept[name]}})
+        return ServerResponse(400, {}, b'{"__type": "ParameterNotFound"}')
+    async for _ in request.body:
+        pass
+    echoed = {name: value for name, value in request.headers.pairs if name.lower().startswith("x-amz-checksum-crc")}
+    body = b"<Result><UploadId>u</UploadId><ETag>e</ETag></Result>" if request.method == "POST" else b""
+    status = 404 if request.method in {"GET", "HEAD"} else 200
+    return ServerResponse(status, {"ETag": '"e"', **echoed}, body)
+
+
+async def test_memory_stays_flat(behind: Behind, tmp_path: Path):
+    """marin #5624, botocore #2047: a file of 200 MiB costs no more than a few pieces of it."""
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(200 * MIB)
+    async with Server(_swallow) as server:
+        urls = dict.fromkeys(("s3", "ssm"), server.url)
+        async with Stager(["eu-west-1"], endpoint_urls=urls, path_style=True, retry=QUICK) as s:
+            await s.stage("P", "1.0.0", bytes(9 * MIB))
+            tracemalloc.start()
+            try:
+                staged = await s.stage("P", "1.0.1", tmp_path / "big")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+    assert staged.size == 200 * MIB
+    # This counts the server's side of it, too.
+    assert peak < 12 * MIB
+
+
+async def test_going_back_on_purpose_survives_staging_and_repairing_again(s: Stager):
+    await s.stage("P", "1.0.0", b"a")
+    await s.stage("P", "2.0.0", b"b")
+    await s.set_latest("P", "1.0.0")
+    assert {one.status for one in (await s.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
+    assert await s.latest("P") == "1.0.0"
+    await s.repair("P", "2.0.0")
+    assert await s.latest("P") == "1.0.0"
+    await s.stage("P", "2.0.1", b"c")  # what is new counts
+    assert await s.latest("P") == "2.0.1"
+
+
+async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(s: Stager, tmp_path: Path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(9 << 20))
+
+    def touch(_: Progress) -> None:
+        os.utime(path, (1, 1))
+
+    with pytest.raises(InputError, match="changed while"):
+        await s.stage("P", "1.0.0", path, on_progress=touch)
+    assert await s.versions("P") == ()
+
+
+async def test_the_metadata_is_the_artifacts_own_wherever_it_was_spoilt(behind: Behind, s: Stager):
+    await s.stage("P", "1.0.0", b"a", metadata={"lang": "c"})
+    for region in REGIONS:
+        behind.put(region, "pre/P@1.0.0/metadata", b"{}")
+        assert (await s.get("P")).metadata == ({} if region == REGIONS[-1] else {"lang": "c"})
+        if region == REGIONS[0]:
+            await s.repair("P", "1.0.0")
+            assert json.loads(behind.get(region, "pre/P@1.0.0/metadata") or b"") == {"lang": "c"}
+            behind.put(region, "pre/P@1.0.0/metadata", b"{}")
+
+
+async def test_who_may_read_neither_pointer_nor_parameter_is_told_so(aws: Aws, s: Stager):
+    await s.stage("P", "1.0.0", b"a")
+    aws.forbid("GetObject", "GetParameter")
+    with pytest.raises(Forbidden, match="neither the pointer nor the parameter"):
+        await s.latest("P")

@@ -1,0 +1,48 @@
+"""A store that answers what it is told to, and what is asked of it and given by it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from lading import Call, Response
+from lading.testing import Server, ServerRequest, ServerResponse
+from tests.support.transport_client import reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PLAIN = os.urandom(1000) + b"x" * 700_000
+
+
+class ToldStore:
+    """Answers what it is told to.
+
+    Attributes:
+        response: What it answers.
+    """
+
+    def __init__(self) -> None:
+        self.response = ServerResponse()
+        self.server = Server(self.answer)
+        self.faults = self.server.faults
+
+    async def answer(self, request: ServerRequest) -> ServerResponse:
+        await request.read()
+        return self.response
+
+
+def get(**options: Any) -> Call[Response]:
+    """What asks for the thing."""
+    return Call("GET", "thing", reply, **options)
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Whether they are; asked so, pytest does not compare them line by line for minutes when they are not."""
+    return one == other
+
+
+async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
+    """*data* in pieces."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]

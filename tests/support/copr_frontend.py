@@ -1,0 +1,171 @@
+"""Frontends of Copr that write down all that they are sent: one that answers as it is told, and the embedded one."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lading import BytesBody, Copr, Retry
+from lading.copr import ScmSource
+from lading.testing import EmbeddedCopr, Headers, Server, ServerRequest, ServerResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lading.testing import CoprUser
+
+QUICK = Retry(attempts=3, backoff=0)
+CHROOT = "fedora-rawhide-x86_64"
+LOGIN = "log1n-of-the-tests"
+TOKEN = "t0ken%of%the%tests"
+
+
+# What the resources do: writes, and reads with an answer each.
+WRITES: list[Callable[[Copr], Awaitable[Any]]] = [
+    lambda copr: copr.projects.create("me", "demo", chroots=[CHROOT]),
+    lambda copr: copr.projects.update("me", "demo", description="x"),
+    lambda copr: copr.projects.delete("me", "demo"),
+    lambda copr: copr.projects.fork("me", "demo", "me", "other"),
+    lambda copr: copr.projects.regenerate_repos("me", "demo"),
+    lambda copr: copr.projects.permissions("me", "demo"),
+    lambda copr: copr.projects.set_permissions("me", "demo", {"a": {"builder": "approved"}}),
+    lambda copr: copr.projects.request_permissions("me", "demo", builder=True),
+    lambda copr: copr.packages.create("me", "demo", "hello", ScmSource("https://example.com/x")),
+    lambda copr: copr.packages.update("me", "demo", "hello", ScmSource("https://example.com/x", scm_type="git")),
+    lambda copr: copr.packages.reset("me", "demo", "hello"),
+    lambda copr: copr.packages.delete("me", "demo", "hello"),
+    lambda copr: copr.packages.build("me", "demo", "hello"),
+    lambda copr: copr.project_chroots.update("me", "demo", CHROOT, comps=BytesBody(b"x"), comps_filename="c.xml"),
+    lambda copr: copr.modules.build_from_url("me", "demo", "https://example.com/x"),
+    lambda copr: copr.webhooks.generate("me", "demo"),
+    lambda copr: copr.tokens.whoami(),
+    lambda copr: copr.tokens.check(),
+    lambda copr: copr.builds.create_from_url("me", "demo", "https://example.com/x.src.rpm"),
+    lambda copr: copr.builds.cancel(1),
+    lambda copr: copr.builds.delete(1),
+]
+EMPTY_PAGE = {"items": [], "meta": {"limit": 100, "offset": 0}}
+READS: list[tuple[Callable[[Copr], Awaitable[Any]], Any]] = [
+    (lambda copr: copr.home(), {"version": 3}),
+    (lambda copr: copr.projects.get("me", "demo"), {"name": "demo"}),
+    (lambda copr: copr.projects.list("me"), EMPTY_PAGE),
+    (lambda copr: copr.projects.search("demo"), EMPTY_PAGE),
+    (lambda copr: copr.projects.can_build_in("you", "me", "demo"), {"can_build_in": True}),
+    (lambda copr: copr.projects.monitor("me", "demo"), {"packages": []}),
+    (lambda copr: copr.packages.get("me", "demo", "hello"), {"name": "hello"}),
+    (lambda copr: copr.packages.list("me", "demo"), EMPTY_PAGE),
+    (lambda copr: copr.project_chroots.get("me", "demo", CHROOT), {"mock_chroot": CHROOT}),
+    (lambda copr: copr.project_chroots.build_config("me", "demo", CHROOT), {}),
+    (lambda copr: copr.build_chroots.get(1, CHROOT), {"name": CHROOT}),
+    (lambda copr: copr.build_chroots.list(1), EMPTY_PAGE),
+    (lambda copr: copr.build_chroots.build_config(1, CHROOT), {}),
+    (lambda copr: copr.build_chroots.built_packages(1, CHROOT), {"packages": []}),
+    (lambda copr: copr.mock_chroots.list(), {}),
+    (lambda copr: copr.builds.get(1), {"id": 1}),
+    (lambda copr: copr.builds.list("me", "demo"), EMPTY_PAGE),
+]
+
+
+class Asked(NamedTuple):
+    """One request.
+
+    Attributes:
+        line: Method and path, without ``/api_3/``.
+        query: The query.
+        headers: The headers.
+        body: The body; empty where the store reads it itself.
+    """
+
+    line: str
+    query: dict[str, str]
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        assert self.headers["Content-Type"] == "application/json"
+        return json.loads(self.body)
+
+    @property
+    def user(self) -> str | None:
+        """Login and token; ``None`` without any."""
+        return basic(self.headers.get("Authorization"))
+
+
+def basic(header: str | None) -> str | None:
+    """Login and token of an ``Authorization`` header."""
+    return None if header is None else base64.b64decode(header.removeprefix("Basic ")).decode()
+
+
+def _line(request: ServerRequest) -> str:
+    return f"{request.method} {request.target.partition('?')[0].removeprefix('/api_3/')}"
+
+
+def refusal(status: int, text: str) -> ServerResponse:
+    """As the frontend says no."""
+    return ServerResponse.json({"error": text}, status)
+
+
+class Frontend(Server):
+    """Gives *answers* in turn, the last one again and again.
+
+    Attributes:
+        seen: What it was asked.
+        answers: What is still to be said.
+    """
+
+    def __init__(self, *answers: ServerResponse | Callable[[Asked], ServerResponse], **options: Any) -> None:
+        super().__init__(self._answer, **options)
+        self.answers = list(answers)
+        self.seen: list[Asked] = []
+
+    async def _answer(self, request: ServerRequest) -> ServerResponse:
+        asked = Asked(_line(request), dict(request.query), request.headers, await request.read())
+        self.seen.append(asked)
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        return answer if isinstance(answer, ServerResponse) else answer(asked)
+
+    @property
+    def lines(self) -> list[str]:
+        """Methods and paths."""
+        return [asked.line for asked in self.seen]
+
+    def client(self, **options: Any) -> Copr:
+        """A client with login and token, which does not wait between attempts."""
+        return Copr(self.url, **{"login": LOGIN, "token": TOKEN, "retry": QUICK, **options})
+
+
+class Store(EmbeddedCopr):
+    """The embedded Copr.
+
+    Attributes:
+        seen: What it was asked, faults left out.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.seen: list[Asked] = []
+        self._shared = replace(self._shared, handler=partial(self._note, self._shared.handler))
+
+    async def _note(self, handler: Any, request: ServerRequest) -> ServerResponse:
+        self.seen.append(Asked(_line(request), dict(request.query), request.headers))
+        response: ServerResponse = await handler(request)
+        return response
+
+    @property
+    def lines(self) -> list[str]:
+        """Methods and paths."""
+        return [asked.line for asked in self.seen]
+
+    def client(self, user: CoprUser | None = None, **options: Any) -> Copr:
+        """A client of the user's, which does not wait between attempts."""
+        user = user or self.owner
+        return Copr(self.url, **{"login": user.login, "token": user.token, "retry": QUICK, **options})
+
+    def reader(self, **options: Any) -> Copr:
+        """A client of nobody's."""
+        return Copr(self.url, **{"retry": QUICK, **options})

@@ -1,0 +1,53 @@
+"""A package index that answers as a test says, and writes down what it was asked."""
+
+from __future__ import annotations
+
+from lading import BasicAuth, Index, PyPI, Retry
+from lading.testing import Server, ServerRequest, ServerResponse
+
+
+class FakeIndex:
+    """One project's page, and what is answered to an upload.
+
+    Attributes:
+        page: What it answers who looks.
+        answers: What it answers to uploads, one after the other; 200 after those.
+        stores: The name and the sha256 that it lists from the first upload on; an empty digest is not listed.
+        requests: What came, with the bodies in ``bodies``.
+    """
+
+    def __init__(self) -> None:
+        self.page = ServerResponse(404)
+        self.answers: list[ServerResponse] = []
+        self.stores: tuple[str, str] | None = None
+        self.requests: list[ServerRequest] = []
+        self.bodies: list[bytes] = []
+        self.server = Server(self._handle)
+
+    async def _handle(self, request: ServerRequest) -> ServerResponse:
+        self.requests.append(request)
+        self.bodies.append(await request.read())
+        if request.method == "GET":
+            return self.page
+        if self.stores is not None:
+            filename, digest = self.stores
+            self.lists(filename, **({"sha256": digest} if digest else {}))
+        return self.answers.pop(0) if self.answers else ServerResponse()
+
+    def lists(self, filename: str, **hashes: str) -> None:
+        """From now on it has this file."""
+        file = {"filename": filename, "url": f"/{filename}", "hashes": hashes}
+        self.page = ServerResponse.json({"meta": {"api-version": "1.0"}, "files": [file]})
+
+    def client(self) -> PyPI:
+        """A client of it."""
+        url = self.server.url
+        return PyPI(Index(f"{url}/legacy", f"{url}/simple"), token="pypi-s3cret", retry=Retry(backoff=0))
+
+    def blind_client(self) -> PyPI:
+        """A client of it that cannot look anything up."""
+        return PyPI(Index(f"{self.server.url}/legacy"), auth=BasicAuth("ada", "s3cret"), retry=Retry(backoff=0))
+
+    @property
+    def seen(self) -> list[str]:
+        return [f"{request.method} {request.target}" for request in self.requests]

@@ -1,0 +1,196 @@
+"""Downloading what builds made: all of it or some, again, and from wherever it is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from lading import InputError, NotFound, Progress, Retry, ServerError
+from lading.testing import Answer, DropBefore, Truncate
+from tests.conftest import open_files
+from tests.support.copr_double import CHROOT, HELLO, Store, do
+from tests.support.raw_server import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lading import Copr
+
+pytestmark = pytest.mark.anyio
+OTHER = "fedora-43-x86_64"
+RPM = os.urandom(3 * 1024 * 1024 + 5)
+PACKAGES = {"hello-2:1.0-1.x86_64": RPM, "hello-c++-1.0~rc1^git-1.noarch": b"plus", "hello-1.0-1.src": b"source"}
+RPMS = {"hello-1.0-1.x86_64.rpm", "hello-c++-1.0~rc1^git-1.noarch.rpm", "hello-1.0-1.src.rpm"}
+LOGS = {f"{name}.log.gz" for name in ("builder-live", "backend", "build", "root", "state")}
+INFO = {"results.json", "build.info", "success"}
+
+
+@pytest.fixture
+def store(copr_store: Store) -> Store:
+    """With a project in two chroots."""
+    copr_store.add_project("two", chroots=[CHROOT, OTHER])
+    return copr_store
+
+
+@pytest.fixture
+def build(store: Store) -> int:
+    """A build that succeeded in one chroot and failed in the other."""
+    build = store.add_build("two", HELLO)
+    while set(store.build(build).chroots) != {CHROOT, OTHER}:
+        store.advance_builds(build)
+    store.finish(build, chroots={OTHER: "failed"}, packages=PACKAGES)
+    return build
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "some" / "folder"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What is in *folder*, by path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def fetched(store: Store, end: str = "") -> list[str]:
+    """The results that were really transferred, or asked for in vain."""
+    return [r for r in store.seen if r.startswith(("GET /results", "GET /pulp")) and r.endswith(end)]
+
+
+async def test_all_of_it(store: Store, copr: Copr, build: int, folder: Path):
+    """fedora-copr/copr#3448, #4236: every file of every chroot, without addresses made by hand."""
+    paths = await copr.builds.download(build, folder)
+    found = await do(contents, folder)
+    assert {str(path.relative_to(folder)) for path in paths} == found.keys()
+    assert found.keys() == {
+        *(f"{CHROOT}/{name}" for name in RPMS | LOGS | INFO | {"hello.spec"}),
+        *(f"{OTHER}/{name}" for name in LOGS | INFO - {"success"}),
+    }
+    theirs = await do(contents, store.result_folder(build, CHROOT))
+    assert all(content == theirs[name.partition("/")[2]] for name, content in found.items() if CHROOT in name)
+    assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
+
+
+async def test_some_of_it(store: Store, copr: Copr, build: int, folder: Path):
+    assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["rpms"])) == 3
+    assert (await do(contents, folder)).keys() == {f"{CHROOT}/{name}" for name in RPMS}
+    assert await copr.builds.download(build, folder, chroots=[OTHER], kinds=["rpms", "spec", "review"]) == ()
+    assert await copr.builds.download(build, folder, chroots=[], kinds=["rpms"]) == ()
+    with pytest.raises(NotFound, match=f"no chroot epel-9-x86_64; it has {OTHER}, {CHROOT}"):
+        await copr.builds.download(build, folder, chroots=[CHROOT, "epel-9-x86_64"])
+    with pytest.raises(InputError, match="everything"):
+        await copr.builds.download(build, folder, kinds=["everything"])  # type: ignore[list-item]
+    with pytest.raises(NotFound):
+        await copr.builds.download(99, folder)
+
+
+async def test_what_fedora_review_said(store: Store, copr: Copr, build: int, folder: Path):
+    def review() -> None:
+        path = store.result_folder(build, CHROOT) / "fedora-review" / "review.txt"
+        path.parent.mkdir()
+        path.write_bytes(b"fine")
+
+    await do(review)
+    (path,) = await copr.builds.download(build, folder, kinds=["review"])
+    assert (path.name, await do(path.read_bytes)) == ("fedora-review-review.txt", b"fine")
+
+
+async def test_a_build_that_has_not_begun(store: Store, copr: Copr, folder: Path):
+    build = await copr.builds.create_from_url("owner", "demo", HELLO, chroots=[CHROOT])
+    assert await copr.builds.download(build, folder) == ()
+
+
+async def test_what_is_there_is_left_alone(store: Store, copr: Copr, build: int, folder: Path):
+    first = await copr.builds.download(build, folder)
+    package = folder / CHROOT / "hello-1.0-1.src.rpm"
+    await do(package.write_bytes, b"half")
+    store.seen.clear()
+    assert await copr.builds.download(build, folder) == first
+    assert fetched(store, ".rpm") == [f"GET /results/owner/two/{CHROOT}/{build:08}-hello/hello-1.0-1.src.rpm"]
+    assert await do(package.read_bytes) == b"source"
+
+
+async def test_a_download_that_broke_off_goes_on(store: Store, copr: Copr, build: int, folder: Path):
+    """fedora-copr/copr#4169: within a file by ranges, and with the files that are missing when called again."""
+    store.faults.add(Truncate(1024 * 1024), path="*x86_64.rpm")
+    store.faults.add(DropBefore(), path="*x86_64.rpm")
+    store.faults.add(Answer(502, b"<html>"), path="*.src.rpm", times=None)
+    with pytest.raises(ServerError):
+        await copr.builds.download(build, folder, kinds=["rpms"], limit=1)
+    found = await do(contents, folder)
+    assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
+    assert not [name for name in found if name.endswith((".part", "src.rpm"))]
+    store.faults.clear()
+    store.seen.clear()
+    assert len(await copr.builds.download(build, folder, kinds=["rpms"], limit=1)) == 3
+    assert len(fetched(store)) == 1
+
+
+@pytest.mark.parametrize("devel", [False, True])
+async def test_packages_that_pulp_keeps(store: Store, copr: Copr, folder: Path, devel: bool):
+    """fedora-copr/copr#4014, PR 4107: found by the list of what was built, wherever the files are."""
+    await do(store.add_project, "pulp", storage="pulp", devel_mode=devel)
+    build = await do(store.add_build, "pulp", HELLO)
+    await do(store.finish, build, packages=PACKAGES)
+    await copr.builds.download(build, folder)
+    found = await do(contents, folder)
+    assert found.keys() == {f"{CHROOT}/{name}" for name in RPMS | LOGS | INFO | {"hello.spec"}}
+    assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
+
+
+async def test_what_the_store_lost(store: Store, copr: Copr, build: int, folder: Path):
+    theirs = store.result_folder(build, CHROOT)
+    await do((theirs / "root.log.gz").unlink)
+    assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["logs"])) == len(LOGS) - 1
+    await do((theirs / "hello-1.0-1.src.rpm").unlink)
+    with pytest.raises(NotFound):
+        await copr.builds.download(build, folder)
+
+
+async def test_progress_of_all_files_together(store: Store, copr: Copr, build: int, folder: Path):
+    """fedora-copr/copr#4165: no half an hour of silence."""
+    told: list[Progress] = []
+    store.faults.add(Truncate(2 * 1024 * 1024), path="*x86_64.rpm")
+    await copr.builds.download(build, folder, on_progress=told.append)
+    total = sum(map(len, (await do(contents, folder)).values()))
+    assert told[-1].completed == total
+    assert len(told) > 1
+    await copr.builds.download(build, folder, on_progress=told.append)
+    assert told[-1].completed == 0  # nothing came this time
+
+    def stop(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    await do(shutil.rmtree, folder)
+    with pytest.raises(ZeroDivisionError):
+        await copr.builds.download(build, folder, on_progress=stop)
+    assert not [name for name in await do(contents, folder) if name.endswith(".part")]
+
+
+async def test_cancelled_it_leaves_nothing_half_done(store: Store, build: int, folder: Path):
+    async with store.client(retry=Retry(attempts=1)) as copr:
+        await copr.builds.get(build)
+        before = await do(open_files)
+        store.held = "/results/"
+        async with anyio.create_task_group() as group:
+            group.start_soon(copr.builds.download, build, folder)
+            await until(lambda: store.waiting == 8)
+            assert len(await do(contents, folder)) == 8
+            group.cancel_scope.cancel()
+        store.held = ""
+        assert await do(contents, folder) == {}
+        with anyio.fail_after(20):
+            while await do(open_files) - before:
+                await anyio.sleep(0.01)
+
+
+async def test_a_folder_that_cannot_be_made(store: Store, copr: Copr, build: int, tmp_path: Path):
+    await to_thread.run_sync((tmp_path / "file").touch)
+    with pytest.raises(OSError, match="file"):
+        await copr.builds.download(build, tmp_path / "file")

@@ -1,0 +1,142 @@
+"""Projects that many make at once, and answers that are lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from lading import (
+    BadRequest,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    NotFound,
+    Retry,
+    ServerError,
+)
+from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse, Truncate
+from tests.support.copr_frontend import CHROOT, Asked, Frontend, Store, refusal
+
+if TYPE_CHECKING:
+    from lading import Copr
+
+pytestmark = pytest.mark.anyio
+OTHER = "fedora-43-x86_64"
+ADD = "POST project/add/owner"
+GET = "GET project"
+DELETE = "DELETE project/delete/owner/demo"
+
+
+async def test_creating_at_once_from_many_places(crew_store: Store):
+    """One project, and everybody gets it."""
+    found: list[Any] = []
+
+    async def create(copr: Copr, number: int) -> None:
+        found.append(
+            await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True, description=f"by {number}")
+        )
+
+    async with crew_store.client() as copr, anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(create, copr, number)
+    assert len(found) == 10
+    assert all(project == found[0] for project in found)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        refusal(400, "name: You already have a project named 'demo'."),
+        refusal(500, "Request wasn't successful, there is probably a bug in the Copr code."),
+        ServerResponse(500, {"Content-Type": "text/html"}, b"<h1>Internal Server Error</h1>"),
+        ServerResponse(504, {"Content-Type": "text/html"}, b"<h1>Gateway Time-out</h1>"),
+    ],
+)
+async def test_who_loses_a_race_gets_the_project(second: ServerResponse):
+    """Two requests at once: none is found, and then the database refuses the second."""
+
+    def answer(asked: Asked) -> ServerResponse:
+        return ServerResponse.json({"name": "demo", "ownername": "owner", "id": 7}) if asked.line == GET else second
+
+    async with Frontend(answer) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
+        found = await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
+        assert found.id == 7
+        assert frontend.lines == [ADD, GET]
+
+
+async def test_what_is_refused_for_another_reason_says_so(crew_store: Store):
+    async with crew_store.client() as copr:
+        with pytest.raises(BadRequest, match="'nope' is not a valid choice"):
+            await copr.projects.create("owner", "demo", chroots=["nope"], exist_ok=True)
+        crew_store.add_project("demo", description="from before")
+        found = await copr.projects.create("owner", "demo", chroots=[OTHER], exist_ok=True, description="new")
+        assert (found.description, set(found.chroot_repos)) == ("from before", {CHROOT})  # left as it is
+
+
+@pytest.mark.parametrize(
+    "fault", [DropAfter(), Answer(502), Truncate(30), DropBefore(), Answer(200, b"<html>")], ids=repr
+)
+async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
+        if fault == Answer(200, b"<html>"):  # taken by somebody, who says nothing of it
+            with pytest.raises(InvalidResponse) as caught:
+                await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
+            assert caught.value.outcome == "unknown"
+        else:
+            assert (await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)).name == "demo"
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), Truncate(30)], ids=repr)
+async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
+        with pytest.raises(LadingError) as caught:
+            await copr.projects.create("owner", "demo", chroots=[CHROOT])
+    assert caught.value.outcome == "unknown"
+    assert "by this call or from before; exist_ok=True takes one that exists" in str(caught.value.__cause__)
+    assert crew_store.lines == [ADD, GET]
+
+
+@pytest.mark.parametrize("fault", [DropBefore(), Answer(502), Answer(503), Answer(429, retry_after=0)], ids=repr)
+async def test_what_was_not_made_is_made(crew_store: Store, fault: Fault):
+    crew_store.faults.add(fault, method="POST")
+    async with crew_store.client() as copr:
+        assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
+    asked = [] if fault == Answer(429, retry_after=0) else [GET]
+    assert crew_store.lines == [*asked, ADD]
+
+
+async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
+    crew_store.faults.add(DropAfter(), method="POST")
+    crew_store.faults.add(Answer(502), method="GET", times=None)
+    async with crew_store.client() as copr:
+        with pytest.raises(NetworkError) as caught:
+            await copr.projects.create("owner", "demo", chroots=[CHROOT])
+    assert caught.value.outcome == "unknown"
+    assert isinstance(caught.value.__cause__, ServerError)
+    assert crew_store.lines == [ADD]
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(504), Truncate(3)], ids=repr)
+async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
+    crew_demo.faults.add(fault, method="DELETE")
+    async with crew_demo.client() as copr:
+        await copr.projects.delete("owner", "demo")
+        with pytest.raises(NotFound):
+            await copr.projects.get("owner", "demo")
+        crew_demo.seen.clear()
+        with pytest.raises(NotFound):
+            await copr.projects.delete("owner", "demo")
+    assert crew_demo.lines == [DELETE]
+
+
+async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: Store):
+    crew_demo.faults.add(Answer(200, b"<html>"), method="DELETE")
+    async with crew_demo.client() as copr:
+        with pytest.raises(InvalidResponse) as caught:
+            await copr.projects.delete("owner", "demo")
+        assert caught.value.outcome == "not_done"  # it was asked for, and is still there
+        assert crew_demo.lines == [GET]

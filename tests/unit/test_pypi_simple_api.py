@@ -1,0 +1,246 @@
+"""Project pages of the Simple API, in JSON and in HTML, as different indexes write them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lading import InvalidResponse
+from lading._core.call import Call, Response
+from lading._core.responses import parse_response
+from lading.pypi import File
+from lading.pypi._simple_api import read_project_page
+
+if TYPE_CHECKING:
+    from lading.pypi._models import ProjectPage
+
+URL = "https://index.example/root/simple/demo/"
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "application/vnd.pypi.simple.v1+html"
+SHA = "0123456789abcdef" * 4
+
+
+def page(body: str | bytes, media_type: str) -> ProjectPage:
+    reply = Response(200, {"content-type": media_type}, body.encode() if isinstance(body, str) else body, URL)
+    return parse_response("index", Call("GET", "{project}/", read_project_page), reply)
+
+
+def from_json(*files: dict[str, Any], **more: Any) -> tuple[File, ...]:
+    value = {"meta": {"api-version": "1.1"}, "name": "demo", "files": files, **more}
+    return page(json.dumps(value), JSON).files
+
+
+def from_html(links: str, head: str = "") -> tuple[File, ...]:
+    text = f"<!DOCTYPE html><html><head>{head}<title>Links</title></head><body><h1>Links</h1>{links}</body></html>"
+    return page(text, "text/html; charset=UTF-8").files
+
+
+def test_json_with_everything():
+    (file,) = from_json(
+        {
+            "filename": "demo-1.0.tar.gz",
+            "url": "https://files.example/ab/demo-1.0.tar.gz",
+            "hashes": {"sha256": SHA, "blake2b": "ff"},
+            "requires-python": ">=3.8,<4",
+            "size": 123,
+            "upload-time": "2026-08-21T10:11:12.345678Z",
+            "yanked": "broken on <3.9",
+            "core-metadata": {"sha256": "aa"},
+            "provenance": "https://index.example/integrity/demo",
+            "gpg-sig": True,
+        },
+        **{"project-status": {"status": "active"}, "versions": ["1.0"]},
+    )
+    assert file == File(
+        filename="demo-1.0.tar.gz",
+        url="https://files.example/ab/demo-1.0.tar.gz",
+        hashes={"sha256": SHA, "blake2b": "ff"},
+        requires_python=">=3.8,<4",
+        size=123,
+        upload_time=datetime(2026, 8, 21, 10, 11, 12, 345678, UTC),
+        yanked="broken on <3.9",
+        core_metadata={"sha256": "aa"},
+        provenance="https://index.example/integrity/demo",
+        **{"gpg-sig": True},
+    )
+    assert file.is_yanked
+    assert file.model_extra == {"gpg-sig": True}
+
+
+def test_json_with_the_least():
+    (file,) = from_json({"filename": "demo-1.0.tar.gz", "url": "demo-1.0.tar.gz", "hashes": {}})
+    assert file == File(filename="demo-1.0.tar.gz", url=URL + "demo-1.0.tar.gz")
+    assert (file.size, file.upload_time, file.requires_python, file.provenance) == (None, None, None, None)
+    assert (file.yanked, file.is_yanked, file.core_metadata) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("yanked", "is_yanked"), [(False, False), (True, True), ("", True), ("true", True), ("a reason", True)]
+)
+def test_json_yanked(yanked: bool | str, is_yanked: bool):
+    (file,) = from_json({"filename": "f", "url": "f", "yanked": yanked})
+    assert file.yanked == yanked
+    assert type(file.yanked) is type(yanked)
+    assert file.is_yanked == is_yanked
+
+
+@pytest.mark.parametrize("yanked", ["", " data-yanked", ' data-yanked=""', ' data-yanked="bad &amp; broken"'])
+def test_html_yanked(yanked: str):
+    (file,) = from_html(f'<a href="demo-1.0.tar.gz"{yanked}>demo</a>')
+    assert file.yanked == {"": False, ' data-yanked="bad &amp; broken"': "bad & broken"}.get(yanked, True)
+    assert file.is_yanked == bool(yanked)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://files.example/demo.whl", "https://files.example/demo.whl"),
+        ("//files.example/demo.whl", "https://files.example/demo.whl"),
+        ("/packages/demo.whl", "https://index.example/packages/demo.whl"),
+        ("../../+f/ab/demo.whl", "https://index.example/root/+f/ab/demo.whl"),
+        ("demo.whl", URL + "demo.whl"),
+    ],
+)
+def test_addresses_are_made_whole(url: str, expected: str):
+    assert [file.url for file in from_json({"filename": "demo.whl", "url": url})] == [expected]
+    assert [file.url for file in from_html(f'<a href="{url}#sha256={SHA}">demo.whl</a>')] == [expected]
+
+
+def test_html_with_a_base():
+    head = '<base href="https://files.example/a/b/">'
+    urls = [file.url for file in from_html('<a href="../demo.whl">x</a><a href="/demo.zip">x</a>', head)]
+    assert urls == ["https://files.example/a/demo.whl", "https://files.example/demo.zip"]
+    (file,) = from_html('<a href="demo.whl">x</a>', '<base target="_blank"><base href="/mirror/">')
+    assert file.url == "https://index.example/mirror/demo.whl"
+
+
+def test_html_as_pypiserver_writes_it():
+    files = from_html(
+        f"""
+            <a href="/packages/demo-1.0-py3-none-any.whl#sha256={SHA}">demo-1.0-py3-none-any.whl</a><br>
+            <a href="/packages/demo-1.0.tar.gz#md5=00ff">demo-1.0.tar.gz</a><br>
+        """
+    )
+    assert files == (
+        File(
+            filename="demo-1.0-py3-none-any.whl",
+            url="https://index.example/packages/demo-1.0-py3-none-any.whl",
+            hashes={"sha256": SHA},
+        ),
+        File(filename="demo-1.0.tar.gz", url="https://index.example/packages/demo-1.0.tar.gz", hashes={"md5": "00ff"}),
+    )
+
+
+def test_html_attributes():
+    (file,) = from_html(
+        f'<a href="demo-1.0%2Blocal.tar.gz#sha256={SHA.upper()}" data-requires-python="&gt;=3.8,&lt;4"'
+        ' data-core-metadata="sha256=aa" data-provenance="https://index.example/p" data-gpg-sig="false">x</a>'
+    )
+    assert file == File(
+        filename="demo-1.0+local.tar.gz",
+        url=URL + "demo-1.0%2Blocal.tar.gz",
+        hashes={"sha256": SHA},
+        requires_python=">=3.8,<4",
+        core_metadata={"sha256": "aa"},
+        provenance="https://index.example/p",
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ("", False),
+        ('data-core-metadata="true"', True),
+        ("data-core-metadata", True),
+        ('data-core-metadata="sha256=aa" data-dist-info-metadata="sha256=bb"', {"sha256": "aa"}),
+        ('data-dist-info-metadata="sha256=bb"', {"sha256": "bb"}),
+    ],
+)
+def test_html_core_metadata(attributes: str, expected: bool | dict[str, str]):
+    (file,) = from_html(f'<a href="demo.whl" {attributes}>x</a>')
+    assert file.core_metadata == expected
+
+
+@pytest.mark.parametrize(
+    ("fragment", "hashes"),
+    [
+        ("", {}),
+        ("#", {}),
+        ("#egg=demo", {}),
+        ("#sha256=xyz", {}),
+        ("#SHA256=AB12", {"sha256": "ab12"}),
+        ("#sha3_256=ab", {"sha3_256": "ab"}),
+    ],
+)
+def test_html_fragments(fragment: str, hashes: dict[str, str]):
+    (file,) = from_html(f'<a href="demo.whl{fragment}">x</a>')
+    assert file.hashes == hashes
+    assert file.url == URL + "demo.whl"
+
+
+def test_html_links_that_are_no_files():
+    assert (
+        from_html('<a name="top">x</a><a href="">x</a><a href="../">up</a><a href="https://example.com/">x</a>') == ()
+    )
+
+
+def test_html_by_its_own_media_type():
+    assert [file.filename for file in page('<a href="demo.whl">x</a>', HTML).files] == ["demo.whl"]
+
+
+def test_what_was_asked_for_does_not_matter_but_what_the_answer_says_it_is():
+    with pytest.raises(InvalidResponse, match="not what the store promises"):
+        page("<html></html>", "application/json")
+    assert page(json.dumps({"files": []}), "text/html").files == ()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.4", "1.99"])
+def test_minor_versions_to_come_are_read(version: str):
+    assert from_json(meta={"api-version": version, "_last-serial": 7}) == ()
+    assert from_html("", f'<meta name="pypi:repository-version" content="{version}">') == ()
+
+
+@pytest.mark.parametrize("version", ["2.0", "0.9", "10.0", "", "x" * 1000])
+def test_other_major_versions_are_refused(version: str):
+    with pytest.raises(InvalidResponse, match=r"speaks version .{0,20} of the Simple API") as caught:
+        from_json(meta={"api-version": version})
+    assert caught.value.outcome == "not_done"
+    with pytest.raises(InvalidResponse, match="of the Simple API"):
+        from_html("", f'<meta name="pypi:repository-version" content="{version}">')
+
+
+def test_json_that_does_not_say_its_version_is_1_0():
+    assert page(json.dumps({"files": []}), "application/json").meta.api_version == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        ("", JSON),
+        ("[]", JSON),
+        ("{}", JSON),
+        ('{"files": [{}]}', JSON),
+        ('{"files": [{"filename": "f"}]}', JSON),
+        ('{"files": [{"filename": "f", "url": "f", "hashes": "sha256=aa"}]}', JSON),
+        ('{"files": [', JSON),
+        (b"\xff\xfe", JSON),
+    ],
+)
+def test_json_that_is_no_page(body: str | bytes, media_type: str):
+    with pytest.raises(InvalidResponse, match=r"^index: GET \{project\}/ was answered with 200 and") as caught:
+        page(body, media_type)
+    assert caught.value.outcome == "not_done"
+
+
+@pytest.mark.parametrize(("media_type", "said"), [("", "no stated type"), ("text/plain", "text/plain")])
+def test_neither_json_nor_html(media_type: str, said: str):
+    with pytest.raises(InvalidResponse, match=f"answered with {said}, neither JSON nor HTML"):
+        page("demo", media_type)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff<a href='demo.whl'>", b"<a href='demo.whl'", b"<<<a><!--", b"\0" * 9])
+def test_broken_html_is_read_as_far_as_it_goes(body: bytes):
+    assert len(page(body, "text/html").files) <= 1

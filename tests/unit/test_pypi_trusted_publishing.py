@@ -1,0 +1,252 @@
+"""Minting tokens for trusted publishing, at an index that counts and forgets nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+import lading
+from lading import BadRequest, Forbidden, Index, InvalidResponse, PyPI, Retry
+from lading.pypi import MintedToken, TrustedPublishing
+from lading.pypi import _trusted_publishing as _trusted
+from lading.testing import Answer, DropAfter, DropBefore, Server, ServerRequest, ServerResponse
+from tests.support.distributions import wheel
+from tests.support.raw_server import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Minting:
+    """An index that mints, GitHub that identifies, and the clock of both.
+
+    Attributes:
+        now: What the clock shows.
+        seen: What was asked.
+        used: Identity tokens that were taken already: each is good for once.
+        users: What uploads and pages came with.
+        minted: How many tokens were.
+        go_on: Minting waits for this.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+        self.seen: list[str] = []
+        self.used: set[str] = set()
+        self.users: list[str] = []
+        self.minted = 0
+        self.answer: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
+        self.server = Server(self._handle)
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self._identities = 0
+
+    async def _handle(self, request: ServerRequest) -> ServerResponse:
+        self.seen.append(f"{request.method} {request.path}")
+        body = await request.read()
+        authorization = request.headers.get("Authorization", "")
+        if request.path == "/_/oidc/audience":
+            assert authorization == ""
+            return ServerResponse.json({"audience": "testpypi"})
+        if request.path == "/identity":
+            assert authorization == "bearer s3cret-of-the-job"
+            assert request.query["audience"] == "testpypi"
+            self._identities += 1
+            return ServerResponse.json({"value": f"s3cret-jwt-{self._identities}"})
+        if request.path == "/_/oidc/mint-token":
+            assert authorization == ""
+            await request.in_thread(self.go_on.wait, 20)
+            return self._mint(json.loads(body)["token"])
+        self.users.append(base64.b64decode(authorization.removeprefix("Basic ")).decode())
+        return ServerResponse(404) if request.method == "GET" else ServerResponse()
+
+    def _mint(self, identity: str) -> ServerResponse:
+        if identity in self.used:
+            return refusal("invalid-reuse-token", "already-used: the identity was used before")
+        self.used.add(identity)
+        self.minted += 1
+        ends = int((self.now + timedelta(minutes=15)).timestamp())
+        return self.answer({"success": True, "token": f"pypi-s3cret-{self.minted}", "expires": ends})
+
+    @property
+    def index(self) -> Index:
+        return Index(f"{self.server.url}/legacy/", f"{self.server.url}/simple/", "testpypi")
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "GITHUB_ACTIONS": "true",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.server.url}/identity?v=1",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "s3cret-of-the-job",
+        }
+
+    def client(self, **options: Any) -> PyPI:
+        return PyPI(
+            self.index, auth=TrustedPublishing(self.index, self.env), retry=Retry(backoff=0, attempts=3), **options
+        )
+
+
+def refusal(code: str, description: str) -> ServerResponse:
+    errors = [{"code": code, "description": description}]
+    return ServerResponse.json({"message": "Token request failed", "errors": errors}, 422)
+
+
+@pytest.fixture
+def minting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Minting]:
+    fake = Minting()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return fake.now.astimezone(tz)
+
+    monkeypatch.setattr(_trusted, "datetime", Clock)
+    with fake.server:
+        yield fake
+    assert fake.server.errors == []
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    return [wheel(tmp_path, f"demo{number}") for number in range(8)]
+
+
+async def test_mint(minting, capsys):
+    async with PyPI(minting.index, retry=Retry(backoff=0)) as pypi:
+        minted = await pypi.tokens.mint(minting.env)
+    assert minted == MintedToken("pypi-s3cret-1", START + timedelta(minutes=15))
+    assert "s3cret" not in repr(minted)
+    assert minting.seen == ["GET /_/oidc/audience", "GET /identity", "POST /_/oidc/mint-token"]
+    # GitHub's log puts stars for it from now on; this is the one place where it is printed.
+    assert capsys.readouterr() == ("::add-mask::pypi-s3cret-1\n", "")
+
+
+async def test_elsewhere_nothing_is_printed(minting, capsys):
+    async with PyPI(minting.index) as pypi:
+        await pypi.tokens.mint({"GITLAB_CI": "true", "TESTPYPI_ID_TOKEN": "s3cret-jwt"})
+    assert minting.seen == ["GET /_/oidc/audience", "POST /_/oidc/mint-token"]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(500), Answer(503), Answer(429)], ids=repr)
+async def test_every_attempt_to_mint_has_an_identity_of_its_own(minting, fault):
+    minting.server.faults.add(fault, path="/_/oidc/mint-token")
+    async with PyPI(minting.index, retry=Retry(backoff=0)) as pypi:
+        minted = await pypi.tokens.mint(minting.env)
+    assert minted.value == f"pypi-s3cret-{minting.minted}"
+    assert minting._identities == 2
+    assert len(minting.server.faults.happened) == 1
+
+
+@pytest.mark.parametrize("path", ["/_/oidc/audience", "/identity", "/_/oidc/mint-token"])
+async def test_attempts_are_counted_once(minting, path):
+    minting.server.faults.add(Answer(500), path=path, times=None)
+    async with PyPI(minting.index, retry=Retry(backoff=0, attempts=3)) as pypi:
+        with pytest.raises(lading.ServerError):
+            await pypi.tokens.mint(minting.env)
+    assert len(minting.server.faults.happened) == 3
+
+
+async def test_why_it_was_refused_in_one_line(minting, capsys):
+    minting.answer = lambda _: refusal("invalid-publisher", "valid token, but no corresponding publisher")
+    async with PyPI(minting.index) as pypi:
+        with pytest.raises(BadRequest) as caught:
+            await pypi.tokens.mint(minting.env)
+    assert str(caught.value) == ("testpypi: valid token, but no corresponding publisher (invalid-publisher) (HTTP 422)")
+    assert minting.seen.count("POST /_/oidc/mint-token") == 1
+    assert capsys.readouterr().out == ""
+
+
+async def test_an_index_that_mints_for_nobody(minting):
+    body = b'{"message": "Trusted publishing functionality not enabled"}'
+    minting.server.faults.add(Answer(403, body, {"Content-Type": "application/json"}), path="/_/oidc/audience")
+    async with PyPI(minting.index) as pypi:
+        with pytest.raises(Forbidden, match="functionality not enabled"):
+            await pypi.tokens.mint(minting.env)
+
+
+@pytest.mark.parametrize("found", [{}, {"token": "pypi-s3cret", "expires": "soon"}, {"token": "x", "expires": 10**20}])
+async def test_what_is_no_token(minting, found):
+    minting.answer = lambda _: ServerResponse.json(found)
+    async with PyPI(minting.index) as pypi:
+        with pytest.raises(InvalidResponse) as caught:
+            await pypi.tokens.mint(minting.env)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_without_an_end_a_quarter_of_an_hour_is_taken(minting):
+    minting.answer = lambda _: ServerResponse.json({"token": "pypi-t"})
+    async with PyPI(minting.index) as pypi:
+        assert await pypi.tokens.mint(minting.env) == MintedToken("pypi-t", START + timedelta(minutes=15))
+
+
+async def test_many_uploads_mint_once(minting, paths):
+    async with minting.client() as pypi, pypi.releases.upload_many(paths) as outcomes:
+        assert {outcome.value.status async for outcome in outcomes} == {"uploaded"}
+    assert minting.minted == 1
+    assert set(minting.users) == {"__token__:pypi-s3cret-1"}
+
+
+@pytest.mark.parametrize(("passed", "minted"), [(timedelta(minutes=10), 1), (timedelta(minutes=10, seconds=1), 2)])
+async def test_a_token_with_less_than_five_minutes_left_is_renewed(minting, paths, passed, minted):
+    async with minting.client() as pypi:
+        await pypi.releases.upload(paths[0])
+        minting.now += passed
+        await pypi.releases.upload(paths[1])
+    assert minting.minted == minted
+    assert minting.users[-1] == f"__token__:pypi-s3cret-{minted}"
+
+
+async def test_a_failed_mint_leaves_the_next_one_its_turn(minting, paths):
+    minting.server.faults.add(Answer(422), path="/_/oidc/mint-token")
+    path = paths[0]
+    async with minting.client() as pypi:
+        with pytest.raises(BadRequest):
+            await pypi.releases.upload(path)
+        assert minting.users == []
+        assert (await pypi.releases.upload(path)).status == "uploaded"
+
+
+async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting, paths):
+    minting.go_on.clear()
+    scope = anyio.CancelScope()
+
+    async def first() -> None:
+        with scope:
+            await pypi.releases.upload(paths[0])
+
+    async with minting.client() as pypi, anyio.create_task_group() as group:
+        group.start_soon(first)
+        await until(lambda: "POST /_/oidc/mint-token" in minting.seen)
+        for path in paths[1:]:
+            group.start_soon(pypi.releases.upload, path)
+        scope.cancel()
+        minting.go_on.set()
+    assert minting.seen.count("POST /_/oidc/mint-token") == 2
+    assert len(minting.users) == 2 * len(paths[1:])
+    assert len(set(minting.users)) == 1
+
+
+async def test_the_token_shows_nowhere(minting, paths, caplog):
+    caplog.set_level(logging.DEBUG)
+    minting.server.faults.add(Answer(400, b"no: pypi-s3cret-1 is bad"), method="POST", path="/legacy/")
+    events: list[object] = []
+    client = minting.client(hooks=[events.append])
+    async with client as pypi:
+        with pytest.raises(BadRequest) as caught:
+            await pypi.releases.upload(paths[0])
+    shown = [str(caught.value), repr(caught.value.detail), caplog.text, repr(events), repr(client._settings.auth)]
+    assert [text for text in shown if "s3cret" in text] == []
+    assert minting.users
