@@ -12,7 +12,6 @@ from lading._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from lading._client import ClientOptions as ClientOptions
-    from lading._core.auth import Auth as Auth
     from lading._core.auth import BasicAuth as BasicAuth
     from lading._core.auth import TokenAuth as TokenAuth
     from lading._core.body import Body as Body
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
     from lading._core.body import FileBody as FileBody
     from lading._core.body import StreamBody as StreamBody
     from lading._core.call import UNSET as UNSET
+    from lading._core.call import Auth as Auth
     from lading._core.call import Call as Call
-    from lading._core.call import Response as Response
     from lading._core.credentials import Credentials as Credentials
     from lading._core.credentials import EnvironmentCredentials as EnvironmentCredentials
     from lading._core.credentials import FileCredentials as FileCredentials
     from lading._core.credentials import KeyringCredentials as KeyringCredentials
     from lading._core.credentials import MemoryCredentials as MemoryCredentials
+    from lading._core.messages import Response as Response
     from lading._core.model import Model as Model
     from lading._core.multipart import FilePart as FilePart
     from lading._core.multipart import Multipart as Multipart
@@ -69,8 +69,10 @@ if TYPE_CHECKING:
     from lading.s3 import VersionExists as VersionExists
     from lading.types import AttemptEvent as AttemptEvent
     from lading.types import CallEvent as CallEvent
+    from lading.types import Event as Event
     from lading.types import Hook as Hook
     from lading.types import Limits as Limits
+    from lading.types import NoticeEvent as NoticeEvent
     from lading.types import OnProgress as OnProgress
     from lading.types import Progress as Progress
     from lading.types import Retry as Retry
@@ -79,12 +81,13 @@ if TYPE_CHECKING:
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
-        "lading._core.auth": "Auth BasicAuth TokenAuth",
+        "lading._core.auth": "BasicAuth TokenAuth",
         "lading._core.body": "Body BytesBody FileBody StreamBody",
-        "lading._core.call": "UNSET Call Response",
+        "lading._core.call": "UNSET Auth Call",
         "lading._core.credentials": (
             "Credentials EnvironmentCredentials FileCredentials KeyringCredentials MemoryCredentials"
         ),
+        "lading._core.messages": "Response",
         "lading._core.model": "Model",
         "lading._core.multipart": "FilePart Multipart",
         "lading._core.paging": "Cursor Page Pager",
@@ -100,7 +103,7 @@ _HOMES: dict[str, str] = {
         "lading.fanout": "FanOut Result fan_out",
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
-        "lading.types": "AttemptEvent CallEvent Hook Limits OnProgress Progress Retry Timeout",
+        "lading.types": "AttemptEvent CallEvent Event Hook Limits NoticeEvent OnProgress Progress Retry Timeout",
     }.items()
     for name in names.split()
 }

@@ -1,4 +1,4 @@
-"""What every store's client is: settings, a lifetime, and one way to send."""
+"""What every store's client is built on: options, connections and settings, and one way to send."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
 
-from anyio.lowlevel import current_token
-
-from lading._core.attempt import ClientSettings
-from lading._core.auth import Auth
-from lading._core.call import UNSET
+from lading._core.call import NO_AUTH, UNSET, Auth
+from lading._core.loop_local import LoopLocal
 from lading._core.sender import Sender
+from lading._core.settings import ClientSettings
 from lading._core.slots import LoopState
-from lading._http.backend import HttpxClientBackend
-from lading._http.transport import Transport
+from lading._http.backend import TransportBackend
+from lading._http.httpx_client import HttpxClientBackend
 from lading._version import __version__
 from lading.errors import ConfigError
 from lading.types import Limits, Retry, Timeout
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from lading._core.call import Call
     from lading._core.files import StrPath
+    from lading._core.messages import Backend
     from lading._core.service import Service
     from lading.types import Hook
 
@@ -34,16 +33,16 @@ C = TypeVar("C", bound="Client")
 
 
 class ClientOptions(TypedDict, total=False):
-    """What every client takes besides its store's own arguments.
+    """What every client accepts besides its store's own arguments.
 
     Attributes:
-        user_agent: Put before ours in the ``User-Agent``.
+        user_agent: Put before lading's in the ``User-Agent``.
         tls: An ``ssl.SSLContext``, or a file of CA certificates in PEM.
-        http: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with instead of lading's transport. It stays
-            yours to close. *tls*, and the connections and idle time of *limits*, are then its business.
+        http_client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with instead of lading's transport. It
+            stays yours to close, and decides about *tls*, and about the connections and their expiry in *limits*.
         timeout: Seconds per phase.
-        retry: How long to go on trying.
-        limits: How much is done at the same time.
+        retry: How long to retry.
+        limits: How much is done concurrently.
         hooks: Called with every event.
     """
 
@@ -57,79 +56,112 @@ class ClientOptions(TypedDict, total=False):
 
 
 class Connections:
-    """The lanes of one client, one for each event loop that it is used on, and their end."""
+    """The settings and connections of one client, with a backend and slots for each event loop that it is used on.
 
-    def __init__(self, options: ClientOptions) -> None:
-        self._http = options.get("http_client")
-        self._tls = options.get("tls")
-        self._limits = options.get("limits") or Limits()
-        self._lanes: dict[Any, LoopState] = {}
-        self._exchanges: dict[Any, HttpxClientBackend] = {}
-        self.closed = False
-        # Fails now, and not at the first request, when http_client= is nothing we can use.
-        self._shared = HttpxClientBackend(self._http) if self._http is not None else None
+    Copies share connections and slots, and have settings of their own. Loops in several threads may use it at once.
 
-    def lane(self) -> LoopState:
-        """The running loop's lane."""
-        token = current_token()
-        lane = self._lanes.get(token)
-        if lane is None:
-            lane = self._open(token)
-        return lane
-
-    def _open(self, token: Any) -> LoopState:
-        # A second loop usually means that the first has ended: its idle sockets are of no use to anybody.
-        for exchange in self._exchanges.values():
-            exchange.close_idle()
-        exchange = self._shared or HttpxClientBackend(transport=Transport(tls=self._tls, limits=self._limits))
-        self._exchanges[token] = exchange
-        self._lanes[token] = LoopState(exchange, self._limits)
-        return self._lanes[token]
-
-    async def aclose(self) -> None:
-        self.closed = True
-        exchanges, self._exchanges, self._lanes = self._exchanges, {}, {}
-        here = current_token()
-        for token, exchange in exchanges.items():
-            if token == here:
-                await exchange.aclose()
-            else:
-                exchange.close_idle()
-
-
-class Client:
-    """The part that all stores' clients share; see the store's own class.
-
-    Cheap to make, and makes no connection until it is used. Use it as an async context manager, or call
-    :meth:`aclose`.
+    Args:
+        options: The client's options.
+        auth: Credentials for its service.
+        product: What the ``User-Agent`` begins with.
+        owner: What the error of a closed client calls it.
     """
 
-    def __init__(self, service: Service, auth: Auth | None, options: ClientOptions) -> None:
-        agents = (service.product, options.get("user_agent"), f"lading/{__version__}")
-        self._settings = ClientSettings(
-            auth=auth or Auth(),
+    def __init__(self, options: ClientOptions, auth: Auth | None = None, *, product: str = "", owner: str) -> None:
+        agents = (product, options.get("user_agent"), f"lading/{__version__}")
+        self.settings = ClientSettings(
+            auth=auth or NO_AUTH,
             timeout=options.get("timeout") or Timeout(),
             retry=options.get("retry") or Retry(),
             hooks=tuple(options.get("hooks") or ()),
             user_agent=" ".join(filter(None, agents)),
         )
+        self.owner = owner
+        self.is_copy = False
+        self.closed = False
+        self._shared = _Shared(options)
+
+    def sender(self, service: Service) -> Sender:
+        """Return a sender to *service* with the client's settings."""
+        return Sender(service, self.settings, self.loop_state)
+
+    def loop_state(self) -> LoopState:
+        """Return the running loop's backend and slots; ``ConfigError`` when the client has been closed."""
+        if self.closed or self._shared.closed:
+            raise ConfigError(f"this {self.owner} client has been closed: make a new one")
+        return self._shared.states.get()
+
+    def copy(self, **changes: Any) -> Connections:
+        """Return a copy that shares connections and slots.
+
+        Args:
+            changes: Settings by name; those that are UNSET stay as they are.
+        """
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        if "auth" in given:
+            given["auth"] = given["auth"] or NO_AUTH
+        if "hooks" in given:
+            given["hooks"] = tuple(given["hooks"])
+        other = copy.copy(self)
+        other.settings = replace(self.settings, **given)
+        other.is_copy = True
+        return other
+
+    async def aclose(self) -> None:
+        """Close all connections, unless this is a copy; harmless twice."""
+        self.closed = True
+        if not self.is_copy:
+            await self._shared.aclose()
+
+
+class _Shared:
+    """What a client and its copies share."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._tls = options.get("tls")
+        self._limits = options.get("limits") or Limits()
+        http_client = options.get("http_client")
+        # Fails now, and not at the first request, when http_client= is nothing we can use.
+        self._http_client = HttpxClientBackend(http_client) if http_client is not None else None
+        self._notices: set[str] = set()
+        self.states: LoopLocal[LoopState] = LoopLocal(self._make)
+        self.closed = False
+
+    def _make(self) -> LoopState:
+        # A second loop usually means that the first has ended: its idle sockets are of no use to anybody.
+        for state in self.states.of_closed_loops():
+            state.backend.close_idle()
+        backend: Backend = self._http_client or TransportBackend(tls=self._tls, limits=self._limits)
+        return LoopState(backend, self._limits, self._notices)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        here = self.states.peek()
+        for state in self.states.clear():
+            if state is here:
+                await state.backend.aclose()
+            else:
+                state.backend.close_idle()
+
+
+class Client:
+    """The part that the clients of single services share; see the store's own class.
+
+    Cheap to make, and opens no connection until it is used. Use it as an async context manager, or call
+    :meth:`aclose`.
+    """
+
+    def __init__(self, service: Service, auth: Auth | None, options: ClientOptions) -> None:
         self._service = service
-        self._lifetime = Connections(options)
-        self._is_copy = False
-        self._closed = False
-        self._make_resources(Sender(service, self._settings, self._loop_state))
+        self._connections = Connections(options, auth, product=service.product, owner=type(self).__name__)
+        self._make_resources(self._connections.sender(service))
 
     def _make_resources(self, sender: Sender) -> None:
-        """Make the resources, each standing on *sender*."""
+        """Make the resources, each of which uses *sender*."""
         self._sender = sender
 
-    def _loop_state(self) -> LoopState:
-        if self._closed or self._lifetime.closed:
-            raise ConfigError(f"this {type(self).__name__} client has been closed: make a new one")
-        return self._lifetime.lane()
-
     async def send(self, call: Call[T]) -> T:
-        """What *call* reads from its answer: for what lading does not model yet."""
+        """Send *call* and return what it parses from the response: for what lading does not model yet."""
         return await self._sender.send(call)
 
     def with_options(
@@ -140,34 +172,27 @@ class Client:
         retry: Retry = UNSET,
         hooks: Iterable[Hook] = UNSET,
     ) -> Self:
-        """A copy with other settings, sharing connections and slots: one process, many tenants.
+        """Return a copy with other settings that shares connections and slots: one process, many tenants.
 
-        ``auth=None`` sends no credentials. A copy need not be closed. Closing it ends the copy alone, closing the
-        original ends its copies.
+        A copy need not be closed. Closing it ends the copy alone, closing the original ends its copies.
+
+        Args:
+            auth: Other credentials; ``None`` for none.
+            timeout: Seconds per phase.
+            retry: How long to retry.
+            hooks: Called with every event.
         """
-        given = {"auth": auth, "timeout": timeout, "retry": retry, "hooks": hooks}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
-        if "auth" in changes:
-            changes["auth"] = changes["auth"] or Auth()
-        if "hooks" in changes:
-            changes["hooks"] = tuple(changes["hooks"])
         other = copy.copy(self)
-        other._reconfigure(replace(self._settings, **changes))  # noqa: SLF001 - of this class
+        other._connections = self._connections.copy(auth=auth, timeout=timeout, retry=retry, hooks=hooks)  # noqa: SLF001
+        other._make_resources(other._connections.sender(self._service))  # noqa: SLF001 - of this class
         return other
-
-    def _reconfigure(self, settings: ClientSettings) -> None:
-        self._settings = settings
-        self._is_copy = True
-        self._make_resources(Sender(self._service, settings, self._loop_state))
 
     async def aclose(self) -> None:
         """Close all connections. Calls still running end with ``NetworkError``; harmless twice."""
-        self._closed = True
-        if not self._is_copy:
-            await self._lifetime.aclose()
+        await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
-        self._loop_state()
+        self._connections.loop_state()
         return self
 
     async def __aexit__(
@@ -180,7 +205,7 @@ class Client:
 
 
 class ClientOpener(Generic[C]):
-    """A client to be, whose configuration is read off the event loop when it is entered or awaited.
+    """A client whose configuration is read off the event loop when it is entered or awaited.
 
     ``async with PyPI.from_config() as pypi:`` ends it with the block; ``pypi = await PyPI.from_config()`` leaves that
     to ``await pypi.aclose()``.

@@ -5,9 +5,9 @@
     LadingError                   .outcome: "not_done" or "unknown"
     ├─ ConfigError                no credentials, a bad configuration file, http:// where https is needed
     ├─ InputError                 also a ValueError: a bad argument or local file .argument
-    ├─ NetworkError               no usable answer .phase
+    ├─ NetworkError               no usable response .phase .request_sent
     │  └─ RequestTimeout             also a builtin TimeoutError
-    ├─ ApiError                   .service .status .code .detail .retry_after .request_id .attempts
+    ├─ ApiError                   .service .status .code .errors .detail .retry_after .request_id
     │  ├─ BadRequest   ├─ Unauthorized   ├─ Forbidden   ├─ NotFound
     │  ├─ Conflict     ├─ PayloadTooLarge       ├─ RateLimited └─ ServerError
     ├─ InvalidResponse                  a 2xx whose body is not what the store promises
@@ -17,12 +17,12 @@
     │  ├─ TokenInvalid
     │  │  └─ MissingContext
     │  └─ InvalidRestriction      also an InputError
-    ├─ JobFailed                  the work ended badly
+    ├─ JobFailed                  a job has failed
     └─ StageFailed                .succeeded .failed (region -> error)
 
-``outcome`` says what became of the call that raised: ``"not_done"`` when the request never left this machine
-or the store refused it, ``"unknown"`` when the answer was lost and the store could not tell. Only an
-``"unknown"`` error leaves anything to find out by hand.
+``outcome`` says whether the call that raised has changed anything: ``"not_done"`` when the request never left this
+machine or the store refused it, ``"unknown"`` when the response was lost and a look-up could not tell. Only an
+``"unknown"`` error leaves anything to check by hand.
 
 All of them pickle, so they cross process pools and task queues (``__cause__`` stays behind, as for every
 exception).
@@ -33,7 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 WriteOutcome = Literal["not_done", "unknown"]
 Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
@@ -43,8 +43,8 @@ class LadingError(Exception):
     """The base of every error that lading raises by itself.
 
     Attributes:
-        outcome: ``"not_done"`` (never sent, or refused) or ``"unknown"`` (the answer was lost and the store
-            could not tell us).
+        outcome: ``"not_done"`` (never sent, or refused) or ``"unknown"`` (the response was lost and the
+            store could not tell).
     """
 
     # Subclasses take one positional message and keep the rest in __dict__ as keyword arguments with
@@ -71,16 +71,26 @@ class InputError(LadingError, ValueError):
 
 
 class NetworkError(LadingError):
-    """No usable answer came back over the network.
+    """No usable response came back over the network.
 
     Attributes:
         phase: Where it went wrong: ``"resolve"``, ``"connect"``, ``"tls"``, ``"proxy"``, ``"pool"`` (all before
             anything was sent), ``"send"`` or ``"receive"``.
+        request_sent: Whether the last byte of the request had left. If not, the store cannot have received all of
+            it. With an ``httpx`` client that was handed in this is ``True`` unless the body was certainly cut short.
     """
 
-    def __init__(self, message: str, *, phase: Phase = "connect", outcome: WriteOutcome = "not_done") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        phase: Phase = "connect",
+        outcome: WriteOutcome = "not_done",
+        request_sent: bool = False,
+    ) -> None:
         super().__init__(message, outcome=outcome)
         self.phase: Phase = phase
+        self.request_sent: bool = request_sent
 
 
 class RequestTimeout(NetworkError, TimeoutError):
@@ -88,16 +98,19 @@ class RequestTimeout(NetworkError, TimeoutError):
 
 
 class ApiError(LadingError):
-    """The store answered, and said no.
+    """The store refused the request.
 
     Attributes:
         service: The store's name, as in ``"pypi"``.
         status: The HTTP status; ``None`` when the problem was found before sending.
-        code: The store's own machine-readable code, where it gives one.
+        code: The store's own machine-readable code, where it gives one: the first of ``errors``.
+        errors: Every (code, message) that the store sent; either may be empty.
         detail: What the store said, in one line.
-        retry_after: Seconds the store asked to wait, where it did.
+        retry_after: Seconds the store wants the client to wait, where it says so.
         request_id: The store's identifier of the request, to quote in a report.
         attempts: How many times the request was sent.
+        request_sent: Whether the last byte of the request had left when the store responded.
+        final: Whether this is the store's last word: it is not retried, whatever its status.
     """
 
     def __init__(
@@ -107,20 +120,26 @@ class ApiError(LadingError):
         service: str = "",
         status: int | None = None,
         code: str | None = None,
+        errors: Iterable[tuple[str, str]] = (),
         detail: str = "",
         retry_after: float | None = None,
         request_id: str | None = None,
         attempts: int = 1,
         outcome: WriteOutcome = "not_done",
+        request_sent: bool = True,
+        final: bool = False,
     ) -> None:
         super().__init__(message, outcome=outcome)
         self.service = service
         self.status = status
-        self.code = code
+        self.errors: tuple[tuple[str, str], ...] = tuple(errors)
+        self.code = code if code is not None or not self.errors else self.errors[0][0] or None
         self.detail = detail
         self.retry_after = retry_after
         self.request_id = request_id
         self.attempts = attempts
+        self.request_sent = request_sent
+        self.final = final
 
 
 class BadRequest(ApiError):
@@ -128,7 +147,7 @@ class BadRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The store does not know who is asking (401): credentials are missing, wrong or expired."""
+    """The store does not accept the credentials (401): they are missing, wrong or expired."""
 
 
 class Forbidden(ApiError):
@@ -148,7 +167,7 @@ class PayloadTooLarge(ApiError):
 
 
 class RateLimited(ApiError):
-    """The store wants fewer requests (429); ``retry_after`` says for how long, where it told us."""
+    """The store wants fewer requests (429); ``retry_after`` says for how long, where it says so."""
 
 
 class ServerError(ApiError):
@@ -160,7 +179,7 @@ class InvalidResponse(LadingError):
 
 
 class IntegrityError(LadingError):
-    """A digest or a size does not match what was promised."""
+    """A digest or a size does not match what the store listed."""
 
 
 class TokenError(LadingError):
@@ -168,7 +187,7 @@ class TokenError(LadingError):
 
 
 class TokenUnreadable(TokenError):
-    """The text is not a token of the expected kind."""
+    """The string is not a token of the expected kind."""
 
 
 class TokenInvalid(TokenError):
@@ -194,11 +213,11 @@ class InvalidRestriction(TokenError, InputError):
 
 
 class JobFailed(LadingError):
-    """The work that was waited for ended badly."""
+    """A job that was waited for has failed."""
 
 
 class StageFailed(LadingError):
-    """Staging did not reach as many regions as its policy asks.
+    """Staging did not reach as many regions as its policy requires.
 
     Attributes:
         succeeded: The regions that have the artifact, with what each reported.

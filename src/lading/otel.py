@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from lading.types import AttemptEvent
+from lading.types import AttemptEvent, NoticeEvent
 
 try:
     from opentelemetry import trace
@@ -13,7 +13,7 @@ except ImportError as _missing:
     raise ImportError("lading.otel needs OpenTelemetry's API: pip install 'lading[otel]'") from _missing
 
 if TYPE_CHECKING:
-    from lading.types import CallEvent, Hook
+    from lading.types import Event, Hook
 
 
 def tracing(tracer: trace.Tracer | None = None) -> Hook:
@@ -31,7 +31,9 @@ def tracing(tracer: trace.Tracer | None = None) -> Hook:
     """
     chosen = tracer or trace.get_tracer("lading")
 
-    def hook(event: AttemptEvent | CallEvent) -> None:
+    def hook(event: Event) -> None:
+        if isinstance(event, NoticeEvent):  # no span: logged, and of no duration
+            return
         end = time_ns()
         attributes: dict[str, str | int] = {
             "lading.service": event.service,

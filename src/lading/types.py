@@ -36,7 +36,7 @@ class Progress:
     region: str | None = None
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[Progress], object]
 """Called on the event loop, at most 20 times a second and once at the end. What it raises aborts the call."""
 
 
@@ -163,5 +163,24 @@ class CallEvent:
     seconds: float
 
 
-Hook = Callable[[AttemptEvent | CallEvent], None]
+@dataclass(frozen=True, slots=True)
+class NoticeEvent:
+    """A notice that a store sent with a response: a deprecation, a maintenance window. Each text once per client.
+
+    Attributes:
+        service: The store's name.
+        method: The HTTP method of the request that it came with.
+        path: The path's template.
+        text: The notice, in one line.
+    """
+
+    service: str
+    method: str
+    path: str
+    text: str
+
+
+Event = AttemptEvent | CallEvent | NoticeEvent
+
+Hook = Callable[[Event], object]
 """Called on the event loop with every event. What it raises aborts the call."""

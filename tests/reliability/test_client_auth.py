@@ -27,7 +27,7 @@ from tests.support.transport_client import client_of, reply
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from lading._core.call import Request
+    from lading._core.messages import Request
     from lading._core.sender import Sender
 
 pytestmark = pytest.mark.anyio
@@ -94,7 +94,7 @@ class Minting(Auth):
             self.replies.append((answer.status, answer.body))
 
     def mint(self) -> Call[str]:
-        return Call("POST", "mint", Response.json, auth=False, idempotent=True)
+        return Call("POST", "mint", Response.json, auth=None, idempotent=True)
 
     def secrets(self) -> tuple[str, ...]:
         return (self.token,) if self.token else ()

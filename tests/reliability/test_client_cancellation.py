@@ -177,7 +177,7 @@ async def test_while_credentials_are_looked_for(store: Store, large_file: Path, 
 async def test_in_an_auth_flows_own_call(store: Store, large_file: Path):
     class Minting(Auth):
         def flow(self, request: Any) -> Any:
-            yield Call("GET", "mint", reply, auth=False)
+            yield Call("GET", "mint", reply, auth=None)
             yield request
 
     async with client_of(store.server.url, limits=ONE) as client:

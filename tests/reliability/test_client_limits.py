@@ -199,7 +199,7 @@ class OneMore(Auth):
     """Asks for one more call, which has no need of being signed."""
 
     def flow(self, request: Any) -> Any:
-        yield Call("GET", "get-mint", reply, auth=False)
+        yield Call("GET", "get-mint", reply, auth=None)
         yield request
 
 

@@ -170,8 +170,8 @@ async def test_a_body_of_a_read_is_not_shown_elsewhere(secure: Host, elsewhere: 
 async def test_a_call_without_credentials_stays_without(plain: Host, client_tls: ssl.SSLContext):
     plain.location = "/there"
     async with client_at(plain, client_tls) as client:
-        await client.send(Call("GET", "go", reply, auth=False))
-        await client.send(Call("GET", f"{plain.url}/go", reply, auth=False))
+        await client.send(Call("GET", "go", reply, auth=None))
+        await client.send(Call("GET", f"{plain.url}/go", reply, auth=None))
     assert not plain.got_secret()
 
 

@@ -226,7 +226,7 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
         minted = ""
 
         def flow(self, request: Any) -> Any:
-            answer: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=False)
+            answer: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=None)
             self.minted = answer.headers.get("x-minted", TOKEN)
             request.headers["Authorization"] = f"Bearer {self.minted}"
             yield request

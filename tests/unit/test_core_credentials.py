@@ -19,9 +19,9 @@ from lading import (
     MemoryCredentials,
     TokenAuth,
 )
-from lading._core.attempt import ClientSettings
 from lading._core.auth import Auth
-from lading._core.call import Request
+from lading._core.messages import Request
+from lading._core.settings import ClientSettings
 from lading.types import Timeout
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import ConfigError
-from lading._core.call import Call, Response
+from lading._core.call import Call
+from lading._core.messages import Response
 from lading.pypi._ci_identity import detect_provider, identity_token_flow
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from lading import (
     ServerError,
     Unauthorized,
 )
-from lading._core.call import Response
+from lading._core.messages import Response
 from lading._core.service import Service
 from lading.pypi._errors import read_error
 

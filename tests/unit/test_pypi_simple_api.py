@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import InvalidResponse
-from lading._core.call import Call, Response
+from lading._core.call import Call
+from lading._core.messages import Response
 from lading._core.responses import parse_response
 from lading.pypi import File
 from lading.pypi._simple_api import read_project_page

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from lading import BadRequest, Conflict, Forbidden, NotFound, RateLimited, Unauthorized
-from lading._core.call import Response
+from lading._core.messages import Response
 from lading._core.retry import is_retryable
 from lading._core.service import Service
 from lading.errors import ApiError, ServerError

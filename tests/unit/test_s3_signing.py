@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from lading import ConfigError, Timeout
-from lading._core.call import Request
+from lading._core.messages import Request
 from lading.s3._aws import signing as _signing
 from lading.s3._aws.signing import SigV4, translate_botocore_errors
 

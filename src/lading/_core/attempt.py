@@ -1,52 +1,40 @@
-"""One attempt of a call: building the request, the auth flow, redirects, and judging the answer's head."""
+"""One complete attempt of a call: build the request, sign it, send it, follow redirects, read and parse the response."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from lading import errors
-from lading._core.auth import Auth
 from lading._core.body import BytesBody, MeteredReader
-from lading._core.call import SAFE_METHODS, UNSET, Call, Request, Response
+from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET, Auth, Call, encode_query
+from lading._core.messages import Request, Response
 from lading._core.progress import ProgressReporter
 from lading._core.redact import one_line, safe_url, scrub
-from lading.types import Retry, Timeout
+from lading._core.responses import parse_response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from lading._core.call import Backend, ResponseStream
-    from lading._core.sender import Sender
+    from lading._core.call import CallSender
+    from lading._core.messages import Backend, ResponseStream
     from lading._core.service import Service
-    from lading.types import Hook
+    from lading._core.settings import ClientSettings
 
 _SMALL_BODY = 64 * 1024
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BODY = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# What may follow a read to a host that the store sent us to but that was not configured.
+# What may follow a read to a host that the store redirected to but that was not configured.
 _HARMLESS = {"user-agent", "accept", "accept-encoding", "range", "if-range", "if-none-match", "cache-control"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NO_AUTH = Auth()
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """What ``with_options`` may change: shared by all resources of one client."""
-
-    auth: Auth = _NO_AUTH
-    timeout: Timeout = field(default_factory=Timeout)
-    retry: Retry = field(default_factory=Retry)
-    hooks: tuple[Hook, ...] = ()
-    user_agent: str = "lading"
 
 
 def is_streamed(call: Call[Any]) -> bool:
-    """Whether the call's body is sent piece by piece: a file, or what somebody watches the progress of."""
+    """Return whether the call's body is sent piece by piece: a file, or one whose progress is reported."""
     body = call.body
     return body is not None and not (
         isinstance(body, BytesBody) and len(body.data) <= _SMALL_BODY and call.on_progress is None
@@ -56,119 +44,163 @@ def is_streamed(call: Call[Any]) -> bool:
 class Attempt:
     """One attempt.
 
+    Args:
+        call: The call.
+        service: Where to.
+        settings: The client's.
+        backend: Sends the request.
+        number: Which attempt it is, from 1.
+        streamed: Whether a successful response is returned unread.
+        sender: Makes the sender of the other calls that the credentials need, within this one's slot.
+        observe: Called with the head of every response.
+
     Attributes:
-        sent: Bytes of the body written so far, for the event.
+        url: The request's URL.
+        status: The status of the last response, as soon as there is one.
     """
+
+    __slots__ = (
+        "_auth",
+        "_backend",
+        "_call",
+        "_content",
+        "_make_sender",
+        "_observe",
+        "_reader",
+        "_service",
+        "_settings",
+        "_streamed",
+        "number",
+        "status",
+        "url",
+    )
 
     def __init__(
         self,
         call: Call[Any],
         service: Service,
         settings: ClientSettings,
-        exchange: Backend,
+        backend: Backend,
         *,
         number: int,
-        streamed_answer: bool,
+        streamed: bool,
+        sender: Callable[[], CallSender],
+        observe: Callable[[ResponseStream], None] | None = None,
     ) -> None:
         self._call = call
         self._service = service
         self._settings = settings
-        self._exchange = exchange
-        self._number = number
-        self._streamed_answer = streamed_answer
+        self._backend = backend
+        self._streamed = streamed
+        self._make_sender = sender
+        self._observe = observe
         self._reader: MeteredReader | None = None
-        self._content = b"" if call.json is UNSET else _encode_json(call)
+        self._content = b"" if call.json is UNSET and call.form is None else _encode(call)
+        self.number = number
+        self.status: int | None = None
+        self.url = call.url(service.base_url, safe=service.path_safe)
+        auth = settings.auth if call.auth is UNSET else call.auth
+        self._auth = auth if auth is not None and service.may_send_credentials(self.url) else NO_AUTH
 
     @property
     def sent(self) -> int:
         """Bytes of the body written so far."""
         return len(self._content) if self._reader is None else self._reader.meter.count
 
-    async def send(self, sender: Sender) -> tuple[ResponseStream, Response]:
-        """A good answer, its body not read yet, and its head as a reply; the error that the store gave otherwise.
+    async def run(self) -> Any:
+        """Make the attempt; return what the call parses, or the unread response when it is streamed.
 
-        Args:
-            sender: Makes the other calls that the credentials want made, within this one's slot.
+        Raises the store's error for a response that is no success.
         """
         request = self._build_request()
-        trusted = self._call.auth and self._service.may_send_credentials(request.url)
-        auth = self._settings.auth if trusted else _NO_AUTH
-        await auth.prepare(sender)
+        if self._auth is NO_AUTH:
+            stream, response = await self._respond(request)
+        else:
+            stream, response = await self._respond_signed(request)
+        if not self._call.is_success(response.status):
+            error = self._service.error_of(response, self._call.method, self._auth.secrets())
+            error.request_sent = stream.request_sent
+            raise error
+        return stream if self._streamed else parse_response(self._service.name, self._call, response)
+
+    def _build_request(self) -> Request:
+        call, service = self._call, self._service
+        headers = {
+            "User-Agent": self._settings.user_agent,
+            "Accept": service.accept,
+            # A download is wanted byte for byte, for digests and ranges.
+            "Accept-Encoding": "identity" if self._streamed else "gzip, deflate",
+            **service.headers,
+            **call.headers,
+        }
+        if call.body is not None:
+            if call.body.content_type:
+                headers["Content-Type"] = call.body.content_type
+        elif call.json is not UNSET:
+            headers["Content-Type"] = "application/json"
+        elif call.form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return Request(call.method, self.url, headers, call.timeout or self._settings.timeout)
+
+    async def _respond_signed(self, request: Request) -> tuple[ResponseStream, Response]:
+        """Run the auth flow, and return the last response."""
+        auth = self._auth
+        await auth.prepare(self._make_sender())
         flow = auth.flow(request)
         try:
             step = next(flow)
             while True:
                 if step is Auth.PREPARE:
-                    await auth.prepare(sender)
+                    await auth.prepare(self._make_sender())
                     step = next(flow)
                     continue
                 if isinstance(step, Call):
-                    # Without auth, whatever it says: it would ask for itself again.
-                    step = flow.send(await sender.send(replace(step, auth=False)))
+                    # Without auth, whatever it says: it would need itself again.
+                    step = flow.send(await self._make_sender().send(replace(step, auth=None)))
                     continue
-                incoming, reply = await self._send(step)
+                stream, response = await self._respond(step)
                 try:
-                    step = flow.send(reply)
+                    step = flow.send(response)
                 except StopIteration:
-                    return await self._raise_for_status(incoming, reply, auth)
+                    return stream, response
                 except BaseException:
-                    await incoming.aclose()
+                    await stream.aclose()
                     raise
                 if self._call.body is not None and not self._call.body.replayable:
-                    return await self._raise_for_status(incoming, reply, auth)
-                await incoming.aclose()
+                    return stream, response
+                await stream.aclose()
         finally:
             flow.close()
 
-    async def _raise_for_status(
-        self, incoming: ResponseStream, reply: Response, auth: Auth
-    ) -> tuple[ResponseStream, Response]:
-        if reply.status // 100 == 2 or reply.status in self._call.allow_statuses:
-            return incoming, reply
-        await incoming.aclose()
-        raise self._service.read_error(self._service, reply, self._call.method, auth.secrets())
-
-    def _build_request(self) -> Request:
-        call, settings = self._call, self._settings
-        headers = {
-            "User-Agent": settings.user_agent,
-            "Accept": self._service.accept,
-            # A download is wanted byte for byte, for digests and ranges.
-            "Accept-Encoding": "identity" if self._streamed_answer else "gzip, deflate",
-            **call.headers,
-        }
-        if call.json is not UNSET:
-            headers["Content-Type"] = "application/json"
-        elif call.body is not None and call.body.content_type:
-            headers["Content-Type"] = call.body.content_type
-        return Request(call.method, call.url(self._service.base_url), headers, settings.timeout)
-
-    async def _send(self, request: Request) -> tuple[ResponseStream, Response]:
-        """The answer after redirects; with an error's body in the reply."""
-        status = 0
+    async def _respond(self, request: Request) -> tuple[ResponseStream, Response]:
+        """Send *request*, follow redirects, and read the response unless it is a success to be streamed."""
         for _ in range(_MAX_REDIRECTS + 1):
-            incoming = await self._exchange_once(request)
+            stream = await self._send(request)
+            self.status = stream.status
             try:
-                if incoming.status in _REDIRECTS and "location" in incoming.headers:
-                    status = incoming.status
-                    request = self._follow_redirect(request, incoming)
-                    await incoming.aclose()
+                if self._observe is not None:
+                    self._observe(stream)
+                if stream.status in _REDIRECTS and "location" in stream.headers:
+                    request = self._follow_redirect(request, stream)
+                    await stream.aclose()
                     continue
                 body = b""
-                if incoming.status >= 400 and incoming.status not in self._call.allow_statuses:
-                    body = await self._error_body(incoming)
+                if not self._call.is_success(stream.status):
+                    body = await self._read_error_body(stream)
+                elif not self._streamed:
+                    body = await stream.read(self._call.max_response_size)
             except BaseException:
-                await incoming.aclose()
+                await stream.aclose()
                 raise
-            return incoming, Response(incoming.status, incoming.headers, body, incoming.url, incoming.reason)
+            return stream, Response(stream.status, stream.headers, body, stream.url, stream.reason)
         raise errors.ApiError(
             f"{self._service.name}: {request.method} {self._call.url_template} was redirected more than "
             f"{_MAX_REDIRECTS} times",
             service=self._service.name,
-            status=status,
+            status=self.status,
         )
 
-    async def _exchange_once(self, request: Request) -> ResponseStream:
+    async def _send(self, request: Request) -> ResponseStream:
         _check_headers(request.headers)
         body = self._call.body
         if body is None:
@@ -176,57 +208,71 @@ class Attempt:
         elif isinstance(body, BytesBody) and not is_streamed(self._call):
             request.content = self._content = body.data
         else:
-            meter = ProgressReporter(self._call.on_progress, body.length, self._number)
-            request.content = self._reader = MeteredReader(body, meter)
+            return await self._send_streamed(request, MeteredReader(body, self._new_reporter(body.length)))
         try:
-            return await self._exchange.send(request)
+            return await self._backend.send(request)
         except errors.LadingError as error:
             if error.outcome == "not_done":
                 self._content = b""  # none of it left
             raise
-        finally:
-            if self._reader is not None:
-                await self._reader.aclose()
 
-    async def _error_body(self, incoming: ResponseStream) -> bytes:
-        """What the store said; nothing when it cannot be read, for the status says more than that failure."""
+    async def _send_streamed(self, request: Request, reader: MeteredReader) -> ResponseStream:
+        request.content = self._reader = reader
         try:
-            return await incoming.read(_MAX_ERROR_BODY)
+            return await self._backend.send(request)
+        finally:
+            await reader.aclose()
+
+    def _new_reporter(self, length: int | None) -> ProgressReporter:
+        return ProgressReporter(self._call.on_progress, length, self.number)
+
+    async def _read_error_body(self, stream: ResponseStream) -> bytes:
+        """Read what the store says; nothing when it cannot be read, for the status says more than that failure."""
+        try:
+            return await stream.read(_MAX_ERROR_BODY)
         except (errors.InvalidResponse, errors.NetworkError):
             return b""
 
-    def _follow_redirect(self, request: Request, incoming: ResponseStream) -> Request:
+    def _follow_redirect(self, request: Request, stream: ResponseStream) -> Request:
+        """Return the request to the new URL, without credentials for a foreign host; an error when not followed."""
         name, call = self._service.name, self._call
         try:
-            target = urljoin(request.url, incoming.headers["location"])
+            target = urljoin(request.url, stream.headers["location"])
         except ValueError:
             target = ""
         secrets = self._settings.auth.secrets()
-        shown = one_line(scrub(safe_url(target), secrets)) or "no address"
+        shown = one_line(scrub(safe_url(target), secrets)) or "no URL"
         if call.method not in SAFE_METHODS:
             raise errors.ApiError(
                 f"{name}: {call.method} {call.url_template} was redirected to {shown}. A write is never redirected: "
-                "configure that address if it is the right one",
+                "configure that URL if it is the right one",
                 service=name,
-                status=incoming.status,
-                detail=one_line(scrub(incoming.reason, secrets)),
+                status=stream.status,
+                detail=one_line(scrub(stream.reason, secrets)),
             )
         if self._service.may_send_credentials(target):
             return replace(request, url=target)
         why = "" if self._service.may_fetch(target) else "which is not https"
-        if call.body is not None or call.json is not UNSET:
-            why = "where its body is not to be shown"
+        if call.body is not None or call.json is not UNSET or call.form is not None:
+            why = "where its body must not be sent"
         if why:
             raise errors.ApiError(
                 f"{name}: {call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
                 service=name,
-                status=incoming.status,
+                status=stream.status,
             )
         headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
         return replace(request, url=target, headers=headers)
 
 
-def _encode_json(call: Call[Any]) -> bytes:
+def _encode(call: Call[Any]) -> bytes:
+    if call.form is not None:
+        try:
+            return encode_query(call.form).encode("ascii")
+        except UnicodeEncodeError:
+            raise errors.InputError(
+                f"{call!r}: form= has characters that UTF-8 cannot encode", argument="form"
+            ) from None
     try:
         return json.dumps(call.json, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -235,7 +281,7 @@ def _encode_json(call: Call[Any]) -> bytes:
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
-    """``InputError`` for what no header can carry. Said here, for an HTTP library may quote the value."""
+    """Raise ``InputError`` for what no header can carry; here, for an HTTP library may quote the value."""
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise errors.InputError(f"{name[:40]!r} is not a header name", argument="headers")

@@ -1,48 +1,19 @@
-"""Credentials on requests: sans-I/O flows, in the manner of httpx's."""
+"""Credentials on requests: sans-I/O flows."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from lading._core.call import Call, Request, Response
+from lading._core.call import Auth
 from lading._core.credentials import Credentials, MemoryCredentials
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from lading._core.sender import Sender
-
-Flow = "Generator[Outgoing | Call[Any], Any, None]"
-
-
-class Auth:
-    """How requests are signed. This one leaves them as they are.
-
-    ``flow`` is a generator without I/O. It yields the request it was given, changed as it likes, and is sent the
-    :class:`Response` (with its body when the status is 400 or more, else without); when it yields the request again,
-    that is sent again. In between it may yield another :class:`Call`, and is sent that call's result. Whatever
-    waits for something else than a store belongs into ``prepare``, awaited before each flow, and once more when the
-    flow yields ``PREPARE``.
-    """
-
-    PREPARE: ClassVar[Any] = object()
-
-    async def prepare(self, sender: Sender) -> None:
-        """Get ready what ``flow`` needs: read a keyring or a file, or ask a store (by calls without auth)."""
-        del sender
-
-    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """The steps of one attempt."""
-        yield request
-
-    def secrets(self) -> tuple[str, ...]:
-        """What must not turn up in an error or a log, for masking what a store echoes."""
-        return ()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+    from lading._core.call import Call, CallSender
+    from lading._core.messages import Request
 
 
 class _CredentialAuth(Auth):
@@ -54,7 +25,7 @@ class _CredentialAuth(Auth):
         self._header = ""
         self._secrets: tuple[str, ...] = ()
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         del sender
         secret = await self.credentials.get()
         if secret is None:
@@ -64,7 +35,7 @@ class _CredentialAuth(Auth):
             if not (secret.isprintable() and header.isascii()):
                 raise ConfigError(f"the secret from {self.credentials!r} has a character that no header can carry")
             self._secret, self._header = secret, header
-            # With the ones before: answers to requests that they signed may still come.
+            # With the ones before: responses to requests that they signed may still come.
             self._secrets = (secret, header.partition(" ")[2], *self._secrets[:2])
 
     def _make_header(self, secret: str) -> str:
@@ -79,7 +50,7 @@ class _CredentialAuth(Auth):
 
 
 class BasicAuth(_CredentialAuth):
-    """HTTP Basic (RFC 7617), sent with the first request and not only when asked.
+    """HTTP Basic (RFC 7617), sent with the first request and not only after a challenge.
 
     Args:
         username: The user; no colon in it.
@@ -118,4 +89,4 @@ class TokenAuth(_CredentialAuth):
         return f"TokenAuth(***, scheme={self.scheme!r})"
 
 
-__all__ = ["Auth", "BasicAuth", "Response", "TokenAuth"]
+__all__ = ["Auth", "BasicAuth", "TokenAuth"]

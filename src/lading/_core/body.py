@@ -223,6 +223,7 @@ class MeteredReader(Reader):
     def __init__(self, body: Body, meter: ProgressReporter) -> None:
         self.length: int | None = body.length
         self.failure: BaseException | None = None
+        self.finished = False
         self.meter = meter
         self._reader: Reader | None = None
         self._body = body
@@ -241,6 +242,7 @@ class MeteredReader(Reader):
             self._last = 0
             piece = await anext(self._reader)
         except StopAsyncIteration:
+            self.finished = True
             try:
                 self.meter.end()
             except Exception as error:

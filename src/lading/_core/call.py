@@ -1,34 +1,46 @@
-"""Requests and answers as data: what a resource builds, and what it reads."""
+"""Calls: requests as data, with how to read their responses and how to sign them."""
 
 from __future__ import annotations
 
-import json as jsonlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 from urllib.parse import quote, urlencode
 
-from lading._core.redact import safe_url
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from lading._core.messages import Response
+    from collections.abc import Generator
 
-    from lading._core.body import Body, MeteredReader
-    from lading.types import OnProgress, Timeout
+    from typing_extensions import TypeVar
 
-T = TypeVar("T")
+    from lading._core.body import Body
+    from lading._core.messages import Request
+    from lading.types import OnProgress, Retry, Timeout
+
+    T = TypeVar("T", default=Response)
+    T_co = TypeVar("T_co", covariant=True)
+    R = TypeVar("R")
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    T_co = TypeVar("T_co", covariant=True)
 
 Param = str | int | float | bool | None
 Params = Mapping[str, Param | Sequence[Param]]
 
-MAX_ANSWER = 16 * 1024 * 1024
+MAX_RESPONSE = 16 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PATH_SAFE = "@:+"
+"""What stays as it is in a path segment: ``@group``, ``gtk+`` and ``demo:pr:1``, as stores and their clients write it."""
+
 _IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 _NONE: Mapping[str, Any] = MappingProxyType({})
-_HOLE = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 
 
 def _none() -> Mapping[str, Any]:
@@ -44,43 +56,171 @@ UNSET: Any = _Unset()
 """Not given, where a store tells that apart from ``None``."""
 
 
+class SupportsValidateJson(Protocol[T_co]):
+    """A model class, which validates JSON."""
+
+    def model_validate_json(self, json_data: bytes, /) -> T_co:
+        """Validate *json_data* and return the model."""
+        ...
+
+
+class ServiceInfo(Protocol):
+    """What an auth flow may know of the service.
+
+    Attributes:
+        name: What errors and events call it.
+        base_url: Where relative paths start; ends in a slash.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+
+
+class SupportsRetry(Protocol):
+    """Settings, of which an auth flow may know how long to retry.
+
+    Attributes:
+        retry: How long to retry.
+    """
+
+    @property
+    def retry(self) -> Retry: ...
+
+
+class CallSender(Protocol):
+    """What sends a call: all that an auth flow needs to know of a sender.
+
+    Attributes:
+        service: The service.
+        settings: The client's settings.
+    """
+
+    @property
+    def service(self) -> ServiceInfo: ...
+
+    @property
+    def settings(self) -> SupportsRetry: ...
+
+    def send(self, call: Call[T]) -> Awaitable[T]:
+        """Send *call* and return what it parses from the response."""
+        ...
+
+    # A Service; its type stands on this module.
+    def to(self, service: Any, auth: Auth | None = None) -> CallSender:
+        """Return a sender to another service of the same client."""
+        ...
+
+    def with_settings(self, *, retry: Retry = ...) -> CallSender:
+        """Return a sender to the same service with other settings."""
+        ...
+
+    def retrying(self, step: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
+        """Run ``step(number)`` under the retry rule, and return what it returns."""
+        ...
+
+
+class Auth:
+    """How requests are signed. This one leaves them as they are.
+
+    ``flow`` is a generator without I/O. It yields the request it was given, changed as needed, and is sent the
+    :class:`Response` (complete, unless a success is streamed: then without its body); when it yields the request
+    again, that is sent again. In between it may yield another :class:`Call`, and is sent that call's result.
+    Whatever waits for something else than a store belongs into ``prepare``, which is awaited before each flow, and
+    once more when the flow yields ``PREPARE``.
+    """
+
+    PREPARE: ClassVar[Any] = object()
+
+    async def prepare(self, sender: CallSender) -> None:
+        """Make ready what ``flow`` needs: read a keyring or a file, or send a call (which has no credentials)."""
+        del sender
+
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
+        """Yield the steps of one attempt."""
+        yield request
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not appear in an error or a log, for masking what a store echoes."""
+        return ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+NO_AUTH = Auth()
+"""No credentials."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[T]):
-    """One request as data, with how to read its answer.
+    """One request as data, with how to read its response.
 
     Args:
         method: The HTTP method, in capitals.
-        path: Below the store's base address, as a template: ``"build/{id}"``. Or a whole http(s) address.
-        read: A model class to validate the answer's JSON with, or a function from :class:`Response` to a value.
-        at: Values for the template's holes; each is percent-encoded and fills exactly one path segment.
+        path: Below the service's base URL, as a template: ``"build/{id}"``. Or an absolute http(s) URL.
+        parse: A :class:`lading.Model` subclass that validates the response's JSON, or a function from
+            :class:`Response` to a value. Without it the result is the :class:`Response`.
+        path_params: Values of the template's placeholders, percent-encoded. ``{name}`` fills one path segment,
+            ``{name:path}`` may fill several.
         params: The query. ``None`` is left out, a list repeats its name, booleans are ``true`` and ``false``.
         headers: Headers of this call alone.
         json: Sent as a JSON body, unless UNSET.
-        body: Sent as it is. Only one of *json* and *body*.
+        form: Sent as a url-encoded form, in the form of *params*.
+        body: Sent as it is. Only one of *json*, *form* and *body*.
         idempotent: Whether sending it twice does no more than sending it once. By default true for GET, HEAD,
             OPTIONS, PUT and DELETE.
-        auth: Whether the client's credentials go with it.
-        accept: Statuses besides 2xx that ``read`` wants to see for itself.
-        max_answer: Bytes: a longer answer read into memory is refused.
-        label: What hooks and logs show for ``path`` when that is a whole address.
-        on_progress: Told how much of the body has been sent.
+        auth: The credentials: by default the client's, ``None`` for none, or an :class:`Auth` for this call. They
+            go to the service's own hosts only.
+        success: Statuses that alone are a success, instead of 2xx.
+        allow_statuses: Statuses that ``parse`` accepts besides those of a success.
+        max_response_size: Bytes: a longer response that is read into memory is refused.
+        template: What hooks and logs show for ``path`` when that is an absolute URL.
+        timeout: Seconds by phase, instead of the client's.
+        on_progress: Called with how much of the body has been sent.
+
+    Raises:
+        InputError: The arguments contradict each other, or a value cannot be a path parameter.
     """
 
     method: str
     path: str
-    parse: type[T] | Callable[[Response], T]
+    parse: Callable[[Response], T] | SupportsValidateJson[T] | None = None
     _: KW_ONLY
     path_params: Mapping[str, str | int] = field(default_factory=_none)
     params: Params = field(default_factory=_none)
     headers: Mapping[str, str] = field(default_factory=_none)
     json: Any = UNSET
+    form: Params | None = None
     body: Body | None = None
     idempotent: bool | None = None
-    auth: bool = True
+    auth: Auth | None = UNSET
+    success: frozenset[int] = frozenset()
     allow_statuses: frozenset[int] = frozenset()
-    max_response_size: int = MAX_ANSWER
+    max_response_size: int = MAX_RESPONSE
     template: str = ""
+    timeout: Timeout | None = None
     on_progress: OnProgress | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.parse, type) and self.parse.__module__ == "builtins":
+            raise InputError(
+                f"{self!r}: parse={self.parse.__name__} cannot read a response; give a model class or a function from "
+                "Response, or leave it out for the Response itself",
+                argument="parse",
+            )
+        if (self.json is not UNSET) + (self.form is not None) + (self.body is not None) > 1:
+            raise InputError(f"{self!r}: give only one of json, form and body", argument="body")
+        if both := self.success & self.allow_statuses:
+            raise InputError(f"{self!r}: {sorted(both)} is in success and in allow_statuses", argument="success")
+        for name, value in self.path_params.items():
+            given: object = value
+            if not isinstance(given, (str, int)) or isinstance(given, bool):
+                raise InputError(
+                    f"{self!r}: path parameter {name!r} must be a str or an int, not {type(given).__name__}",
+                    argument=name,
+                )
 
     def __repr__(self) -> str:
         # Nothing else: parameters, headers and bodies may carry secrets.
@@ -89,143 +229,61 @@ class Call(Generic[T]):
     @property
     def url_template(self) -> str:
         """The path as hooks and logs show it: no identifiers, no query."""
-        if self.template:
-            return self.template
-        return self.path if "://" not in self.path else "(address)"
+        return self.template or (self.path if "://" not in self.path else "(url)")
 
     @property
     def repeatable(self) -> bool:
         """Whether an attempt whose outcome is unknown may simply be made again."""
         return self.method in _IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent
 
-    def url(self, base_url: str) -> str:
-        """The whole address, for a store at *base_url* (which ends in a slash)."""
-        # An address that a server gave us may have braces of its own.
-        path = self.path if "://" in self.path and not self.path_params else _HOLE.sub(self._segment, self.path)
+    def is_success(self, status: int) -> bool:
+        """Return whether *status* is one that ``parse`` reads."""
+        if status in self.allow_statuses:
+            return True
+        return status in self.success if self.success else 200 <= status < 300
+
+    def url(self, base_url: str, *, safe: str = PATH_SAFE) -> str:
+        """Return the absolute URL at a service.
+
+        Args:
+            base_url: The service's; ends in a slash.
+            safe: Characters that stay as they are in path parameters.
+        """
+        path = self.path
+        # A URL that a server gave us may have braces of its own.
+        if "{" in path and (self.path_params or "://" not in path):
+            path = _PLACEHOLDER.sub(lambda found: self._fill(found, safe), path)
         url = path if "://" in path else base_url + path.removeprefix("/")
         if not self.params:
             return url
         query = encode_query(self.params)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
-    def _segment(self, hole: re.Match[str]) -> str:
-        name = hole[1]
+    def _fill(self, placeholder: re.Match[str], safe: str) -> str:
+        name, several = placeholder[1], placeholder[2]
         try:
             value = str(self.path_params[name])
         except KeyError:
             raise InputError(f"{self!r} needs a value for {name!r}", argument=name) from None
-        if value in {"", ".", ".."}:
+        segments = value.split("/") if several else (value,)
+        if not {"", ".", ".."}.isdisjoint(segments):
             raise InputError(f"{name} must not be {value!r}", argument=name)
         try:
-            # "@group", "gtk+" and "demo:pr:1" stay as they are, as stores and their official clients write them.
-            return quote(value, safe="@:+")
+            return quote(value, safe=f"{safe}/" if several else safe)
         except UnicodeEncodeError:
-            raise InputError(f"{name} has characters that UTF-8 cannot write", argument=name) from None
+            raise InputError(f"{name} has characters that UTF-8 cannot encode", argument=name) from None
 
 
 def encode_query(params: Params) -> str:
-    """*params* as a query string."""
+    """Encode *params* as a query string, which is a url-encoded form as well."""
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
         values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-        pairs += ((name, _text(one)) for one in values if one is not None)
+        pairs += ((name, _to_string(one)) for one in values if one is not None)
     return urlencode(pairs)
 
 
-def _text(value: Param) -> str:
+def _to_string(value: Param) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Response:
-    """An answer read into memory.
-
-    Attributes:
-        status: The HTTP status.
-        headers: By lower-case name; repeated ones are joined with ``", "``.
-        body: The bytes, content encoding undone.
-        url: The address that answered, after redirects.
-        reason: The reason phrase; empty where the protocol has none (HTTP/2).
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str = ""
-    reason: str = ""
-
-    def __repr__(self) -> str:
-        return f"<Response {self.status} from {safe_url(self.url)}, {len(self.body)} bytes>"
-
-    @property
-    def media_type(self) -> str:
-        """The content type without parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def text(self) -> str:
-        """The body as text: UTF-8, bad bytes replaced."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """The body as JSON; ``ValueError`` when it is none."""
-        try:
-            return jsonlib.loads(self.body)
-        except RecursionError:
-            raise ValueError("the JSON is nested too deeply") from None
-
-
-@dataclass(slots=True, repr=False)
-class Request:
-    """One attempt, ready for the wire: what an auth flow may still change and an exchange sends."""
-
-    method: str
-    url: str
-    headers: dict[str, str]
-    timeout: Timeout
-    content: bytes | MeteredReader | None = None
-    body: Body | None = None
-    may_redirect: bool = False
-
-    def __repr__(self) -> str:
-        return f"<Outgoing {self.method} {safe_url(self.url)}>"
-
-
-class ResponseStream(Protocol):
-    """An answer whose head has arrived; its body is read piece by piece.
-
-    Iterating gives the raw pieces (content encoding still on), each a few hundred KiB at most.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    url: str
-    reason: str
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body, content encoding undone; ``InvalidResponse`` above *limit* bytes. Closes."""
-        ...
-
-    async def read_into(self, buffer: memoryview) -> int:
-        """How many bytes of the body, as sent, were put into *buffer*; 0 at its end."""
-        ...
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
-
-    async def aclose(self) -> None:
-        """Give the connection back, or end it when the body was not read to its end."""
-        ...
-
-
-class Backend(Protocol):
-    """The seam to an HTTP library: sends one request, once."""
-
-    async def send(self, request: Request) -> ResponseStream:
-        """The answer's head. Raises only errors of ours, and what the body's source or callback raised."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close what this exchange opened."""
-        ...

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from lading._core.progress import ProgressReporter
-from lading._core.retry import run_with_retry
 from lading._core.threads import run_in_thread
 from lading.errors import IntegrityError, InvalidResponse, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lading._core.call import Call, ResponseStream
+    from lading._core.call import Call
     from lading._core.files import StrPath
+    from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
     from lading.types import OnProgress
 
@@ -67,7 +67,7 @@ async def download(
     download = _Download(sender, call, path, promise, on_progress)
     try:
         await download.open()
-        await run_with_retry(download.step, sender.settings.retry, lambda _: True)
+        await sender.retrying(download.step)
         await download.finish()
     finally:
         with anyio.CancelScope(shield=True):

@@ -1,7 +1,8 @@
-"""What each event loop has its own of."""
+"""Values of which each event loop has its own."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,22 +15,50 @@ T = TypeVar("T")
 
 
 class LoopLocal(Generic[T]):
-    """One value for each event loop, made when it is first asked for there.
+    """One value for each event loop, created when it is first needed there.
 
-    It goes with its owner, or with the loop. anyio's ``RunVar`` would keep it until the loop ends, and a web service
-    makes a client for every request on one loop.
+    It is released with its owner, or with the loop, which it does not keep alive. anyio's ``RunVar`` would keep it
+    until the loop ends, and a web service makes a client for every request on one loop. Loops in several threads may
+    use it at once.
     """
 
-    __slots__ = ("_make", "_values")
+    __slots__ = ("_lock", "_make", "_values")
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._values: WeakKeyDictionary[object, T] = WeakKeyDictionary()
+        self._lock = threading.Lock()
 
     def get(self) -> T:
-        """The running loop's."""
+        """Return the running loop's value."""
         loop = current_token().native_token
         try:
-            return self._values[loop]
+            return self._values[loop]  # only this loop's own thread adds or removes it
         except KeyError:
-            return self._values.setdefault(loop, self._make())
+            value = self._make()
+            with self._lock:
+                self._values[loop] = value
+            return value
+
+    def peek(self) -> T | None:
+        """Return the running loop's value; ``None`` where it has none yet."""
+        return self._values.get(current_token().native_token)
+
+    def clear(self) -> list[T]:
+        """Remove and return the values of all loops."""
+        with self._lock:
+            values = list(self._values.values())
+            self._values = WeakKeyDictionary()
+        return values
+
+    def of_closed_loops(self) -> list[T]:
+        """Remove and return the values of loops that have been closed but are still referred to."""
+        with self._lock:
+            closed = [loop for loop in list(self._values) if _is_closed(loop)]
+            return [self._values.pop(loop) for loop in closed]
+
+
+def _is_closed(loop: object) -> bool:
+    # The loops of the standard library and uvloop say so; trio's tokens do not, and go with their run.
+    is_closed: Callable[[], bool] | None = getattr(loop, "is_closed", None)
+    return is_closed is not None and is_closed()

@@ -1,11 +1,11 @@
-"""Telling a callback how far a transfer is, not too often."""
+"""Reporting the progress of transfers to a callback, at a bounded rate."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from lading._core.retry import end_with
+from lading._core.unretried import call_back
 from lading.types import Progress
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _EVERY = 1 / 20
 
 
 class ProgressReporter:
-    """Counts bytes, and tells *on_progress* at most 20 times a second and once at the end."""
+    """Counts bytes, and calls *on_progress* at most 20 times a second and once at the end."""
 
     __slots__ = ("_attempt", "_next", "_on_progress", "_region", "_total", "count")
 
@@ -39,16 +39,12 @@ class ProgressReporter:
             self._report(self._on_progress)
 
     def end(self) -> None:
-        """All bytes are through: the last word, said once."""
+        """Report that all bytes have been transferred; called once."""
         if self._on_progress is not None:
             self._report(self._on_progress)
 
     def _report(self, on_progress: OnProgress) -> None:
-        try:
-            on_progress(Progress(self.count, self._total, self._attempt, self._region))
-        except Exception as error:
-            end_with(error)
-            raise
+        call_back(on_progress, Progress(self.count, self._total, self._attempt, self._region))
 
 
 class CombinedProgress:
@@ -61,19 +57,19 @@ class CombinedProgress:
     """
 
     def __init__(self, on_progress: OnProgress | None, total: int | None = None, region: str | None = None) -> None:
-        self._meter = ProgressReporter(on_progress, total, region=region)
-        self._told = on_progress is not None
+        self._reporter = ProgressReporter(on_progress, total, region=region)
+        self._wanted = on_progress is not None
         self._counts: dict[Hashable, int] = {}
 
     def child(self, transfer: Hashable) -> OnProgress | None:
-        """The callback for one of them; ``None`` where nobody wants to know."""
+        """Return the callback for one of them; ``None`` where there is no callback for all."""
 
-        def tell(progress: Progress) -> None:
-            self._meter.add(progress.completed - self._counts.get(transfer, 0))
+        def report(progress: Progress) -> None:
+            self._reporter.add(progress.completed - self._counts.get(transfer, 0))
             self._counts[transfer] = progress.completed
 
-        return tell if self._told else None
+        return report if self._wanted else None
 
     def end(self) -> None:
-        """All are through: the last word."""
-        self._meter.end()
+        """Report that all transfers have ended."""
+        self._reporter.end()

@@ -1,4 +1,4 @@
-"""Reading answers: values out of good ones, our errors out of the others."""
+"""Parsing responses: values out of successes, errors out of refusals."""
 
 from __future__ import annotations
 
@@ -9,97 +9,116 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from lading import errors
 from lading._core.call import SAFE_METHODS
-from lading._core.model import Model
 from lading._core.redact import one_line, scrub
 from lading._core.retry import parse_retry_after
+from lading.errors import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InvalidResponse,
+    LadingError,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Call, Response
+    from lading._core.call import Call
+    from lading._core.messages import Response
 
 T = TypeVar("T")
 
-_BY_STATUS: dict[int, type[errors.ApiError]] = {
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    410: errors.NotFound,
-    412: errors.Conflict,
-    413: errors.PayloadTooLarge,
-    429: errors.RateLimited,
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    412: Conflict,
+    413: PayloadTooLarge,
+    429: RateLimited,
 }
-# The server says that it did not do the work: 501 cannot, 505 did not read it, 511 a captive portal before it.
+# The server says that it did not do the work: 501 it cannot, 505 it did not read it, 511 a captive portal before it.
 _SURELY_NOT_DONE = {501, 505, 511}
 
 
-def error_class(status: int) -> type[errors.ApiError]:
-    """The class whose meaning fits an HTTP *status*, where the store uses it as HTTP means it."""
+def error_class(status: int) -> type[ApiError]:
+    """Return the class that fits an HTTP *status*, where the store uses it as HTTP means it."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:
-        return errors.ServerError
-    return errors.BadRequest if status >= 400 else errors.ApiError
+        return ServerError
+    return BadRequest if status >= 400 else ApiError
 
 
 def api_error(
     service: str,
-    reply: Response,
+    response: Response,
     *,
     method: str,
     detail: str = "",
     code: str | None = None,
-    kind: type[errors.ApiError] | None = None,
+    errors: Iterable[tuple[str, str]] = (),
+    kind: type[ApiError] | None = None,
     secrets: Iterable[str] = (),
-) -> errors.ApiError:
-    """The error for *reply*, in one line: the store, what it said, and the status.
+    final: bool = False,
+) -> ApiError:
+    """Make the error for *response*, in one line: the store, its message, and the status.
 
     Args:
         service: The store's name.
-        reply: The answer.
+        response: The response.
         method: The request's method: only a write can have an unknown outcome.
-        detail: What the store said; by default what :func:`said` finds.
+        detail: The store's message; by default what :func:`error_detail` finds.
         code: The store's own code.
+        errors: Every (code, message) that the store sent.
         kind: The class, where the store means something else than its status says.
-        secrets: To be masked in what the store said.
+        secrets: To be masked in the store's message.
+        final: Whether this is the store's last word, not to be retried.
     """
-    detail = one_line(scrub(detail or error_detail(reply), secrets))
-    retry_after = parse_retry_after(reply.headers.get("retry-after"))
-    text = f"{service}: {detail or 'no reason given'} (HTTP {reply.status})"
+    secrets = tuple(secrets)
+    detail = one_line(scrub(detail or error_detail(response), secrets))
+    retry_after = parse_retry_after(response.headers.get("retry-after"))
+    text = f"{service}: {detail or 'no reason given'} (HTTP {response.status})"
     if retry_after is not None:
-        text += f"; it asks to wait {round(retry_after, 1):.15g} s"
-    done_perhaps = (
+        text += f"; wait {round(retry_after, 1):.15g} s (Retry-After)"
+    may_be_done = (
         method not in SAFE_METHODS
-        and (reply.status >= 500 or reply.status == 408)
-        and reply.status not in _SURELY_NOT_DONE
-        and not (reply.status == 503 and retry_after is not None)
+        and (response.status >= 500 or response.status == 408)
+        and response.status not in _SURELY_NOT_DONE
+        and not (response.status == 503 and retry_after is not None)
     )
-    return (kind or error_class(reply.status))(
+    return (kind or error_class(response.status))(
         text,
         service=service,
-        status=reply.status,
+        status=response.status,
         code=code,
+        errors=[(one_line(scrub(c, secrets)), one_line(scrub(m, secrets))) for c, m in errors],
         detail=detail,
         retry_after=retry_after,
-        request_id=reply.headers.get("x-request-id") or reply.headers.get("x-amz-request-id"),
-        outcome="unknown" if done_perhaps else "not_done",
+        request_id=response.headers.get("x-request-id") or response.headers.get("x-amz-request-id"),
+        outcome="unknown" if may_be_done else "not_done",
+        final=final,
     )
 
 
-def error_detail(reply: Response) -> str:
-    """What a store or a proxy said is wrong, from JSON, HTML or text; the reason phrase when the body says nothing."""
-    kind = reply.media_type
+def error_detail(response: Response) -> str:
+    """Return what a store or a proxy says is wrong, from JSON, HTML or plain text, else the reason phrase."""
+    kind = response.media_type
     if kind.endswith("json"):
         try:
-            return _detail_from_json(reply.json()) or reply.reason
+            return _detail_from_json(response.json()) or response.reason
         except (ValueError, RecursionError):
-            return reply.reason
-    if kind == "text/html" or reply.body.lstrip()[:1] == b"<":
-        return _detail_from_html(reply.text) or reply.reason
-    return reply.text.strip() or reply.reason
+            return response.reason
+    if kind == "text/html" or response.body.lstrip()[:1] == b"<":
+        return _detail_from_html(response.text) or response.reason
+    return response.text.strip() or response.reason
 
 
 def _detail_from_json(value: Any) -> str:
@@ -116,7 +135,7 @@ def _detail_from_json(value: Any) -> str:
 
 def _detail_from_html(text: str) -> str:
     for tag in ("pre", "title", "h1"):
-        # Opening and end apart, and no scan across a "<": a page made for it would take one pattern minutes.
+        # Start and end tag apart, and no scan across a "<": a page made for it would take one pattern minutes.
         opening = re.search(rf"(?i)<{tag}\b[^<>]*>", text)
         end = opening and re.compile(rf"(?i)</{tag}\b").search(text, opening.end())
         if opening and end:
@@ -126,27 +145,28 @@ def _detail_from_html(text: str) -> str:
     return ""
 
 
-def parse_response(service: str, call: Call[T], reply: Response) -> T:
-    """The value that *call* reads from a good *reply*; ``InvalidResponse`` when it is not what the store promises."""
-    read: Any = call.parse
+def parse_response(service: str, call: Call[T], response: Response) -> T:
+    """Parse a successful *response* as *call* says; ``InvalidResponse`` when it is not what the store promises."""
+    parse: Any = call.parse
+    if parse is None:
+        return response  # type: ignore[return-value] # T is Response then
     try:
-        if isinstance(read, type) and issubclass(read, Model):
-            return read.model_validate_json(reply.body)  # type: ignore[return-value]
-        value: T = read(reply)
-    except errors.LadingError:
+        validate = getattr(parse, "model_validate_json", None)
+        value: T = parse(response) if validate is None else validate(response.body)
+    except LadingError:
         raise
     except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
         quotes = isinstance(error, ValueError) and not isinstance(error, (ValidationError, JSONDecodeError))
-        raise errors.InvalidResponse(
-            f"{service}: {call.method} {call.url_template} was answered with {_describe(reply)}, "
+        raise InvalidResponse(
+            f"{service}: the response to {call.method} {call.url_template} is {_describe(response)}, "
             f"which is not what the store promises: {_first_line(error)}",
             outcome="not_done" if call.method in SAFE_METHODS else "unknown",
-        ) from (None if quotes else error)  # int() and its like show what they were given, and a traceback shows them
+        ) from (None if quotes else error)  # int() and similar quote their argument, and a traceback shows it
     return value
 
 
-def _describe(reply: Response) -> str:
-    return f"{reply.status} and {len(reply.body)} bytes of {reply.media_type or 'no stated type'}"
+def _describe(response: Response) -> str:
+    return f"{response.status} with {len(response.body)} bytes of {response.media_type or 'no stated type'}"
 
 
 def _first_line(error: Exception) -> str:
@@ -154,5 +174,5 @@ def _first_line(error: Exception) -> str:
         first: Mapping[str, Any] = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         return one_line(f"{where}: {first['msg']}" if where else first["msg"])
-    # The text of other errors may quote the answer, which may hold a secret.
+    # The text of other errors may quote the response, which may hold a secret.
     return type(error).__name__

@@ -1,21 +1,22 @@
-"""When an attempt is made again, and after how long. The decision is pure; the loop is tenacity's."""
+"""Whether an attempt is made again, and after how long. The decision is pure; the loop is tenacity's."""
 
 from __future__ import annotations
 
 import random
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
-from tenacity import AsyncRetrying, RetryCallState
-
+from lading._core.threads import import_in_thread
 from lading.errors import ApiError, LadingError, NetworkError, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tenacity import RetryCallState
+
+    from lading._core.settings import ClientSettings
     from lading.types import Retry
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 
 
 def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header: seconds or an HTTP date (RFC 9110 10.2.3); ``None`` for neither."""
+    """Return the seconds of a ``Retry-After`` header, which has seconds or an HTTP date (RFC 9110 10.2.3), or ``None``."""
     if value is None:
         return None
     value = value.strip()
@@ -41,36 +42,20 @@ def parse_retry_after(value: str | None, *, now: float | None = None) -> float |
     return max(0.0, left)
 
 
-def end_with(error: Exception) -> None:
-    """See that *error* is not retried: a callback of the caller's raised it, and so ended the call."""
-    if isinstance(error, LadingError):
-        vars(error)["_ends"] = True
-
-
-def ends(error: LadingError) -> bool:
-    """Whether *error* is the caller's own."""
-    return "_ends" in vars(error)
-
-
-def end_here(error: LadingError) -> None:
-    """See that *error* is not retried, whatever its status: the store itself has said its last word."""
-    vars(error)["_final"] = True
-
-
 def is_retryable(error: LadingError, *, repeatable: bool) -> bool:
-    """Whether sending again after *error* can do no harm and may help.
+    """Return whether sending again after *error* does no harm and may help.
 
     Args:
         error: What the attempt ended with.
         repeatable: Whether sending twice does no more than sending once.
     """
-    if "_final" in vars(error):
-        return False
     if isinstance(error, ApiError):
+        if error.final:
+            return False
         refused = isinstance(error, RateLimited) or (error.status == 503 and error.retry_after is not None)
         return refused or (repeatable and error.status in _PASSING)
     if isinstance(error, NetworkError):
-        if error.phase == "tls":  # a certificate does not become trusted by asking again
+        if error.phase == "tls":  # a certificate does not become trusted by another attempt
             return False
         return error.outcome == "not_done" or repeatable
     return False
@@ -85,13 +70,13 @@ def retry_delay(
     elapsed: float = 0.0,
     draw: Callable[[], float] = random.random,
 ) -> float | None:
-    """Seconds to wait before the next attempt, or ``None`` to give up.
+    """Return the seconds to wait before the next attempt, or ``None`` to give up.
 
     Args:
         error: What this attempt ended with.
         attempt: Its number, from 1.
         repeatable: Whether sending twice does no more than sending once.
-        policy: How long to go on.
+        policy: How long to retry.
         elapsed: Seconds since the first attempt began.
         draw: A random number from 0 to 1, for full jitter.
     """
@@ -99,12 +84,12 @@ def retry_delay(
         return None
     # The exponent is bounded so that a huge number of attempts cannot overflow.
     wait = draw() * min(policy.backoff_max, policy.backoff * 2.0 ** min(attempt - 1, 60))
-    asked = error.retry_after if isinstance(error, ApiError) else None
-    if asked is not None:
-        if asked > policy.retry_after_max:
+    wanted = error.retry_after if isinstance(error, ApiError) else None
+    if wanted is not None:
+        if wanted > policy.retry_after_max:
             return None
-        # Never sooner than asked; the jitter on top keeps a fan-out from coming back all at once.
-        wait += asked
+        # Never sooner than the store wants; the jitter on top keeps a fan-out from coming back all at once.
+        wait += wanted
     if policy.deadline is not None and elapsed + wait > policy.deadline:
         return None
     return wait
@@ -112,35 +97,36 @@ def retry_delay(
 
 async def run_with_retry(
     step: Callable[[int], Awaitable[T]],
-    policy: Retry,
+    settings: ClientSettings,
     repeatable: Callable[[LadingError], bool],
 ) -> T:
-    """What ``step(number)`` returns, called again while :func:`decide` says so.
+    """Run ``step(number)``, again while :func:`retry_delay` gives a delay, and return what it returns.
 
     Args:
-        step: One attempt, told its number from 1.
-        policy: How long to go on.
-        repeatable: Asked after a failure whether the step may be made twice.
+        step: One attempt; called with its number, from 1.
+        settings: The retry policy, the clock and the sleep.
+        repeatable: Called after a failure: whether the step may be made twice.
     """
-    started = monotonic()
-    wait: float | None = None
-
-    def again(state: RetryCallState) -> bool:
-        nonlocal wait
-        error = None if state.outcome is None else state.outcome.exception()
-        if not isinstance(error, LadingError) or ends(error):  # a result, a cancellation, the caller's own error
-            return False
-        number = state.attempt_number
-        wait = retry_delay(error, number, repeatable=repeatable(error), policy=policy, elapsed=monotonic() - started)
-        return wait is not None
-
+    started = settings.clock()
     try:
         return await step(1)
     except LadingError as error:
         first = error
     # tenacity's loop costs a fifth of a small request. A first attempt that succeeds does without; one that failed
     # is the loop's first.
+    delay: float | None = None
     number = 0
+
+    def again(state: RetryCallState) -> bool:
+        nonlocal delay
+        error = None if state.outcome is None else state.outcome.exception()
+        if not isinstance(error, LadingError):  # a result, a cancellation, the caller's own error
+            return False
+        elapsed = settings.clock() - started
+        delay = retry_delay(
+            error, state.attempt_number, repeatable=repeatable(error), policy=settings.retry, elapsed=elapsed
+        )
+        return delay is not None
 
     async def numbered() -> T:
         nonlocal number
@@ -149,6 +135,7 @@ async def run_with_retry(
             raise first
         return await step(number)
 
-    loop = AsyncRetrying(retry=again, wait=lambda _: wait or 0.0, sleep=anyio.sleep, reraise=True)
+    tenacity = await import_in_thread("tenacity")
+    loop = tenacity.AsyncRetrying(retry=again, wait=lambda _: delay or 0.0, sleep=settings.sleep, reraise=True)
     result: T = await loop(numbered)
     return result

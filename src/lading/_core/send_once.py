@@ -1,42 +1,110 @@
-"""What a store is asked when the answer to a write was lost."""
+"""Writes that happen at most once: what a look-up reports after a lost response, and general look-ups."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from lading.errors import Conflict, NotFound
+from lading._core.call import CallSender
+from lading.errors import Conflict, LadingError, NotFound
 
 if TYPE_CHECKING:
     from lading._core.call import Call
-    from lading._core.sender import Lookup, Sender
-    from lading.errors import LadingError
+    from lading._core.service import Service
+    from lading._core.settings import ClientSettings
+
+T = TypeVar("T")
 
 
-def lookup_absent(look: Call[Any], hint: str) -> Lookup[Any]:
-    """For making what must be new: ``None``, to make it again, while *look* finds nothing.
+class LookupSender(CallSender, Protocol):
+    """What a look-up sends its calls with: they use the slot of the call that lost its response.
 
-    When it is there, nobody knows whether this call made it or it was there before, which the lost answer would have
-    said: the outcome stays unknown.
+    Attributes:
+        service: The store.
+        settings: The client's settings.
     """
 
-    async def ask(sender: Sender, _: LadingError) -> None:
+    @property
+    def service(self) -> Service: ...
+    @property
+    def settings(self) -> ClientSettings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """The work is there: the call's result.
+
+    Attributes:
+        value: What the call would have returned.
+    """
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The store has decided against the request: an error to raise as it is.
+
+    Attributes:
+        error: The error.
+    """
+
+    error: LadingError
+
+
+class _NotFound:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NOT_FOUND"
+
+
+NOT_FOUND: Final = _NotFound()
+"""The work is not there, and cannot appear any more: the call may be sent again."""
+
+LookupResult = Found[T] | Rejected | _NotFound
+
+Lookup = Callable[[LookupSender, LadingError], Awaitable[LookupResult[T]]]
+"""From (a sender that uses the call's slot, the error of the lost response) to what the store says.
+
+It raises when it cannot tell; see :meth:`Sender.send_once`.
+"""
+
+
+def lookup_absent(query: Call[Any], hint: str) -> Lookup[Any]:
+    """Make a look-up for creating what must be new: ``NOT_FOUND`` while *query* finds nothing.
+
+    When it is there, nobody knows whether this call created it or it existed before, which the lost response would
+    have said: the outcome is unknown.
+
+    Args:
+        query: Reads the thing that is to be created.
+        hint: What the caller can do, for the error.
+    """
+
+    async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Any]:
         try:
-            await sender.send(look)
+            await sender.send(query)
         except NotFound:
-            return
-        raise Conflict(f"{sender.service.name}: it is there now, by this call or from before; {hint}")
+            return NOT_FOUND
+        raise Conflict(f"{sender.service.name}: it exists now, created by this call or before it; {hint}")
 
-    return ask
+    return look_up
 
 
-def lookup_deleted(look: Call[Any]) -> Lookup[bool]:
-    """For deleting: done when *look* finds nothing any more, to be done again while it does."""
+def lookup_deleted(query: Call[Any]) -> Lookup[bool]:
+    """Make a look-up for deleting: done when *query* finds nothing any more, to be sent again while it does.
 
-    async def ask(sender: Sender, _: LadingError) -> bool | None:
+    Args:
+        query: Reads the thing that is to be deleted.
+    """
+
+    async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
         try:
-            await sender.send(look)
+            await sender.send(query)
         except NotFound:
-            return True
-        return None
+            return Found(value=True)
+        return NOT_FOUND
 
-    return ask
+    return look_up

@@ -1,4 +1,4 @@
-"""The one way a call is made: the attempt loop, settling unknown outcomes, events."""
+"""The one way a call is sent: a slot, the attempts, look-ups after a lost response, events."""
 
 from __future__ import annotations
 
@@ -9,124 +9,182 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from lading import errors
-from lading._core.attempt import Attempt, ClientSettings, is_streamed
-from lading._core.call import SAFE_METHODS, UNSET
-from lading._core.responses import parse_response
-from lading._core.retry import end_with, ends, run_with_retry
-from lading.types import AttemptEvent, CallEvent
+from lading._core.attempt import Attempt, is_streamed
+from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
+from lading._core.redact import one_line, scrub
+from lading._core.retry import run_with_retry
+from lading._core.send_once import NOT_FOUND, Found, Rejected
+from lading._core.unretried import Unretried, call_back, unwrap
+from lading.types import AttemptEvent, CallEvent, NoticeEvent
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lading._core.call import Call, ResponseStream
+    from lading._core.call import Auth, Call
+    from lading._core.messages import ResponseStream
+    from lading._core.send_once import Lookup, LookupResult
     from lading._core.service import Service
+    from lading._core.settings import ClientSettings
     from lading._core.slots import LoopState
+    from lading.types import Event, Retry, Timeout
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Lookup = Callable[["Sender", errors.LadingError], Awaitable[T | None]]
-"""From (sender, the error of the lost answer) to what became of the call; see :meth:`Sender.send_once`."""
-
 logger = logging.getLogger("lading")
 logger.addHandler(logging.NullHandler())
 
+# Notices are stores' own texts; more than this many different ones are not worth remembering.
+_MOST_NOTICES = 1000
+
 
 class Sender:
-    """Makes calls to one store; all that a resource needs."""
+    """Sends calls to one service; all that a resource needs.
+
+    Attributes:
+        service: The service.
+        settings: The client's settings.
+        loop_state: Returns the client's state on the running loop.
+        in_slot: Whether its calls are part of a call, whose slot they use.
+    """
+
+    __slots__ = ("in_slot", "loop_state", "service", "settings")
 
     def __init__(
-        self, service: Service, settings: ClientSettings, lane: Callable[[], LoopState], *, in_slot: bool = False
+        self,
+        service: Service,
+        settings: ClientSettings,
+        loop_state: Callable[[], LoopState],
+        *,
+        in_slot: bool = False,
     ) -> None:
         self.service = service
         self.settings = settings
-        self.lane = lane
-        self._in_slot = in_slot
+        self.loop_state = loop_state
+        self.in_slot = in_slot
 
     async def send(self, call: Call[T]) -> T:
-        """What *call* reads from its answer."""
-        return await _CallRun[T](self, call, in_slot=self._in_slot).run()
+        """Send *call* and return what it parses from the response."""
+        return await _CallRun[T](self, call).run()
 
-    async def send_once(self, call: Call[T], ask: Lookup[T]) -> T:
-        """What *call* reads from its answer or, after an unknown outcome, what *ask* finds.
+    async def send_once(self, call: Call[T], lookup: Lookup[T]) -> T:
+        """Send a write that must not happen twice, and return its result.
+
+        After a lost response *lookup* finds out whether the work was done before anything is sent again.
 
         Args:
-            call: A write that must not be made twice.
-            ask: Given a sender to ask with, which uses this call's slot, and the error that the answer was lost with.
-                Returns the result if the work is there, ``None`` if it is not (only then is *call* sent again), and
-                raises when it cannot tell: then that error is raised, with ``outcome`` ``"unknown"``.
+            call: The write.
+            lookup: Called with a sender that uses this call's slot, and the error of the lost response. It returns
+                ``Found(value)``, which is the result; ``NOT_FOUND``, after which alone *call* is sent again; or
+                ``Rejected(error)``, which is raised as it is. It raises when it cannot tell: then the error of the
+                lost response is raised, with ``outcome`` ``"unknown"``.
         """
-        return await _CallRun[T](self, call, ask=ask, in_slot=self._in_slot).run()
+        return await _CallRun[T](self, call, lookup=lookup).run()
 
     def stream(self, call: Call[Any], *, attempt: int | None = None) -> StreamContext:
-        """An async context manager over *call*'s answer as it streams in, its head already judged.
+        """Open an async context manager over *call*'s response as it streams in, its status checked.
 
-        The body comes as the store keeps it (``Accept-Encoding: identity``). Retrying ends when the head is there,
-        and so does the call's slot.
+        The body comes as the store keeps it (``Accept-Encoding: identity``). Retrying ends when the head has
+        arrived, and the call's slot is released then.
 
         Args:
             call: The call.
-            attempt: Make one attempt, and count it as this: for a caller that has a loop of its own.
+            attempt: Make a single attempt, with this number: for a step of :meth:`retrying`.
         """
-        return StreamContext(_CallRun["ResponseStream"](self, call, stream=True, only=attempt, in_slot=self._in_slot))
+        return StreamContext(_CallRun["ResponseStream"](self, call, stream=True, only=attempt))
+
+    async def retrying(
+        self,
+        step: Callable[[int], Awaitable[T]],
+        *,
+        repeatable: Callable[[errors.LadingError], bool] = lambda _: True,
+    ) -> T:
+        """Run ``step(number)`` under this sender's retry rule, and return what it returns.
+
+        Args:
+            step: One attempt, called with its number from 1.
+            repeatable: Called after a failure: whether the step may be made twice.
+        """
+        return await unwrap(run_with_retry(step, self.settings, repeatable))
+
+    def to(self, service: Service, auth: Auth | None = None) -> Sender:
+        """Return a sender to another service of the same client, with credentials of its own or none."""
+        return self._derive(service, replace(self.settings, auth=auth or NO_AUTH))
+
+    def with_settings(self, *, retry: Retry = UNSET, timeout: Timeout = UNSET, auth: Auth | None = UNSET) -> Sender:
+        """Return a sender to the same service with other settings."""
+        given = {"retry": retry, "timeout": timeout, "auth": auth if auth is not None else NO_AUTH}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+        return self._derive(self.service, replace(self.settings, **changes))
 
     def in_same_slot(self) -> Sender:
-        """This sender for calls that are part of a call: they use its slot."""
-        return Sender(self.service, self.settings, self.lane, in_slot=True)
+        """Return this sender for calls that are part of a call: they use its slot."""
+        return Sender(self.service, self.settings, self.loop_state, in_slot=True)
+
+    def _derive(self, service: Service, settings: ClientSettings) -> Sender:
+        return Sender(service, settings, self.loop_state, in_slot=self.in_slot)
 
 
 class StreamContext:
-    """Context manager that opens a streamed answer, and ends it whatever happens."""
+    """Context manager that opens a streamed response, and closes it whatever happens."""
 
-    def __init__(self, running: _CallRun[ResponseStream]) -> None:
-        self._running = running
-        self._incoming: ResponseStream | None = None
+    def __init__(self, run: _CallRun[ResponseStream]) -> None:
+        self._run = run
+        self._stream: ResponseStream | None = None
 
     async def __aenter__(self) -> ResponseStream:
-        self._incoming = await self._running.run()
-        return self._incoming
+        self._stream = await self._run.run()
+        return self._stream
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._incoming is not None:
-            await self._incoming.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 class _CallRun(Generic[R]):
-    """One call being made."""
+    """One call being sent."""
+
+    __slots__ = ("_call", "_lookup", "_lost", "_number", "_only", "_sender", "_settings", "_state", "_stream")
 
     def __init__(
         self,
         sender: Sender,
         call: Call[Any],
         *,
-        ask: Lookup[R] | None = None,
+        lookup: Lookup[R] | None = None,
         stream: bool = False,
         only: int | None = None,
-        in_slot: bool = False,
     ) -> None:
-        if call.body is not None and call.json is not UNSET:
-            raise errors.InputError(f"{call!r} has both json and body", argument="body")
         self._sender = sender
         self._settings = sender.settings
         self._call = call
-        self._ask = ask
+        self._lookup = lookup
         self._stream = stream
         self._only = only
-        self._in_slot = in_slot
-        self._lane: LoopState
+        self._state: LoopState
         self._lost: errors.LadingError | None = None
         self._number = 0
 
     async def run(self) -> R:
-        """Its result; the event of the whole call goes out whatever happens."""
+        """Send it and return its result."""
+        try:
+            return await (self._observed() if self._settings.hooks else self._with_slot())
+        except Unretried as wrapped:
+            if self._only is not None:  # the loop around this attempt is not over yet
+                raise
+            error = wrapped.error
+        raise error
+
+    async def _observed(self) -> R:
+        """Do the same, with an event of the complete call at its end, whatever happens."""
         started = perf_counter()
         failure = "cancelled"
         try:
             result = await self._with_slot()
         except Exception as error:
-            failure = type(error).__name__
+            failure = type(error.error if isinstance(error, Unretried) else error).__name__
             raise
         else:
             failure = ""
@@ -141,131 +199,154 @@ class _CallRun(Generic[R]):
             if failure:
                 self._emit_call(failure, started)
 
-    def _emit_call(self, failure: str | None, started: float) -> None:
-        if self._settings.hooks:
-            call = self._call
-            seconds = perf_counter() - started
-            self._emit(
-                CallEvent(self._sender.service.name, call.method, call.url_template, failure, self._number, seconds)
-            )
-
     async def _with_slot(self) -> R:
-        lane = self._lane = self._sender.lane()
-        if self._in_slot:
+        sender = self._sender
+        state = self._state = sender.loop_state()
+        if sender.in_slot:
             return await self._attempts()
         upload = is_streamed(self._call)
-        await lane.acquire(upload=upload, timeout=self._settings.timeout.pool)
+        if not state.acquire_nowait(upload=upload):
+            await state.acquire(upload=upload, timeout=self._settings.timeout.pool)
         try:
             return await self._attempts()
         finally:
-            lane.release(upload=upload)
+            state.release(upload=upload)
 
     async def _attempts(self) -> R:
         if self._only is not None:
             return await self._attempt_or_look_up(self._only)
-        policy = self._settings.retry
-        if self._call.body is not None and not self._call.body.replayable:
-            policy = replace(policy, attempts=1)
+        settings, call = self._settings, self._call
+        if call.body is not None and not call.body.replayable:
+            settings = replace(settings, retry=replace(settings.retry, attempts=1))
         try:
             return await run_with_retry(
-                self._attempt_or_look_up, policy, lambda e: self._call.repeatable or e is self._lost
+                self._attempt_or_look_up, settings, lambda e: call.repeatable or e is self._lost
             )
         except errors.LadingError as error:
             if error is not self._lost:
                 raise
             found = await self._look_up(error)
-            if found is None:
+            if not isinstance(found, Found):
                 error.outcome = "not_done"
                 raise
-            return found
+            return found.value
 
     async def _attempt_or_look_up(self, number: int) -> R:
-        if self._lost is not None and (found := await self._look_up(self._lost)) is not None:
-            return found
+        if self._lost is not None:
+            found = await self._look_up(self._lost)
+            if isinstance(found, Found):
+                return found.value
         self._number = number
         try:
             return await self._attempt()
         except errors.LadingError as error:
-            if ends(error):
-                raise
             if isinstance(error, errors.ApiError):
                 error.attempts = number
             if self._call.method in SAFE_METHODS and self._call.repeatable:
                 error.outcome = "not_done"
                 raise
             if isinstance(error, errors.InvalidResponse):
-                # The store took the request; that we cannot read what it says does not undo it.
+                # The store accepted the request; that its response cannot be read does not undo it.
                 error.outcome = "unknown"
-            if error.outcome == "unknown" and self._ask is not None:
+            if error.outcome == "unknown" and self._lookup is not None:
                 self._lost = error
             raise
 
-    async def _look_up(self, lost: errors.LadingError) -> R | None:
-        """What the store says became of the request whose answer was *lost*."""
+    async def _look_up(self, lost: errors.LadingError) -> LookupResult[R]:
+        """Return what the store says of the request whose response was *lost*."""
         self._lost = None
+        if self._lookup is None:
+            return NOT_FOUND
         try:
-            return None if self._ask is None else await self._ask(self._sender.in_same_slot(), lost)
+            found = await self._lookup(self._sender.in_same_slot(), lost)
         except errors.LadingError as error:
             raise lost from error
+        if isinstance(found, Rejected):
+            raise Unretried(found.error) from None
+        return found
 
     async def _attempt(self) -> R:
-        started = perf_counter()
-        sender = self._sender
+        sender, settings = self._sender, self._settings
         attempt = Attempt(
             self._call,
             sender.service,
-            self._settings,
-            self._lane.exchange,
+            settings,
+            self._state.backend,
             number=self._number,
-            streamed_answer=self._stream,
+            streamed=self._stream,
+            sender=sender.in_same_slot,
+            observe=None if sender.service.on_response is None else self._observe_head,
         )
-        status: int | None = None
-        failure: str | None = "cancelled"
-        incoming: ResponseStream | None = None
-        try:
-            incoming, reply = await attempt.send(sender.in_same_slot())
-            status = incoming.status
-            if self._stream:
-                result = cast("R", incoming)
-            else:
-                body = await incoming.read(self._call.max_response_size)
-                result = parse_response(sender.service.name, self._call, replace(reply, body=body))
-            failure = None
-        except Exception as error:
-            failure = type(error).__name__
-            status = getattr(error, "status", status)
-            raise
-        finally:
-            keep = False
-            try:
-                self._emit_attempt(status, failure, attempt.sent, perf_counter() - started)
-                keep = self._stream and failure is None
-            finally:
-                if incoming is not None and not keep:
-                    await incoming.aclose()
+        debug = logger.isEnabledFor(logging.DEBUG)
+        if debug or settings.hooks:
+            return await self._observed_attempt(attempt)
+        result: R = await attempt.run()
         return result
 
-    def _emit_attempt(self, status: int | None, failure: str | None, sent: int, seconds: float) -> None:
-        debug = logger.isEnabledFor(logging.DEBUG)
-        if not debug and not self._settings.hooks:
-            return
+    async def _observed_attempt(self, attempt: Attempt) -> R:
+        """Make the attempt, with an event at its end, whatever happens."""
+        started = perf_counter()
+        failure: str | None = "cancelled"
+        result: Any = None
+        try:
+            result = await attempt.run()
+            failure = None
+        except Exception as error:
+            failure = type(error.error if isinstance(error, Unretried) else error).__name__
+            raise
+        finally:
+            emitted = False
+            try:
+                self._emit_attempt(attempt, failure, perf_counter() - started)
+                emitted = True
+            finally:
+                if self._stream and failure is None and not emitted:
+                    await result.aclose()
+        return cast("R", result)
+
+    def _emit_call(self, failure: str | None, started: float) -> None:
+        call = self._call
+        seconds = perf_counter() - started
+        self._emit(CallEvent(self._sender.service.name, call.method, call.url_template, failure, self._number, seconds))
+
+    def _emit_attempt(self, attempt: Attempt, failure: str | None, seconds: float) -> None:
         call, service = self._call, self._sender.service
-        host = service.host_of(call.url(service.base_url))
+        host = service.host_of(attempt.url)
         event = AttemptEvent(
-            service.name, call.method, host, call.url_template, status, failure, sent, seconds, self._number
+            service.name,
+            call.method,
+            host,
+            call.url_template,
+            attempt.status,
+            failure,
+            attempt.sent,
+            seconds,
+            attempt.number,
         )
-        if debug:
+        if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s %s %s %s: %s in %.3f s, attempt %d",
                 *(event.service, event.method, event.host, event.path),
-                *(failure or status, seconds, self._number),
+                *(failure or event.status, seconds, attempt.number),
             )
         self._emit(event)
 
-    def _emit(self, event: AttemptEvent | CallEvent) -> None:
+    def _observe_head(self, stream: ResponseStream) -> None:
+        """Log each notice of the store once per client, and give it to the hooks."""
+        service, call, seen = self._sender.service, self._call, self._state.notices
         try:
-            for hook in self._settings.hooks:
-                hook(event)
-        except Exception as error:
-            end_with(error)
-            raise
+            texts = list(service.on_response(stream)) if service.on_response is not None else []
+        except Exception as error:  # noqa: BLE001 - a response is not lost for a header that cannot be read
+            logger.debug("%s: the head of a response could not be read: %s", service.name, type(error).__name__)
+            return
+        for text in texts:
+            notice = one_line(scrub(text, self._settings.auth.secrets()))
+            if notice in seen or len(seen) >= _MOST_NOTICES:
+                continue
+            seen.add(notice)
+            logger.warning("%s: %s", service.name, notice)
+            self._emit(NoticeEvent(service.name, call.method, call.url_template, notice))
+
+    def _emit(self, event: Event) -> None:
+        for hook in self._settings.hooks:
+            call_back(hook, event)

@@ -9,24 +9,49 @@ import anyio
 from lading.errors import RequestTimeout
 
 if TYPE_CHECKING:
-    from lading._core.call import Backend
+    from lading._core.messages import Backend
     from lading.types import Limits
 
 
 class LoopState:
-    """Its exchange, and slots taken once per call."""
+    """A backend, and slots: each call acquires one, and its attempts, auth flow and look-ups use it.
 
-    def __init__(self, exchange: Backend, limits: Limits) -> None:
-        self.exchange = exchange
+    Attributes:
+        backend: What sends requests on this loop.
+        notices: The stores' notices that were logged already; all loops of a client share them.
+    """
+
+    def __init__(self, backend: Backend, limits: Limits, notices: set[str]) -> None:
+        self.backend = backend
+        self.notices = notices
         self._requests = anyio.Semaphore(limits.max_requests, fast_acquire=True)
         self._uploads = anyio.Semaphore(limits.max_uploads, fast_acquire=True)
 
+    def acquire_nowait(self, *, upload: bool) -> bool:
+        """Take a slot if one is free, and return whether one was."""
+        try:
+            if upload:
+                self._uploads.acquire_nowait()
+            try:
+                self._requests.acquire_nowait()
+            except anyio.WouldBlock:
+                if upload:
+                    self._uploads.release()
+                raise
+        except anyio.WouldBlock:
+            return False
+        return True
+
     async def acquire(self, *, upload: bool, timeout: float | None) -> None:
-        """Wait for a slot; :meth:`give_back` returns it."""
+        """Wait for a slot, first come first served; :meth:`release` returns it.
+
+        Raises:
+            RequestTimeout: None was free within *timeout* seconds.
+        """
         with anyio.CancelScope() as scope:
             if timeout is not None:
                 scope.deadline = anyio.current_time() + timeout
-            # First a place among the uploads: those that wait for one leave the others' slots alone.
+            # First one of the uploads': uploads that wait for one do not occupy the others' slots.
             if upload:
                 await _acquire(self._uploads)
             try:
@@ -37,7 +62,7 @@ class LoopState:
                 raise
             return
         raise RequestTimeout(
-            f"no slot was free within {timeout:g} s (Timeout.pool): more calls wait than Limits lets run",
+            f"no slot was free within {timeout:g} s (Timeout.pool): more calls wait than Limits allows to run",
             phase="pool",
         )
 
@@ -49,7 +74,7 @@ class LoopState:
 
 
 async def _acquire(semaphore: anyio.Semaphore) -> None:
-    """Take a place; one that is free is taken by somebody without time to wait too, on both loops."""
+    """Take a place; a free one also when there is no time to wait, on both loops."""
     try:
         semaphore.acquire_nowait()
     except anyio.WouldBlock:

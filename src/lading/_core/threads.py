@@ -5,7 +5,9 @@ anyio's default limiter belongs to the application we are embedded in; using it 
 
 from __future__ import annotations
 
+import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import anyio
@@ -15,6 +17,7 @@ from lading._core.loop_local import LoopLocal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -25,10 +28,10 @@ _here = threading.local()
 
 
 async def run_in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
-    """What ``func(*args)`` returns, run in a worker thread.
+    """Run ``func(*args)`` in a worker thread and return its result.
 
-    When the caller is cancelled the thread is waited for, so that nothing works on after the call has ended;
-    *func* keeps its steps short, or asks :func:`check_cancelled` between them. Its result may be lost then: what must
+    When the caller is cancelled the thread is awaited, so that nothing runs after the call has ended;
+    *func* keeps its steps short, or calls :func:`check_cancelled` between them. Its result may be lost then: what must
     be closed, *func* puts where the caller's clean-up finds it.
     """
     limiter = _limiter.get()
@@ -43,15 +46,24 @@ async def run_in_thread(func: Callable[[*Ts], T], *args: *Ts) -> T:
     return result
 
 
+async def import_in_thread(name: str) -> ModuleType:
+    """Import the module *name* off the event loop, the first time, and return it."""
+    module = sys.modules.get(name)
+    # One that another thread is importing at this moment is not complete yet.
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        return module
+    return await run_in_thread(import_module, name)
+
+
 def check_cancelled() -> None:
-    """End the work of this thread if nobody wants its result any more; called between its steps."""
+    """End the work of this thread if its caller has been cancelled; called between its steps."""
     from_thread.check_cancelled()
-    if _here.work.given_up:
+    if _here.work.abandoned:
         raise _Abandoned
 
 
 class _Abandoned(BaseException):
-    """Ends a thread's work; nobody sees it."""
+    """Ends the work of a thread whose caller has gone; never seen outside."""
 
 
 class _ThreadCall:
@@ -60,7 +72,7 @@ class _ThreadCall:
         self._args = args
         self._claim = threading.Lock()
         self._ended = threading.Event()
-        self.given_up = False
+        self.abandoned = False
 
     def run(self) -> Any:
         if not self._claim.acquire(blocking=False):
@@ -72,10 +84,10 @@ class _ThreadCall:
             self._ended.set()
 
     async def abandon(self, limiter: anyio.CapacityLimiter) -> None:
-        """Return when no thread works on it any more, nor ever will."""
+        """Wait until no thread works on it any more, nor will."""
         if self._claim.acquire(blocking=False):
             return
-        self.given_up = True
+        self.abandoned = True
         while not self._ended.is_set():
             try:
                 with anyio.CancelScope(shield=True):

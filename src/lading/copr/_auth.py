@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import date
 
-    from lading._core.call import Call, Request
+    from lading._core.call import Call, CallSender
     from lading._core.credentials import Credentials
-    from lading._core.sender import Sender
+    from lading._core.messages import Request
 
 
 class TokenPairAuth(Auth):
@@ -41,7 +41,7 @@ class TokenPairAuth(Auth):
         self.expires_on = expires_on
         self._basic = BasicAuth(login, token)
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         """Have the token at hand."""
         basic = None
         while basic is not self._basic:  # a rotation may have put another there meanwhile
@@ -63,7 +63,7 @@ class TokenPairAuth(Auth):
 class MissingCredentials(Auth):
     """Nobody is logged in: what needs it says what to do, before anything is sent."""
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         """``ConfigError``."""
         site = sender.service.base_url.removesuffix("api_3/")
         raise ConfigError(

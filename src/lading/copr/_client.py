@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._client import Client, ClientOpener, ClientOptions
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.service import Service, validate_base_url
 from lading.copr._auth import MissingCredentials, TokenPairAuth
 from lading.copr._builds.submit import BuildSubmitter
@@ -21,6 +21,7 @@ from lading.copr.webhooks import Webhooks
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from lading._core.auth import Auth
     from lading._core.credentials import Credentials
     from lading._core.files import StrPath
@@ -115,7 +116,7 @@ class Copr(Client):
 
         Source: ``GET /api_3/``.
         """
-        return await self.send(Call("GET", "", _object, auth=False, template="(home)"))
+        return await self.send(Call("GET", "", _object, auth=None, template="(home)"))
 
     @classmethod
     def from_config(

@@ -7,13 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lading._core.responses import api_error, error_class, error_detail
-from lading._core.retry import end_here
 from lading.errors import BadRequest, Conflict, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lading._core.call import Response
+    from lading._core.messages import Response
     from lading._core.service import Service
     from lading.copr._models.builds import Build
     from lading.errors import ApiError
@@ -55,11 +54,11 @@ def read_error(service: Service, reply: Response, method: str, secrets: Iterable
         kind = Conflict
     elif by_copr and reply.status == 500 and _MISTAKE.search(detail):
         kind = BadRequest
-    error = api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
-    if by_copr and reply.status == 500:
-        # The frontend's own handler of exceptions answered: the work was rolled back, and would fail again.
+    # The frontend's own handler of exceptions has responded: the work was rolled back, and would fail again.
+    final = by_copr and reply.status == 500
+    error = api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets, final=final)
+    if final:
         error.outcome = "not_done"
-        end_here(error)
     return error
 
 

@@ -15,18 +15,19 @@ from urllib.parse import urlsplit
 import anyio
 
 from lading._core.auth import Auth
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.loop_local import LoopLocal
 from lading._core.threads import run_in_thread
 from lading.copr._config_file import write_private_file
 from lading.errors import ConfigError, Unauthorized
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Generator
 
-    from lading._core.call import Request
+    from lading._core.call import CallSender
     from lading._core.files import StrPath
-    from lading._core.sender import Sender
+    from lading._core.messages import Request
 
 # The frontend does not say how long a session lasts; its own client supposes so.
 _SESSION = 10 * 3600.0
@@ -65,7 +66,7 @@ class GssapiAuth(Auth):
         """Whose session it is; ``None`` before there is one."""
         return None if self._session is None else self._session.name
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         """Have a session; many calls that begin together open one."""
         async with self._lock.get():
             if self._session is None or self._session.expiration <= time():
@@ -105,14 +106,14 @@ class GssapiAuth(Auth):
             return None
         return session
 
-    async def _open(self, sender: Sender, path: Path) -> _Session:
+    async def _open(self, sender: CallSender, path: Path) -> _Session:
         host = urlsplit(sender.service.base_url).hostname or ""
         context = await run_in_thread(_context, host)
         token = await run_in_thread(_step, context, None)
         for _ in range(_MOST_LEGS):
             headers = {"Authorization": "Negotiate " + b64encode(token or b"").decode()}
             call = Call(
-                "GET", "gssapi_login/", _read_login, headers=headers, auth=False, allow_statuses=frozenset({401})
+                "GET", "gssapi_login/", _read_login, headers=headers, auth=None, allow_statuses=frozenset({401})
             )
             login = await sender.send(call)
             if login.session is not None:
@@ -149,7 +150,7 @@ def _read_login(reply: Response) -> _Login:
     return _Login((str(reply.json()["name"]), cookie[1]), None)
 
 
-def _refused(sender: Sender) -> Unauthorized:
+def _refused(sender: CallSender) -> Unauthorized:
     name = sender.service.name
     return Unauthorized(
         f"{name}: Kerberos login was refused: is there a ticket (klist), and is its user known there?",

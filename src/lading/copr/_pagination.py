@@ -63,7 +63,7 @@ def paginate(
     async def fetch(start: Any) -> Page[T]:
         at: _PageStart = start
         query = {**params, **page_query(page_size, at.offset, order, descending=descending)}
-        found = await sender.send(Call("GET", path, model, params=query, auth=False, max_response_size=_MAX_ANSWER))
+        found = await sender.send(Call("GET", path, model, params=query, auth=None, max_response_size=_MAX_ANSWER))
         limit = found.meta.limit or page_size
         keys = frozenset(map(key, found.items))
         fresh = tuple(item for item in found.items if key(item) not in at.seen)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading.copr._models.builds import Project
 from lading.copr._wire import json_fields, read_ack
 from lading.errors import NotFound
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Mapping
 
     from lading._core.sender import Sender
@@ -32,7 +33,7 @@ class Permissions:
         """
         at = {"who": who, "owner": owner, "project": project}
         path = "project/permissions/can_build_in/{who}/{owner}/{project}"
-        return await self._sender.send(Call("GET", path, _can_build, path_params=at, auth=False))
+        return await self._sender.send(Call("GET", path, _can_build, path_params=at, auth=None))
 
     async def permissions(self, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:
         """By user: the state of ``admin`` and ``builder``. Empty when nobody has or wants any.
@@ -88,7 +89,7 @@ class Permissions:
 
 def get_project(owner: str, project: str) -> Call[Project]:
     """The question for one project."""
-    return Call("GET", "project", Project, params={"ownername": owner, "projectname": project}, auth=False)
+    return Call("GET", "project", Project, params={"ownername": owner, "projectname": project}, auth=None)
 
 
 def _can_build(reply: Response) -> bool:

@@ -11,7 +11,8 @@ from lading._core.multipart import FilePart, Multipart
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Params, Response
+    from lading._core.call import Params
+    from lading._core.messages import Response
 
 # The server knows this text only; "true" it takes for false.
 TRUE = "True"

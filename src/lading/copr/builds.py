@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
-from lading._core.call import Call, Response
-from lading._core.send_once import lookup_deleted
+from lading._core.call import Call
+from lading._core.send_once import NOT_FOUND, Found, Rejected, lookup_deleted
 from lading.copr._builds.create import BuildCreation
 from lading.copr._builds.download import KINDS, Kind, download_results
 from lading.copr._builds.log import BuildLog
@@ -17,13 +17,14 @@ from lading.copr._wire import read_ack
 from lading.errors import Conflict
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Awaitable, Iterable
     from pathlib import Path
 
     from lading._core.files import StrPath
     from lading._core.paging import Pager
     from lading._core.polling import PollInterval
-    from lading._core.sender import Sender
+    from lading._core.send_once import LookupResult, LookupSender
     from lading.copr._models.builds import BuildState
     from lading.errors import LadingError
     from lading.types import OnProgress
@@ -95,19 +96,15 @@ class Builds(BuildCreation):
         Source: ``PUT /api_3/build/cancel/{id}``.
         """
 
-        async def ask(sender: Sender, _: LadingError) -> Build | Conflict | None:
+        async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Build]:
             found = await sender.send(_get(build))
             if found.state == "canceled":
-                return found
-            return _ended(sender, found) if found.finished else None
+                return Found(found)
+            return Rejected(_ended(sender, found)) if found.finished else NOT_FOUND
 
-        call: Call[Build | Conflict] = Call(
-            "PUT", "build/cancel/{build_id}", _build, path_params={"build_id": build}, idempotent=False
-        )
-        result = await self._sender.send_once(call, ask)
-        if isinstance(result, Conflict):
-            raise result
-        return result
+        path_params = {"build_id": build}
+        call = Call("PUT", "build/cancel/{build_id}", _build, path_params=path_params, idempotent=False)
+        return await self._sender.send_once(call, look_up)
 
     async def delete(self, build: int) -> None:
         """Delete it with its results.
@@ -133,17 +130,17 @@ class Builds(BuildCreation):
         """
         ids = list(builds)
 
-        async def ask(sender: Sender, lost: LadingError) -> bool | None:
-            # All or none, so that the first which is there says it. One that is not may never have been.
+        async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[bool]:
+            # All or none are deleted, so the first that exists decides. One that does not may never have existed.
             for build in ids:
-                if await lookup_deleted(_get(build))(sender, lost) is None:
-                    return None
-            return True
+                if await lookup_deleted(_get(build))(sender, lost) is NOT_FOUND:
+                    return NOT_FOUND
+            return Found(value=True)
 
         if ids:
             json = {"builds": ids}
             await self._sender.send_once(
-                Call("DELETE", "build/delete/list", read_ack, json=json, idempotent=False), ask
+                Call("DELETE", "build/delete/list", read_ack, json=json, idempotent=False), look_up
             )
 
     async def source_chroot(self, build: int) -> SourceChroot:
@@ -154,7 +151,7 @@ class Builds(BuildCreation):
 
         Source: ``GET /api_3/build/source-chroot/{id}``.
         """
-        call = Call("GET", "build/source-chroot/{build_id}", SourceChroot, path_params={"build_id": build}, auth=False)
+        call = Call("GET", "build/source-chroot/{build_id}", SourceChroot, path_params={"build_id": build}, auth=None)
         return await self._sender.send(call)
 
     async def source_build_config(self, build: int) -> SourceBuildConfig:
@@ -163,9 +160,7 @@ class Builds(BuildCreation):
         Source: ``GET /api_3/build/source-build-config/{id}``.
         """
         path = "build/source-build-config/{build_id}"
-        return await self._sender.send(
-            Call("GET", path, SourceBuildConfig, path_params={"build_id": build}, auth=False)
-        )
+        return await self._sender.send(Call("GET", path, SourceBuildConfig, path_params={"build_id": build}, auth=None))
 
     async def built_packages(self, build: int) -> dict[str, BuiltPackages]:
         """By chroot: the RPMs that were made there.
@@ -173,7 +168,7 @@ class Builds(BuildCreation):
         Source: ``GET /api_3/build/built-packages/{id}``.
         """
         path = "build/built-packages/{build_id}"
-        return await self._sender.send(Call("GET", path, _built, path_params={"build_id": build}, auth=False))
+        return await self._sender.send(Call("GET", path, _built, path_params={"build_id": build}, auth=None))
 
     @overload
     def wait(self, builds: int | Build, *, poll: PollInterval | None = None) -> Awaitable[Build]: ...
@@ -279,14 +274,14 @@ class Builds(BuildCreation):
 
 
 def _get(build: int) -> Call[Build]:
-    return Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=False)
+    return Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=None)
 
 
 def _build(reply: Response) -> Build:
     return Build.model_validate_json(reply.body)
 
 
-def _ended(sender: Sender, build: Build) -> Conflict:
+def _ended(sender: LookupSender, build: Build) -> Conflict:
     name = sender.service.name
     return Conflict(f"{name}: build {build.id} cannot be canceled, it has {build.state}", service=name)
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Unpack
 
 from lading._core.body import Body, FileBody
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.multipart import FilePart
 from lading._core.paging import Page, Pager
 from lading.copr._models.builds import ListPage
@@ -17,6 +17,7 @@ from lading.copr._wire import multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from lading._core.call import Params
     from lading._core.files import StrPath
     from lading._core.sender import Sender
@@ -40,7 +41,7 @@ class ProjectChroots:
         Source: ``GET /api_3/project-chroot``.
         """
         params = {"ownername": owner, "projectname": project, "chrootname": chroot}
-        return await self._sender.send(Call("GET", "project-chroot", ProjectChroot, params=params, auth=False))
+        return await self._sender.send(Call("GET", "project-chroot", ProjectChroot, params=params, auth=None))
 
     async def build_config(self, owner: str, project: str, chroot: str) -> BuildConfig:
         """How builds are set up in that chroot.
@@ -49,7 +50,7 @@ class ProjectChroots:
         """
         params = {"ownername": owner, "projectname": project, "chrootname": chroot}
         return await self._sender.send(
-            Call("GET", "project-chroot/build-config", BuildConfig, params=params, auth=False)
+            Call("GET", "project-chroot/build-config", BuildConfig, params=params, auth=None)
         )
 
     async def update(
@@ -112,7 +113,7 @@ class BuildChroots:
         Source: ``GET /api_3/build-chroot``.
         """
         return await self._sender.send(
-            Call("GET", "build-chroot", BuildChroot, params=_params(build, chroot), auth=False)
+            Call("GET", "build-chroot", BuildChroot, params=_params(build, chroot), auth=None)
         )
 
     def list(
@@ -156,7 +157,7 @@ class BuildChroots:
         Source: ``GET /api_3/build-chroot/build-config``.
         """
         return await self._sender.send(
-            Call("GET", "build-chroot/build-config", BuildConfig, params=_params(build, chroot), auth=False)
+            Call("GET", "build-chroot/build-config", BuildConfig, params=_params(build, chroot), auth=None)
         )
 
     async def built_packages(self, build: int, chroot: str) -> BuiltPackages:
@@ -165,7 +166,7 @@ class BuildChroots:
         Source: ``GET /api_3/build-chroot/built-packages``.
         """
         return await self._sender.send(
-            Call("GET", "build-chroot/built-packages", BuiltPackages, params=_params(build, chroot), auth=False)
+            Call("GET", "build-chroot/built-packages", BuiltPackages, params=_params(build, chroot), auth=None)
         )
 
 
@@ -187,7 +188,7 @@ class MockChroots:
         """
 
         async def fetch(_: object) -> Page[MockChroot]:
-            found = await self._sender.send(Call("GET", "mock-chroots/list", _mock_chroots, auth=False))
+            found = await self._sender.send(Call("GET", "mock-chroots/list", _mock_chroots, auth=None))
             return Page(found, None, len(found))
 
         return Pager(fetch, max_items=max_items)

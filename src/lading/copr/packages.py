@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from lading._core.call import Call, Response
-from lading._core.send_once import lookup_deleted
+from lading._core.call import Call
+from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
 from lading.copr._builds.submit import BuildSubmitter, SubmittedBuild
 from lading.copr._models.builds import Build, ListPage, Package
 from lading.copr._options import CustomSource, ScmSource, Source
@@ -15,9 +15,11 @@ from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Mapping
 
     from lading._core.paging import Pager
+    from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading.copr._options import BuildOptions, PackageOptions
     from lading.errors import LadingError
@@ -122,19 +124,19 @@ class Packages:
             raise InputError(f"{type(source).__name__} needs {', '.join(missing)}", argument="source")
         fields = json_fields({"package_name": package}, _settings(source), _options(options))
 
-        async def ask(sender: Sender, _: LadingError) -> Package | None:
+        async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Package]:
             try:
                 found = await sender.send(_get(owner, project, package))
             except NotFound:
-                return None
+                return NOT_FOUND
             if found.source_type == source.type and _values(_settings(source)) <= _values(found.source_dict):
-                return found
+                return Found(found)
             name = sender.service.name
             raise Conflict(f"{name}: another package {package} is there now, with another source", service=name)
 
         at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
         path = "package/add/{owner}/{project}/{package}/{source_type}"
-        return await self._sender.send_once(Call("POST", path, Package, path_params=at, json=fields), ask)
+        return await self._sender.send_once(Call("POST", path, Package, path_params=at, json=fields), look_up)
 
     async def update(
         self,
@@ -223,7 +225,7 @@ class Packages:
 
 def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:
     params = {"ownername": owner, "projectname": project, "packagename": package, **(flags or {})}
-    return Call("GET", "package", Package, params=params, auth=False)
+    return Call("GET", "package", Package, params=params, auth=None)
 
 
 def _flags(latest: bool, succeeded: bool) -> dict[str, str]:

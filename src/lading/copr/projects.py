@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.send_once import lookup_absent, lookup_deleted
 from lading.copr._models.builds import ListPage, Project
 from lading.copr._models.chroots import Monitor, MonitoredPackage
@@ -14,6 +14,7 @@ from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Sequence
 
     from lading._core.paging import Pager
@@ -282,7 +283,7 @@ class Projects(Permissions):
             "additional_fields[]": tuple(additional_fields),
         }
         return await self._sender.send(
-            Call("GET", "monitor", _monitored, params=params, auth=False, max_response_size=_MONITOR)
+            Call("GET", "monitor", _monitored, params=params, auth=None, max_response_size=_MONITOR)
         )
 
 

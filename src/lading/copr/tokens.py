@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -93,8 +92,7 @@ class Tokens:
             )
         if save_to is not None:
             await run_in_thread(validate_config_file, save_to)
-        once = copy.copy(self._sender)
-        once.settings = replace(once.settings, retry=replace(once.settings.retry, attempts=1))
+        once = self._sender.with_settings(retry=replace(self._sender.settings.retry, attempts=1))
         token = await once.send(Call("POST", "api-token", ApiToken, idempotent=False))
         auth.replace(token.login, token.token, token.expiration)
         if save_to is not None:

@@ -15,7 +15,7 @@ from lading.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from lading._core.call import Response
+    from lading._core.messages import Response
 
 Provider = Literal["github", "gitlab", "google"]
 
@@ -69,7 +69,7 @@ def _github(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         f"{url}{'&' if '?' in url else '?'}audience={quote(audience, safe='')}",
         _value,
         headers={"Authorization": f"bearer {secret}"},
-        auth=False,
+        auth=None,
         template="(identity token)",
     )
     return str(found)
@@ -91,7 +91,7 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         lambda reply: str(reply.json()["access_token"]),
         params={"scopes": "https://www.googleapis.com/auth/cloud-platform"},
         headers={"Metadata-Flavor": "Google"},
-        auth=False,
+        auth=None,
         template="(access token)",
     )
     found = yield Call(
@@ -100,7 +100,7 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, 
         lambda reply: str(reply.json()["token"]),
         json={"audience": audience, "includeEmail": True},
         headers={"Authorization": f"Bearer {access}"},
-        auth=False,
+        auth=None,
         idempotent=True,
         template="(identity token)",
     )

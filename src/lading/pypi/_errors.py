@@ -13,7 +13,7 @@ from lading.errors import Conflict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lading._core.call import Response
+    from lading._core.messages import Response
     from lading._core.service import Service
     from lading.errors import ApiError
 

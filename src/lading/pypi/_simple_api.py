@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
     from lading._artifacts.python import Distribution
-    from lading._core.call import Response
+    from lading._core.messages import Response
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 

@@ -6,7 +6,6 @@ August 2026 answers them.
 
 from __future__ import annotations
 
-import copy
 import os
 import sys
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,6 @@ import anyio
 from lading._core.auth import Auth, BasicAuth
 from lading._core.call import Call
 from lading._core.loop_local import LoopLocal
-from lading._core.retry import run_with_retry
 from lading._core.threads import run_in_thread
 from lading.errors import InvalidResponse
 from lading.pypi._ci_identity import identity_token_flow
@@ -28,8 +26,8 @@ from lading.pypi._simple_api import served_at
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from lading._core.call import Request, Response
-    from lading._core.sender import Sender
+    from lading._core.call import CallSender
+    from lading._core.messages import Request, Response
     from lading.pypi._indexes import Index
 
 # How long a token lives when the index does not say, and how much of that must be left to begin an upload with it.
@@ -57,12 +55,11 @@ class MintedToken:
         return self.expires_at - datetime.now(UTC) - self.clock_skew
 
 
-async def mint_token(sender: Sender, index: Index, env: Mapping[str, str]) -> MintedToken:
+async def mint_token(sender: CallSender, index: Index, env: Mapping[str, str]) -> MintedToken:
     """A new token, with a fresh identity token for every attempt: an index takes each only once."""
     # Whatever fails, all of it is done again. Were the steps tried again by themselves, too, a mint would be sent the
     # same identity token twice.
-    once = copy.copy(sender)
-    once.settings = replace(sender.settings, retry=replace(sender.settings.retry, attempts=1))
+    once = sender.with_settings(retry=replace(sender.settings.retry, attempts=1))
 
     async def attempt(_: int) -> MintedToken:
         steps = _steps(index, env)
@@ -74,7 +71,7 @@ async def mint_token(sender: Sender, index: Index, env: Mapping[str, str]) -> Mi
             minted: MintedToken = stop.value
             return minted
 
-    minted = await run_with_retry(attempt, sender.settings.retry, lambda _: True)
+    minted = await sender.retrying(attempt)
     if env.get("GITHUB_ACTIONS") == "true":
         # From here on the log shows stars for it. Nowhere else is it printed.
         await run_in_thread(_mask, minted.value)
@@ -93,13 +90,13 @@ def _steps(index: Index, env: Mapping[str, str]) -> Generator[Call[Any], Any, Mi
         "GET",
         f"{root}/audience",
         lambda reply: str(reply.json()["audience"]),
-        auth=False,
+        auth=None,
         template="_/oidc/audience",
     )
     token = yield from identity_token_flow(env, audience)
     # Sent once: the index would refuse the same identity token a second time.
     minted: MintedToken = yield Call(
-        "POST", f"{root}/mint-token", _minted, json={"token": token}, auth=False, template="_/oidc/mint-token"
+        "POST", f"{root}/mint-token", _minted, json={"token": token}, auth=None, template="_/oidc/mint-token"
     )
     return minted
 
@@ -133,7 +130,7 @@ class TrustedPublishing(Auth):
         self._basic: BasicAuth | None = None
         self._lock = LoopLocal(anyio.Lock)
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         """Have a token that lasts a while; many uploads that begin together mint one."""
         async with self._lock.get():
             if self._minted is None or self._minted.remaining < _ENOUGH:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lading._core.body import FileBody
 from lading._core.call import Call
 from lading._core.multipart import FilePart, Multipart
+from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.errors import Conflict, Forbidden, Unauthorized
 from lading.pypi._models import UploadResult
 from lading.pypi._simple_api import form_fields, upload_warnings
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lading._artifacts.python import Distribution
-    from lading._core.call import Response
+    from lading._core.call import CallSender
+    from lading._core.messages import Response
+    from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading.errors import LadingError
     from lading.pypi._indexes import Index
@@ -51,7 +54,7 @@ class DistributionUpload:
         self._index = index
         self._files = files
 
-    async def find_existing(self, sender: Sender | None = None) -> IndexedFile | None:
+    async def find_existing(self, sender: CallSender | None = None) -> IndexedFile | None:
         """What the index shows now; ``None`` when it shows nothing to us: credentials may be for uploading alone."""
         if self._index.simple_url is None:
             return None
@@ -75,7 +78,7 @@ class DistributionUpload:
     async def send(self, attestations: list[object], on_progress: OnProgress | None) -> UploadResult:
         """What became of it; every answer that leaves a doubt is settled by looking."""
         try:
-            result = await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
+            return await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
         except Conflict as conflict:
             # Somebody was faster, or the answer to an earlier attempt was lost: this file, or another?
             seen = await self.find_existing()
@@ -84,17 +87,14 @@ class DistributionUpload:
             if seen is not None and seen.state == "other":
                 raise self.conflict() from conflict
             raise
-        if isinstance(result, Conflict):
-            raise result
-        return result
 
-    async def _look_up(self, sender: Sender, _: LadingError) -> UploadResult | Conflict | None:
+    async def _look_up(self, sender: LookupSender, _: LadingError) -> LookupResult[UploadResult]:
         seen = await self.find_existing(sender)
         if seen is None or seen.state == "unclear":
             raise Conflict(f"{self._index.name}: it does not show whether it has this file", service=self._index.name)
         if seen.state == "same":
-            return self.result("confirmed")
-        return self.conflict() if seen.state == "other" else None
+            return Found(self.result("confirmed"))
+        return Rejected(self.conflict()) if seen.state == "other" else NOT_FOUND
 
     def conflict(self) -> Conflict:
         """The error for another file of the same name."""
@@ -113,7 +113,7 @@ class DistributionUpload:
             detail="no digest listed",
         )
 
-    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult | Conflict]:
+    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult]:
         def read(reply: Response) -> UploadResult:
             return self.result("uploaded", upload_warnings(reply))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lading._core.call import Call
+from lading._core.call import UNSET, Call
 from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
@@ -19,8 +19,9 @@ from lading.pypi._simple_api import SIMPLE_ACCEPT, read_page_or_none, read_proje
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lading._core.call import Response
+    from lading._core.call import CallSender
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
     from lading.pypi._models import File, ProjectPage
@@ -105,10 +106,9 @@ class Files:
         call = Call(
             "GET",
             file.url,
-            bytes,
             template="(file)",
             headers={"Accept": "*/*"},
-            auth=self.sends_credentials_to_read,
+            auth=UNSET if self.sends_credentials_to_read else None,
         )
         return await download(self._sender, call, target, promise=promise, on_progress=on_progress)
 
@@ -116,7 +116,7 @@ class Files:
         """A project's whole page; ``NotFound`` when the index has no such project."""
         return await self._sender.send(self._page(project, read_project_page))
 
-    async def look(self, project: str, sender: Sender) -> ProjectPage:
+    async def look(self, project: str, sender: CallSender) -> ProjectPage:
         """A project's page as it is now; one without files when the index has no such project.
 
         Args:
@@ -135,7 +135,7 @@ class Files:
             read,
             path_params={"project": canonicalize_name(project)},
             headers=headers,
-            auth=self.sends_credentials_to_read,
+            auth=UNSET if self.sends_credentials_to_read else None,
             allow_statuses=frozenset({404}) if fresh else frozenset(),
             template="{project}/",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lading._core.call import Call
+from lading._core.call import UNSET, Call
 from lading._core.paging import Page, Pager
 from lading.errors import NotFound
 from lading.pypi._models import Project, ReleaseInfo
@@ -46,7 +46,7 @@ class Projects:
                 self._files.require_simple_url,
                 read_project_list,
                 headers={"Accept": SIMPLE_ACCEPT},
-                auth=self._files.sends_credentials_to_read,
+                auth=UNSET if self._files.sends_credentials_to_read else None,
                 max_response_size=_LIST,
                 template="(simple)",
             )
@@ -89,7 +89,7 @@ class Projects:
             root + path,
             ReleaseInfo,
             path_params=at,
-            auth=self._files.sends_credentials_to_read,
+            auth=UNSET if self._files.sends_credentials_to_read else None,
             template=f"json/{path}",
         )
         try:

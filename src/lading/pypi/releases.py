@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lading._artifacts.python import read_distribution
-from lading._core.auth import Auth
+from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
@@ -126,7 +126,7 @@ class Releases:
         Source: ``POST <upload_url>``, the legacy upload API as warehouse (August 2026), pypiserver 2.4 and devpi 6.20
         behave.
         """
-        if self._index.official and type(self._sender.settings.auth) is Auth:
+        if self._index.official and self._sender.settings.auth is NO_AUTH:
             raise ConfigError(f"{self._index.name} takes uploads with a token only: pass token=, or use from_config()")
         distribution = await read_distribution(path)
         sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)

@@ -21,7 +21,7 @@ from lading.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lading._core.call import Response
+    from lading._core.messages import Response
     from lading._core.service import Service
 
 # By code, where the status says something else (SSM answers everything with 400).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, Unpack
 from urllib.parse import urlencode
 
@@ -12,7 +12,6 @@ import anyio
 
 from lading._client import Client, ClientOptions
 from lading._core.loop_local import LoopLocal
-from lading._core.sender import Sender
 from lading._core.service import Service
 from lading.errors import ConfigError
 from lading.s3._aws import AwsRegion, AwsSettings, EndpointUrls, Senders, open_regions
@@ -22,9 +21,9 @@ from lading.s3._regions import Regions
 from lading.s3._staging.latest import LatestPointer
 
 if TYPE_CHECKING:
+    from lading._core.sender import Sender
     from collections.abc import Mapping, Sequence
 
-    from lading._core.attempt import ClientSettings
     from lading._core.auth import Auth
 
 
@@ -96,7 +95,7 @@ class StagerSession(Client):
     async def aclose(self) -> None:
         """Close all connections; harmless twice."""
         await super().aclose()
-        if not self._is_copy:
+        if not self._connections.is_copy:
             await self._state.closing.aclose()
 
     @property
@@ -130,7 +129,7 @@ class StagerSession(Client):
 
     async def _open(self) -> Regions:
         """The regions, opened when they are first needed; what could not be found then is looked for again."""
-        self._loop_state()
+        self._connections.loop_state()
         async with self._state.lock.get():
             if self._state.regions is None:
                 self._state.regions = await self._connect_regions()
@@ -164,13 +163,15 @@ class StagerSession(Client):
 
     def _senders(self) -> Senders:
         def made(service: Service, auth: Auth) -> Sender:
-            return Sender(service, replace(self._settings, auth=auth), self._loop_state)
+            return self._sender.to(service, auth)
 
-        return Senders(made, Sender(self._service, self._settings, self._loop_state))
+        return Senders(made, self._sender)
 
-    def _reconfigure(self, settings: ClientSettings) -> None:
-        super()._reconfigure(settings)
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with other settings that shares connections."""
+        other = super().with_options(**options)
         # Over the same clients and what was found with them.
-        regions, self._state = self._state.regions, _OpenRegions()
+        regions, other._state = self._state.regions, _OpenRegions()  # noqa: SLF001 - of this class
         if regions is not None:
-            self._state.regions = regions.with_senders(self._senders())
+            other._state.regions = regions.with_senders(other._senders())  # noqa: SLF001
+        return other

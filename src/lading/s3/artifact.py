@@ -108,7 +108,7 @@ class Artifact:
         promise = Expected(self.size, self._promised.digests, self._promised.hashers)
         # It takes the place of a sender: which region is asked is its business, attempt by attempt.
         sender: Sender = reading  # type: ignore[assignment]
-        call = Call("GET", reading.url, bytes, template="(GetObject)")
+        call = Call("GET", reading.url, template="(GetObject)")
         return await download(sender, call, target, promise=promise, on_progress=on_progress)
 
     @asynccontextmanager

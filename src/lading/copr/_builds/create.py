@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.body import Body, FileBody
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.multipart import FilePart
 from lading.copr._builds.create_from_source import SourceBuilds, read_one
 from lading.copr._builds.submit import SubmittedBuild
@@ -16,6 +16,7 @@ from lading.copr._wire import json_fields, multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Sequence
 
     from lading._core.files import StrPath

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading.copr._builds.submit import BuildSubmitter, SubmittedBuild
 from lading.copr._models.builds import Build
 from lading.copr._wire import join_list, json_fields
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Mapping, Sequence
 
     from lading._core.sender import Sender

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import quote
 
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.progress import CombinedProgress
@@ -19,6 +19,7 @@ from lading.errors import InputError, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Iterable, Iterator
 
     from lading._core.files import StrPath
@@ -126,10 +127,10 @@ async def _files(
     if "rpms" in kinds:
         packages = await sender.send(_packages(build))
     if "spec" in kinds or packages:
-        about = await sender.send(Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=False))
+        about = await sender.send(Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=None))
     if packages and about is not None:
         params = {"ownername": about.ownername, "projectname": about.projectname}
-        project = await sender.send(Call("GET", "project", Project, params=params, auth=False))
+        project = await sender.send(Call("GET", "project", Project, params=params, auth=None))
         devel = bool(project.devel_mode)
     for chroot, url in folders.items():
         folder = to / safe_name(chroot)
@@ -163,7 +164,7 @@ def _packages(build: int) -> Call[dict[str, BuiltPackages]]:
     def read(reply: Response) -> dict[str, BuiltPackages]:
         return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}
 
-    return Call("GET", "build/built-packages/{build_id}", read, path_params={"build_id": build}, auth=False)
+    return Call("GET", "build/built-packages/{build_id}", read, path_params={"build_id": build}, auth=None)
 
 
 async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> Path | None:
@@ -172,13 +173,13 @@ async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> 
     for url in file.urls:
         size = await run_in_thread(_size, file.target)
         head = Call(
-            "HEAD", url, _length, auth=False, template="(result)", headers=_HEADERS, allow_statuses=frozenset({404})
+            "HEAD", url, _length, auth=None, template="(result)", headers=_HEADERS, allow_statuses=frozenset({404})
         )
         if size is not None:
             length = await sender.send(head)
             if length == size:
                 return file.target
-        call = Call("GET", url, bytes, auth=False, template="(result)", headers=_HEADERS)
+        call = Call("GET", url, auth=None, template="(result)", headers=_HEADERS)
         try:
             return await download(sender, call, file.target, promise=Expected(), on_progress=total.child(file.target))
         except NotFound as error:

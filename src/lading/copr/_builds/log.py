@@ -130,10 +130,10 @@ class BuildLog:
         found: BuildChroot | SourceChroot
         if self._chroot is not None:
             params: Params = {"build_id": self._build, "chrootname": self._chroot}
-            found = await self._sender.send(Call("GET", "build-chroot", BuildChroot, params=params, auth=False))
+            found = await self._sender.send(Call("GET", "build-chroot", BuildChroot, params=params, auth=None))
         else:
             path = "build/source-chroot/{build_id}"
-            call = Call("GET", path, SourceChroot, path_params={"build_id": self._build}, auth=False)
+            call = Call("GET", path, SourceChroot, path_params={"build_id": self._build}, auth=None)
             try:
                 found = await self._sender.send(call)
             except ServerError as error:
@@ -147,7 +147,7 @@ class BuildLog:
         """Some bytes from *offset*; none at the end, ``None`` when there is no such file."""
         # Not the whole rest: the connection is to be given back, whatever the reader of lines does next.
         headers = {"Accept": "*/*", "Range": f"bytes={offset}-{offset + 4 * PIECE - 1}"}
-        call = Call("GET", url, bytes, auth=False, template="(log)", headers=headers, allow_statuses=_WANTED)
+        call = Call("GET", url, auth=None, template="(log)", headers=headers, allow_statuses=_WANTED)
         async with self._sender.stream(call) as incoming:
             if incoming.status == 404:
                 return None

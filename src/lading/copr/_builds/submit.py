@@ -10,16 +10,17 @@ from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
-from lading._core.call import Call, Response
+from lading._core.call import Call
+from lading._core.send_once import NOT_FOUND, Found
 from lading.copr._models.builds import Build, ListPage, User
 from lading.copr._models.chroots import SourceBuildConfig
 from lading.errors import ApiError, LadingError, RequestTimeout
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Collection
 
+    from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
 
 # How many of the newest builds are looked through.
@@ -58,17 +59,17 @@ class BuildSubmitter:
         """
         started = monotonic()
 
-        async def ask(asker: Sender, lost: LadingError) -> tuple[Build, ...] | None:
+        async def look_up(inner: LookupSender, lost: LadingError) -> LookupResult[tuple[Build, ...]]:
             for pause in _PAUSES:
-                await anyio.sleep(pause * asker.settings.retry.backoff)
-                found = await _find_submitted(asker, submission, started, self._given)
+                await inner.settings.sleep(pause * inner.settings.retry.backoff)
+                found = await _find_submitted(inner, submission, started, self._given)
                 if found is not None:
-                    return found
+                    return Found(found)
             if isinstance(lost, RequestTimeout) or (isinstance(lost, ApiError) and lost.status in (408, 504)):
-                raise _unknown_outcome(asker, submission, "the frontend may still be at work on it")
-            return None
+                raise _unknown_outcome(inner, submission, "the frontend may still be at work on it")
+            return NOT_FOUND
 
-        builds = await sender.send_once(call, ask)
+        builds = await sender.send_once(call, look_up)
         self._given += (build.id for build in builds)
         return builds
 
@@ -93,7 +94,7 @@ class SubmittedBuild:
 
 
 async def _find_submitted(
-    sender: Sender, submission: SubmittedBuild, started: float, given: Collection[int]
+    sender: LookupSender, submission: SubmittedBuild, started: float, given: Collection[int]
 ) -> tuple[Build, ...] | None:
     params = {
         "ownername": submission.owner,
@@ -103,7 +104,7 @@ async def _find_submitted(
         "order": "id",
         "order_type": "DESC",
     }
-    now, builds = await sender.send(Call("GET", "build/list", _read_dated_builds, params=params, auth=False))
+    now, builds = await sender.send(Call("GET", "build/list", _read_dated_builds, params=params, auth=None))
     # The frontend's clock, not ours; and how long it took to answer this counts too.
     since = now - timedelta(seconds=monotonic() - started) - _SLACK
     recent = [b for b in builds if b.id not in given and (b.submitted_on is None or b.submitted_on >= since)]
@@ -118,7 +119,7 @@ async def _find_submitted(
 
 
 async def _match_builds(
-    sender: Sender, submission: SubmittedBuild, candidates: list[Build]
+    sender: LookupSender, submission: SubmittedBuild, candidates: list[Build]
 ) -> tuple[Build, ...] | None:
     """A build for each of the clues; ``None`` when there is none for any."""
     sources: dict[int, list[str]] = {}
@@ -128,7 +129,7 @@ async def _match_builds(
             "build/source-build-config/{build_id}",
             SourceBuildConfig,
             path_params={"build_id": build.id},
-            auth=False,
+            auth=None,
         )
         sources[build.id] = list(_texts((await sender.send(call)).source_dict))
     fitting = {
@@ -170,7 +171,7 @@ def _read_dated_builds(reply: Response) -> tuple[datetime, tuple[Build, ...]]:
     return now, ListPage[Build].model_validate_json(reply.body).items
 
 
-def _unknown_outcome(sender: Sender, submission: SubmittedBuild, why: str) -> LadingError:
+def _unknown_outcome(sender: LookupSender, submission: SubmittedBuild, why: str) -> LadingError:
     return LadingError(
         f"{sender.service.name}: whether the build was submitted to {submission.owner}/{submission.project} cannot be "
         f"known: {why}. Look at the project's builds before submitting it again",

@@ -147,7 +147,7 @@ class _BuildPoller:
         self._asked += 1
         try:
             build = await self._sender.send(
-                Call("GET", "build/{build_id}", Build, path_params={"build_id": build_id}, auth=False)
+                Call("GET", "build/{build_id}", Build, path_params={"build_id": build_id}, auth=None)
             )
         except NotFound as error:
             return error
@@ -171,7 +171,7 @@ class _BuildPoller:
             }
             try:
                 page = await self._sender.send(
-                    Call("GET", "build/list", ListPage[Build], params=params, auth=False, max_response_size=_MAX_ANSWER)
+                    Call("GET", "build/list", ListPage[Build], params=params, auth=None, max_response_size=_MAX_ANSWER)
                 )
             except NotFound:  # the project is gone, or is not the same any more
                 return

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lading._core.body import Body
-    from lading._core.call import Call, ResponseStream
+    from lading._core.call import Call
+    from lading._core.messages import ResponseStream
     from lading.types import OnProgress
 
 _SMALL = 16 * 1024 * 1024
@@ -43,7 +44,7 @@ class BotocoreBucket(S3Bucket):
                 await incoming.aclose()
             return data, ObjectInfo(len(data), incoming.headers.get("etag", ""))
 
-        return await self.control.repeated(read)
+        return await self.control.sender.retrying(read)
 
     async def put(
         self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zlib import crc32
 
-from lading._core.call import Call, Response
+from lading._core.call import Call
 from lading._core.threads import run_in_thread
 from lading.errors import IntegrityError, NotFound
 from lading.s3._aws.object_info import as_utc, parse_head_object
@@ -16,10 +16,11 @@ from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
 if TYPE_CHECKING:
+    from lading._core.messages import Response
     from collections.abc import Mapping, Sequence
 
     from lading._core.body import Body
-    from lading._core.call import ResponseStream
+    from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
     from lading.s3._aws.control import BotocoreClient
     from lading.types import OnProgress

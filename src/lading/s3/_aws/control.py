@@ -15,16 +15,15 @@ from botocore.exceptions import ClientError
 
 from lading._core.body import BytesBody
 from lading._core.call import Call
-from lading._core.retry import run_with_retry
 from lading.s3._aws.logs import suppress_botocore_logs
 from lading.s3._aws.signing import translate_botocore_errors
 from lading.s3._errors import botocore_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from lading._core.body import Body
-    from lading._core.call import ResponseStream
+    from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
     from lading.errors import ApiError
     from lading.types import OnProgress
@@ -106,10 +105,9 @@ def make_http_session(default: Sender) -> type[HttpxSession]:
             call = Call(
                 request.method,
                 request.url,
-                bytes,
                 headers=headers,
                 body=_read(request.body, headers) if given is None else given.body,
-                auth=False,
+                auth=None,
                 allow_statuses=_EVERY_STATUS,
                 template=f"({running.operation})",
                 on_progress=None if given is None else given.on_progress,
@@ -151,7 +149,7 @@ class BotocoreClient:
 
     def __init__(self, client: Any, sender: Sender, name: str) -> None:
         self.client = client
-        self._sender = sender
+        self.sender = sender
         self._name = name
 
     async def call(self, operation: str, *, reads: bool = False, **params: Any) -> Any:
@@ -167,11 +165,7 @@ class BotocoreClient:
         async def step(number: int) -> Any:
             return await self._once(operation, number, params, reads=reads, streamed=None)
 
-        return await run_with_retry(step, self._sender.settings.retry, lambda _: True)
-
-    async def repeated(self, step: Callable[[int], Awaitable[T]]) -> T:
-        """What a read's *step* returns, told its number, by the rule for retries."""
-        return await run_with_retry(step, self._sender.settings.retry, lambda _: True)
+        return await self.sender.retrying(step)
 
     async def stream(self, operation: str, attempt: int, **params: Any) -> ResponseStream:
         """The answer of a read, its body not read yet: the caller's to close. One attempt."""
@@ -189,7 +183,7 @@ class BotocoreClient:
         self, operation: str, number: int, params: dict[str, Any], *, reads: bool, streamed: list[ResponseStream] | None
     ) -> Any:
         shown = "".join(map(str.title, operation.split("_")))
-        token = _running.set(_RequestContext(self._sender, shown, number, streamed))
+        token = _running.set(_RequestContext(self.sender, shown, number, streamed))
         try:
             with suppress_botocore_logs():
                 return await translate_botocore_errors(getattr(self.client, operation)(**params))

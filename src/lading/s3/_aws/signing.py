@@ -15,8 +15,8 @@ from lading.s3._aws.logs import suppress_botocore_logs
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
 
-    from lading._core.call import Call, Request
-    from lading._core.sender import Sender
+    from lading._core.call import Call, CallSender
+    from lading._core.messages import Request
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class SigV4(Auth):
         self._region = region
         self._frozen: Any = None
 
-    async def prepare(self, sender: Sender) -> None:
+    async def prepare(self, sender: CallSender) -> None:
         """Have credentials, refreshed where they were about to end."""
         del sender
         with suppress_botocore_logs():

@@ -16,9 +16,10 @@ from lading.s3._staging.metadata import SHA256
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from lading._core.attempt import ClientSettings
-    from lading._core.call import Call, ResponseStream
+    from lading._core.call import Call
+    from lading._core.messages import ResponseStream
     from lading._core.service import Service
+    from lading._core.settings import ClientSettings
     from lading.s3._aws.bucket import S3Bucket
     from lading.s3._interfaces import ObjectInfo
 
@@ -84,6 +85,7 @@ class RegionFailover:
         sender = self._copies[0].bucket.sender
         self.service: Service = sender.service
         self.settings: ClientSettings = sender.settings
+        self.retrying = sender.retrying
 
     @property
     def url(self) -> str:
@@ -182,6 +184,7 @@ class _UnifiedResponse:
         self.status: int = incoming.status
         self.url: str = incoming.url
         self.reason: str = incoming.reason
+        self.request_sent: bool = incoming.request_sent
         self.headers: Mapping[str, str] = {**incoming.headers, "etag": '"same"' if many else copy.etag}
 
     async def read(self, limit: int) -> bytes:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from lading._core.call import Call
-from lading._core.retry import run_with_retry
 from lading.errors import IntegrityError, InvalidResponse, NetworkError
 
 if TYPE_CHECKING:
@@ -42,13 +41,13 @@ class ArtifactStream:
 
     async def begin(self) -> None:
         """Have an answer begun."""
-        await run_with_retry(self._begin, self._reading.settings.retry, lambda _: True)
+        await self._reading.retrying(self._begin)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = b"" if self._ended else await run_with_retry(self._next, self._reading.settings.retry, lambda _: True)
+        piece = b"" if self._ended else await self._reading.retrying(self._next)
         if piece:
             return piece
         if not self._ended:
@@ -64,7 +63,7 @@ class ArtifactStream:
 
     async def _begin(self, attempt: int) -> AsyncIterator[bytes]:
         headers = {"Range": f"bytes={self._count}-"} if self._count else {}
-        call = Call("GET", self._reading.url, bytes, headers=headers, template="(GetObject)")
+        call = Call("GET", self._reading.url, headers=headers, template="(GetObject)")
         incoming = await self._open.enter_async_context(self._reading.stream(call, attempt=attempt))
         if self._count and not incoming.headers.get("content-range", "").startswith(f"bytes {self._count}-"):
             raise InvalidResponse(f"s3: {self._key}: the store sent another part of it than it was asked for")
