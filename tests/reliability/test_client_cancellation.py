@@ -106,7 +106,7 @@ async def upload(client: PyPI, path: Path) -> None:
 
 
 async def fetch(client: PyPI, path: Path) -> None:
-    await download(client._sender, Call("GET", "thing", bytes), path.with_name("target"), promise=Expected())
+    await download(client._sender, Call("GET", "thing"), path.with_name("target"), promise=Expected())
 
 
 async def ask(client: PyPI, path: Path) -> None:

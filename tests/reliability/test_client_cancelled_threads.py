@@ -149,7 +149,7 @@ async def test_a_download_at_the_disk_is_waited_for(
 
         monkeypatch.setattr(downloading._Download, method, slow)
     async with client_of(url) as client:
-        target, call = path.with_name("target"), Call("GET", "thing", bytes)
+        target, call = path.with_name("target"), Call("GET", "thing")
         await in_a_thread(gate, lambda: download(client._sender, call, target, promise=Expected()), how)
         names = await to_thread.run_sync(lambda: sorted(os.listdir(path.parent)))
         assert names == (["content", "target"] if step == "renamed" else ["content"])

@@ -119,7 +119,7 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
             large_store.faults.add(Answer(503, retry_after=0), times=None)
         with pytest.raises(kind) as caught:
             if way == "open":
-                async with hooked._sender.stream(Call("GET", "thing", bytes)):
+                async with hooked._sender.stream(Call("GET", "thing")):
                     pytest.fail("was opened")
             else:
                 await hooked.send(Call("HEAD", "thing", reply))

@@ -147,7 +147,7 @@ async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
 async def test_downloads_resume(client: PyPI, store: Store, content_file: Path):
     target = content_file.with_name("target")
     store.faults.add(Truncate(300_000))
-    await download(client._sender, Call("GET", "file", bytes), target, promise=Expected(len(CONTENT)))
+    await download(client._sender, Call("GET", "file"), target, promise=Expected(len(CONTENT)))
     assert await to_thread.run_sync(target.read_bytes) == CONTENT
     assert store.heads[1][1]["range"] == "bytes=300000-"
 
@@ -188,7 +188,7 @@ async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: 
     async with (
         library.AsyncClient(transport=transport) as http,
         client_of(store.server.url, http_client=http, timeout=Timeout(pool=0.05)) as client,
-        client._sender.stream(Call("GET", "file", bytes)),
+        client._sender.stream(Call("GET", "file")),
     ):
         with pytest.raises(RequestTimeout) as caught:
             await client.send(Call("GET", "file", reply))

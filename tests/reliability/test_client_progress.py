@@ -57,7 +57,7 @@ def put(path: Path, body: FileBody, told: Callable[[Progress], None]) -> Call[in
 
 
 async def fetch(client: PyPI, path: Path, told: Callable[[Progress], None]) -> None:
-    await download(client._sender, Call("GET", "thing", bytes), path, promise=Expected(SIZE), on_progress=told)
+    await download(client._sender, Call("GET", "thing"), path, promise=Expected(SIZE), on_progress=told)
 
 
 @pytest.mark.parametrize("way", ["up", "down"])

@@ -125,7 +125,7 @@ async def test_credentials_go_along_to_hosts_they_are_for(secure: Host, elsewher
     client = client_at(secure, client_tls)
     service = replace(client._service, hosts=frozenset({origin(elsewhere.url)}))
     async with client:
-        await Sender(service, client._settings, client._loop_state).send(go())
+        await Sender(service, client._connections.settings, client._connections.loop_state).send(go())
     assert elsewhere.heads[0][1]["authorization"].startswith("Basic ")
     assert elsewhere.heads[0][1]["x-custom"] == SECRET
 

@@ -80,7 +80,7 @@ def digest(content: bytes) -> Expected:
 async def fetch(host: Host, target: Path, promise: Expected | None = None, **options: Any) -> list[Progress]:
     """Download, and what was told meanwhile."""
     told: list[Progress] = []
-    call = Call("GET", "file", bytes, headers={"X-Own": "1"})
+    call = Call("GET", "file", headers={"X-Own": "1"})
     options = {"retry": Retry(attempts=3, backoff=0), **options}
     async with client_of(host.server.url, **options) as client:
         await download(client._sender, call, target, promise=promise or Expected(), on_progress=told.append)

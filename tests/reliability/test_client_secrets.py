@@ -117,7 +117,7 @@ class Watched:
             *traceback.format_exception(error),
             repr(pickle.loads(pickle.dumps(error))),
             repr(self.client),
-            repr(self.client._settings),
+            repr(self.client._connections.settings),
             repr(call),
             *map(repr, self.events),
             *(f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in self.caplog.records),

@@ -20,6 +20,7 @@ from lading import (
     Response,
     Retry,
 )
+from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.testing import (
     Answer,
     DropAfter,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lading import PyPI
-    from lading._core.sender import Sender
+    from lading._core.send_once import LookupResult, LookupSender
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
@@ -84,12 +85,12 @@ def read(reply: Response) -> str:
 MAKE = Call("POST", "thing", read)
 
 
-async def find(sender: Sender, _: LadingError) -> str | None:
-    """What a resource asks with."""
+async def find(sender: LookupSender, _: LadingError) -> LookupResult[str]:
+    """A resource's look-up."""
     try:
-        return await sender.send(Call("GET", "thing", read))
+        return Found(await sender.send(Call("GET", "thing", read)))
     except NotFound:
-        return None
+        return NOT_FOUND
 
 
 async def make(client: PyPI) -> str:
@@ -171,13 +172,13 @@ async def test_lost_then_refused_is_not_done(shop: Shop):
 
 
 async def test_what_ask_raises_besides_comes_out(shop: Shop):
-    async def ask(_: Sender, lost: LadingError) -> str | None:
+    async def look_up(_: LookupSender, lost: LadingError) -> LookupResult[str]:
         raise ZeroDivisionError
 
     shop.faults.add(DropAfter(), method="POST")
     async with client_of(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ZeroDivisionError):
-            await client._sender.send_once(MAKE, ask)
+            await client._sender.send_once(MAKE, look_up)
 
 
 async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
@@ -231,10 +232,15 @@ async def test_an_error_counts_what_was_sent(shop: Shop):
     assert (caught.value.status, caught.value.attempts) == (500, 1)
 
 
-async def test_another_thing_in_its_place_is_for_ask_to_say(shop: Shop):
-    async def ask(_: Sender, lost: LadingError) -> str | Conflict | None:
-        return Conflict("another thing is there")
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("verdict", [Conflict("another thing is there"), RateLimited("later", retry_after=0)], ids=repr)
+async def test_a_rejection_that_a_look_up_found_is_raised_as_it_is(shop: Shop, verdict: ApiError, attempts: int):
+    async def look_up(_: LookupSender, lost: LadingError) -> LookupResult[str]:
+        return Rejected(verdict)
 
     shop.faults.add(DropAfter(), method="POST")
-    async with client_of(shop.server.url, retry=QUICK) as client:
-        assert isinstance(await client._sender.send_once(MAKE, ask), Conflict)  # type: ignore[arg-type]
+    async with client_of(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
+        with pytest.raises(type(verdict)) as caught:
+            await client._sender.send_once(MAKE, look_up)
+    assert caught.value is verdict
+    assert shop.made == 1

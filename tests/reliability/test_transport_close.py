@@ -163,7 +163,7 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
                 await until(lambda: server.requests)
                 body = StreamBody(lambda: Source(10))
                 group.start_soon(failing, lading.Call("POST", "", reply, body=body))
-                await until(lambda: len(client._lifetime.lane().exchange._transport._pool._waiters) == 1)
+                await until(lambda: len(client._connections.loop_state().backend._transport._pool._waiters) == 1)
                 await client.aclose()
         assert sorted(error.outcome for error in errors) == ["not_done", "not_done" if method == "GET" else "unknown"]
         assert all(isinstance(error, (lading.NetworkError, lading.ConfigError)) for error in errors)

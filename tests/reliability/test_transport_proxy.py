@@ -122,7 +122,7 @@ async def test_proxy_that_refuses(
         async with client_of("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
                 await client.send(lading.Call("POST", "", reply))
-            assert client._lifetime.lane().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
+            assert client._connections.loop_state().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
         error = caught.value
         assert (error.phase, error.outcome) == ("proxy", "not_done")
         assert f"127.0.0.1:{proxy.port}" in str(error)
@@ -200,7 +200,7 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(lading.ConfigError) as caught:
             await client.send(lading.Call("GET", "", reply))
         assert_no_secret(caught.value)
-        assert client._lifetime.lane().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
+        assert client._connections.loop_state().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
 
 
 async def test_refusal_of_a_plain_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tup
     async with client_of(url, tls, retry=retry, hooks=[events.append]) as client:
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("GET", "", reply))
-        lane = client._lifetime.lane()
+        lane = client._connections.loop_state()
         assert lane.exchange._transport._pool.total == 0  # type: ignore[attr-defined]
     assert caught.value.outcome == "not_done"
     return caught.value, events[-1].attempts

@@ -91,7 +91,7 @@ async def test_what_the_frontend_says_back_is_masked(
             "".join(await to_thread.run_sync(traceback.format_exception, caught.value)),
             repr(pickle.loads(pickle.dumps(caught.value))),
             repr(copr),
-            repr(copr._settings),
+            repr(copr._connections.settings),
             *map(repr, events),
             *(f"{record.getMessage()} {record.args!r}" for record in caplog.records),
         ]

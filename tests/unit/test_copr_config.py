@@ -50,7 +50,7 @@ async def written(store: Store, text: str | None = None) -> Path:
 
 
 def auth_of(copr: Copr) -> object:
-    return copr._settings.auth
+    return copr._connections.settings.auth
 
 
 # The pure part.
@@ -130,7 +130,7 @@ async def test_arguments_environment_file_keyring_in_turn(
     ring.entries[store.url, "of-the-ring"] = "r1ng"
 
     async def used(**options: object) -> str | None:
-        async with Copr.from_config(retry=store.client()._settings.retry, **options) as copr:  # type: ignore[arg-type]
+        async with Copr.from_config(retry=store.client()._connections.settings.retry, **options) as copr:  # type: ignore[arg-type]
             with suppress(Unauthorized):
                 await copr.tokens.whoami()
             return store.seen.pop().user

@@ -169,7 +169,7 @@ async def test_a_login_of_several_legs_and_a_session(frontend: Frontend, folder:
     async with frontend.client(folder) as another:
         assert (await another.tokens.whoami()).name == "ada"
     assert frontend.lines[4:] == [WHOAMI]
-    assert cookie not in repr(auth) + repr(auth._session) + repr(copr) + repr(copr._settings)
+    assert cookie not in repr(auth) + repr(auth._session) + repr(copr) + repr(copr._connections.settings)
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,10 @@ async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Pa
             assert client.tokens.days_left == 180
             assert client.tokens.expires_on == demo_store.owner.expiration
         await copied.projects.update("owner", "demo", description="still here")
-        shown = repr(found) + repr(copr) + repr(copr._settings) + repr(vars(copr))
+        shown = repr(found) + repr(copr) + repr(copr._connections.settings) + repr(vars(copr))
         assert found.token not in shown
         assert old[1] not in shown
-        assert set(copr._settings.auth.secrets()) >= {found.token, old[1]}
+        assert set(copr._connections.settings.auth.secrets()) >= {found.token, old[1]}
     text = await to_thread.run_sync(config.read_text)
     assert text.startswith("# mine\n[copr-cli]\n")
     assert "[other]\ntoken = theirs\n" in text
@@ -91,7 +91,7 @@ async def test_rotating_is_sent_once_whatever_happens(
         with pytest.raises(LadingError) as caught:
             await copr.tokens.rotate(save_to=config)
         assert caught.value.outcome == outcome
-        assert copr._settings.retry.attempts == 3  # everything else goes on trying
+        assert copr._connections.settings.retry.attempts == 3  # everything else goes on trying
     assert demo_store.lines.count(ROTATE) == sent
     assert len(demo_store.faults.happened) == 1
     assert await to_thread.run_sync(config.read_bytes) == before

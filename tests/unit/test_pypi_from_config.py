@@ -105,14 +105,14 @@ async def test_the_keyring_by_twines_convention(fake_index, pypirc, ring, path, 
     assert sent(fake_index) == f"{user}:s3cret of the ring"
     assert ring.asked[:2] == [(url, None), (url, user)]
     assert ring.threads == {"lading keyring"}
-    assert "s3cret" not in repr(pypi._settings.auth)
+    assert "s3cret" not in repr(pypi._connections.settings.auth)
 
 
 async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(ring):
     url = _indexes.resolve_index("pypi").upload_url
     ring.entries[url, "__token__"] = "pypi-s3cret"
     pypi = await PyPI.from_config()
-    assert repr(pypi._settings.auth) == "BasicAuth('__token__', ***)"
+    assert repr(pypi._connections.settings.auth) == "BasicAuth('__token__', ***)"
     assert ring.asked == [(url, "__token__")]
     await pypi.aclose()
 
@@ -121,7 +121,7 @@ async def test_a_named_user_in_the_keyring(fake_index, pypirc, ring, monkeypatch
     monkeypatch.setenv("TWINE_USERNAME", "eve")
     ring.entries[f"{fake_index.server.url}/legacy/", "eve"] = "hers"
     pypi = await PyPI.from_config("bare")
-    assert repr(pypi._settings.auth) == "BasicAuth('eve', ***)"
+    assert repr(pypi._connections.settings.auth) == "BasicAuth('eve', ***)"
     assert {user for _, user in ring.asked} == {"eve"}
     await pypi.aclose()
 
@@ -142,15 +142,15 @@ async def test_trusted_publishing_is_the_last_resort_of_official_indexes(fake_in
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
     official = await PyPI.from_config("testpypi")
-    assert isinstance(official._settings.auth, TrustedPublishing)
-    assert repr(official._settings.auth) == "TrustedPublishing()"
+    assert isinstance(official._connections.settings.auth, TrustedPublishing)
+    assert repr(official._connections.settings.auth) == "TrustedPublishing()"
     other = await PyPI.from_config("bare")
-    assert type(other._settings.auth) is lading.Auth
+    assert type(other._connections.settings.auth) is lading.Auth
     # An environment that may not mint is no reason to fail: perhaps nobody wants to upload.
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-    assert type((await PyPI.from_config("testpypi"))._settings.auth) is lading.Auth
+    assert type((await PyPI.from_config("testpypi"))._connections.settings.auth) is lading.Auth
     monkeypatch.setenv("UV_PUBLISH_TOKEN", "pypi-t")
-    assert isinstance((await PyPI.from_config("testpypi"))._settings.auth, BasicAuth)
+    assert isinstance((await PyPI.from_config("testpypi"))._connections.settings.auth, BasicAuth)
 
 
 async def test_it_is_read_when_it_is_opened_and_off_the_loop(pypirc, monkeypatch):

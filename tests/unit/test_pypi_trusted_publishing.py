@@ -247,6 +247,12 @@ async def test_the_token_shows_nowhere(minting, paths, caplog):
     async with client as pypi:
         with pytest.raises(BadRequest) as caught:
             await pypi.releases.upload(paths[0])
-    shown = [str(caught.value), repr(caught.value.detail), caplog.text, repr(events), repr(client._settings.auth)]
+    shown = [
+        str(caught.value),
+        repr(caught.value.detail),
+        caplog.text,
+        repr(events),
+        repr(client._connections.settings.auth),
+    ]
     assert [text for text in shown if "s3cret" in text] == []
     assert minting.users

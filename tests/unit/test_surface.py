@@ -129,7 +129,7 @@ async def main(url, path):
             async for outcome in outcomes:
                 outcome.value
         try:
-            await client.send(Call("GET", "http://127.0.0.1:1/", bytes))
+            await client.send(Call("GET", "http://127.0.0.1:1/"))
         except NetworkError:
             pass
     print(*(set(sys.modules) - before), "end")

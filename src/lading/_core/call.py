@@ -12,13 +12,12 @@ from urllib.parse import quote, urlencode
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Generator
 
     from typing_extensions import TypeVar
 
     from lading._core.body import Body
-    from lading._core.messages import Request
+    from lading._core.messages import Request, Response
     from lading.types import OnProgress, Retry, Timeout
 
     T = TypeVar("T", default=Response)

@@ -21,10 +21,10 @@ from lading.copr.webhooks import Webhooks
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from lading._core.auth import Auth
     from lading._core.credentials import Credentials
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.sender import Sender
 
 

@@ -22,12 +22,11 @@ from lading.copr._config_file import write_private_file
 from lading.errors import ConfigError, Unauthorized
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Generator
 
     from lading._core.call import CallSender
     from lading._core.files import StrPath
-    from lading._core.messages import Request
+    from lading._core.messages import Request, Response
 
 # The frontend does not say how long a session lasts; its own client supposes so.
 _SESSION = 10 * 3600.0

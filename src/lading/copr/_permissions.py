@@ -10,9 +10,9 @@ from lading.copr._wire import json_fields, read_ack
 from lading.errors import NotFound
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Mapping
 
+    from lading._core.messages import Response
     from lading._core.sender import Sender
 
 Permission = Literal["nothing", "request", "approved"]

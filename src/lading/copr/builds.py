@@ -17,11 +17,11 @@ from lading.copr._wire import read_ack
 from lading.errors import Conflict
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Awaitable, Iterable
     from pathlib import Path
 
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading._core.polling import PollInterval
     from lading._core.send_once import LookupResult, LookupSender

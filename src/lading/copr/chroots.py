@@ -17,9 +17,9 @@ from lading.copr._wire import multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from lading._core.call import Params
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading.copr._options import ChrootOptions
 

@@ -15,9 +15,9 @@ from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Mapping
 
+    from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender

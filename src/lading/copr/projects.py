@@ -14,9 +14,9 @@ from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Sequence
 
+    from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading.copr._options import NewProjectOptions, ProjectOptions
 

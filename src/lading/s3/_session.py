@@ -21,10 +21,10 @@ from lading.s3._regions import Regions
 from lading.s3._staging.latest import LatestPointer
 
 if TYPE_CHECKING:
-    from lading._core.sender import Sender
     from collections.abc import Mapping, Sequence
 
     from lading._core.auth import Auth
+    from lading._core.sender import Sender
 
 
 @dataclass(slots=True)

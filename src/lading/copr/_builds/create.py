@@ -16,10 +16,10 @@ from lading.copr._wire import json_fields, multipart_form
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Sequence
 
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading.copr._options import BuildOptions
     from lading.types import OnProgress
 

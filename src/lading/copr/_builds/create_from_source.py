@@ -10,9 +10,9 @@ from lading.copr._models.builds import Build
 from lading.copr._wire import join_list, json_fields
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Mapping, Sequence
 
+    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading.copr._options import BuildOptions
 

@@ -19,10 +19,10 @@ from lading.errors import InputError, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Iterable, Iterator
 
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading.types import OnProgress
 

@@ -17,9 +17,9 @@ from lading.copr._models.chroots import SourceBuildConfig
 from lading.errors import ApiError, LadingError, RequestTimeout
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Collection
 
+    from lading._core.messages import Response
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
 

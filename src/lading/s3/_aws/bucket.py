@@ -16,11 +16,10 @@ from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from collections.abc import Mapping, Sequence
 
     from lading._core.body import Body
-    from lading._core.messages import ResponseStream
+    from lading._core.messages import Response, ResponseStream
     from lading._core.sender import Sender
     from lading.s3._aws.control import BotocoreClient
     from lading.types import OnProgress
