@@ -62,7 +62,7 @@ async def at_transport(job: Job) -> None:
     """Our transport, called with httpx's request and no client. Every library gets its address parsed."""
     import httpx
 
-    from lading._http.transport import Transport
+    from lading import Transport
 
     transport, url = Transport(), httpx.URL(job.url)
 

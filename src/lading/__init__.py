@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
     from lading._core.polling import PollInterval as PollInterval
-    from lading._http.transport import Transport as Transport
+    from lading._http.httpx_adapter import Transport as Transport
     from lading.copr import BuildFailed as BuildFailed
     from lading.copr import Copr as Copr
     from lading.errors import ApiError as ApiError
@@ -93,7 +93,7 @@ _HOMES: dict[str, str] = {
         "lading._core.paging": "Cursor Page Pager",
         "lading._core.polling": "PollInterval",
         "lading._client": "ClientOptions",
-        "lading._http.transport": "Transport",
+        "lading._http.httpx_adapter": "Transport",
         "lading.copr": "BuildFailed Copr",
         "lading.errors": (
             "ApiError InvalidResponse BadRequest RequestTimeout ConfigError Conflict NetworkError Forbidden InputError "

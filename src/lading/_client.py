@@ -130,7 +130,7 @@ class _Shared:
     def _make(self) -> LoopState:
         # A second loop usually means that the first has ended: its idle sockets are of no use to anybody.
         for state in self.states.of_closed_loops():
-            state.backend.close_idle()
+            state.backend.retire()
         backend: Backend = self._http_client or TransportBackend(tls=self._tls, limits=self._limits)
         return LoopState(backend, self._limits, self._notices)
 
@@ -141,7 +141,7 @@ class _Shared:
             if state is here:
                 await state.backend.aclose()
             else:
-                state.backend.close_idle()
+                state.backend.retire()
 
 
 class Client:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from lading._http.transport import Transport
+from lading import Transport
 from lading.types import Limits
 from tests.conftest import open_files, threads
 from tests.support.churn import KINDS, WIDTH, Churn, Server, scope
@@ -39,20 +39,20 @@ async def test_churn(seed: int, tls: Any, caplog: pytest.LogCaptureFixture) -> N
         assert 0 < churn.whole < REQUESTS
         await serves_at_full_width(transport, server)
         await transport.aclose()
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
     await nothing_left(before, tasks)
     assert not caplog.records
 
 
 async def serves_at_full_width(transport: Transport, server: Scripted) -> None:
-    assert transport._pool.turns.busy == 0
-    assert not transport._pool._waiters
-    assert not transport._pool._busy
-    assert not transport._pool._making
+    assert transport._transport.pool.share.busy == 0
+    assert not transport._transport.pool._waiters
+    assert not transport._transport.pool._busy
+    assert not transport._transport.pool._making
     async with anyio.create_task_group() as group:
         for _ in range(WIDTH):
             group.start_soon(ask, transport, f"{server.url}/all")
-    assert transport._pool.idle == transport._pool.total == WIDTH
+    assert transport._transport.pool.idle == transport._transport.pool.total == WIDTH
 
 
 async def nothing_left(before: set[str], tasks: list[anyio.TaskInfo]) -> None:
@@ -110,9 +110,9 @@ async def test_cancelled_while_it_waits_for_a_place() -> None:
         async with anyio.create_task_group() as group:
             for number in range(30):
                 group.start_soon(one, number)
-            await until(lambda: len(transport._pool._waiters) == 30)
+            await until(lambda: len(transport._transport.pool._waiters) == 30)
             for number in range(0, 30, 2):
                 scopes[number].cancel()
             await rest(response)
         assert sorted(done) == list(range(1, 30, 2))
-        assert transport._pool.total == 1
+        assert transport._transport.pool.total == 1

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 import lading
 from lading._core.body import StreamBody
-from lading._http.transport import Transport
+from lading import Transport
 from lading.types import Limits
 from tests.conftest import open_files
 from tests.support.raw_server import OK, Peer, Scripted, until
@@ -53,9 +53,9 @@ async def test_everything_ends(tls: Any) -> None:
             await until(lambda: len(server.requests) == 4)
             for _ in range(3):
                 group.start_soon(failing, ask, f"{url}/waiting")
-            await until(lambda: len(transport._pool._waiters) == 3)
+            await until(lambda: len(transport._transport.pool._waiters) == 3)
             # All but the held one, and the upload both ways: the kernel takes no more of it.
-            await until(lambda: sum(c._link._waiting for c in transport._pool._busy) == 4)
+            await until(lambda: sum(c._link._waiting for c in transport._transport.pool._busy) == 4)
             await transport.aclose()
             await transport.aclose()
         assert len(errors) == 6
@@ -63,7 +63,7 @@ async def test_everything_ends(tls: Any) -> None:
         # An answer that nobody was reading from ends when it is read again.
         with pytest.raises(httpx.ReadError):
             await rest(held)
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
         assert len(server.requests) == 4
         with pytest.raises(RuntimeError, match="closed"):
             await ask(transport, url)
@@ -86,7 +86,7 @@ async def test_connections_being_made_end(client_tls: ssl.SSLContext) -> None:
                 group.start_soon(failing)
             await until(lambda: len(server.peers) == 3)
             await transport.aclose()
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
         await until(lambda: len(ended) == 3)
 
 
@@ -108,7 +108,7 @@ async def test_answer_that_flows_ends() -> None:
         await transport.aclose()
         with pytest.raises(httpx.ReadError, match="closed"):
             await rest(response)
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
 
 
 async def test_idle_connections_end(tls: Any) -> None:
@@ -135,10 +135,10 @@ async def test_answer_ended_from_another_task() -> None:
                     await rest(response)
 
             group.start_soon(reader)
-            (connection,) = transport._pool._busy
+            (connection,) = transport._transport.pool._busy
             await until(lambda: connection._link._waiting)
             await response.aclose()
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
         assert connection._link._sock.fileno() == -1
 
 
@@ -163,7 +163,7 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
                 await until(lambda: server.requests)
                 body = StreamBody(lambda: Source(10))
                 group.start_soon(failing, lading.Call("POST", "", reply, body=body))
-                await until(lambda: len(client._connections.loop_state().backend._transport._pool._waiters) == 1)
+                await until(lambda: len(client._connections.loop_state().backend._transport.pool._waiters) == 1)
                 await client.aclose()
         assert sorted(error.outcome for error in errors) == ["not_done", "not_done" if method == "GET" else "unknown"]
         assert all(isinstance(error, (lading.NetworkError, lading.ConfigError)) for error in errors)
@@ -177,6 +177,6 @@ async def test_answer_at_hand_outlives_nothing() -> None:
     transport = Transport()
     async with Scripted(lambda peer: peer.serve(OK)) as server:
         response = await start(transport, server.url)
-        await until(lambda: transport._pool.idle)
+        await until(lambda: transport._transport.pool.idle)
         await transport.aclose()
         assert await rest(response) == b"ok"

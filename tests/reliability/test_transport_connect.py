@@ -14,7 +14,7 @@ from anyio import to_thread
 import lading
 from lading._http import connect as dial
 from lading._http.connect import connect
-from lading._http.transport import Transport
+from lading import Transport
 from tests.conftest import open_files
 from tests.support.raw_server import Peer, Scripted, until
 from tests.support.transport_client import ask, client_of, reply
@@ -162,7 +162,7 @@ async def test_given_up_while_connecting(count: int, how: str, leads_to: Any, mo
                 group.cancel_scope.cancel()
             elif how == "closed":
                 await transport.aclose()
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
         await nothing_left(before)
 
 

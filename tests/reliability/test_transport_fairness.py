@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 
 from lading._http import sockets as network
 from lading._http.sockets import LoopShare, SocketStream
-from lading._http.transport import Transport
+from lading import Transport
 from tests.support.raw_server import Peer, Scripted
 from tests.support.transport_client import MIB, Source, ask, start
 
@@ -196,7 +196,7 @@ async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkey
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         peer.hold()
 
-    monkeypatch.setattr(SocketStream, "pause", pause)
+    monkeypatch.setattr(SocketStream, "yield_if_due", pause)
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with anyio.fail_after(20):
             headers = {"Content-Length": "1"}

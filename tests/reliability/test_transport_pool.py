@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import lading
-from lading._http.transport import Transport
+from lading import Transport
 from lading.types import Limits
 from tests.support.raw_server import OK, Peer, Scripted, until
 from tests.support.transport_client import ask, client_of, reply, rest, start
@@ -40,11 +40,11 @@ class Gate:
 
 
 def waiting(transport: Transport) -> int:
-    return len(transport._pool._waiters)
+    return len(transport._transport.pool._waiters)
 
 
 def in_use(transport: Transport) -> int:
-    return transport._pool.turns.busy
+    return transport._transport.pool.share.busy
 
 
 async def test_never_more_connections_than_the_limit() -> None:
@@ -55,7 +55,7 @@ async def test_never_more_connections_than_the_limit() -> None:
                 group.start_soon(ask, transport, server.url)
         assert len(server.requests) == 60
         assert len(server.peers) == 4
-        assert (transport._pool.total, transport._pool.idle) == (4, 4)
+        assert (transport._transport.pool.total, transport._transport.pool.idle) == (4, 4)
 
 
 async def test_first_come_first_served() -> None:
@@ -93,7 +93,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
 
     async with Scripted(script) as server, transport:
         response = await start(transport, server.url)
-        (connection,) = transport._pool._busy
+        (connection,) = transport._transport.pool._busy
         async with anyio.create_task_group() as group:
             scopes = [anyio.CancelScope(), anyio.CancelScope()]
             for number, scope in enumerate(scopes):
@@ -127,7 +127,7 @@ async def test_waiter_for_another_server_gets_the_place() -> None:
             await until(lambda: waiting(transport) == 1)
             gate.open()
         assert len(other.requests) == 1
-        assert transport._pool.total == 1
+        assert transport._transport.pool.total == 1
         await until(lambda: one.failures)  # its script saw the end
 
 
@@ -152,7 +152,7 @@ async def test_one_place_serves_one_waiter_after_the_other() -> None:
     """A place where no connection was made (connecting failed) is given on like one with a connection."""
     transport = Transport(limits=Limits(max_connections=1))
     async with Scripted(Peer.serve) as server, transport:
-        pool = transport._pool
+        pool = transport._transport.pool
         origin = ("http", "127.0.0.1", server.port)
         assert await pool.acquire(origin, None) is None  # type: ignore[arg-type]
         async with anyio.create_task_group() as group:
@@ -176,7 +176,7 @@ async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
         await ask(transport, server.url)
         assert len(server.peers) == 2
         await until(lambda: server.failures)  # the first was ended
-        assert transport._pool.total == 1
+        assert transport._transport.pool.total == 1
 
 
 async def test_no_idle_time_at_all() -> None:
@@ -185,7 +185,7 @@ async def test_no_idle_time_at_all() -> None:
         for _ in range(3):
             await ask(transport, server.url)
         assert len(server.peers) == 3
-        assert transport._pool.total == 1
+        assert transport._transport.pool.total == 1
 
 
 async def test_longest_idle_connection_makes_room() -> None:
@@ -196,7 +196,7 @@ async def test_longest_idle_connection_makes_room() -> None:
         # c took b's place, for a had been used since.
         assert [len(server.peers) for server in (a, b, c)] == [1, 1, 1]
         await until(lambda: b.failures)
-        assert transport._pool.total == 2
+        assert transport._transport.pool.total == 2
         await ask(transport, b.url)
         assert [len(server.peers) for server in (a, b, c)] == [1, 2, 1]
 

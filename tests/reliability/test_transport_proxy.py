@@ -11,7 +11,7 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from lading._http.transport import Transport
+from lading import Transport
 from tests.support.raw_server import Peer, Scripted
 from tests.support.transport_client import MIB, Source, ask, client_of, reply
 
@@ -122,7 +122,7 @@ async def test_proxy_that_refuses(
         async with client_of("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
                 await client.send(lading.Call("POST", "", reply))
-            assert client._connections.loop_state().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
+            assert client._connections.loop_state().exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
         error = caught.value
         assert (error.phase, error.outcome) == ("proxy", "not_done")
         assert f"127.0.0.1:{proxy.port}" in str(error)
@@ -159,7 +159,7 @@ async def test_silent_proxy(monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSL
         async with Transport(tls=client_tls) as transport:
             with pytest.raises(httpx.ConnectTimeout):
                 await ask(transport, "https://index.test/", connect=0.05)
-            assert transport._pool.total == 0
+            assert transport._transport.pool.total == 0
 
 
 @pytest.mark.parametrize("exempt", ["localhost", "*", ".localhost, 127.0.0.1,localhost", "localhost:{port}"])
@@ -200,7 +200,7 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(lading.ConfigError) as caught:
             await client.send(lading.Call("GET", "", reply))
         assert_no_secret(caught.value)
-        assert client._connections.loop_state().exchange._transport._pool.total == 0  # type: ignore[attr-defined]
+        assert client._connections.loop_state().exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
 
 
 async def test_refusal_of_a_plain_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

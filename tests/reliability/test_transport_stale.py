@@ -13,7 +13,7 @@ import pytest
 import lading
 from lading._http.sockets import SocketStream
 from lading._http.tls import TLSStream
-from lading._http.transport import Transport
+from lading import Transport
 from lading.types import Limits
 from tests.support.raw_server import OK, Peer, Scripted, until
 from tests.support.transport_client import MIB, Source, ask, client_of, reply
@@ -35,7 +35,7 @@ def content(method: str) -> bytes | None:
 
 async def unquiet(transport: Transport) -> None:
     """Return when the server's end has arrived at the idle connection."""
-    (connection,) = transport._pool._ages
+    (connection,) = transport._transport.pool._ages
     # Below TLS, so that nothing is decrypted yet: that is what the transport is to do.
     await until(lambda: not SocketStream.is_idle(connection._link))
 
@@ -52,7 +52,7 @@ async def test_ended_while_idle(method: str, tls: Any) -> None:
         await unquiet(transport)
         await ask(transport, server.url, method, content=content(method))
         assert [len(peer.requests) for peer in server.peers] == [1, 1]
-        assert transport._pool.total == 1
+        assert transport._transport.pool.total == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -139,7 +139,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         await ask(transport, server.url, method)
         await unquiet(transport)
-        (connection,) = transport._pool._ages
+        (connection,) = transport._transport.pool._ages
         # What the kernel would report to the look is taken away, so that the write is first to see it.
         connection._link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         for kind in (SocketStream, TLSStream):

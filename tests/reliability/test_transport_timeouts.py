@@ -12,7 +12,7 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from lading._http.transport import Transport
+from lading import Transport
 from tests.support.raw_server import OK, Peer, Scripted
 from tests.support.transport_client import MIB, Source, ask, client_of, reply, rest, start
 
@@ -37,7 +37,7 @@ async def test_read_timeout_before_the_head(sent: bytes, tls: Any) -> None:
     async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with pytest.raises(httpx.ReadTimeout):
             await ask(transport, server.url, read=SOON)
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
         assert (await ask(transport, server.url, read=20)).body == b"ok"
 
 
@@ -52,7 +52,7 @@ async def test_read_timeout_in_the_body(framing: bytes, tls: Any) -> None:
         response = await start(transport, server.url, read=SOON)
         with pytest.raises(httpx.ReadTimeout):
             await rest(response)
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
 
 
 async def test_write_timeout(tls: Any) -> None:
@@ -66,7 +66,7 @@ async def test_write_timeout(tls: Any) -> None:
             await ask(transport, server.url, "POST", stream=source, write=SOON, read=20)
         assert source.taken < source.size
         assert source.closed
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
 
 
 async def test_a_slow_source_is_no_timeout(tls: Any) -> None:
@@ -148,7 +148,7 @@ async def test_connect_timeout_is_for_the_whole_of_it(server_tls: ssl.SSLContext
     async with Scripted(script) as server, Transport(tls=client_tls) as transport:
         with anyio.fail_after(20), pytest.raises(httpx.ConnectTimeout):
             await ask(transport, server.url.replace("http:", "https:"), connect=4 * SOON)
-        assert transport._pool.total == 0
+        assert transport._transport.pool.total == 0
 
 
 async def test_connect_timeout_of_a_host_that_is_silent() -> None:
@@ -160,7 +160,7 @@ async def test_connect_timeout_of_a_host_that_is_silent() -> None:
         async with Transport() as transport:
             with pytest.raises(httpx.ConnectTimeout):
                 await ask(transport, f"http://127.0.0.1:{full.getsockname()[1]}", connect=SOON)
-            assert transport._pool.total == 0
+            assert transport._transport.pool.total == 0
 
 
 @pytest.mark.parametrize("timeout", [{}, {"connect": 20.0}], ids=["none", "longer"])

@@ -14,7 +14,7 @@ from lading._core.body import StreamBody
 from lading._http.connect import connect
 from lading._http.sockets import LoopShare, SocketStream
 from lading._http.tls import TLSStream
-from lading._http.transport import Transport
+from lading import Transport
 from tests.support.raw_server import OK, Peer, Scripted, until
 from tests.support.transport_client import MIB, Source, ask, client_of, reply
 
@@ -36,7 +36,7 @@ async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tup
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("GET", "", reply))
         lane = client._connections.loop_state()
-        assert lane.exchange._transport._pool.total == 0  # type: ignore[attr-defined]
+        assert lane.exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
     assert caught.value.outcome == "not_done"
     return caught.value, events[-1].attempts
 
@@ -249,4 +249,4 @@ async def test_the_end_of_a_tls_connection(
     async with Scripted(script, server_tls) as server, Transport(tls=client_tls) as transport:
         with pytest.raises(httpx.RemoteProtocolError, match="after 5 of 10"):
             await ask(transport, server.url, read=20)
-        await until(lambda: transport._pool.total == 0)
+        await until(lambda: transport._transport.pool.total == 0)

@@ -17,7 +17,7 @@ from tests.support.transport_client import MIB, Source, ask, rest, start
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from lading._http.transport import Transport
+    from lading import Transport
 
     Kind = Callable[["Churn", Callable[[], None]], Awaitable[None]]
 

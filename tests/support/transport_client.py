@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from lading._http.transport import Transport
+    from lading import Transport
 
 MIB = 1024 * 1024
 _PIECE = bytes(256 * 1024)

@@ -1,4 +1,4 @@
-"""One complete attempt of a call: build the request, sign it, send it, follow redirects, read and parse the response."""
+"""One complete attempt of a call: build and sign the request, send it, follow redirects, parse the response."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Params = Mapping[str, Param | Sequence[Param]]
 MAX_RESPONSE = 16 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PATH_SAFE = "@:+"
-"""What stays as it is in a path segment: ``@group``, ``gtk+`` and ``demo:pr:1``, as stores and their clients write it."""
+"""What stays as it is in a path segment: ``@group``, ``gtk+`` and ``demo:pr:1``, as stores write them."""
 
 _IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 _NONE: Mapping[str, Any] = MappingProxyType({})

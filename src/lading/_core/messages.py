@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lading._core.redact import safe_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
 
     from lading._core.body import MeteredReader
@@ -149,6 +148,6 @@ class Backend(Protocol):
         """Close what this backend opened."""
         ...
 
-    def close_idle(self) -> None:
-        """Close the connections that are not in use; safe from any thread."""
+    def retire(self) -> None:
+        """Close idle connections, and every other when its user is done; safe from any thread."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -18,6 +17,7 @@ from lading._core.unretried import Unretried, call_back, unwrap
 from lading.types import AttemptEvent, CallEvent, NoticeEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from lading._core.call import Auth, Call
@@ -65,7 +65,8 @@ class Sender:
 
     async def send(self, call: Call[T]) -> T:
         """Send *call* and return what it parses from the response."""
-        return await _CallRun[T](self, call).run()
+        run: _CallRun[T] = _CallRun(self, call)
+        return await run.run()
 
     async def send_once(self, call: Call[T], lookup: Lookup[T]) -> T:
         """Send a write that must not happen twice, and return its result.
@@ -79,7 +80,8 @@ class Sender:
                 ``Rejected(error)``, which is raised as it is. It raises when it cannot tell: then the error of the
                 lost response is raised, with ``outcome`` ``"unknown"``.
         """
-        return await _CallRun[T](self, call, lookup=lookup).run()
+        run: _CallRun[T] = _CallRun(self, call, lookup=lookup)
+        return await run.run()
 
     def stream(self, call: Call[Any], *, attempt: int | None = None) -> StreamContext:
         """Open an async context manager over *call*'s response as it streams in, its status checked.
@@ -91,7 +93,7 @@ class Sender:
             call: The call.
             attempt: Make a single attempt, with this number: for a step of :meth:`retrying`.
         """
-        return StreamContext(_CallRun["ResponseStream"](self, call, stream=True, only=attempt))
+        return StreamContext(_CallRun(self, call, stream=True, only=attempt))
 
     async def retrying(
         self,

@@ -26,7 +26,7 @@ def call_back(callback: Callable[[T], object], value: T) -> None:
     """Call a callback of the caller's; what it raises ends the call."""
     try:
         callback(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
         raise Unretried(error) from None
 
 

@@ -1,4 +1,4 @@
-"""Connecting: names to addresses, and the first of them that answers."""
+"""Connecting: names to addresses, and the first of them that responds."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import os
 import socket
 
 import anyio
-import httpx
 
+from lading._http.errors import ConnectFailed
 from lading._http.sockets import os_error_message
 
 
 async def connect(host: str, port: int) -> socket.socket:
-    """A connected, non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
+    """Connect a non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
     try:
         return await _happy_eyeballs(await _resolve(host, port))
     except OSError as error:
-        raise httpx.ConnectError(os_error_message(error)) from error
+        unresolved = isinstance(error, socket.gaierror)
+        raise ConnectFailed(os_error_message(error), "resolve" if unresolved else "connect") from error
 
 
 _Address = tuple[int, tuple[object, ...]]

@@ -1,14 +1,15 @@
-"""Which connection a request gets. Every step is a plain function without ``await``, but for waiting one's turn."""
+"""Which connection a request gets. Every step is a plain function without ``await``, except waiting for one."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict, deque
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-import httpx
 
+from lading._http.errors import ConnectFailed, TimedOut
 from lading._http.sockets import LoopShare
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """What a connection leads to."""
+    """Where a connection leads to."""
 
     scheme: str
     host: str
@@ -39,7 +40,8 @@ class _Waiter:
 class Pool:
     """Connections of one client on one loop: ``total = busy + idle``, those being made counted as busy.
 
-    Waiters exist only while nothing is idle and ``total`` is at its limit, so nobody overtakes.
+    Waiters exist only while nothing is idle and ``total`` is at its limit, so they are served in order. It belongs to
+    its loop's thread; :meth:`close_idle` and :meth:`retire` may be called from any.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -50,33 +52,37 @@ class Pool:
         self._busy: set[Connection] = set()
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._making: set[anyio.CancelScope] = set()
+        self._lock = threading.RLock()
+        self._retired = False
         self.closed = False
-        self.turns = LoopShare()
+        self.share = LoopShare()
 
     @property
     def total(self) -> int:
         """Connections that are open or being made."""
-        return self.turns.busy + len(self._ages)
+        return self.share.busy + len(self._ages)
 
     @property
     def idle(self) -> int:
-        """Connections that nobody uses."""
+        """Connections that are not in use."""
         return len(self._ages)
 
     async def acquire(self, origin: Origin, timeout: float | None, *, fresh: bool = False) -> Connection | None:
-        """A connection to *origin*, or ``None``: a place in the pool to make one.
+        """Take a connection to *origin*, or ``None``: a place in the pool to make one.
 
-        Either way it is given back with :meth:`release` or :meth:`discard`. *fresh* passes over kept ones.
+        Either way it is returned with :meth:`release` or :meth:`free_slot`. *fresh* passes over kept ones.
         """
         if self.closed:
             raise RuntimeError("the transport is closed")
-        self._expire()
-        if not fresh and (connection := self._pop(origin)) is not None:
-            self._take(connection)
-            return connection
-        if self.total < self._limits.max_connections or self._evict():
-            self.turns.busy += 1
-            return None
+        with self._lock:
+            if self._ages:
+                self._expire()
+                if not fresh and (connection := self._pop(origin)) is not None:
+                    self._take(connection)
+                    return connection
+            if self.total < self._limits.max_connections or self._evict():
+                self.share.busy += 1
+                return None
         return await self._wait(origin, timeout)
 
     async def _wait(self, origin: Origin, timeout: float | None) -> Connection | None:
@@ -91,8 +97,8 @@ class Pool:
         if not waiter.granted:
             self._withdraw(waiter)
             if self.closed:
-                raise httpx.ConnectError("the client was closed")
-            raise httpx.PoolTimeout(f"no connection was free within {timeout:g} s")
+                raise ConnectFailed("the client was closed")
+            raise TimedOut(f"no connection was free within {timeout:g} s", "pool")
         connection = waiter.connection
         if connection is not None and not connection.is_idle():
             # The server ended it while it was handed over. The place is ours all the same.
@@ -102,7 +108,7 @@ class Pool:
         return connection
 
     def _withdraw(self, waiter: _Waiter) -> None:
-        """Somebody stops waiting; what was granted meanwhile goes on to the next."""
+        """Stop waiting; what was granted meanwhile is passed to the next."""
         self._waiters.pop(waiter, None)
         if waiter.granted:
             if waiter.connection is None:
@@ -111,7 +117,7 @@ class Pool:
                 self.release(waiter.origin, waiter.connection, reusable=True)
 
     async def connect(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
-        """The connection that *opening* makes in the place that :meth:`acquire` gave, within *timeout* seconds."""
+        """Make a connection with *opening* in the place that :meth:`acquire` gave, within *timeout* seconds."""
         connection: Connection | None = None
         with anyio.move_on_after(timeout) as scope:
             self._making.add(scope)
@@ -129,35 +135,37 @@ class Pool:
             connection.close()
             self.free_slot()
         if self.closed:
-            raise httpx.ConnectError("the client was closed")
-        raise httpx.ConnectTimeout(f"no connection within {timeout:g} s")
+            raise ConnectFailed("the client was closed")
+        raise TimedOut(f"no connection within {timeout:g} s", "connect")
 
     def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
-        """Its user is done with *connection*."""
-        self._busy.discard(connection)
-        if not reusable or self.closed:
-            connection.close()
-            self.free_slot()
-            return
-        if self._waiters:
-            waiter = self._grant()
-            if waiter.origin == origin:
-                self._busy.add(connection)
-                waiter.connection = connection
-            else:
+        """Take back *connection*, which its user is done with."""
+        with self._lock:
+            self._busy.discard(connection)
+            if not reusable or self.closed or self._retired:
                 connection.close()
-            return
-        self.turns.busy -= 1
-        connection.idle_since = monotonic()
-        self._idle.setdefault(origin, deque()).append(connection)
-        self._ages[connection] = origin
+                self.free_slot()
+                return
+            if self._waiters:
+                waiter = self._grant()
+                if waiter.origin == origin:
+                    self._busy.add(connection)
+                    waiter.connection = connection
+                else:
+                    connection.close()
+                return
+            self.share.busy -= 1
+            connection.idle_since = monotonic()
+            self._idle.setdefault(origin, deque()).append(connection)
+            self._ages[connection] = origin
 
     def free_slot(self) -> None:
-        """A place is free: a connection was closed, or was never made."""
-        if self._waiters and not self.closed:
-            self._grant()
-        else:
-            self.turns.busy -= 1
+        """Free a place: a connection was closed, or was never made."""
+        with self._lock:
+            if self._waiters and not self.closed:
+                self._grant()
+            else:
+                self.share.busy -= 1
 
     def _grant(self) -> _Waiter:
         waiter, _ = self._waiters.popitem(last=False)
@@ -167,10 +175,10 @@ class Pool:
 
     def _take(self, connection: Connection) -> None:
         self._busy.add(connection)
-        self.turns.busy += 1
+        self.share.busy += 1
 
     def _pop(self, origin: Origin) -> Connection | None:
-        """The connection used last, for it is the likeliest to be still good."""
+        """Take the connection used last, for it is the likeliest to be still usable."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
@@ -183,8 +191,6 @@ class Pool:
         return None
 
     def _expire(self) -> None:
-        if not self._ages:
-            return
         horizon = monotonic() - self._limits.keepalive_expiry
         while self._ages and next(iter(self._ages)).idle_since <= horizon:
             self._evict()
@@ -202,12 +208,12 @@ class Pool:
         return True
 
     def close(self) -> None:
-        """Close what is idle, end what is busy under its user, and turn away who waits."""
+        """Close what is idle, end what is in use, and refuse those that wait."""
         self.closed = True
         while self._evict():
             pass
         for connection in self._busy:
-            connection.abandon()
+            connection.abort()
         for scope in self._making:
             scope.cancel()
         for waiter in self._waiters:
@@ -215,6 +221,12 @@ class Pool:
         self._waiters.clear()
 
     def close_idle(self) -> None:
-        """Close what is idle. Callable from another loop than the pool's own, which may have ended."""
-        while self._evict():
-            pass
+        """Close what is idle; safe from any thread."""
+        with self._lock:
+            while self._evict():
+                pass
+
+    def retire(self) -> None:
+        """Close what is idle, and every other connection when its user is done; safe from any thread."""
+        self._retired = True
+        self.close_idle()

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib import request as urllib_request
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
+from lading._core.threads import import_in_thread
 from lading._http.connect import connect
-from lading._http.h1 import ResponseParser, request_head
+from lading._http.errors import ConnectFailed, ProtocolError, ReadFailed, WriteFailed
+from lading._http.h1 import ResponseParser, encode_fields, encode_head
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
 
     from lading._http.pool import Origin
     from lading._http.sockets import SocketStream
@@ -32,37 +31,41 @@ class Proxy:
 
 
 class Proxies:
-    """The proxies in the environment when the client was made.
+    """The proxies in the environment when the first connection is made.
 
     ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, by the standard library's rules, in lower or upper
-    case; system settings of macOS and Windows are not asked, for that can block.
+    case; system settings of macOS and Windows are not read, for that can block.
     """
 
     def __init__(self, *, trust_env: bool) -> None:
-        self._found = urllib_request.getproxies_environment() if trust_env else {}
+        # The standard library's reading of them is loaded only where there are any.
+        self._any = trust_env and any(name.lower().endswith("_proxy") for name in os.environ)
+        self._found: dict[str, str] = {}
         self._known: dict[Origin, Proxy | None] = {}
 
-    def for_origin(self, origin: Origin) -> Proxy | None:
-        """The proxy for *origin*; ``ConfigError`` when it is of a kind that we do not speak to."""
-        if not self._found:
+    async def for_origin(self, origin: Origin) -> Proxy | None:
+        """Return the proxy for *origin*; ``ConfigError`` when it is of an unsupported kind."""
+        if not self._any:
             return None
         if origin not in self._known:
-            self._known[origin] = self._find(origin)
+            library = await import_in_thread("urllib.request")
+            self._found = self._found or library.getproxies_environment()
+            self._known[origin] = self._find(origin, library)
         return self._known[origin]
 
-    def _find(self, origin: Origin) -> Proxy | None:
+    def _find(self, origin: Origin, library: Any) -> Proxy | None:
         url = self._found.get(origin.scheme) or self._found.get("all")
-        if not url or _bypassed(f"{origin.host}:{origin.port}", self._found):
+        if not url or library.proxy_bypass_environment(f"{origin.host}:{origin.port}", self._found):
             return None
         try:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             port = parts.port or 80
         except ValueError:  # its text may quote a password
-            raise ConfigError(f"the environment names a proxy for {origin.scheme} that is no address") from None
+            raise ConfigError(f"the environment names a proxy for {origin.scheme} that is not a URL") from None
         if parts.scheme != "http" or not parts.hostname:
             raise ConfigError(
-                f"the environment names a {parts.scheme}:// proxy for {origin.scheme}; only http:// proxies are spoken "
-                "to. Hand in a client of your own (http_client=), or set NO_PROXY"
+                f"the environment names a {parts.scheme}:// proxy for {origin.scheme}; only http:// proxies are "
+                "supported. Hand in a client of your own (http_client=), or set NO_PROXY"
             )
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if parts.username:
@@ -71,33 +74,28 @@ class Proxies:
         return Proxy(parts.hostname, port, headers)
 
 
-def _bypassed(authority: str, proxies: dict[str, str]) -> bool:
-    # The standard library's own reading of NO_PROXY, which typeshed leaves out.
-    bypass: Callable[[str, dict[str, str]], bool] = vars(urllib_request)["proxy_bypass_environment"]
-    return bool(bypass(authority, proxies))
-
-
 async def connect_to_proxy(proxy: Proxy) -> socket.socket:
-    """A socket connected to *proxy*; ``ProxyError`` when there is none."""
+    """Connect a socket to *proxy*; ``ConnectFailed`` when there is none."""
     try:
         return await connect(proxy.host, proxy.port)
-    except httpx.ConnectError as error:
-        raise httpx.ProxyError(f"no connection to the proxy {proxy.host}:{proxy.port}: {error}") from error
+    except ConnectFailed as error:
+        raise ConnectFailed(f"no connection to the proxy {proxy.host}:{proxy.port}: {error}", "proxy") from error
 
 
 async def open_tunnel(link: SocketStream, proxy: Proxy, origin: Origin) -> None:
-    """Ask *proxy* to connect *link* through to *origin*; ``ProxyError`` when it will not."""
+    """Have *proxy* connect *link* through to *origin*; ``ConnectFailed`` when it will not."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     authority = f"{host}:{origin.port}".encode("ascii")
     parser = ResponseParser("CONNECT")
     try:
-        await link.send(request_head(b"CONNECT", authority, ((b"Host", authority), *proxy.headers)), None)
+        await link.send(encode_head(b"CONNECT", authority, encode_fields(((b"Host", authority), *proxy.headers))), None)
         while (head := parser.feed(await link.receive(None, wait_first=True))) is None:
             pass
-    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} gave no answer: {error}") from error
+    except (ReadFailed, WriteFailed, ProtocolError) as error:
+        raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} did not respond: {error}", "proxy") from error
     if not 200 <= head.status < 300:
-        reason = head.reason.decode("latin-1")
-        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {reason}")
+        raise ConnectFailed(
+            f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {head.reason}", "proxy"
+        )
     if parser.rest():
-        raise httpx.ProxyError(f"the proxy {proxy.host}:{proxy.port} sent data before the TLS handshake")
+        raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} sent data before the TLS handshake", "proxy")

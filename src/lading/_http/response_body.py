@@ -1,19 +1,66 @@
-"""An answer's body as it arrives. Classes and not generators: see ``Reader`` in ``_core/body.py``."""
+"""A response's body as it arrives. Classes and not generators: see ``Reader`` in ``_core/body.py``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
 
-import httpx
+from lading._http.errors import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from lading._http.h1 import ResponseParser
     from lading._http.sockets import SocketStream
 
 
-class _ResponseBody(httpx.AsyncByteStream):
+class ResponseBody(ABC):
+    """An async iterator over pieces of a body, as it was sent."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> bytes: ...
+
+    @abstractmethod
+    async def read_into(self, buffer: memoryview) -> int:
+        """Put bytes into *buffer* and return how many; 0 at the end."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Release the connection, which is of no further use unless the body was read to its end."""
+
+
+class CompleteBody(ResponseBody):
+    """A body that came with the head.
+
+    Attributes:
+        data: What is left of it.
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    async def __anext__(self) -> bytes:
+        data, self.data = self.data, b""
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def read_into(self, buffer: memoryview) -> int:
+        count = min(len(self.data), len(buffer))
+        buffer[:count] = self.data[:count]
+        self.data = self.data[count:]
+        return count
+
+    async def aclose(self) -> None:
+        self.data = b""
+
+
+class _ArrivingBody(ResponseBody):
     """A body; *done* is called once with whether the connection can be used again."""
 
     def __init__(
@@ -23,11 +70,12 @@ class _ResponseBody(httpx.AsyncByteStream):
         self._timeout = timeout
         self._done: Callable[[bool], None] | None = done
         self._reusable = reusable
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
+        self._held = memoryview(b"")
 
     async def __anext__(self) -> bytes:
+        if self._held:
+            held, self._held = bytes(self._held), memoryview(b"")
+            return held
         if self._done is None:
             raise StopAsyncIteration
         try:
@@ -40,9 +88,17 @@ class _ResponseBody(httpx.AsyncByteStream):
             raise StopAsyncIteration
         return piece
 
+    @abstractmethod
     async def _next(self) -> bytes | None:
-        """The next piece, ``None`` at the end."""
-        raise NotImplementedError
+        """Return the next piece, ``None`` at the end."""
+
+    async def read_into(self, buffer: memoryview) -> int:
+        if not self._held:
+            self._held = memoryview(await anext(self, b""))
+        count = min(len(self._held), len(buffer))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
 
     def _end(self, *, reusable: bool) -> None:
         if self._done is not None:
@@ -50,11 +106,11 @@ class _ResponseBody(httpx.AsyncByteStream):
             done(reusable)
 
     async def aclose(self) -> None:
-        """Let go of the connection, which is of no further use unless the body was read to its end."""
+        self._held = memoryview(b"")
         self._end(reusable=False)
 
 
-class LengthBody(_ResponseBody):
+class LengthBody(_ArrivingBody):
     """A body of announced length, or one that ends with the connection (*length* ``None``)."""
 
     def __init__(
@@ -82,7 +138,7 @@ class LengthBody(_ResponseBody):
         return piece if self._count(len(piece)) else None
 
     async def read_into(self, buffer: memoryview) -> int:
-        """How many bytes of the body were put into *buffer*; 0 at its end. Long bodies are cheaper this way."""
+        # Long bodies are cheaper this way than piece by piece: no allocation, no copy.
         if self._done is None:
             return 0
         wanted = buffer if self._left is None else buffer[: self._left]
@@ -101,19 +157,19 @@ class LengthBody(_ResponseBody):
         return count
 
     def _count(self, count: int) -> bool:
-        """Whether that was not the end; ``RemoteProtocolError`` when the end has come too early."""
+        """Return whether that was not the end; ``ProtocolError`` when the end has come too early."""
         if self._left is None:
             return count > 0
         if not count:
             got = (self._length or 0) - self._left
-            raise httpx.RemoteProtocolError(f"the answer ended after {got} of {self._length} bytes")
+            raise ProtocolError(f"the response ended after {got} of {self._length} bytes")
         self._left -= count
         if not self._left:
             self._end(reusable=self._reusable)  # the connection is free before the last piece is looked at
         return True
 
 
-class ChunkedBody(_ResponseBody):
+class ChunkedBody(_ArrivingBody):
     """A chunked body."""
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Sockets without blocking: send, receive, "has the other side said something?".
+"""Non-blocking sockets: send, receive, and whether data has arrived.
 
-Raw sockets with anyio's readiness waits, not anyio's streams: on asyncio a reset throws away an answer that had
+Raw sockets with anyio's readiness waits, not anyio's streams: on asyncio a reset discards a response that had
 arrived in a stream's buffer, and a socket that is ready needs no suspension here.
 """
 
@@ -13,11 +13,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 from anyio.lowlevel import checkpoint
+
+from lading._http.errors import ReadFailed, TimedOut, WriteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from lading.errors import Phase
 
 RECEIVE = 256 * 1024
 # Linux's alone.
@@ -25,7 +28,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class LoopShare:
-    """How long one connection may work before the others, and the application, get their turn.
+    """Each connection's share of the event loop's time: how long one works before the others, and the application, run.
 
     One budget is shared by all busy connections, so that together they hold the loop for a few milliseconds however
     many they are. Both loops need two rounds to wake a sleeper, so the budget is a tenth of what we promise.
@@ -39,7 +42,7 @@ class LoopShare:
 
     @property
     def budget(self) -> float:
-        """Seconds one connection may go on."""
+        """Seconds that one connection may work without a pause."""
         return self._TOGETHER / self.busy if self.busy > 1 else self._TOGETHER
 
     @property
@@ -49,38 +52,38 @@ class LoopShare:
 
 
 class SocketStream:
-    """A connected TCP socket. Only the task that waits on it closes it: see :meth:`abandon`.
+    """A connected TCP socket. Only the task that waits on it closes it: see :meth:`abort`.
 
     Attributes:
         written: Bytes given to the system so far.
     """
 
-    def __init__(self, sock: socket.socket, turns: LoopShare) -> None:
+    def __init__(self, sock: socket.socket, share: LoopShare) -> None:
         self._sock = sock
-        self._turns = turns
+        self._share = share
         self._resumed = perf_counter()
         self._waiting = 0
-        self._abandoned = False
+        self._aborted = False
         self._close_later = False
         self.written = 0
 
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
-        """Send all of *data*; ``WriteTimeout`` when nothing more is taken for *timeout* seconds."""
+        """Send all of *data*; ``TimedOut`` when the server takes nothing more for *timeout* seconds."""
         view = memoryview(data)
         while view:
             try:
                 count = self._sock.send(view)
             except (BlockingIOError, InterruptedError):
-                await self._wait(anyio.wait_writable, timeout, httpx.WriteTimeout)
+                await self._wait(anyio.wait_writable, timeout, "send")
                 continue
             except OSError as error:
-                raise httpx.WriteError(os_error_message(error)) from error
+                raise WriteFailed(os_error_message(error)) from error
             self.written += count
             view = view[count:]
             await self.yield_if_due()
 
     async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
-        """Some bytes; ``b""`` at the end; ``ReadTimeout`` when nothing comes for *timeout* seconds.
+        """Receive some bytes; ``b""`` at the end; ``TimedOut`` when nothing arrives for *timeout* seconds.
 
         *wait_first* saves a system call where nothing can be there yet.
         """
@@ -94,24 +97,24 @@ class SocketStream:
         return data
 
     def _acknowledge(self) -> None:
-        """Tell the other side at once what has arrived, when there is more to come.
+        """Acknowledge at once what has arrived, when there is more to come.
 
-        A server that writes an answer's head and body apart, with Nagle's algorithm on, keeps the body until then: 40
-        ms where acknowledging is delayed (Ceph's gateway, as it comes).
+        A server that writes a response's head and body separately, with Nagle's algorithm on, holds the body back until
+        then: 40 ms where acknowledgements are delayed (Ceph's gateway, as it comes).
         """
         if _QUICKACK is not None:
-            with suppress(OSError):  # it has ended, as receiving will tell
+            with suppress(OSError):  # it has ended, as receiving will show
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     async def receive_into(self, buffer: memoryview, timeout: float | None) -> int:
-        """How many bytes were put into *buffer*; 0 at the end. For long answers: no allocation, no copy."""
+        """Put bytes into *buffer* and return how many; 0 at the end. For long responses: no allocation, no copy."""
         await self.yield_if_due()
         while (count := self._try_receive_into(buffer)) is None:
             await self.wait_readable(timeout)
         return count
 
     def try_receive(self) -> bytes | None:
-        """What has arrived; ``b""`` at the end; ``None`` when nothing is there."""
+        """Return what has arrived; ``b""`` at the end; ``None`` when nothing has."""
         return self._receive(RECEIVE)
 
     def _try_receive_into(self, buffer: memoryview) -> int | None:
@@ -120,7 +123,7 @@ class SocketStream:
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise httpx.ReadError(os_error_message(error)) from error
+            raise ReadFailed(os_error_message(error)) from error
 
     def _receive(self, size: int) -> bytes | None:
         try:
@@ -128,14 +131,14 @@ class SocketStream:
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise httpx.ReadError(os_error_message(error)) from error
+            raise ReadFailed(os_error_message(error)) from error
 
     async def wait_readable(self, timeout: float | None) -> None:
-        """Return when something has arrived, or the other side has ended."""
-        await self._wait(anyio.wait_readable, timeout, httpx.ReadTimeout)
+        """Wait until something has arrived, or the other side has closed."""
+        await self._wait(anyio.wait_readable, timeout, "receive")
 
     def is_idle(self) -> bool:
-        """Whether an idle connection can be used: nothing unasked has arrived, and it has not ended."""
+        """Return whether an idle connection can be used: nothing unexpected has arrived, and it has not been closed."""
         try:
             self._sock.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
@@ -145,19 +148,19 @@ class SocketStream:
         return False
 
     async def yield_if_due(self) -> None:
-        """Let the others run, if this connection has had its turn."""
-        if perf_counter() - self._resumed > self._turns.budget:
+        """Let other tasks run, if this connection has used up its share."""
+        if perf_counter() - self._resumed > self._share.budget:
             await checkpoint()
             self._resumed = perf_counter()
-        if self._abandoned:
-            raise httpx.ReadError("the client was closed")
+        if self._aborted:
+            raise ReadFailed("the client was closed")
 
     async def yield_if_readable(self) -> None:
-        """Let whoever waits to receive run first, if something has arrived.
+        """Let the task that waits to receive run first, if something has arrived.
 
-        For the sender of a long body: in the milliseconds of a turn, tens of megabytes leave that are of no use.
+        For the sender of a long body: in the milliseconds of its share it sends tens of megabytes that may be useless.
         """
-        for _ in range(3):  # turns of the loop until who waits has been woken, and has run
+        for _ in range(3):  # rounds of the loop until the waiting task has been woken, and has run
             if SocketStream.is_idle(self):
                 break
             await checkpoint()
@@ -172,12 +175,12 @@ class SocketStream:
             self._sock.close()
 
     def abort(self) -> None:
-        """End it from another task: whoever waits on it wakes with an error, and closes it.
+        """End it from another task: a task that waits on it gets an error, and closes it.
 
         Closing it here would let its number be given to a new socket, whose waiter the old waiter's clean-up would
         then deregister (seen on asyncio and uvloop).
         """
-        self._abandoned = True
+        self._aborted = True
         if self._waiting:
             anyio.notify_closing(self._sock)
 
@@ -185,10 +188,10 @@ class SocketStream:
         self,
         ready: Callable[[socket.socket], Awaitable[None]],
         timeout: float | None,
-        too_long: type[httpx.TimeoutException],
+        phase: Phase,
     ) -> None:
-        if self._abandoned:
-            raise httpx.ReadError("the client was closed")
+        if self._aborted:
+            raise ReadFailed("the client was closed")
         self._waiting += 1
         try:
             if timeout is None:
@@ -197,11 +200,11 @@ class SocketStream:
             with anyio.move_on_after(timeout) as scope:
                 await ready(self._sock)
             if scope.cancelled_caught:
-                raise too_long(f"nothing moved for {timeout:g} s")
+                raise TimedOut(f"nothing moved for {timeout:g} s", phase)
         except anyio.ClosedResourceError as error:
-            raise httpx.ReadError("the client was closed") from error
+            raise ReadFailed("the client was closed") from error
         except OSError as error:
-            raise httpx.ReadError(os_error_message(error)) from error
+            raise ReadFailed(os_error_message(error)) from error
         finally:
             self._waiting -= 1
             self._resumed = perf_counter()
@@ -210,7 +213,7 @@ class SocketStream:
 
 
 def os_error_message(error: OSError) -> str:
-    """An OS or TLS error in words; a gaierror and an SSLError have theirs in different places."""
+    """Return the message of an OS or TLS error; a gaierror and an SSLError have theirs in different attributes."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     return str(error.strerror or error)

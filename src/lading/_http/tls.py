@@ -5,9 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from lading._core.threads import run_in_thread
+from lading._http.errors import ConnectFailed, ReadFailed, WriteFailed
 from lading._http.sockets import LoopShare, SocketStream, os_error_message
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ _RECORD = 16 * 1024
 class TLSStream(SocketStream):
     """A TLS connection over memory BIOs: every record that has arrived is decrypted in one go."""
 
-    def __init__(self, sock: socket.socket, turns: LoopShare, context: ssl.SSLContext, host: str) -> None:
-        super().__init__(sock, turns)
+    def __init__(self, sock: socket.socket, share: LoopShare, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(sock, share)
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
@@ -30,7 +29,7 @@ class TLSStream(SocketStream):
         self._dry = False
 
     async def handshake(self) -> None:
-        """Shake hands; ``NetworkError`` with the ``ssl.SSLError`` as its cause."""
+        """Shake hands; ``ConnectFailed`` with the ``ssl.SSLError`` as its cause."""
         step: Callable[[], Awaitable[None]] | None = None
         while True:
             try:
@@ -44,10 +43,10 @@ class TLSStream(SocketStream):
                 await self.wait_readable(None)
                 data = self._receive(_RECEIVE)
                 if data == b"":
-                    raise httpx.ConnectError("the server ended the connection during the TLS handshake") from None
+                    raise ConnectFailed("the server closed the connection during the TLS handshake") from None
                 self._in.write(data or b"")
             except ssl.SSLError as error:
-                raise httpx.ConnectError(os_error_message(error)) from error
+                raise ConnectFailed(os_error_message(error), "tls") from error
             # The steps that verify and sign: 0.4 ms each, and fifty may come at once.
             step = self._step
         await super().send(self._out.read(), None)
@@ -58,11 +57,11 @@ class TLSStream(SocketStream):
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
         view = memoryview(data)
         while view:
-            size = self._turns.tls_slice
+            size = self._share.tls_slice
             try:
                 self._tls.write(view[:size])
             except ssl.SSLError as error:
-                raise httpx.WriteError(os_error_message(error)) from error
+                raise WriteFailed(os_error_message(error)) from error
             view = view[size:]
             await super().send(self._out.read(), timeout)
 
@@ -85,7 +84,7 @@ class TLSStream(SocketStream):
         return count if count or self._ended else None
 
     def _feed(self) -> bool:
-        """Whether the socket had something, which is then there to be decrypted."""
+        """Read from the socket; return whether it had something, which is then there to be decrypted."""
         raw = self._receive(_RECEIVE)
         if raw is None:
             return False
@@ -123,16 +122,16 @@ class TLSStream(SocketStream):
         return at
 
     def _stopped(self, error: ssl.SSLError, got: bool) -> None:
-        """Why nothing more can be decrypted. A broken record counts once what came before it is taken."""
+        """Note why nothing more can be decrypted. A broken record counts once what came before it has been read."""
         if isinstance(error, ssl.SSLWantReadError):
             self._dry = True
         elif isinstance(error, (ssl.SSLZeroReturnError, ssl.SSLEOFError)):
             self._ended = True
         elif not got:
-            raise httpx.ReadError(os_error_message(error)) from error
+            raise ReadFailed(os_error_message(error)) from error
 
     def is_idle(self) -> bool:
         try:
             return self.try_receive() is None
-        except httpx.ReadError:
+        except ReadFailed:
             return False
