@@ -310,7 +310,7 @@ def test_a_binary_package(tmp_path):
             proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroots": ["fedora-rawhide-x86_64"]})
         build = proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroot": "fedora-rawhide-x86_64"})
         store.finish(build.id)
-        folder = store.result_folder(build.id, "fedora-rawhide-x86_64")
+        folder = store.result_directory(build.id, "fedora-rawhide-x86_64")
         assert (folder / path.name).read_bytes() == b"a package"
     assert not store.errors
 

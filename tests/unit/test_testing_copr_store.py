@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from lading.testing import Answer, EmbeddedCopr
+from lading.testing import EmbeddedCopr, Respond
 from lading.testing.copr._results import read_nevra
 
 URL = "https://example.com/hello-1.0-1.src.rpm"
@@ -162,7 +162,7 @@ class TestResults:
     def test_files_of_ones_own(self, store):
         build = store.add_build("demo", URL)
         store.finish(build)
-        (store.result_folder(build, CHROOT) / "review.txt").write_text("fine")
+        (store.result_directory(build, CHROOT) / "review.txt").write_text("fine")
         assert "review.txt" in links(get(results(store, build)))
         assert get(results(store, build) + "review.txt").text == "fine"
 
@@ -265,7 +265,7 @@ def test_projects_of_others():
 
 
 def test_faults(store):
-    store.faults.add(Answer(502, b"<html>", {"Content-Type": "text/html"}), path="/api_3/build/*")
+    store.faults.add(Respond(502, b"<html>", {"Content-Type": "text/html"}), path="/api_3/build/*")
     build = store.add_build("demo", URL)
     statuses = [get(f"{store.url}/api_3/build/{build}").status_code for _ in range(2)]
     assert statuses == [502, 200]

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from lading.testing import Answer, Delay, DropAfter, DropBefore, EarlyAnswer, Faults, InjectedFault, PlannedFault
+from lading.testing import Delay, DropAfter, DropBefore, Faults, InjectedFault, PlannedFault, Respond, RespondEarly
 
 
 def test_faults_are_taken_in_order_and_once():
@@ -47,17 +47,17 @@ def test_times_counts_down_and_none_stays():
 )
 def test_a_fault_waits_for_the_requests_it_fits(method, path, fits):
     faults = Faults()
-    faults.add(Answer(), method=method, path=path)
-    assert faults.take("POST", "/simple/demo/") == (Answer() if fits else None)
+    faults.add(Respond(), method=method, path=path)
+    assert faults.take("POST", "/simple/demo/") == (Respond() if fits else None)
     assert bool(faults.pending) is not fits
 
 
 def test_a_fault_that_does_not_fit_does_not_hold_up_the_next():
     faults = Faults()
-    faults.add(Answer(500), method="PUT")
-    faults.add(Answer(429), method="GET")
-    assert faults.take("GET", "/") == Answer(429)
-    assert faults.take("PUT", "/") == Answer(500)
+    faults.add(Respond(500), method="PUT")
+    faults.add(Respond(429), method="GET")
+    assert faults.take("GET", "/") == Respond(429)
+    assert faults.take("PUT", "/") == Respond(500)
 
 
 def test_what_happened_is_remembered_until_cleared():
@@ -105,4 +105,4 @@ def test_many_threads_share_one_queue():
 
 def test_a_mistyped_ending_is_refused():
     with pytest.raises(ValueError, match="then='shut' is none of close, reset, half-close"):
-        EarlyAnswer(then="shut")  # type: ignore[arg-type]
+        RespondEarly(then="shut")  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from lading.pypi import Token
-from lading.testing import Answer, DropAfter, EmbeddedIndex, FaultProxy
+from lading.testing import DropAfter, EmbeddedIndex, FaultProxy, Respond
 from tests.support.distributions import core_metadata, sdist, wheel
 
 JSON = {"Accept": "application/json"}
@@ -342,7 +342,7 @@ def test_addresses_are_those_that_the_client_uses(index, tmp_path):
 def test_faults_and_its_end(tmp_path):
     index = EmbeddedIndex()
     with index:
-        index.faults.add(Answer(503, retry_after=1), path="/simple/*")
+        index.faults.add(Respond(503, retry_after=1), path="/simple/*")
         assert httpx.get(index.index.simple_url, trust_env=False).status_code == 503
         with httpx.Client(base_url=index.url, trust_env=False) as client:
             post(client, index.create_token(), wheel(tmp_path))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lading.testing._server.forms import UploadedFile
 from lading.testing.index._refusals import ApiRefusal
-from lading.testing.index._request_body import Content, Form
+from lading.testing.index._request_body import UploadForm
 from lading.testing.index._upload_form import check_form
 from lading.testing.messages import Fields
 
@@ -26,9 +27,9 @@ def judge(tmp_path, *more: tuple[str, str], **changed: str | None) -> str:
     """What is said of a good form with these changes; ``None`` takes a field out."""
     changed = {**GOOD, **changed}
     fields = [(name, value) for name, value in changed.items() if value is not None]
-    content = Content("foo-1.0-py3-none-any.whl", None, tmp_path / "absent")
+    content = UploadedFile("content", "foo-1.0-py3-none-any.whl", None, tmp_path / "absent")
     try:
-        return f"OK {check_form(Form(Fields([*fields, *more]), [], content))}"
+        return f"OK {check_form(UploadForm(Fields([*fields, *more]), [], content))}"
     except ApiRefusal as refused:
         return f"{refused.detail}" if refused.status == 400 else f"{refused.status}"
 
@@ -140,6 +141,6 @@ def test_fields_that_may_be_there_once_or_must_differ(tmp_path):
 
 def test_a_form_without_a_file_and_a_field_with_a_file_name():
     with pytest.raises(ApiRefusal, match=r"^Upload payload does not have a file\.$"):
-        check_form(Form(Fields(GOOD), [], None))
+        check_form(UploadForm(Fields(GOOD), [], None))
     with pytest.raises(ApiRefusal, match=r"^summary: Should not be a tuple\.$"):
-        check_form(Form(Fields(GOOD), ["summary"], None))
+        check_form(UploadForm(Fields(GOOD), ["summary"], None))

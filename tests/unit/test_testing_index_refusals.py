@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lading._macaroons.codec import Caveat
 from lading.testing._server.multipart import MultipartError, Parser, Part
-from lading.testing.index._refusals import ApiRefusal, negotiate, render
+from lading.testing.index._refusals import ApiRefusal, negotiate
 from lading.testing.index._state import IndexState, Project, Publisher, User
-from lading.testing.index._tokens import _judge, _Use
+from lading.testing.index._tokens import _check, _Use
 
 DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
 
@@ -31,7 +31,7 @@ DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
     ],
 )
 def test_a_refusal_takes_the_form_that_was_asked_for(accept, kind):
-    response = render(ApiRefusal(400, DETAIL), accept)
+    response = ApiRefusal(400, DETAIL).render(accept)
     assert (response.status, response.reason) == (400, DETAIL)
     assert dict(response.headers)["Content-Type"] == f"{kind}; charset=UTF-8"
     text = response.body.decode()
@@ -46,7 +46,7 @@ def test_a_refusal_takes_the_form_that_was_asked_for(accept, kind):
 
 
 def test_a_reason_phrase_has_no_room_for_everything():
-    assert render(ApiRefusal(400, "naïve ☃ text\r\nInjected: x"), None).reason == "naïve ? text??Injected: x"
+    assert ApiRefusal(400, "naïve ☃ text\r\nInjected: x").render(None).reason == "naïve ? text??Injected: x"
 
 
 def test_nothing_that_is_offered_is_wanted():
@@ -109,9 +109,9 @@ NOT_FOR_IT = "project-scoped token is not valid for project: 'Foo.Bar'"
 
 def judged(caveat: str, owner: User | Publisher = USER) -> str | None:
     state = IndexState(None)
-    state.advance(NOW - state.now.timestamp())
+    state.clock.advance(NOW - state.clock.timestamp)
     project = Project("Foo.Bar", id="the-id")
-    return _judge(Caveat(caveat.encode()), _Use(state, owner, project))
+    return _check(Caveat(caveat.encode()), _Use(state, owner, project))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def judged(caveat: str, owner: User | Publisher = USER) -> str | None:
         ("7", "caveat must be an array"),
     ],
 )
-def test_caveats_are_judged_as_warehouse_judges_them(caveat, said):
+def test_caveats_are_checked_as_warehouse_checks_them(caveat, said):
     assert judged(caveat) == said
 
 
@@ -174,6 +174,6 @@ def test_a_publisher_of_other_projects_and_a_third_party_caveat():
     other = Publisher(("other",), "example/demo", "release.yml", None)
     assert judged(f'[4, "{other.id}"]', other) == "OIDC scoped token is not valid for project 'Foo.Bar'"
     assert (
-        _judge(Caveat(b"[9]", b"verification", b"elsewhere"), _Use(IndexState(None), USER, Project("a")))
+        _check(Caveat(b"[9]", b"verification", b"elsewhere"), _Use(IndexState(None), USER, Project("a")))
         == "unknown error"
     )

@@ -13,15 +13,15 @@ import pytest
 import trustme
 
 from lading.testing import (
-    Answer,
     Delay,
     Drip,
     DropAfter,
     DropBefore,
     DropDuring,
-    EarlyAnswer,
     InjectedFault,
-    RawAnswer,
+    Respond,
+    RespondEarly,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -173,7 +173,7 @@ def test_without_faults_all_is_well(site):
 
 
 def test_an_answer_instead_of_the_work(site):
-    fault = Answer(503, b"busy", {"X-Thing": "1"}, retry_after=7, reason="Come back")
+    fault = Respond(503, b"busy", {"X-Thing": "1"}, retry_after=7, reason="Come back")
     site.faults.add(fault)
     with site.connect() as client:
         client.send(PUT % 100_000 + bytes(100_000))
@@ -190,14 +190,14 @@ def test_an_answer_instead_of_the_work(site):
 
 @pytest.mark.parametrize("value", [0, 3600, "Sun, 06 Nov 1994 08:49:37 GMT", "soon"])
 def test_retry_after_is_any_text(site, value):
-    site.faults.add(Answer(429, retry_after=value))
+    site.faults.add(Respond(429, retry_after=value))
     with site.client() as client:
         assert client.get("/").headers["Retry-After"] == str(value)
 
 
 def test_only_the_requests_that_fit(site):
-    site.faults.add(Answer(500), method="PUT", path="/files/*", times=2)
-    site.faults.add(Answer(404), path=re.compile(r"^/[bc]$"), times=None)
+    site.faults.add(Respond(500), method="PUT", path="/files/*", times=2)
+    site.faults.add(Respond(404), path=re.compile(r"^/[bc]$"), times=None)
     with site.client() as client:
         asked = [("GET", "/files/a"), ("PUT", "/a"), *[("PUT", "/files/a")] * 3, ("GET", "/b"), ("PUT", "/c")]
         answers = [client.request(method, path).status_code for method, path in asked]
@@ -207,14 +207,14 @@ def test_only_the_requests_that_fit(site):
 
 
 def test_bytes_that_are_no_http(site):
-    site.faults.add(RawAnswer(b"HTTP/1.1 lots of nonsense\r\n\n"))
+    site.faults.add(RespondRaw(b"HTTP/1.1 lots of nonsense\r\n\n"))
     with site.connect() as client:
         client.send(GET)
         assert client.receive_rest() == (b"HTTP/1.1 lots of nonsense\r\n\n", "end")
     assert site.worked == []
 
 
-@pytest.mark.parametrize(("before", "worked"), [("work", []), ("answer", ["/a"])])
+@pytest.mark.parametrize(("before", "worked"), [("work", []), ("response", ["/a"])])
 def test_an_answer_that_does_not_come(site, before, worked):
     site.faults.add(Delay(3600, before=before))
     with site.connect() as client:
@@ -226,7 +226,7 @@ def test_an_answer_that_does_not_come(site, before, worked):
         assert client.receive_rest() == (b"", site.cut)
 
 
-@pytest.mark.parametrize("before", ["work", "answer"])
+@pytest.mark.parametrize("before", ["work", "response"])
 def test_an_answer_that_comes_later(site, before):
     fault = Delay(0.001, before=before)
     site.faults.add(fault)
@@ -312,7 +312,7 @@ def test_an_answer_in_drops_arrives_whole(site, size):
 @pytest.mark.parametrize("then", ["close", "reset", "half-close", "keep-reading", "hold"])
 def test_an_early_answer(site, then, status, after):
     """The answer is there while most of the body is not; then the connection goes the way it should."""
-    fault = EarlyAnswer(status, b"too much", retry_after=3, after=after, then=then)
+    fault = RespondEarly(status, b"too much", retry_after=3, after=after, then=then)
     site.faults.add(fault)
     with site.connect() as client:
         client.send(PUT % LARGE + bytes(after))
@@ -363,7 +363,7 @@ ENDINGS = {
 
 
 def test_closing_with_the_body_unread_resets_the_rest_of_it(site):
-    site.faults.add(EarlyAnswer(413, then="close"))
+    site.faults.add(RespondEarly(413, then="close"))
     with site.connect() as client:
         client.send(PUT % LARGE)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -373,7 +373,7 @@ def test_closing_with_the_body_unread_resets_the_rest_of_it(site):
 
 def test_an_early_answer_spares_a_client_that_waits(site):
     """With Expect: 100-continue the refusal comes instead of the go-ahead."""
-    site.faults.add(EarlyAnswer(401, then="keep-reading"))
+    site.faults.add(RespondEarly(401, then="keep-reading"))
     with site.connect() as client:
         client.send(PUT.replace(b"Host", b"Expect: 100-continue\r\nHost") % LARGE)
         assert client.receive_head().startswith(b"HTTP/1.1 401 Unauthorized\r\n")

@@ -21,7 +21,7 @@ import urllib.request
 
 import pytest
 
-from lading.testing import Answer, ServerResponse
+from lading.testing import Respond, ServerResponse
 
 
 async def handler(request):
@@ -31,7 +31,7 @@ async def handler(request):
 def test_first(lading_server, lading_fault_proxy):
     server = lading_server(handler)
     proxy = lading_fault_proxy(server.url)
-    proxy.faults.add(Answer(503), method="GET", path="/a")
+    proxy.faults.add(Respond(503), method="GET", path="/a")
     with pytest.raises(urllib.error.HTTPError, match="503"):
         urllib.request.urlopen(proxy.url + "/a")
     with urllib.request.urlopen(proxy.url + "/a") as answer:

@@ -14,13 +14,13 @@ import pytest
 import trustme
 
 from lading.testing import (
-    Answer,
     DropAfter,
     DropBefore,
     DropDuring,
-    EarlyAnswer,
     FaultProxy,
-    RawAnswer,
+    Respond,
+    RespondEarly,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -157,7 +157,7 @@ def test_a_path_in_the_upstream_url_is_put_in_front(upstream):
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "/path", "http://"])
 def test_an_upstream_that_is_no_http_url_is_refused(url):
-    with pytest.raises(ValueError, match="no http or https URL"):
+    with pytest.raises(ValueError, match="is not an http or https URL"):
         FaultProxy(url)
 
 
@@ -224,13 +224,15 @@ def test_work_is_done_before_the_connection_drops(proxy, upstream):
     assert [injected.received for injected in proxy.faults.happened] == [5]
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropDuring(3), Answer(503), EarlyAnswer(401), RawAnswer(b"?\r\n\r\n")])
+@pytest.mark.parametrize(
+    "fault", [DropBefore(), DropDuring(3), Respond(503), RespondEarly(401), RespondRaw(b"?\r\n\r\n")]
+)
 def test_the_server_does_not_hear_of_work_that_is_not_done(proxy, upstream, fault):
     proxy.faults.add(fault)
     try:
         assert httpx.put(proxy.url, content=b"hello").status_code == fault.status
     except httpx.TransportError:
-        assert not isinstance(fault, Answer)
+        assert not isinstance(fault, Respond)
     assert upstream.requests == []
     assert [injected.fault for injected in proxy.faults.happened] == [fault]
     assert httpx.put(proxy.url, content=b"hello").text == "stored"
@@ -254,7 +256,7 @@ def test_a_server_that_is_not_there_is_a_502():
         with FaultProxy(f"http://127.0.0.1:{port}") as proxy:
             answer = httpx.put(proxy.url, content=bytes(100_000))
     assert answer.status_code == 502
-    assert answer.text.startswith(f"no answer from http://127.0.0.1:{port}: ConnectError")
+    assert answer.text.startswith(f"no response from http://127.0.0.1:{port}: ConnectError")
     assert [type(error) for error in proxy.errors] == [httpx.ConnectError]
 
 

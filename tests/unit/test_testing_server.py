@@ -79,7 +79,7 @@ def test_a_request_comes_whole():
     assert "no-such" not in request.headers
     assert max(request.headers) == "x-thing"
     assert len(request.query) == 3
-    assert repr(request).startswith("<Request PUT /a%20b")
+    assert repr(request).startswith("<ServerRequest PUT /a%20b")
     assert server.errors == []
 
 
