@@ -179,7 +179,7 @@ class Faults:
         Args:
             fault: The fault.
             method: Only for requests with this method.
-            path: Only for requests with this path: a glob over the whole path (``*`` also matches slashes)
+            path: Only for requests with this path: a glob over the complete path (``*`` also matches slashes)
                 or a compiled pattern, which is searched for. Paths are percent-decoded, without the query.
             times: For how many requests; ``None`` for all of them until :meth:`clear`.
         """

@@ -77,7 +77,7 @@ class FaultProxy(Server):
         context = self._upstream_tls
         if context is None and self._upstream.scheme == "https":
             context = ssl.create_default_context()
-        # A connection for each request: one kept alive may be gone just when a POST is sent on it, which
+        # A connection for each request: one kept alive may have been closed just when a POST is sent on it, which
         # would be a fault that nobody injected.
         self._transport = httpx.AsyncHTTPTransport(
             verify=context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

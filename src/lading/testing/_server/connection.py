@@ -1,4 +1,4 @@
-"""Connections: requests are handled, or treated as a fault says."""
+"""Connections: requests are handled, or replaced, delayed and cut as faults demand."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class FormSink:
         else:
             self._room -= len(event)
             if self._room < 0:
-                raise FieldsTooLongError
+                raise FieldsTooLongError("The form has too much in its fields.")
             self._value += event
 
     def _begin_part(self, part: Part) -> None:

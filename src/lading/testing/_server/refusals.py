@@ -29,9 +29,9 @@ class Refusal(Exception):
     """
 
     def __init__(self, status: int, body: bytes | Mapping[str, Any] = b"", headers: HeaderPairs = ()) -> None:
-        super().__init__(status, body)
         self.status = status
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        super().__init__(self.body.decode("utf-8", "replace"))
         kind = () if isinstance(body, bytes) else (("Content-Type", "application/json"),)
         self.headers: tuple[tuple[str, str], ...] = (*Fields(headers).pairs, *kind)
 

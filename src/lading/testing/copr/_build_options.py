@@ -34,7 +34,7 @@ def check_dirname(project: Project, dirname: str) -> None:
             f"Please use directory format {project.name}:custom:<SUFFIX_OF_CHOICE> or {project.name}:pr:<ID> "
             "(for automatically removed directories)",
         )
-    if not all(word.isalnum() for part in dirname.split(":")[1:] for word in part.split("-")):
+    if not all(piece.isalnum() for part in dirname.split(":")[1:] for piece in part.split("-")):
         raise ApiRefusal(
             400,
             f"Wrong directory '{dirname}' specified.  Directory name can consist of alpha-numeric strings separated "

@@ -176,8 +176,8 @@ def build(request: CoprRequest) -> dict[str, Any]:
     if not options["chroots"]:
         options["chroots"] = [c for c in project.chroots if not any(fnmatch(c, p) for p in package.denied)]
     source = dict(package.source)
-    made = submit(request.state, request.user, project, options, (package.source_type, source), package=package)
-    return show_build(made, request.base)
+    submitted = submit(request.state, request.user, project, options, (package.source_type, source), package=package)
+    return show_build(submitted, request.base)
 
 
 def monitor(request: CoprRequest) -> ServerResponse:

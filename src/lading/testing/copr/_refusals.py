@@ -1,4 +1,4 @@
-"""The refusals of the embedded Copr, in the genuine frontend's words."""
+"""The refusals of the embedded Copr, with the genuine frontend's messages."""
 
 from __future__ import annotations
 

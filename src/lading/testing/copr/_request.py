@@ -1,4 +1,4 @@
-"""Requests to the embedded Copr as handlers receive them, and the user who sent one."""
+"""Requests to the embedded Copr as its handlers receive them, and their authentication."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def identify(state: CoprState, headers: Headers, base: str) -> CoprUser:
     login = token = ""
     if "Authorization" in headers:
         try:
-            # The scheme is not looked at, and a malformed header is an unhandled exception in the frontend.
+            # The scheme is ignored, and a malformed header is an unhandled exception in the frontend.
             login, token = b64decode(headers["Authorization"].split()[1]).decode().split(":")
         except (ValueError, IndexError):
             raise internal_error() from None

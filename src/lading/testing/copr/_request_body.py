@@ -75,8 +75,8 @@ async def _receive(request: ServerRequest, directory: Path) -> Form:
         return await receive_form(
             request, directory, is_file=lambda part, _: part.filename is not None and part.name != "json"
         )
-    except FieldsTooLongError:
-        raise ApiRefusal(413, "The form has too much in its fields.") from None
+    except FieldsTooLongError as error:
+        raise ApiRefusal(413, str(error)) from None
     except MultipartError as error:
         raise ApiRefusal(400, str(error)) from None
 
@@ -87,7 +87,7 @@ def _from_form(form: Form) -> Body:
         if part.name == "json" and part.filename is not None:
             body.set_value(_parsed(value))
         else:
-            # Without a file name, the frontend takes even the JSON part for a field like any other.
+            # Without a file name, the frontend reads even the JSON part as a plain field.
             body.fields.setdefault(part.name, value.decode("utf-8", "replace"))
     return body
 

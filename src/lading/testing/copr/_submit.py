@@ -41,11 +41,11 @@ def from_urls(request: CoprRequest) -> dict[str, Any]:
         if wrong is not None:
             errors.add("pkgs", f"{text} ('{wrong}' doesn't seem to be a valid URL).")
     _check(request, project, errors)
-    made = [
+    items = [
         show_build(submit(request.state, request.user, project, options, ("link", {"url": url}), url=url), request.base)
         for url in urls
     ]
-    return {"items": made, "meta": dict.fromkeys(("limit", "offset", "order", "order_type"))}
+    return {"items": items, "meta": dict.fromkeys(("limit", "offset", "order", "order_type"))}
 
 
 def _is_http(url: str) -> bool:

@@ -114,7 +114,7 @@ class EmbeddedIndex(EmbeddedStore):
             return self._state.users.setdefault(name, User(name))
 
     def add_project(self, name: str, *, owner: User | None = None) -> str:
-        """Create a project and return its id; if it exists, give it one more owner.
+        """Create a project and return its id; if it exists, add an owner.
 
         Without this call, the first upload creates a project.
 

@@ -1,4 +1,4 @@
-"""The checks of the metadata in an upload form, in the words of warehouse (August 2026)."""
+"""The checks of the metadata in an upload form, with the messages of warehouse (August 2026)."""
 
 from __future__ import annotations
 

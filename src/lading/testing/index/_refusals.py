@@ -1,4 +1,4 @@
-"""The refusals of the embedded index, in warehouse's words and in the format that the client accepts."""
+"""The refusals of the embedded index, with warehouse's messages, in the format that the client accepts."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class IndexState(DoubleState):
         return self.projects.get(str(canonicalize_name(name)))
 
     def save(self, project: Project) -> None:
-        """Add or update *project*, and give it the next serial."""
+        """Add or update *project*, and assign the next serial."""
         with self.lock:
             self.serial += 1
             project.serial = self.serial

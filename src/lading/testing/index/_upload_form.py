@@ -1,4 +1,4 @@
-"""The checks of the upload form, in warehouse's order and words."""
+"""The checks of the upload form, in warehouse's order and with its messages."""
 
 from __future__ import annotations
 
