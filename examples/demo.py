@@ -27,7 +27,7 @@ from packaging.utils import canonicalize_name
 
 import lading
 import lading.pypi
-from lading.testing import Answer, DropAfter, DropDuring, EmbeddedIndex, FaultProxy
+from lading.testing import DropAfter, DropDuring, EmbeddedIndex, FaultProxy, Respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lading.testing import Faults
 
 FAULTS = {
-    Answer(503, retry_after=1): "503 with Retry-After",
+    Respond(503, retry_after=1): "503 with Retry-After",
     DropDuring(after=500_000): "connection dropped in the middle of an upload",
     DropAfter(): "answer lost after the file was stored",
 }

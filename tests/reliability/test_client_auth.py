@@ -21,7 +21,7 @@ from lading import (
     Unauthorized,
 )
 from lading._core.auth import Auth
-from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse
+from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse
 from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
 
 async def test_a_token_that_is_refused_again_is_the_error(store: Store):
     auth = Minting()
-    store.faults.add(Answer(401, b'{"error": "no"}', {"Content-Type": "application/json"}), path="/thing", times=2)
+    store.faults.add(Respond(401, b'{"error": "no"}', {"Content-Type": "application/json"}), path="/thing", times=2)
     async with client_of(store.server.url, auth=auth, retry=QUICK) as client:
         with pytest.raises(Unauthorized, match="no"):
             await client.send(PUT)
@@ -158,19 +158,19 @@ async def test_a_token_that_is_refused_again_is_the_error(store: Store):
 
 
 async def test_what_the_minting_meets_is_the_calls_error(store: Store):
-    store.faults.add(Answer(403), path="/mint")
+    store.faults.add(Respond(403), path="/mint")
     async with client_of(store.server.url, auth=Minting(), retry=QUICK) as client:
         with pytest.raises(Forbidden):
             await client.send(PUT)
         store.faults.add(DropBefore(), path="/mint")
-        store.faults.add(Answer(503), path="/mint")
+        store.faults.add(Respond(503), path="/mint")
         assert await client.send(PUT) == "done"
     assert [path for _, path, *_ in store.seen] == ["/mint", "/thing"]
 
 
 async def test_each_attempt_is_signed_anew(store: Store):
     auth = Minting()
-    store.faults.add(Answer(500), path="/thing", times=2)
+    store.faults.add(Respond(500), path="/thing", times=2)
     async with client_of(store.server.url, auth=auth, retry=QUICK) as client:
         assert await client.send(PUT) == "done"
     assert auth.prepared == 3

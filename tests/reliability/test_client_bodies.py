@@ -22,7 +22,7 @@ from lading import (
     Retry,
     StreamBody,
 )
-from lading.testing import Answer, DropAfter, DropDuring, EarlyAnswer, Fault, Server, ServerRequest, ServerResponse
+from lading.testing import DropAfter, DropDuring, Fault, Respond, RespondEarly, Server, ServerRequest, ServerResponse
 from tests.support.bodies import whole
 from tests.support.transport_client import client_of
 
@@ -87,10 +87,10 @@ async def body_of(kind: str, path: Path) -> Body:
 
 KINDS = ["bytes", "file", "multipart", "stream", "stream of unknown length"]
 FAULTS = [
-    Answer(503, retry_after=0),
-    EarlyAnswer(503, after=100_000, retry_after=0, then="close"),
-    EarlyAnswer(429, after=0, then="reset"),
-    EarlyAnswer(429, after=500_000, then="keep-reading"),
+    Respond(503, retry_after=0),
+    RespondEarly(503, after=100_000, retry_after=0, then="close"),
+    RespondEarly(429, after=0, then="reset"),
+    RespondEarly(429, after=500_000, then="keep-reading"),
     DropDuring(0),
     DropDuring(1_000_000),
     DropDuring(1_000_000, reset=True),
@@ -120,7 +120,7 @@ async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Stor
     assert told[-1] == Progress(len(expected), body.length, 3)
 
 
-@pytest.mark.parametrize("fault", [Answer(503, retry_after=0), Answer(429), DropDuring(1000)], ids=repr)
+@pytest.mark.parametrize("fault", [Respond(503, retry_after=0), Respond(429), DropDuring(1000)], ids=repr)
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a form"])
 async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: Fault, inside: bool):
     body: Body = StreamBody(source(), len(CONTENT))
@@ -141,7 +141,7 @@ async def test_a_source_that_can_be_read_once_does_arrive(store: Store):
     assert store.bodies == [CONTENT]
 
 
-@pytest.mark.parametrize("fault", [DropDuring(1000), DropAfter(), Answer(500)], ids=repr)
+@pytest.mark.parametrize("fault", [DropDuring(1000), DropAfter(), Respond(500)], ids=repr)
 async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: Path, fault: Fault):
     store.faults.add(fault, times=None)
     async with client_of(store.server.url, retry=QUICK) as client:

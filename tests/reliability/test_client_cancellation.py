@@ -14,7 +14,7 @@ from anyio import to_thread
 from lading import Call, FileBody, FilePart, Limits, MemoryCredentials, Multipart, Retry, TokenAuth
 from lading._core.auth import Auth
 from lading._core.download import Expected, download
-from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
 from tests.support.open_files import opened
@@ -138,7 +138,7 @@ async def test_on_the_wire_by_asyncio(store: Store, large_file: Path, at: str, w
 async def test_between_attempts(store: Store, large_file: Path, work: Any):
     client = client_of(store.server.url, limits=ONE, retry=Retry())
     async with client, nothing_left(large_file.parent, client, store):
-        store.server.faults.add(Answer(503, retry_after=100))
+        store.server.faults.add(Respond(503, retry_after=100))
         await cancelled(lambda: work(client, large_file), lambda: store.server.faults.happened)
 
 

@@ -14,7 +14,7 @@ from anyio import to_thread
 import lading
 from lading import ApiError, IntegrityError, InvalidResponse, NetworkError, Progress, Retry
 from lading.pypi import File
-from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse, Truncate
+from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse, Truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ async def test_what_was_not_promised_is_not_kept(client: PyPI, index: Index, fol
 async def test_an_existing_file_is_replaced_only_by_a_whole_one(client: PyPI, index: Index, folder: Path):
     target = folder / "target"
     await to_thread.run_sync(target.write_bytes, b"old")
-    index.faults.add(Answer(404))
+    index.faults.add(Respond(404))
     with pytest.raises(lading.NotFound):
         await client.files.download(listed(index), target)
     assert await content_of(folder) == {"target": OLD}
@@ -201,9 +201,9 @@ async def test_an_address_that_is_not_https_is_not_followed(client: PyPI, index:
 
 
 FAULTS = [
-    (Answer(429, retry_after=0), ApiError),
-    (Answer(503, retry_after=0), ApiError),
-    (Answer(500), ApiError),
+    (Respond(429, retry_after=0), ApiError),
+    (Respond(503, retry_after=0), ApiError),
+    (Respond(500), ApiError),
     (DropBefore(), NetworkError),
     (Truncate(0), NetworkError),
     (Truncate(1_000_000), NetworkError),

@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from lading import Call, FileBody, FilePart, InputError, Limits, Multipart, NetworkError, Retry
 from lading._core import retry
-from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.support.open_files import opened
 from tests.support.sparse_files import SIZE
 from tests.support.transport_client import client_of
@@ -154,7 +154,7 @@ async def test_between_two_attempts(store: Store, large_file: Path, change: Call
 
     events: list[Any] = []
     body = await body_of("file", large_file)
-    store.server.faults.add(Answer(503, retry_after=0))
+    store.server.faults.add(Respond(503, retry_after=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry.anyio, "sleep", sleep)
         async with client_of(store.server.url, retry=Retry(attempts=3), hooks=[events.append]) as client:

@@ -18,7 +18,7 @@ from lading import (
     NotFound,
     Retry,
 )
-from lading.testing import Answer, DropBefore
+from lading.testing import DropBefore, Respond
 from tests.support.large_store import LargeStore
 from tests.support.open_files import nothing_left, opened
 from tests.support.transport_client import client_of, reply
@@ -40,7 +40,7 @@ def shown(events: list[Any]) -> list[tuple[Any, ...]]:
 
 async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: LargeStore):
     events: list[Any] = []
-    large_store.faults.add(Answer(503, retry_after=0))
+    large_store.faults.add(Respond(503, retry_after=0))
     large_store.faults.add(DropBefore())
     async with client_of(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
         await client.send(
@@ -65,7 +65,7 @@ async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: Larg
 async def test_events_of_what_failed(large_store: LargeStore):
     events: list[Any] = []
     async with client_of(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
-        large_store.faults.add(Answer(404))
+        large_store.faults.add(Respond(404))
         with pytest.raises(NotFound):
             await client.send(Call("GET", "thing", reply))
         with pytest.raises(LadingError):
@@ -116,7 +116,7 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         before = await to_thread.run_sync(opened)
         hooked = client.with_options(hooks=[hook])
         if way == "failing":
-            large_store.faults.add(Answer(503, retry_after=0), times=None)
+            large_store.faults.add(Respond(503, retry_after=0), times=None)
         with pytest.raises(kind) as caught:
             if way == "open":
                 async with hooked._sender.stream(Call("GET", "thing")):

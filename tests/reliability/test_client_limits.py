@@ -10,7 +10,7 @@ import pytest
 
 from lading import Body, BytesBody, Call, Limits, NotFound, Progress, RequestTimeout, Retry, StreamBody, Timeout
 from lading._core.auth import Auth
-from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ async def test_a_server_never_sees_more_than_was_said():
         return ServerResponse()
 
     async with Server(answer) as server:
-        server.faults.add(Answer(503, retry_after=0), times=10)
+        server.faults.add(Respond(503, retry_after=0), times=10)
         limits = Limits(max_connections=6, max_requests=4, max_uploads=2)
         client = client_of(server.url, limits=limits, retry=Retry(backoff=0))
         async with client, anyio.create_task_group() as group:

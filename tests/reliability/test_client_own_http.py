@@ -24,11 +24,11 @@ from lading import (
 )
 from lading._core.download import Expected, download
 from lading.testing import (
-    Answer,
     Delay,
     DropBefore,
     DropDuring,
-    RawAnswer,
+    Respond,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -131,13 +131,13 @@ async def test_answers_are_unpacked_once(client: PyPI):
 
 async def test_redirects_are_ours(client: PyPI, store: Store):
     assert (await client.send(Call("GET", "gone", reply))).url == f"{store.server.url}/file"
-    store.faults.add(Answer(302, headers={"Location": "/file"}))
+    store.faults.add(Respond(302, headers={"Location": "/file"}))
     with pytest.raises(lading.ApiError, match="never redirected"):
         await client.send(Call("POST", "file", reply))
 
 
 async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
-    store.faults.add(Answer(503, retry_after=0))
+    store.faults.add(Respond(503, retry_after=0))
     store.faults.add(DropDuring(100_000))
     body = await FileBody.from_path(content_file)
     await client.send(Call("PUT", "file", reply, body=body))
@@ -155,7 +155,7 @@ async def test_downloads_resume(client: PyPI, store: Store, content_file: Path):
 ERRORS = [
     (DropBefore(), NetworkError, "receive", "unknown"),
     (DropBefore(reset=True), NetworkError, None, "unknown"),
-    (RawAnswer(b"nonsense\r\n\r\n"), NetworkError, "receive", "unknown"),
+    (RespondRaw(b"nonsense\r\n\r\n"), NetworkError, "receive", "unknown"),
     (Truncate(1), NetworkError, "receive", "unknown"),
     (Delay(60), RequestTimeout, "receive", "unknown"),
 ]

@@ -19,7 +19,7 @@ from lading import (
 )
 from lading._core import progress
 from lading._core.download import Expected, download
-from lading.testing import Answer, DropDuring
+from lading.testing import DropDuring, Respond
 from tests.support.large_store import LargeStore
 from tests.support.open_files import nothing_left, opened
 from tests.support.sparse_files import SIZE
@@ -86,7 +86,7 @@ async def test_a_count_starts_again_with_each_attempt(large_store: LargeStore, l
     told: list[Progress] = []
     # Early: what is left then is more than the sockets between hold, so the first attempt cannot be handed over whole.
     large_store.faults.add(DropDuring(1024))
-    large_store.faults.add(Answer(503, retry_after=0))
+    large_store.faults.add(Respond(503, retry_after=0))
     async with client_of(large_store.server.url, retry=QUICK) as client:
         await client.send(put(large_file, await FileBody.from_path(large_file), told.append))
     for attempt in (1, 2, 3):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import Call, InvalidResponse, LadingError, Model, NetworkError, Response, Retry, ServerError
-from lading.testing import Answer, RawAnswer, ServerResponse, Truncate
+from lading.testing import Respond, RespondRaw, ServerResponse, Truncate
 from tests.support.canned_store import PLAIN, ToldStore, chunks, get, same
 from tests.support.transport_client import client_of, reply
 
@@ -33,7 +33,7 @@ async def test_chunked(lasting_client: PyPI, told_store: ToldStore, size: int):
 async def test_a_limit_on_what_is_read(lasting_client: PyPI, told_store: ToldStore, how: str, size: int):
     data = PLAIN[:size] if size < len(PLAIN) else PLAIN * 5
     if how == "until the end":
-        told_store.faults.add(RawAnswer(b"HTTP/1.1 200 OK\r\n\r\n" + data))
+        told_store.faults.add(RespondRaw(b"HTTP/1.1 200 OK\r\n\r\n" + data))
     else:
         told_store.response = ServerResponse(body=data if how == "length" else chunks(data, 50_000))
     if size == 1000:
@@ -75,7 +75,7 @@ CUT = {
 @pytest.mark.parametrize("kind", CUT)
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
 async def test_cut_and_broken(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
-    told_store.faults.add(RawAnswer(CUT[kind]))
+    told_store.faults.add(RespondRaw(CUT[kind]))
     with pytest.raises(NetworkError) as caught:
         await lasting_client.send(Call(method, "thing", reply))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
@@ -132,7 +132,7 @@ async def test_a_bad_answer_is_not_asked_for_again(told_store: ToldStore):
 
 async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, told_store: ToldStore):
     for status in (404, 500, 304):
-        told_store.faults.add(Answer(status, b"" if status == 304 else b"body"))
+        told_store.faults.add(Respond(status, b"" if status == 304 else b"body"))
         found = await lasting_client.send(get(allow_statuses=frozenset({404, 500, 304})))
         assert (found.status, found.body) == (status, b"" if status == 304 else b"body")
 

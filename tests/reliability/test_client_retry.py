@@ -10,13 +10,13 @@ import pytest
 import lading
 from lading import Call, LadingError, NetworkError, RateLimited, RequestTimeout, Retry, Timeout
 from lading.testing import (
-    Answer,
     Delay,
     DropAfter,
     DropBefore,
     DropDuring,
     Fault,
-    RawAnswer,
+    Respond,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -60,18 +60,18 @@ def store() -> Iterator[Store]:
 ONCE: list[tuple[str, bool | None]] = [("POST", None), ("PATCH", None), ("GET", False), ("PUT", False)]
 OFTEN: list[tuple[str, bool | None]] = [("GET", None), ("HEAD", None), ("PUT", None), ("DELETE", None), ("POST", True)]
 
-REFUSED = [Answer(429), Answer(429, retry_after=0), Answer(503, retry_after=0)]
+REFUSED = [Respond(429), Respond(429, retry_after=0), Respond(503, retry_after=0)]
 UNKNOWN = [
-    *map(Answer, (408, 425, 500, 502, 503, 504)),
-    Answer(500, retry_after=0),
+    *map(Respond, (408, 425, 500, 502, 503, 504)),
+    Respond(500, retry_after=0),
     DropBefore(),
     DropBefore(reset=True),
     DropAfter(),
-    RawAnswer(b"nonsense\r\n\r\n"),
-    RawAnswer(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    RespondRaw(b"nonsense\r\n\r\n"),
+    RespondRaw(b"HTTP/1.1 200 OK\r\nContent-Le"),
     Truncate(10),
 ]
-FINAL = [*map(Answer, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507))]
+FINAL = [*map(Respond, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507))]
 
 
 async def sent(store: Store, fault: Fault, method: str, idempotent: bool | None) -> int:
@@ -130,9 +130,9 @@ async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: st
 async def test_the_outcome_says_what_became_of_it(store: Store):
     async with client_of(store.server.url) as client:
         for fault, outcome in (
-            (Answer(400), "not_done"),
-            (Answer(503, retry_after=1), "not_done"),
-            (Answer(500), "unknown"),
+            (Respond(400), "not_done"),
+            (Respond(503, retry_after=1), "not_done"),
+            (Respond(500), "unknown"),
             (DropAfter(), "unknown"),
             (DropDuring(0), "unknown"),
         ):
@@ -144,7 +144,7 @@ async def test_the_outcome_says_what_became_of_it(store: Store):
 
 
 async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]):
-    store.faults.add(Answer(429), times=None)
+    store.faults.add(Respond(429), times=None)
     for most in (1, 2, 5):
         async with client_of(store.server.url, retry=Retry(attempts=most)) as client:
             with pytest.raises(RateLimited) as caught:
@@ -154,7 +154,7 @@ async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]
 
 
 async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
-    store.faults.add(Answer(429, retry_after=100), times=None)
+    store.faults.add(Respond(429, retry_after=100), times=None)
     async with client_of(store.server.url, retry=Retry()) as client:
         with anyio.move_on_after(0.05) as scope:
             await client.send(Call("GET", "thing", reply))
@@ -164,7 +164,7 @@ async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
 
 
 async def test_no_retrying_at_all(store: Store):
-    for fault in (Answer(429, retry_after=0), Answer(500), DropBefore()):
+    for fault in (Respond(429, retry_after=0), Respond(500), DropBefore()):
         store.faults.add(fault)
         async with client_of(store.server.url, retry=Retry(attempts=1)) as client:
             with pytest.raises(LadingError):
@@ -186,8 +186,8 @@ async def test_what_is_no_json_is_not_sent(store: Store):
 
 async def test_errors_know_how_often_it_was_tried(store: Store):
     found: list[Any] = []
-    store.faults.add(Answer(500))
-    store.faults.add(Answer(404))
+    store.faults.add(Respond(500))
+    store.faults.add(Respond(404))
     async with client_of(store.server.url, retry=QUICK, hooks=[found.append]) as client:
         with pytest.raises(lading.NotFound) as caught:
             await client.send(Call("GET", "thing", reply))

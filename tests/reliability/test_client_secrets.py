@@ -19,11 +19,11 @@ import lading
 from lading import BasicAuth, Call, LadingError, Model, Response, Retry, TokenAuth
 from lading._core.auth import Auth
 from lading.testing import (
-    Answer,
     DropAfter,
     DropDuring,
     Fault,
-    RawAnswer,
+    Respond,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -177,7 +177,13 @@ async def test_a_redirect_is_masked(watched: Watched, echo: Echo):
 
 @pytest.mark.parametrize(
     "fault",
-    [DropAfter(), DropDuring(0), RawAnswer(b"nonsense"), RawAnswer(f"HTTP/1.1 {TOKEN}\r\n\r\n".encode()), Truncate(3)],
+    [
+        DropAfter(),
+        DropDuring(0),
+        RespondRaw(b"nonsense"),
+        RespondRaw(f"HTTP/1.1 {TOKEN}\r\n\r\n".encode()),
+        Truncate(3),
+    ],
     ids=repr,
 )
 async def test_a_broken_connection_shows_no_address(watched: Watched, echo: Echo, fault: Fault):
@@ -236,7 +242,7 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
 
     caplog.set_level(logging.DEBUG)
     events: list[Any] = []
-    echo.server.faults.add(Answer(200), path="/mint")
+    echo.server.faults.add(Respond(200), path="/mint")
     async with client_of(echo.server.url, auth=Minting(), hooks=[events.append]) as client:
         await Watched(client, caplog, events).failing(call())
     assert [getattr(event, "path", "") for event in events[:2]] == ["mint", "mint"]

@@ -22,12 +22,12 @@ from lading import (
 )
 from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.testing import (
-    Answer,
     DropAfter,
     DropBefore,
     DropDuring,
     Fault,
-    RawAnswer,
+    Respond,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
-LOST = [DropAfter(), DropAfter(reset=True), Answer(500), Answer(502), Answer(507), Answer(408), Answer(200, b"<html>")]
+LOST = [
+    DropAfter(),
+    DropAfter(reset=True),
+    Respond(500),
+    Respond(502),
+    Respond(507),
+    Respond(408),
+    Respond(200, b"<html>"),
+]
 
 
 class Shop:
@@ -114,7 +122,9 @@ async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attemp
     assert shop.asked == 1
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropDuring(0), RawAnswer(b"nonsense\r\n\r\n"), Answer(500)], ids=repr)
+@pytest.mark.parametrize(
+    "fault", [DropBefore(), DropDuring(0), RespondRaw(b"nonsense\r\n\r\n"), Respond(500)], ids=repr
+)
 async def test_work_that_is_not_there_is_sent_again(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST", times=2)
     async with client_of(shop.server.url, retry=QUICK) as client:
@@ -132,7 +142,7 @@ async def test_work_that_never_gets_there_is_not_done(shop: Shop):
 
 
 @pytest.mark.parametrize("fault", LOST, ids=repr)
-@pytest.mark.parametrize("answer", [Answer(403), Answer(500), DropBefore(), Answer(200, b"<html>")], ids=repr)
+@pytest.mark.parametrize("answer", [Respond(403), Respond(500), DropBefore(), Respond(200, b"<html>")], ids=repr)
 async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, answer: Fault):
     shop.faults.add(fault, method="POST", times=None)
     shop.faults.add(answer, method="GET", times=None)
@@ -144,7 +154,7 @@ async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fa
     assert [happened.method for happened in shop.faults.happened].count("POST") == 1
 
 
-@pytest.mark.parametrize("fault", [Answer(400), Answer(409), Answer(413), Answer(501)], ids=repr)
+@pytest.mark.parametrize("fault", [Respond(400), Respond(409), Respond(413), Respond(501)], ids=repr)
 async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST")
     async with client_of(shop.server.url, retry=QUICK) as client:
@@ -155,8 +165,8 @@ async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
 
 
 async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
-    shop.faults.add(Answer(429, retry_after=0), method="POST")
-    shop.faults.add(Answer(503, retry_after=0), method="POST")
+    shop.faults.add(Respond(429, retry_after=0), method="POST")
+    shop.faults.add(Respond(503, retry_after=0), method="POST")
     async with client_of(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
     assert (shop.made, shop.asked) == (1, 0)
@@ -164,7 +174,7 @@ async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
 
 async def test_lost_then_refused_is_not_done(shop: Shop):
     shop.faults.add(DropBefore(), method="POST")
-    shop.faults.add(Answer(429), method="POST", times=None)
+    shop.faults.add(Respond(429), method="POST", times=None)
     async with client_of(shop.server.url, retry=QUICK) as client:
         with pytest.raises(RateLimited) as caught:
             await make(client)
@@ -224,8 +234,8 @@ async def test_events_count_what_was_sent(shop: Shop):
 
 
 async def test_an_error_counts_what_was_sent(shop: Shop):
-    shop.faults.add(Answer(500), method="POST", times=None)
-    shop.faults.add(Answer(403), method="GET", times=None)
+    shop.faults.add(Respond(500), method="POST", times=None)
+    shop.faults.add(Respond(403), method="GET", times=None)
     async with client_of(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ApiError) as caught:
             await make(client)

@@ -12,7 +12,7 @@ import pytest
 
 from lading import BasicAuth, Call, ConfigError, Limits, PyPI, Response, Retry, TokenAuth
 from lading._core.auth import Auth
-from lading.testing import Answer, Server, ServerRequest, ServerResponse
+from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.support.transport_client import client_of, reply
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
     async with client_of(store.server.url, auth=TokenAuth("first-first"), hooks=[events.append]) as client:
         copy = client.with_options(hooks=[mine.append], retry=Retry(attempts=2, backoff=0))
         again = copy.with_options(auth=Auth())
-        store.server.faults.add(Answer(500), times=1)
+        store.server.faults.add(Respond(500), times=1)
         assert (await copy.send(Call("GET", "a", Response.json)))["who"] == "Bearer first-first"
         assert (await again.send(Call("GET", "b", Response.json)))["who"] == "nobody"
         assert (await client.send(Call("GET", "c", Response.json)))["who"] == "Bearer first-first"

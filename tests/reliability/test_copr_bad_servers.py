@@ -20,7 +20,7 @@ from lading import (
     Retry,
     ServerError,
 )
-from lading.testing import Answer, DropAfter, RawAnswer, ServerResponse
+from lading.testing import DropAfter, Respond, RespondRaw, ServerResponse
 from tests.support.copr_frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
 
 pytestmark = pytest.mark.anyio
@@ -136,7 +136,7 @@ async def test_outages(
 
 
 async def test_a_read_survives_an_outage(demo_store: Store):
-    for fault in (DropAfter(), Answer(502, b"<html>"), RawAnswer(b"nonsense\r\n\r\n"), Answer(503, retry_after=0)):
+    for fault in (DropAfter(), Respond(502, b"<html>"), RespondRaw(b"nonsense\r\n\r\n"), Respond(503, retry_after=0)):
         demo_store.faults.add(fault)
     async with demo_store.client(retry=Retry(attempts=5, backoff=0)) as copr:
         assert (await copr.projects.get("owner", "demo")).name == "demo"

@@ -11,7 +11,7 @@ import pytest
 from anyio import to_thread
 
 from lading import Copr, InvalidResponse, NetworkError, Retry
-from lading.testing import Answer, DropBefore, Server, ServerRequest, ServerResponse, Truncate
+from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse, Truncate
 from tests.support.copr_double import CHROOT, lines
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def test_members_one_after_another(shelf: Shelf):
 
 
 @pytest.mark.parametrize("name", [LOG, f"{LOG}.gz"])
-@pytest.mark.parametrize("fault", [Truncate(100_000), Truncate(1), DropBefore(), Answer(502)], ids=repr)
+@pytest.mark.parametrize("fault", [Truncate(100_000), Truncate(1), DropBefore(), Respond(502)], ids=repr)
 async def test_a_connection_that_breaks_off(shelf: Shelf, name: str, fault: Any):
     shelf.files[name] = TEXT if name == LOG else gzip.compress(TEXT, 0)
     shelf.faults.add(fault, path=f"/1/{name}", times=1)

@@ -10,7 +10,7 @@ import pytest
 from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
 from lading.copr import PyPISource
 from lading.copr._builds import submit as _submitting
-from lading.testing import Answer, Delay, DropAfter, DropBefore, ServerResponse
+from lading.testing import Delay, DropAfter, DropBefore, Respond, ServerResponse
 from tests.support.copr_double import HELLO, Store
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def copr(copr: Copr, copr_store: Store) -> Copr:
 
 def submissions(store: Store) -> int:
     """How many submissions the store was sent, done or not."""
-    lost = [happened for happened in store.faults.happened if isinstance(happened.fault, (Answer, DropBefore))]
+    lost = [happened for happened in store.faults.happened if isinstance(happened.fault, (Respond, DropBefore))]
     return store.count("POST") + [happened.method for happened in lost].count("POST")
 
 
@@ -103,7 +103,7 @@ async def test_done_and_answered_with_something_else(copr_store: Store, copr: Co
 @pytest.mark.parametrize("status", [502, 503])
 async def test_an_outage_is_sat_out(copr_store: Store, copr: Copr, status: int):
     """fedora-copr/copr#2609: a write that was not done is made again."""
-    copr_store.faults.add(Answer(status, b"<title>down</title>", HTML), method="POST", times=2)
+    copr_store.faults.add(Respond(status, b"<title>down</title>", HTML), method="POST", times=2)
     assert (await url(copr)).id == 1
     assert (submissions(copr_store), len(copr_store.builds)) == (3, 1)
 
@@ -117,7 +117,7 @@ async def test_an_outage_that_does_not_end(copr_store: Store, copr: Copr):
 
 @pytest.mark.parametrize("status", [408, 504])
 async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, status: int):
-    copr_store.faults.add(Answer(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
+    copr_store.faults.add(Respond(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
     with pytest.raises(LadingError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
@@ -134,7 +134,7 @@ async def test_no_answer_in_time(copr_store: Store):
 
 async def test_the_frontends_own_failure_is_a_refusal(copr_store: Store, copr: Copr):
     body = b'{"error": "Request wasn\'t successful, there is probably a bug in the Copr code."}'
-    copr_store.faults.add(Answer(500, body, JSON), method="POST")
+    copr_store.faults.add(Respond(500, body, JSON), method="POST")
     with pytest.raises(ServerError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store), copr_store.seen) == ("not_done", 1, [])
@@ -151,7 +151,7 @@ async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
 
 async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
-    copr_store.faults.add(Answer(503, b"down", HTML), method="GET", times=None)
+    copr_store.faults.add(Respond(503, b"down", HTML), method="GET", times=None)
     with pytest.raises(NetworkError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
@@ -197,7 +197,7 @@ async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store, monk
 
     monkeypatch.setattr(_submitting, "monotonic", monotonic)
     copr_store.faults.add(DropAfter(), method="POST")
-    copr_store.faults.add(Answer(503), path="*/build/list", times=2)
+    copr_store.faults.add(Respond(503), path="*/build/list", times=2)
     async with copr_store.client(hooks=[pass_time]) as copr:
         assert (await url(copr)).id == 1
     assert submissions(copr_store) == 1
@@ -206,7 +206,7 @@ async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store, monk
 async def test_a_file_name_that_the_frontend_tidied(copr_store: Store, copr: Copr, monkeypatch: pytest.MonkeyPatch):
     copr_store.faults.add(DropAfter(), method="POST")
     tidied = b'{"source_type": "upload", "source_dict": {"tmp": "tmpx", "pkg": "gtk-21rc1-1.src.rpm"}}'
-    copr_store.faults.add(Answer(200, tidied, JSON), path="*/source-build-config/*")
+    copr_store.faults.add(Respond(200, tidied, JSON), path="*/source-build-config/*")
     build = await copr.builds.create_from_file("owner", "demo", BytesBody(b"x"), filename="gtk+-2^1~rc1-1.src.rpm")
     assert (build.id, submissions(copr_store)) == (1, 1)
 
@@ -234,7 +234,7 @@ async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
 
 
 async def test_a_page_for_people_when_nothing_was_done(copr_store: Store):
-    copr_store.faults.add(Answer(200, b"<html>Sign in</html>", HTML), method="POST")
+    copr_store.faults.add(Respond(200, b"<html>Sign in</html>", HTML), method="POST")
     async with copr_store.client(retry=Retry(attempts=3, backoff=0)) as copr:
         with pytest.raises(InvalidResponse) as caught:
             await url(copr)

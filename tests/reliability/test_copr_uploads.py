@@ -8,7 +8,7 @@ import pytest
 from anyio import to_thread
 
 from lading import NetworkError, PayloadTooLarge
-from lading.testing import DropAfter, DropBefore, DropDuring, EarlyAnswer
+from lading.testing import DropAfter, DropBefore, DropDuring, RespondEarly
 from tests.support.copr_double import Store, do
 from tests.support.sparse_files import sparse
 
@@ -26,7 +26,7 @@ async def test_two_gib_are_refused_early(copr_store: Store, tmp_path: Path, then
     """fedora-copr/copr#4213, #2387: the web server's limit is heard while the file is being sent, not hours later."""
     path = await do(sparse, tmp_path / HUGE, 2048 * MIB)
     page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
-    copr_store.faults.add(EarlyAnswer(413, page, HTML, after=MIB, then=then), method="POST")
+    copr_store.faults.add(RespondEarly(413, page, HTML, after=MIB, then=then), method="POST")
     events: list[Any] = []
     async with copr_store.client(hooks=[events.append]) as copr:
         with pytest.raises(PayloadTooLarge, match="413 Request Entity Too Large") as caught:

@@ -9,7 +9,7 @@ import pytest
 from anyio import to_thread
 
 from lading import Retry, ServerError
-from lading.testing import Answer, DropBefore
+from lading.testing import DropBefore, Respond
 from tests.conftest import open_files
 from tests.support.copr_double import Store, add_builds, seen, set_states
 from tests.support.raw_server import until
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_time")]
 
 
-@pytest.mark.parametrize("fault", [Answer(502, b"<html>"), DropBefore()], ids=repr)
+@pytest.mark.parametrize("fault", [Respond(502, b"<html>"), DropBefore()], ids=repr)
 async def test_an_outage_between_two_looks_is_sat_out(copr_store: Store, copr: Copr, fault: Any):
     """fedora-copr/copr#2609: what passes is tried again, by itself."""
     ids = add_builds(copr_store, 5)
@@ -35,7 +35,7 @@ async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store
     ids = add_builds(copr_store, count)
     watch = copr.builds.watch(ids)
     assert {(await anext(watch)).state for _ in ids} == {"pending"}
-    copr_store.faults.add(Answer(502, b"<html>"), times=None)
+    copr_store.faults.add(Respond(502, b"<html>"), times=None)
     for _ in range(2):
         with pytest.raises(ServerError):
             await anext(watch)

@@ -310,7 +310,7 @@ def test_a_binary_package(tmp_path):
             proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroots": ["fedora-rawhide-x86_64"]})
         build = proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroot": "fedora-rawhide-x86_64"})
         store.finish(build.id)
-        folder = store.result_folder(build.id, "fedora-rawhide-x86_64")
+        folder = store.result_directory(build.id, "fedora-rawhide-x86_64")
         assert (folder / path.name).read_bytes() == b"a package"
     assert not store.errors
 
@@ -331,5 +331,5 @@ def test_logs_grow_and_end_compressed(embedded_copr, client):
     raw = requests.get(log + ".gz", stream=True, timeout=10)
     assert gzip.decompress(raw.raw.read()) == before + b"more\n"
     assert raw.headers["Content-Encoding"] == "gzip"
-    with pytest.raises(RuntimeError, match="nothing is written"):
+    with pytest.raises(RuntimeError, match="is not being written now"):
         embedded_copr.append_log(build.id, "epel-9-x86_64", "late\n")

@@ -24,7 +24,7 @@ from lading import (
     TokenInvalid,
 )
 from lading.pypi import NotAttempted, TrustedPublishing
-from lading.testing import Answer, DropAfter, DropBefore, DropDuring, EarlyAnswer, EmbeddedIndex
+from lading.testing import DropAfter, DropBefore, DropDuring, EmbeddedIndex, Respond, RespondEarly
 from tests.support.distributions import sdist, sha256, wheel
 
 
@@ -113,7 +113,7 @@ class TestUv:
         token = index.create_token(project_names=["demo"])
         publish(*pair, UV_PUBLISH_TOKEN=token)
         assert stored(index) == {path.name: sha256(path) for path in pair}
-        index.faults.add(Answer(500), method="POST")  # not reached
+        index.faults.add(Respond(500), method="POST")  # not reached
         check = ("--check-url", index.index.simple_url)
         publish(*check, *pair, UV_PUBLISH_TOKEN=token)
         assert index.faults.happened == ()
@@ -169,13 +169,13 @@ class TestLading:
         other = wheel(tmp_path, payload=b"other")
         async with client(token=index.create_token()) as pypi:
             await pypi.releases.upload(pair[0])
-            index.faults.add(Answer(500), method="POST")
+            index.faults.add(Respond(500), method="POST")
             with pytest.raises(Conflict, match="another file"):
                 await pypi.releases.upload(other)
         assert index.faults.happened == ()
         # One that is hidden when it looks: the index's own word is a conflict too.
         index.faults.clear()
-        index.faults.add(Answer(404), method="GET", path="/simple/*")
+        index.faults.add(Respond(404), method="GET", path="/simple/*")
         async with client(token=index.create_token()) as pypi:
             with pytest.raises(Conflict, match="another file") as caught:
                 await pypi.releases.upload(other)
@@ -185,8 +185,8 @@ class TestLading:
     @pytest.mark.parametrize(
         ("fault", "result"),
         [
-            (Answer(503, retry_after=0), "uploaded"),
-            (Answer(502, b"<html>bad gateway</html>"), "uploaded"),
+            (Respond(503, retry_after=0), "uploaded"),
+            (Respond(502, b"<html>bad gateway</html>"), "uploaded"),
             (DropBefore(), "uploaded"),
             (DropDuring(30_000), "uploaded"),
             (DropDuring(30_000, reset=True), "uploaded"),
@@ -202,14 +202,14 @@ class TestLading:
         assert stored(index) == {pair[0].name: sha256(pair[0])}
 
     async def test_an_early_answer(self, index, client, tmp_path):
-        index.faults.add(EarlyAnswer(413, after=1), method="POST")
+        index.faults.add(RespondEarly(413, after=1), method="POST")
         async with client(token=index.create_token()) as pypi:
             with pytest.raises(PayloadTooLarge):
                 await pypi.releases.upload(wheel(tmp_path, payload=bytes(5_000_000)))
         assert index.uploads == ()
 
     async def test_tokens_that_cannot_work_send_nothing(self, index, client, pair):
-        index.faults.add(Answer(500), method="POST")
+        index.faults.add(Respond(500), method="POST")
         async with client(token=index.create_token(project_names=["other"])) as pypi:
             with pytest.raises(TokenInvalid, match="the token is for other, not for demo; nothing was sent"):
                 await pypi.releases.upload(pair[0])
@@ -239,7 +239,7 @@ class TestLading:
         tags = ("py3-none-any", "cp312-none-any", "cp313-none-any")
         good = [wheel(tmp_path, "good", tag=tag) for tag in tags] + [sdist(tmp_path, "good")]
         bad = [wheel(tmp_path, "bad", tag=tag) for tag in tags] + [sdist(tmp_path, "bad")]
-        index.faults.add(Answer(400, reason="No"), method="POST")
+        index.faults.add(Respond(400, reason="No"), method="POST")
         outcomes = {}
         async with client(token=index.create_token()) as pypi:
             async with pypi.releases.upload_many(bad) as many:
@@ -260,7 +260,7 @@ class TestLading:
         sidecar = tmp_path / "dist" / f"{pair[0].name}.publish.attestation"
         sidecar.write_text(json.dumps({"version": 1}))
         async with client(auth=auth) as pypi:
-            assert (await pypi.releases.upload(pair[0], attestations=True)).result == "uploaded"
+            assert (await pypi.releases.upload(pair[0], attestations=True)).status == "uploaded"
             assert (await pypi.releases.upload(pair[1])).status == "uploaded"
             file, _ = [file async for file in pypi.files.list("demo")]
         assert file.provenance.endswith(f"/integrity/demo/1.0/{pair[0].name}/provenance")
@@ -278,7 +278,7 @@ class TestLading:
 
     async def test_a_lost_answer_to_minting(self, index, client, pair, capsys):
         index.faults.add(DropAfter(), path="*/mint-token")
-        index.faults.add(Answer(502), path="*/audience")
+        index.faults.add(Respond(502), path="*/audience")
         auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
         async with client(auth=auth) as pypi:
             assert (await pypi.releases.upload(pair[0])).status == "uploaded"

@@ -6,7 +6,7 @@ import pytest
 
 import lading
 from lading import Conflict, PyPI, Retry
-from lading.testing import Answer, DropAfter, DropBefore, DropDuring, FaultProxy
+from lading.testing import DropAfter, DropBefore, DropDuring, FaultProxy, Respond
 from tests.stores.conftest import PASSWORD, Attempts, PyPIServer, index_at, listed, stored
 from tests.support.distributions import sha256
 
@@ -54,8 +54,8 @@ async def test_a_connection_lost_before_the_work_is_sent_again(
 async def test_refused_for_now_is_sent_again_without_asking(
     behind_proxy, proxy, pypiserver, attempts, a_wheel, project
 ):
-    proxy.faults.add(Answer(503, retry_after=0), method="POST")
-    proxy.faults.add(Answer(429, retry_after=0), method="POST")
+    proxy.faults.add(Respond(503, retry_after=0), method="POST")
+    proxy.faults.add(Respond(429, retry_after=0), method="POST")
     assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
     assert [event.status for event in attempts.posts] == [503, 429, 200]
     assert len(attempts) == 4
@@ -64,8 +64,8 @@ async def test_refused_for_now_is_sent_again_without_asking(
 
 async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, attempts, a_wheel):
     proxy.faults.add(DropAfter(), method="POST")
-    proxy.faults.add(Answer(404), method="GET")  # the first look, before the upload
-    proxy.faults.add(Answer(400), method="GET")  # the question afterwards
+    proxy.faults.add(Respond(404), method="GET")  # the first look, before the upload
+    proxy.faults.add(Respond(400), method="GET")  # the question afterwards
     with pytest.raises(lading.NetworkError) as caught:
         await behind_proxy.releases.upload(a_wheel)
     assert caught.value.outcome == "unknown"
@@ -77,9 +77,9 @@ async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, att
 
 async def test_already_there_by_somebody_faster(behind_proxy, proxy, attempts, a_wheel, another):
     assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
-    proxy.faults.add(Answer(404), method="GET")  # as if it had not been there when asked
+    proxy.faults.add(Respond(404), method="GET")  # as if it had not been there when asked
     assert (await behind_proxy.releases.upload(a_wheel)).status == "confirmed"
-    proxy.faults.add(Answer(404), method="GET")
+    proxy.faults.add(Respond(404), method="GET")
     with pytest.raises(Conflict, match="another file"):
         await behind_proxy.releases.upload(another)
     assert [event.status for event in attempts.posts] == [200, 409, 409]

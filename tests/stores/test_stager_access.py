@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import AttemptEvent, ConfigError, LadingError, Stager, Unauthorized
-from lading.testing import Answer
+from lading.testing import Respond
 from tests.support.aws_proxy import REGIONS, error
 from tests.support.moto_aws import KEY, MIB, QUICK, SECRET, TOKEN, stager
 
@@ -79,8 +79,8 @@ async def test_no_credentials(aws: Aws, monkeypatch: pytest.MonkeyPatch):
 
 async def test_wrong_credentials(aws: Aws):
     async with stager(aws) as s:
-        aws.on("HeadObject", Answer(403, b""), times=None)
-        aws.on("PutObject", Answer(403, error("InvalidAccessKeyId", "who is that?")), times=None)
+        aws.on("HeadObject", Respond(403, b""), times=None)
+        aws.on("PutObject", Respond(403, error("InvalidAccessKeyId", "who is that?")), times=None)
         with pytest.raises(LadingError, match=r"InvalidAccessKeyId: who is that\?") as caught:
             await s.stage("P", "1.0.0", b"a", policy="any")
         assert all(isinstance(failed, Unauthorized) for failed in caught.value.failed.values())
@@ -182,7 +182,7 @@ async def test_a_copys_settings_are_its_own(aws: Aws):
         await s.stage("P", "1.0.0", b"a")
         copy = s.with_options(hooks=[theirs.append])
         ours.clear()
-        aws.on("HeadObject", Answer(503, b"", retry_after=0))
+        aws.on("HeadObject", Respond(503, b"", retry_after=0))
         assert (await copy.get("P", "1.0.0")).size == 1
         assert ours == []
         heads = [e for e in theirs if isinstance(e, AttemptEvent) and e.path == "(HeadObject)"]

@@ -8,7 +8,7 @@ import pytest
 
 from lading import AttemptEvent, ConfigError, Stager, VersionExists
 from lading.s3._aws.control import BotocoreBody
-from lading.testing import Answer, DropDuring
+from lading.testing import DropDuring, Respond
 from tests.support.aws_proxy import REGIONS
 from tests.support.moto_aws import MIB, stager
 from tests.support.s3_constants import BIG
@@ -58,9 +58,9 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
 async def test_a_part_that_breaks_off_is_sent_again(aws: Aws):
     async with stager(aws, sign_with_botocore=True) as s:
         aws.on("UploadPart", DropDuring(MIB), times=2)
-        aws.on("UploadPart", Answer(503, b"", retry_after=0))
+        aws.on("UploadPart", Respond(503, b"", retry_after=0))
         assert (await s.stage("P", "1.0.0", BIG)).failed == {}
-        aws.on("GetObject", Answer(500, b""))
+        aws.on("GetObject", Respond(500, b""))
         async with (await s.get("P")).open() as pieces:
             assert b"".join([piece async for piece in pieces]) == BIG
 

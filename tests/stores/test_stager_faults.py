@@ -16,7 +16,7 @@ import pytest
 
 import lading
 from lading import NetworkError, RateLimited, StageFailed, Stager
-from lading.testing import Answer, DropAfter, DropBefore, DropDuring
+from lading.testing import DropAfter, DropBefore, DropDuring, Respond
 from tests.conftest import open_files
 from tests.support.aws_proxy import REGIONS, error
 from tests.support.moto_aws import MIB, stager
@@ -95,7 +95,7 @@ async def test_the_first_region_dies_while_staging(aws: Aws, behind: Behind, s: 
 @pytest.mark.parametrize("times", [1, 3])
 async def test_complete_answered_200_with_an_error(aws: Aws, behind: Behind, s: Stager, times: int):
     """aws-sdk-rust #1163, duckdb-httpfs #393."""
-    fault = Answer(200, error("InternalError"), {"Content-Type": "application/xml"})
+    fault = Respond(200, error("InternalError"), {"Content-Type": "application/xml"})
     aws.on("CompleteMultipartUpload", fault, region=FIRST, times=times)
     if times == 1:
         staged = await s.stage("P", "1.0.0", BIG)
@@ -120,7 +120,7 @@ async def test_complete_whose_answer_was_lost(aws: Aws, behind: Behind, s: Stage
 
 async def test_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager):
     """CompleteMultipartUpload in AWS's reference: another one is under way, which may fail."""
-    aws.on("CompleteMultipartUpload", Answer(409, error("ConditionalRequestConflict")), region=FIRST)
+    aws.on("CompleteMultipartUpload", Respond(409, error("ConditionalRequestConflict")), region=FIRST)
     staged = await s.stage("P", "1.0.0", BIG)
     assert (aws.count("CreateMultipartUpload", FIRST), aws.count("UploadPart", FIRST)) == (2, 4)
     assert not staged.failed
@@ -129,11 +129,11 @@ async def test_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager)
 
 async def test_slow_down(aws: Aws, s: Stager):
     """Asked to wait, it waits: longer than it may, it says so."""
-    busy = Answer(503, error("SlowDown", "please"), retry_after=0)
+    busy = Respond(503, error("SlowDown", "please"), retry_after=0)
     for operation in ("HeadObject", "CreateMultipartUpload", "UploadPart", "GetParameter", "CompleteMultipartUpload"):
         aws.on(operation, busy, times=2)
     assert not (await s.stage("P", "1.0.0", BIG)).failed
-    aws.on("PutObject", Answer(503, error("SlowDown", "please"), retry_after=9999), region=FIRST)
+    aws.on("PutObject", Respond(503, error("SlowDown", "please"), retry_after=9999), region=FIRST)
     staged = await s.stage("P", "1.1.0", b"a", policy="quorum")
     failed = staged.failed[FIRST]
     assert isinstance(failed, RateLimited)

@@ -10,7 +10,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from lading import AttemptEvent, CallEvent, LadingError
-from lading.testing import Answer
+from lading.testing import Respond
 from tests.conftest import let_coverage_block
 from tests.support.aws_proxy import error
 from tests.support.moto_aws import MIB, SECRET, TOKEN, stager
@@ -25,7 +25,7 @@ BIG = bytes(17 * MIB)
 async def test_hooks_see_every_attempt_by_its_operation(aws: Aws):
     events: list[AttemptEvent | CallEvent] = []
     async with stager(aws, hooks=[events.append]) as s:
-        aws.on("HeadObject", Answer(500, b""), times=2)
+        aws.on("HeadObject", Respond(500, b""), times=2)
         await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
     tried = [event for event in events if isinstance(event, AttemptEvent)]
     assert sorted(event.path for event in tried) == sorted(f"({asked.operation})" for asked in aws.asked)
@@ -41,9 +41,9 @@ async def test_secrets_are_told_nobody(aws: Aws, caplog: pytest.LogCaptureFixtur
         staged = await s.stage("P", "1.0.0", BIG)
         artifact = await s.get("P")
         shown += [repr(s), repr(staged), repr(artifact), repr(s.with_options())]
-        aws.on("HeadObject", Answer(403, b""), times=None)
+        aws.on("HeadObject", Respond(403, b""), times=None)
         refusal = f"{TOKEN} {SECRET}"
-        aws.on("PutObject", Answer(400, error("InvalidToken", refusal)), times=None)
+        aws.on("PutObject", Respond(400, error("InvalidToken", refusal)), times=None)
         with pytest.raises(LadingError) as caught:
             await s.stage("P", "1.1.0", b"a")
         shown += [repr(caught.value), str(caught.value), repr(caught.value.__cause__), repr(vars(caught.value))]

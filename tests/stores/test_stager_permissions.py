@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import Forbidden, StageFailed, Stager, VersionExists
-from lading.testing import Answer
+from lading.testing import Respond
 from tests.support.aws_proxy import REGIONS, error
 from tests.support.s3_constants import BIG, FIRST, KEY, have
 
@@ -68,7 +68,7 @@ async def test_without_writing_at_all(aws: Aws, behind: Behind, s: Stager):
 
 async def test_an_upload_that_cannot_be_aborted_is_told(aws: Aws, behind: Behind, s: Stager):
     aws.forbid("AbortMultipartUpload")
-    aws.on("CompleteMultipartUpload", Answer(400, error("BadDigest")), region=FIRST)
+    aws.on("CompleteMultipartUpload", Respond(400, error("BadDigest")), region=FIRST)
     staged = await s.stage("P", "1.0.0", BIG, policy="quorum")
     assert f"an upload of {KEY} was left over in {FIRST}" in staged.regions[FIRST].warnings[0]
     aws.forgive()

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from lading import IntegrityError, InvalidResponse, LadingError, NetworkError, NotFound, Progress, Stager
-from lading.testing import Answer, Truncate
+from lading.testing import Respond, Truncate
 from tests.support.aws_proxy import REGIONS
 from tests.support.moto_aws import MIB, stage_as_startifact, stager
 from tests.support.s3_constants import KEY
@@ -139,7 +139,7 @@ async def test_more_bytes_than_promised(aws: Aws, s: Stager, tmp_path: Path, how
     """The rest is not waited for: it may have no end."""
     await s.stage("P", "1.0.0", DATA)
     artifact = await s.get("P")
-    aws.faults.add(Answer(200, DATA + bytes(MIB)), method="GET", path=f"*/{KEY}", times=None)
+    aws.faults.add(Respond(200, DATA + bytes(MIB)), method="GET", path=f"*/{KEY}", times=None)
     with pytest.raises(IntegrityError, match=f"more than the promised {len(DATA)} bytes came"):
         await read(artifact, how, tmp_path / "out")
 
@@ -205,7 +205,7 @@ async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, s: Stager
     await s.stage("P", "1.0.0", DATA)
     artifact = await s.get("P")
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
-    aws.faults.add(Answer(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
+    aws.faults.add(Respond(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
     with pytest.raises(InvalidResponse, match="another part of it than it was asked for"):
         await read(artifact, "open", Path())
 

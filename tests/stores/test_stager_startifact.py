@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import InputError, IntegrityError, Stager, VersionExists
-from lading.testing import Answer
+from lading.testing import Respond
 from tests.support.aws_proxy import REGIONS
 from tests.support.moto_aws import stage_as_startifact
 from tests.support.s3_constants import KEY
@@ -62,7 +62,7 @@ async def test_of_startifact_staged_again(behind: Behind, s: Stager):
 async def test_of_startifact_corrupted(behind: Behind, s: Stager, tmp_path: Path, aws: Aws, crc: bool):
     stage_as_startifact(behind, crc=crc)
     artifact = await s.get("P")
-    aws.faults.add(Answer(200, b"OLD", {"ETag": '"whatever"'}), method="GET", path=f"*/{KEY}", times=None)
+    aws.faults.add(Respond(200, b"OLD", {"ETag": '"whatever"'}), method="GET", path=f"*/{KEY}", times=None)
     with pytest.raises(IntegrityError):
         await artifact.download(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

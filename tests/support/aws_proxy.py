@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import anyio
 import anyio.to_thread
 
-from lading.testing import Answer, Delay, DropAfter, DropBefore, FaultProxy, ServerResponse
+from lading.testing import Delay, DropAfter, DropBefore, FaultProxy, Respond, ServerResponse
 from lading.testing._server.connection import Hangup
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Aws(FaultProxy):
         self._plans.append(_Plan(fault, region, operation, path, times))
 
     def forbid(self, *operations: str, path: str = "", regions: Iterable[str] = REGIONS) -> None:
-        """Answer them with 403 from now on, for keys and names that end in *path*.
+        """Respond them with 403 from now on, for keys and names that end in *path*.
 
         As ``s3:GetObject`` is what allows ``HeadObject``, and ``s3:ListBucket`` is there: what does not exist is 404.
         """
@@ -152,7 +152,7 @@ class Aws(FaultProxy):
 
     async def _faulty(self, request: ServerRequest, fault: Fault | None) -> ServerResponse:
         match fault:
-            case Answer(status=status, body=body):
+            case Respond(status=status, body=body):
                 await _read(request)
                 extra = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
                 return ServerResponse(status, {"Content-Type": "application/xml", **extra}, body)

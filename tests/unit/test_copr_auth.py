@@ -14,7 +14,7 @@ from anyio import to_thread
 from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Response, Unauthorized
 from lading._core.auth import Auth
 from lading.copr import TokenPairAuth
-from lading.testing import Answer, DropAfter, Server, ServerResponse
+from lading.testing import DropAfter, Respond, Server, ServerResponse
 from tests.support.copr_frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +150,6 @@ def test_a_login_with_a_colon():
 
 async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: Store):
     demo_store.faults.add(DropAfter(), path="/api_3/auth-check")
-    demo_store.faults.add(Answer(503), path="/api_3/auth-check")
+    demo_store.faults.add(Respond(503), path="/api_3/auth-check")
     async with demo_store.client() as copr:
         assert (await copr.tokens.check()).name == "owner"

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from lading import BadRequest, BytesBody, Forbidden, InputError, NotFound
-from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse
+from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse
 from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ async def test_what_is_sent(tmp_path: Path):
     assert (get.line, get.query) == ("GET build-chroot", {"build_id": "7", "chrootname": CHROOT})
 
 
-@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(502)], ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(502)], ids=repr)
 async def test_an_update_may_be_sent_twice(store: Store, tmp_path: Path, fault: Fault):
     path = tmp_path / "comps.xml"
     await anyio.Path(path).write_bytes(b"<comps/>")

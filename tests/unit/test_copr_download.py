@@ -11,7 +11,7 @@ import pytest
 from anyio import to_thread
 
 from lading import InputError, NotFound, Progress, Retry, ServerError
-from lading.testing import Answer, DropBefore, Truncate
+from lading.testing import DropBefore, Respond, Truncate
 from tests.conftest import open_files
 from tests.support.copr_double import CHROOT, HELLO, Store, do
 from tests.support.raw_server import until
@@ -72,7 +72,7 @@ async def test_all_of_it(store: Store, copr: Copr, build: int, folder: Path):
         *(f"{CHROOT}/{name}" for name in RPMS | LOGS | INFO | {"hello.spec"}),
         *(f"{OTHER}/{name}" for name in LOGS | INFO - {"success"}),
     }
-    theirs = await do(contents, store.result_folder(build, CHROOT))
+    theirs = await do(contents, store.result_directory(build, CHROOT))
     assert all(content == theirs[name.partition("/")[2]] for name, content in found.items() if CHROOT in name)
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
 
@@ -92,7 +92,7 @@ async def test_some_of_it(store: Store, copr: Copr, build: int, folder: Path):
 
 async def test_what_fedora_review_said(store: Store, copr: Copr, build: int, folder: Path):
     def review() -> None:
-        path = store.result_folder(build, CHROOT) / "fedora-review" / "review.txt"
+        path = store.result_directory(build, CHROOT) / "fedora-review" / "review.txt"
         path.parent.mkdir()
         path.write_bytes(b"fine")
 
@@ -120,7 +120,7 @@ async def test_a_download_that_broke_off_goes_on(store: Store, copr: Copr, build
     """fedora-copr/copr#4169: within a file by ranges, and with the files that are missing when called again."""
     store.faults.add(Truncate(1024 * 1024), path="*x86_64.rpm")
     store.faults.add(DropBefore(), path="*x86_64.rpm")
-    store.faults.add(Answer(502, b"<html>"), path="*.src.rpm", times=None)
+    store.faults.add(Respond(502, b"<html>"), path="*.src.rpm", times=None)
     with pytest.raises(ServerError):
         await copr.builds.download(build, folder, kinds=["rpms"], limit=1)
     found = await do(contents, folder)
@@ -145,7 +145,7 @@ async def test_packages_that_pulp_keeps(store: Store, copr: Copr, folder: Path, 
 
 
 async def test_what_the_store_lost(store: Store, copr: Copr, build: int, folder: Path):
-    theirs = store.result_folder(build, CHROOT)
+    theirs = store.result_directory(build, CHROOT)
     await do((theirs / "root.log.gz").unlink)
     assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["logs"])) == len(LOGS) - 1
     await do((theirs / "hello-1.0-1.src.rpm").unlink)

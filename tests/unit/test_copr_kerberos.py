@@ -32,7 +32,7 @@ from lading import (
 )
 from lading.copr import GssapiAuth
 from lading.copr import _kerberos as _gssapi
-from lading.testing import Answer, DropAfter, Server, ServerRequest, ServerResponse
+from lading.testing import DropAfter, Respond, Server, ServerRequest, ServerResponse
 from lading.testing.copr._refusals import apache_unauthorized
 from tests.support.copr_frontend import CHROOT, QUICK, Asked, Store, _line
 
@@ -426,9 +426,9 @@ async def test_the_session_stays_with_its_host(frontend: Frontend, folder: Path)
 
 
 async def test_lost_answers_on_the_way_in(frontend: Frontend, folder: Path):
-    for fault in (DropAfter(), Answer(503)):
+    for fault in (DropAfter(), Respond(503)):
         frontend.server.faults.add(fault, path="/api_3/auth-check")
-    frontend.server.faults.add(Answer(502), path="/api_3/gssapi_login/")
+    frontend.server.faults.add(Respond(502), path="/api_3/gssapi_login/")
     async with frontend.client(folder) as copr:
         assert (await copr.tokens.whoami()).name == "ada"
 

@@ -9,7 +9,7 @@ import pytest
 
 from lading import BadRequest, Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
-from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse, Truncate
+from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
 from tests.support.copr_frontend import Asked, Frontend, Store
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def test_every_kind_of_source(demo_store: Store, source: Source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
-@pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Answer(504)], ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Respond(504)], ids=repr)
 async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: Store, source: Source, fault: Fault):
     demo_store.faults.add(fault, method="POST")
     async with demo_store.client() as copr:
@@ -74,7 +74,7 @@ async def test_another_source_is_somebody_elses(demo_store: Store, other: Source
 
 
 async def test_a_page_that_answers_200(demo_store: Store):
-    demo_store.faults.add(Answer(200, b"<html>"), method="POST")
+    demo_store.faults.add(Respond(200, b"<html>"), method="POST")
     async with demo_store.client() as copr:
         with pytest.raises(InvalidResponse) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
@@ -168,7 +168,7 @@ async def test_reset_build_delete(demo_store: Store):
             await copr.packages.update("owner", "demo", "hello", RubyGemsSource("hello"))
 
 
-@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(502), Truncate(3)], ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(502), Truncate(3)], ids=repr)
 async def test_deleting_is_done_when_it_is_gone(demo_store: Store, fault: Fault):
     async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", GIT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lading import BadRequest, Copr, InputError, ServerError
 from lading.copr._models.builds import Build, ListPage
 from lading.copr._pagination import paginate
-from lading.testing import Answer
+from lading.testing import Respond
 from tests.support.copr_frontend import QUICK, Asked, Frontend, ServerResponse, Store
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ async def test_a_list_is_gone_on_with_after_an_error(store: Store):
     async with store.reader() as copr:
         cursor = copr.projects.list("owner", page_size=2).cursor()
         found = [(await anext(cursor)).name for _ in range(4)]
-        store.faults.add(Answer(504, b"<html>"), times=3)
+        store.faults.add(Respond(504, b"<html>"), times=3)
         with pytest.raises(ServerError) as caught:
             await anext(cursor)
         assert (caught.value.status, caught.value.attempts) == (504, 3)

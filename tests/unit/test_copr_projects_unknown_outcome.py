@@ -16,7 +16,7 @@ from lading import (
     Retry,
     ServerError,
 )
-from lading.testing import Answer, DropAfter, DropBefore, Fault, ServerResponse, Truncate
+from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
 from tests.support.copr_frontend import CHROOT, Asked, Frontend, Store, refusal
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ async def test_what_is_refused_for_another_reason_says_so(crew_store: Store):
 
 
 @pytest.mark.parametrize(
-    "fault", [DropAfter(), Answer(502), Truncate(30), DropBefore(), Answer(200, b"<html>")], ids=repr
+    "fault", [DropAfter(), Respond(502), Truncate(30), DropBefore(), Respond(200, b"<html>")], ids=repr
 )
 async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: Store, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
-        if fault == Answer(200, b"<html>"):  # taken by somebody, who says nothing of it
+        if fault == Respond(200, b"<html>"):  # taken by somebody, who says nothing of it
             with pytest.raises(InvalidResponse) as caught:
                 await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
             assert caught.value.outcome == "unknown"
@@ -100,18 +100,18 @@ async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault:
     assert crew_store.lines == [ADD, GET]
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), Answer(502), Answer(503), Answer(429, retry_after=0)], ids=repr)
+@pytest.mark.parametrize("fault", [DropBefore(), Respond(502), Respond(503), Respond(429, retry_after=0)], ids=repr)
 async def test_what_was_not_made_is_made(crew_store: Store, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
-    asked = [] if fault == Answer(429, retry_after=0) else [GET]
+    asked = [] if fault == Respond(429, retry_after=0) else [GET]
     assert crew_store.lines == [*asked, ADD]
 
 
 async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
     crew_store.faults.add(DropAfter(), method="POST")
-    crew_store.faults.add(Answer(502), method="GET", times=None)
+    crew_store.faults.add(Respond(502), method="GET", times=None)
     async with crew_store.client() as copr:
         with pytest.raises(NetworkError) as caught:
             await copr.projects.create("owner", "demo", chroots=[CHROOT])
@@ -120,7 +120,7 @@ async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
     assert crew_store.lines == [ADD]
 
 
-@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(504), Truncate(3)], ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(504), Truncate(3)], ids=repr)
 async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
     crew_demo.faults.add(fault, method="DELETE")
     async with crew_demo.client() as copr:
@@ -134,7 +134,7 @@ async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
 
 
 async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: Store):
-    crew_demo.faults.add(Answer(200, b"<html>"), method="DELETE")
+    crew_demo.faults.add(Respond(200, b"<html>"), method="DELETE")
     async with crew_demo.client() as copr:
         with pytest.raises(InvalidResponse) as caught:
             await copr.projects.delete("owner", "demo")

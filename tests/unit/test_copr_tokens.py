@@ -15,7 +15,7 @@ import lading
 from lading import ConfigError, Copr, LadingError, Retry, Unauthorized
 from lading.copr import ApiToken, TokenPairAuth
 from lading.copr import tokens as tokens_module
-from lading.testing import Answer, DropAfter, DropBefore, Fault, RawAnswer, ServerResponse, Truncate
+from lading.testing import DropAfter, DropBefore, Fault, Respond, RespondRaw, ServerResponse, Truncate
 from tests.support.copr_frontend import CHROOT, Frontend, Store
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Pa
     [
         (DropAfter(), "unknown", 1),
         (DropBefore(), "unknown", 0),
-        (Answer(429, retry_after=0), "not_done", 0),
-        (Answer(503, retry_after=0), "not_done", 0),
-        (Answer(503), "unknown", 0),
-        (Answer(504), "unknown", 0),
-        (Answer(200, b"<html>"), "unknown", 0),
+        (Respond(429, retry_after=0), "not_done", 0),
+        (Respond(503, retry_after=0), "not_done", 0),
+        (Respond(503), "unknown", 0),
+        (Respond(504), "unknown", 0),
+        (Respond(200, b"<html>"), "unknown", 0),
         (Truncate(20), "unknown", 1),
-        (RawAnswer(b"nonsense"), "unknown", 0),
+        (RespondRaw(b"nonsense"), "unknown", 0),
     ],
     ids=repr,
 )
@@ -234,7 +234,7 @@ async def test_rotating_leaves_nothing_in_the_log(demo_store: Store, caplog: pyt
     async with demo_store.client(hooks=[events.append]) as copr:
         new = await copr.tokens.rotate()
         demo_store.faults.add(
-            Answer(401, f'{{"error": "neither {old} nor {new.token}"}}'.encode(), {"Content-Type": "application/json"})
+            Respond(401, f'{{"error": "neither {old} nor {new.token}"}}'.encode(), {"Content-Type": "application/json"})
         )
         with pytest.raises(Unauthorized, match=r"neither \*\*\* nor \*\*\*"):
             await copr.tokens.check()

@@ -16,7 +16,7 @@ import lading
 from lading import BadRequest, Forbidden, Index, InvalidResponse, PyPI, Retry
 from lading.pypi import MintedToken, TrustedPublishing
 from lading.pypi import _trusted_publishing as _trusted
-from lading.testing import Answer, DropAfter, DropBefore, Server, ServerRequest, ServerResponse
+from lading.testing import DropAfter, DropBefore, Respond, Server, ServerRequest, ServerResponse
 from tests.support.distributions import wheel
 from tests.support.raw_server import until
 
@@ -140,7 +140,7 @@ async def test_elsewhere_nothing_is_printed(minting, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Answer(500), Answer(503), Answer(429)], ids=repr)
+@pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(500), Respond(503), Respond(429)], ids=repr)
 async def test_every_attempt_to_mint_has_an_identity_of_its_own(minting, fault):
     minting.server.faults.add(fault, path="/_/oidc/mint-token")
     async with PyPI(minting.index, retry=Retry(backoff=0)) as pypi:
@@ -152,7 +152,7 @@ async def test_every_attempt_to_mint_has_an_identity_of_its_own(minting, fault):
 
 @pytest.mark.parametrize("path", ["/_/oidc/audience", "/identity", "/_/oidc/mint-token"])
 async def test_attempts_are_counted_once(minting, path):
-    minting.server.faults.add(Answer(500), path=path, times=None)
+    minting.server.faults.add(Respond(500), path=path, times=None)
     async with PyPI(minting.index, retry=Retry(backoff=0, attempts=3)) as pypi:
         with pytest.raises(lading.ServerError):
             await pypi.tokens.mint(minting.env)
@@ -171,7 +171,7 @@ async def test_why_it_was_refused_in_one_line(minting, capsys):
 
 async def test_an_index_that_mints_for_nobody(minting):
     body = b'{"message": "Trusted publishing functionality not enabled"}'
-    minting.server.faults.add(Answer(403, body, {"Content-Type": "application/json"}), path="/_/oidc/audience")
+    minting.server.faults.add(Respond(403, body, {"Content-Type": "application/json"}), path="/_/oidc/audience")
     async with PyPI(minting.index) as pypi:
         with pytest.raises(Forbidden, match="functionality not enabled"):
             await pypi.tokens.mint(minting.env)
@@ -210,7 +210,7 @@ async def test_a_token_with_less_than_five_minutes_left_is_renewed(minting, path
 
 
 async def test_a_failed_mint_leaves_the_next_one_its_turn(minting, paths):
-    minting.server.faults.add(Answer(422), path="/_/oidc/mint-token")
+    minting.server.faults.add(Respond(422), path="/_/oidc/mint-token")
     path = paths[0]
     async with minting.client() as pypi:
         with pytest.raises(BadRequest):
@@ -241,7 +241,7 @@ async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting,
 
 async def test_the_token_shows_nowhere(minting, paths, caplog):
     caplog.set_level(logging.DEBUG)
-    minting.server.faults.add(Answer(400, b"no: pypi-s3cret-1 is bad"), method="POST", path="/legacy/")
+    minting.server.faults.add(Respond(400, b"no: pypi-s3cret-1 is bad"), method="POST", path="/legacy/")
     events: list[object] = []
     client = minting.client(hooks=[events.append])
     async with client as pypi:

@@ -1,4 +1,4 @@
-"""The embedded Copr's switches for tests: time, builds by hand, results to download, sessions, old and new features."""
+"""The controls of the embedded Copr: clock, states of builds, results to download, sessions, optional features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from lading.testing import Answer, EmbeddedCopr
+from lading.testing import EmbeddedCopr, Respond
 from lading.testing.copr._results import read_nevra
 
 URL = "https://example.com/hello-1.0-1.src.rpm"
@@ -36,8 +36,8 @@ def results(store, build, chroot=CHROOT, name="hello"):
     return f"{store.url}/results/owner/demo/{chroot}/{build:08}-{name}/"
 
 
-def links(answer):
-    return re.findall(r'href="([^"]+)"', answer.text)
+def links(response):
+    return re.findall(r'href="([^"]+)"', response.text)
 
 
 class TestByHand:
@@ -61,7 +61,7 @@ class TestByHand:
             ("succeeded", "succeeded", "succeeded", "succeeded"),
         ]
 
-    def test_times_are_those_of_its_clock(self, store):
+    def test_times_are_those_of_the_clock(self, store):
         build = store.add_build("demo", URL)
         for _ in range(7):
             store.advance_clock(10)
@@ -71,7 +71,7 @@ class TestByHand:
         assert [shown[name] - start for name in ("submitted_on", "started_on", "ended_on")] == [0, 60, 70]
 
     @pytest.mark.parametrize(
-        ("state", "chroots", "word"),
+        ("state", "chroots", "overall"),
         [
             ("succeeded", {"epel-9-x86_64": "failed"}, "failed"),
             ("succeeded", {"epel-9-x86_64": "skipped"}, "succeeded"),
@@ -81,10 +81,10 @@ class TestByHand:
             ("failed", None, "failed"),
         ],
     )
-    def test_ends(self, store, state, chroots, word):
+    def test_final_states(self, store, state, chroots, overall):
         build = store.add_build("demo", URL)
         store.finish(build, state, chroots=chroots)
-        assert store.build(build).state == word
+        assert store.build(build).state == overall
 
     def test_a_source_build_that_fails(self, store):
         build = store.add_build("demo", URL)
@@ -106,7 +106,7 @@ class TestByHand:
         assert seen == [("canceled", "running"), ("canceled", "canceled")]
         assert get(results(store, build) + "success").status_code == 404
 
-    def test_words_that_nobody_knows(self, store):
+    def test_unknown_states(self, store):
         build = store.add_build("demo", URL)
         store.set_state(build, "marinating")
         store.advance_builds()
@@ -120,15 +120,15 @@ class TestByHand:
             store.advance_builds(9)
         with pytest.raises(ValueError, match="a build does not end as running"):
             store.finish(build, "running")
-        with pytest.raises(ValueError, match="has failed"):
+        with pytest.raises(ValueError, match="only as failed"):
             store.finish(build, source=True)
-        with pytest.raises(ValueError, match="is no state"):
+        with pytest.raises(ValueError, match="is not a state"):
             store.set_state(build, "no state")
         with pytest.raises(LookupError, match="has no chroot epel-7-x86_64"):
             store.finish(build, chroots={"epel-7-x86_64": "failed"})
-        with pytest.raises(ValueError, match="is no name of a package"):
+        with pytest.raises(ValueError, match="is not the name of a package"):
             store.finish(build, packages=["nonsense"])
-        with pytest.raises(RuntimeError, match="started once"):
+        with pytest.raises(RuntimeError, match="started only once"):
             store.start()
 
     def test_names_of_packages(self):
@@ -159,10 +159,10 @@ class TestResults:
         moved = get(results(store, build).rstrip("/"))
         assert (moved.status_code, moved.headers["Location"]) == (301, httpx.URL(results(store, build)).path)
 
-    def test_files_of_ones_own(self, store):
+    def test_files_that_a_test_adds(self, store):
         build = store.add_build("demo", URL)
         store.finish(build)
-        (store.result_folder(build, CHROOT) / "review.txt").write_text("fine")
+        (store.result_directory(build, CHROOT) / "review.txt").write_text("fine")
         assert "review.txt" in links(get(results(store, build)))
         assert get(results(store, build) + "review.txt").text == "fine"
 
@@ -265,7 +265,7 @@ def test_projects_of_others():
 
 
 def test_faults(store):
-    store.faults.add(Answer(502, b"<html>", {"Content-Type": "text/html"}), path="/api_3/build/*")
+    store.faults.add(Respond(502, b"<html>", {"Content-Type": "text/html"}), path="/api_3/build/*")
     build = store.add_build("demo", URL)
     statuses = [get(f"{store.url}/api_3/build/{build}").status_code for _ in range(2)]
     assert statuses == [502, 200]
@@ -275,7 +275,7 @@ def test_the_fixture(lading_copr):
     assert get(f"{lading_copr.url}/api_3/").json() == {"version": 3}
 
 
-def test_it_runs_by_itself():
+def test_it_runs_as_a_command():
     command = [sys.executable, "-m", "lading.testing", "copr"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -283,8 +283,8 @@ def test_it_runs_by_itself():
             parser = RawConfigParser()
             parser.read_string("".join(lines))
             section = parser["copr-cli"]
-            answer = get(f"{section['copr_url']}/api_3/auth-check", auth=(section["login"], section["token"]))
-            assert answer.json()["name"] == "owner"
+            response = get(f"{section['copr_url']}/api_3/auth-check", auth=(section["login"], section["token"]))
+            assert response.json()["name"] == "owner"
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

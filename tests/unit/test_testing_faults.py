@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from lading.testing import Answer, Delay, DropAfter, DropBefore, EarlyAnswer, Faults, InjectedFault, PlannedFault
+from lading.testing import Delay, DropAfter, DropBefore, Faults, InjectedFault, PlannedFault, Respond, RespondEarly
 
 
-def test_faults_are_taken_in_order_and_once():
+def test_faults_are_used_in_order_and_once():
     faults = Faults()
     faults.add(DropBefore())
     faults.add(DropAfter())
@@ -45,22 +45,22 @@ def test_times_counts_down_and_none_stays():
         ("POST", "/other/*", False),
     ],
 )
-def test_a_fault_waits_for_the_requests_it_fits(method, path, fits):
+def test_a_fault_waits_for_matching_requests(method, path, fits):
     faults = Faults()
-    faults.add(Answer(), method=method, path=path)
-    assert faults.take("POST", "/simple/demo/") == (Answer() if fits else None)
+    faults.add(Respond(), method=method, path=path)
+    assert faults.take("POST", "/simple/demo/") == (Respond() if fits else None)
     assert bool(faults.pending) is not fits
 
 
-def test_a_fault_that_does_not_fit_does_not_hold_up_the_next():
+def test_a_fault_that_does_not_match_does_not_block_the_next():
     faults = Faults()
-    faults.add(Answer(500), method="PUT")
-    faults.add(Answer(429), method="GET")
-    assert faults.take("GET", "/") == Answer(429)
-    assert faults.take("PUT", "/") == Answer(500)
+    faults.add(Respond(500), method="PUT")
+    faults.add(Respond(429), method="GET")
+    assert faults.take("GET", "/") == Respond(429)
+    assert faults.take("PUT", "/") == Respond(500)
 
 
-def test_what_happened_is_remembered_until_cleared():
+def test_injected_faults_are_kept_until_cleared():
     faults = Faults()
     injected = InjectedFault(Delay(1), "PUT", "/a", 7)
     faults.record(injected)
@@ -70,7 +70,7 @@ def test_what_happened_is_remembered_until_cleared():
     assert faults.happened == ()
 
 
-def test_waiting_ends_when_it_happens_in_another_thread():
+def test_waiting_ends_with_a_fault_in_another_thread():
     faults = Faults()
     injected = InjectedFault(Delay(1), "PUT", "/a", 7)
     threads = [threading.Thread(target=faults.record, args=(injected,)) for _ in range(3)]
@@ -81,7 +81,7 @@ def test_waiting_ends_when_it_happens_in_another_thread():
         thread.join()
 
 
-def test_waiting_in_vain_says_how_far_it_got():
+def test_a_timeout_reports_how_many_faults_were_injected():
     with pytest.raises(TimeoutError, match="0 of 2 faults"):
         Faults().wait(2, timeout=0)
 
@@ -103,6 +103,6 @@ def test_many_threads_share_one_queue():
     assert faults.pending == ()
 
 
-def test_a_mistyped_ending_is_refused():
-    with pytest.raises(ValueError, match="then='shut' is none of close, reset, half-close"):
-        EarlyAnswer(then="shut")  # type: ignore[arg-type]
+def test_an_unknown_value_of_then_is_refused():
+    with pytest.raises(ValueError, match="then='shut' is not one of close, reset, half-close"):
+        RespondEarly(then="shut")  # type: ignore[arg-type]

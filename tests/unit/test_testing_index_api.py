@@ -1,4 +1,4 @@
-"""The embedded index over HTTP: uploads that are refused, pages, trusted publishing, and the switches for tests."""
+"""The embedded index over HTTP: refused uploads, pages, trusted publishing, and its controls for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from lading.pypi import Token
-from lading.testing import Answer, DropAfter, EmbeddedIndex, FaultProxy
+from lading.testing import DropAfter, EmbeddedIndex, FaultProxy, Respond
 from tests.support.distributions import core_metadata, sdist, wheel
 
 JSON = {"Accept": "application/json"}
@@ -45,7 +45,7 @@ def basic(token: str, user: str = "__token__") -> str:
 
 
 def post(client, token, path=None, *, data=None, filename=None, headers=JSON, **changed):
-    """The answer to a form that is right but for *changed*."""
+    """Upload a valid form with the fields in *changed*, and return the response."""
     data = path.read_bytes() if data is None else data
     filename = filename or path.name
     binary = filename.endswith(".whl")
@@ -65,15 +65,15 @@ def post(client, token, path=None, *, data=None, filename=None, headers=JSON, **
     return client.post("/legacy/", data=fields, files=files, headers={**headers, "Authorization": authorization})
 
 
-def said(answer: httpx.Response, status: int = 400) -> str:
-    """What a refusal says; the same in its body and in its reason phrase."""
-    assert answer.status_code == status, answer.text
-    code = answer.json()["code"]
-    assert code == f"{status} {answer.reason_phrase}"
+def detail_of(response: httpx.Response, status: int = 400) -> str:
+    """Return the detail of a refusal, which is the same in its body and in its reason phrase."""
+    assert response.status_code == status, response.text
+    code = response.json()["code"]
+    assert code == f"{status} {response.reason_phrase}"
     return code.removeprefix(f"{status} ")
 
 
-def test_a_file_is_taken_once(index, client, tmp_path):
+def test_a_file_is_accepted_once(index, client, tmp_path):
     token, path = index.create_token(), wheel(tmp_path, payload=b"one")
     assert post(client, token, path).status_code == 200
     again = post(client, token, path)
@@ -83,7 +83,7 @@ def test_a_file_is_taken_once(index, client, tmp_path):
     assert (file.filename, file.project, file.version, file.size) == (path.name, "demo", "1.0", path.stat().st_size)
     assert (file.uploaded_at, file.uploaded_by) == (NOW, index.add_user("owner"))
     other = wheel(tmp_path, payload=b"two")
-    assert said(post(client, token, other)) == (
+    assert detail_of(post(client, token, other)) == (
         f"File already exists ('{other.name}', with blake2_256 hash "
         f"'{hashlib.blake2b(other.read_bytes(), digest_size=32).hexdigest()}'). "
         f"See {index.url}/help/#file-name-reuse for more information."
@@ -96,34 +96,36 @@ def test_deleted_names_stay_taken(index, client, tmp_path):
     post(client, index.create_token(), path)
     index.delete(path.name)
     assert index.uploads == ()
-    assert "This filename was previously used" in said(post(client, index.create_token(), path))
+    assert "This filename was previously used" in detail_of(post(client, index.create_token(), path))
 
 
 @pytest.mark.parametrize("digest", ["md5_digest", "sha256_digest", "blake2_256_digest"])
 def test_digests_are_verified(index, client, tmp_path, digest):
-    answer = post(client, index.create_token(), wheel(tmp_path), **{digest: "0" * 64})
-    assert said(answer) == "The digest supplied does not match a digest calculated from the uploaded file."
+    response = post(client, index.create_token(), wheel(tmp_path), **{digest: "0" * 64})
+    assert detail_of(response) == "The digest supplied does not match a digest calculated from the uploaded file."
     assert index.uploads == ()
 
 
-def test_files_that_are_not_what_they_should_be(index, client, tmp_path):
+def test_invalid_files(index, client, tmp_path):
     token, path = index.create_token(), wheel(tmp_path)
     source = sdist(tmp_path)
-    assert "BadZipFile" in said(post(client, token, filename="demo-1.0-py3-none-any.whl", data=b"x"))
-    assert "Version in filename should be '1.0' not '2.0'" in said(
+    assert "BadZipFile" in detail_of(post(client, token, filename="demo-1.0-py3-none-any.whl", data=b"x"))
+    assert "Version in filename should be '1.0' not '2.0'" in detail_of(
         post(client, token, wheel(tmp_path, version="2.0"), version="1.0")
     )
-    assert said(post(client, token, path, name="other")) == "Start filename for 'other' with 'other-'."
-    assert "WHEEL not found at demo-1.0" in said(post(client, token, data=_zip(), filename="demo-1.0-py3-none-any.whl"))
-    assert "PKG-INFO not found" in said(post(client, token, source, filename="demo-1.1.tar.gz", version="1.1"))
-    assert said(post(client, token, sdist(tmp_path, "Demo"), name="Demo")) == (
+    assert detail_of(post(client, token, path, name="other")) == "Start filename for 'other' with 'other-'."
+    assert "WHEEL not found at demo-1.0" in detail_of(
+        post(client, token, data=_zip(), filename="demo-1.0-py3-none-any.whl")
+    )
+    assert "PKG-INFO not found" in detail_of(post(client, token, source, filename="demo-1.1.tar.gz", version="1.1"))
+    assert detail_of(post(client, token, sdist(tmp_path, "Demo"), name="Demo")) == (
         "Filename 'Demo-1.0.tar.gz' should be 'demo-1.0.tar.gz'."
     )
-    assert "File too large. Limit for project 'demo' is 0.19" in said(
+    assert "File too large. Limit for project 'demo' is 0.19" in detail_of(
         post(client, token, wheel(tmp_path, payload=bytes(300_000)))
     )
-    assert "'/'" in said(post(client, token, path, filename="a/demo-1.0-py3-none-any.whl"))
-    assert "Invalid file extension" in said(post(client, token, data=b"", filename="demo-1.0.exe"))
+    assert "'/'" in detail_of(post(client, token, path, filename="a/demo-1.0-py3-none-any.whl"))
+    assert "Invalid file extension" in detail_of(post(client, token, data=b"", filename="demo-1.0.exe"))
     assert index.uploads == ()
 
 
@@ -135,18 +137,18 @@ def test_one_sdist_and_no_late_files(index, client, tmp_path):
     token = index.create_token()
     assert post(client, token, sdist(tmp_path)).status_code == 200
     second = post(client, token, sdist(tmp_path, suffix=".zip"))
-    assert said(second) == "Only one sdist may be uploaded per release."
+    assert detail_of(second) == "Only one sdist may be uploaded per release."
     again = sdist(tmp_path, metadata=core_metadata("demo", "1.0", ("Summary", "another")))
     index.delete("demo-1.0.tar.gz")
     assert post(client, token, wheel(tmp_path)).status_code == 200
-    assert "previously used" in said(post(client, token, again))
+    assert "previously used" in detail_of(post(client, token, again))
     index.advance_clock(15 * 86400)
     late = post(client, token, wheel(tmp_path, tag="cp312-none-any"), pyversion="cp312")
-    assert said(late) == "Uploading new files to releases older than 14 days is not allowed."
+    assert detail_of(late) == "Uploading new files to releases older than 14 days is not allowed."
     assert parsedate_to_datetime(late.headers["Date"]) == NOW + timedelta(days=15) == index.now
 
 
-def test_what_is_no_upload(index, client, tmp_path):
+def test_forms_that_are_no_uploads(index, client, tmp_path):
     moved = client.post("/legacy", headers=JSON)
     assert (moved.status_code, moved.headers["Location"]) == (308, "/legacy/")
     assert "trailing slash" in moved.reason_phrase
@@ -162,26 +164,26 @@ def test_what_is_no_upload(index, client, tmp_path):
 GENERIC = "Invalid or non-existent authentication information. See {}/help/#invalid-auth for more information."
 
 
-def test_who_is_nobody(index, client, tmp_path):
+def test_requests_without_a_valid_token(index, client, tmp_path):
     path, known = wheel(tmp_path), index.create_token()
     stranger = Token.create("127.0.0.1", "nobody", b"key").dump()
     revoked = index.create_token()
     index.revoke(revoked)
     for token in ("pypi-nonsense", stranger, revoked, "Basic !", "Digest x", known.replace("pypi-", "other-")):
-        assert said(post(client, token, path), 403) == GENERIC.format(index.url)
-    assert "Username/Password authentication is no longer supported" in said(
+        assert detail_of(post(client, token, path), 403) == GENERIC.format(index.url)
+    assert "Username/Password authentication is no longer supported" in detail_of(
         post(client, basic(known, "somebody"), path), 403
     )
     for token in (f"token {known}", f"Bearer {known}", basic(f" {known}\n")):
         assert post(client, token, path).status_code == 200
 
 
-def test_what_tokens_do_not_allow(index, client, tmp_path):
+def test_restrictions_of_tokens(index, client, tmp_path):
     path = wheel(tmp_path)
     other = index.add_user("somebody-else")
 
     def denied(token: str) -> str:
-        return said(post(client, token, path), 403).removeprefix("Invalid API Token: ")
+        return detail_of(post(client, token, path), 403).removeprefix("Invalid API Token: ")
 
     not_for_it = "project-scoped token is not valid for project: 'demo'"
     assert denied(index.create_token(project_names=["demo-tools"])) == not_for_it
@@ -211,10 +213,10 @@ def test_pages(index, client, tmp_path):
     index.yank("demo", "1.0", "broken <here>")
     listed = client.get("/simple/", headers=SIMPLE).json()
     assert [project["name"] for project in listed["projects"]] == ["Demo"]
-    answer = client.get("/simple/demo/", headers=SIMPLE)
-    page = answer.json()
-    assert answer.headers["Content-Type"] == SIMPLE["Accept"]
-    assert answer.headers["X-PyPI-Last-Serial"] == str(page["meta"]["_last-serial"]) == "3"
+    response = client.get("/simple/demo/", headers=SIMPLE)
+    page = response.json()
+    assert response.headers["Content-Type"] == SIMPLE["Accept"]
+    assert response.headers["X-PyPI-Last-Serial"] == str(page["meta"]["_last-serial"]) == "3"
     assert (page["meta"]["api-version"], page["versions"]) == ("1.4", ["1.0", "2.0rc1"])
     assert page["project-status"] == {"status": "active"}
     first, second = page["files"]
@@ -253,7 +255,7 @@ def mint(client, token) -> httpx.Response:
     return client.post("/_/oidc/mint-token", json={"token": token})
 
 
-def test_a_publisher_is_given_a_token_for_its_projects(index, client, tmp_path):
+def test_a_publisher_receives_a_token_for_its_projects(index, client, tmp_path):
     publisher = index.add_publisher("Demo", environment="release")
     environment = index.github_environment(publisher)
     audience = client.get("/_/oidc/audience").json()["audience"]
@@ -265,7 +267,7 @@ def test_a_publisher_is_given_a_token_for_its_projects(index, client, tmp_path):
     assert (minted["success"], minted["expires"]) == (True, NOW.timestamp() + 900)
     assert [r.dump()[0] for r in Token.load(minted["token"]).restrictions] == [4, 2, 0]
     path = wheel(tmp_path, "other", payload=b"2")
-    refused = said(post(client, minted["token"], path, name="other"), 403)
+    refused = detail_of(post(client, minted["token"], path, name="other"), 403)
     assert "OIDC scoped token is not valid for project 'other'" in refused
     attestation = {"version": 1, "envelope": {}, "verification_material": {}}
     sent = {"attestations": json.dumps([attestation])}
@@ -277,28 +279,30 @@ def test_a_publisher_is_given_a_token_for_its_projects(index, client, tmp_path):
     assert bundle["publisher"]["repository"] == "example/demo"
     index.advance_clock(900)
     late = wheel(tmp_path, tag="cp312-none-any")
-    assert said(post(client, minted["token"], late, pyversion="cp312"), 403) == "Invalid API Token: token is expired"
+    assert (
+        detail_of(post(client, minted["token"], late, pyversion="cp312"), 403) == "Invalid API Token: token is expired"
+    )
 
 
-def test_attestations_of_users_and_broken_ones(index, client, tmp_path):
+def test_attestations_of_users_and_malformed_ones(index, client, tmp_path):
     path = wheel(tmp_path)
-    assert "Trusted Publishing" in said(post(client, index.create_token(), path, attestations="[{}]"))
+    assert "Trusted Publishing" in detail_of(post(client, index.create_token(), path, attestations="[{}]"))
     token = mint(client, index.identity_token(index.add_publisher("demo"))).json()["token"]
     for text in ("[]", "nonsense", "[1]", "[{}, {}, {}]"):
-        assert said(post(client, token, path, attestations=text)).startswith("Invalid attestations supplied")
+        assert detail_of(post(client, token, path, attestations=text)).startswith("Invalid attestations supplied")
     post(client, token, path)
     assert client.get("/integrity/demo/1.0/demo-1.0-py3-none-any.whl/provenance").status_code == 404
 
 
-def test_identity_tokens_that_are_not_taken(index, client):
+def test_identity_tokens_that_are_refused(index, client):
     publisher = index.add_publisher("demo")
     used = index.identity_token(publisher)
     assert mint(client, used).status_code == 200
 
     def code(token: object) -> str:
-        answer = mint(client, token)
-        assert (answer.status_code, answer.json()["message"]) == (422, "Token request failed")
-        return answer.json()["errors"][0]["code"]
+        response = mint(client, token)
+        assert (response.status_code, response.json()["message"]) == (422, "Token request failed")
+        return response.json()["errors"][0]["code"]
 
     assert code(used) == "invalid-reuse-token"
     assert code(index.identity_token(publisher, repository="example/other")) == "invalid-publisher"
@@ -312,24 +316,24 @@ def test_identity_tokens_that_are_not_taken(index, client):
     assert client.get(f"/_/github/{publisher.id}").status_code == 401
 
 
-def test_a_client_that_leaves_leaves_nothing(index, client, tmp_path):
+def test_no_file_is_kept_of_a_client_that_leaves(index, client, tmp_path):
     post(client, index.create_token(), wheel(tmp_path))
-    folder = index.uploads[0].path.parents[1]
+    directory = index.uploads[0].path.parents[1]
     head = b'--b\r\nContent-Disposition: form-data; name="content"; filename="a.whl"\r\n\r\n'
     with socket.create_connection(("127.0.0.1", index.port)) as sock:
         headers = "POST /legacy/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         sock.sendall(f"{headers}Content-Length: 9000000\r\n\r\n".encode() + head + bytes(2_000_000))
-        while not list(folder.glob("*.incoming")):
+        while not list(directory.glob("*.incoming")):
             time.sleep(0.01)
-    while list(folder.glob("*.incoming")):
+    while list(directory.glob("*.incoming")):
         time.sleep(0.01)
     form = head + b"x\r\n" + head + b"y\r\n--b--"
     twice = client.post("/legacy/", content=form, headers=JSON | {"Content-Type": "multipart/form-data; boundary=b"})
-    assert said(twice) == "The upload form has more than one file."
-    assert len(list(folder.iterdir())) == 1
+    assert detail_of(twice) == "The upload form has more than one file."
+    assert len(list(directory.iterdir())) == 1
 
 
-def test_addresses_are_those_that_the_client_uses(index, tmp_path):
+def test_urls_are_those_that_the_client_uses(index, tmp_path):
     with FaultProxy(index.url) as proxy, httpx.Client(base_url=proxy.url, trust_env=False) as client:
         proxy.faults.add(DropAfter(), method="POST")
         with pytest.raises(httpx.RemoteProtocolError):
@@ -339,17 +343,17 @@ def test_addresses_are_those_that_the_client_uses(index, tmp_path):
         assert client.get(file["url"]).status_code == 200
 
 
-def test_faults_and_its_end(tmp_path):
+def test_faults_and_stop(tmp_path):
     index = EmbeddedIndex()
     with index:
-        index.faults.add(Answer(503, retry_after=1), path="/simple/*")
+        index.faults.add(Respond(503, retry_after=1), path="/simple/*")
         assert httpx.get(index.index.simple_url, trust_env=False).status_code == 503
         with httpx.Client(base_url=index.url, trust_env=False) as client:
             post(client, index.create_token(), wheel(tmp_path))
         (file,) = index.uploads
         assert file.path.exists()
     assert not file.path.parents[1].exists()
-    with pytest.raises(RuntimeError, match="started once"):
+    with pytest.raises(RuntimeError, match="started only once"):
         index.start()
     with pytest.raises(LookupError, match=r"no release 2\.0 of 'demo'"):
         index.yank("demo", "2.0")
@@ -357,7 +361,7 @@ def test_faults_and_its_end(tmp_path):
         index.set_status("x", "archived")
 
 
-def test_it_serves_by_itself(tmp_path):
+def test_it_serves_as_a_command(tmp_path):
     command = [sys.executable, "-m", "lading.testing", "pypi"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}

@@ -1,11 +1,12 @@
-"""The embedded index says what warehouse says of a form: the expected texts are from warehouse's own code."""
+"""The embedded index checks a form as warehouse does: the expected messages are from warehouse's own code."""
 
 from __future__ import annotations
 
 import pytest
 
+from lading.testing._server.forms import UploadedFile
 from lading.testing.index._refusals import ApiRefusal
-from lading.testing.index._request_body import Content, Form
+from lading.testing.index._request_body import UploadForm
 from lading.testing.index._upload_form import check_form
 from lading.testing.messages import Fields
 
@@ -22,13 +23,13 @@ GOOD = {
 }
 
 
-def judge(tmp_path, *more: tuple[str, str], **changed: str | None) -> str:
-    """What is said of a good form with these changes; ``None`` takes a field out."""
+def verdict(tmp_path, *more: tuple[str, str], **changed: str | None) -> str:
+    """Return the verdict on a valid form with these changes; ``None`` removes a field."""
     changed = {**GOOD, **changed}
     fields = [(name, value) for name, value in changed.items() if value is not None]
-    content = Content("foo-1.0-py3-none-any.whl", None, tmp_path / "absent")
+    content = UploadedFile("content", "foo-1.0-py3-none-any.whl", None, tmp_path / "absent")
     try:
-        return f"OK {check_form(Form(Fields([*fields, *more]), [], content))}"
+        return f"OK {check_form(UploadForm(Fields([*fields, *more]), [], content))}"
     except ApiRefusal as refused:
         return f"{refused.detail}" if refused.status == 400 else f"{refused.status}"
 
@@ -102,7 +103,7 @@ METADATA = [
     ),
     ({"requires_python": "three"}, "'three' is invalid for 'requires-python'."),
     ({"provides_extra": "a b"}, "'a b' is invalid for 'provides-extra'."),
-    # What makes the rest meaningless is told, whatever else is wrong.
+    # An error that makes the others meaningless is the one that is reported.
     (
         {"version": "x", "summary": "a\nb", "requires_python": "three", "home_page": "no"},
         "'x' is invalid for 'version'.",
@@ -117,29 +118,29 @@ TAKEN = [
 ]
 
 
-@pytest.mark.parametrize(("changed", "said"), FORM)
-def test_the_form(tmp_path, changed, said):
-    assert judge(tmp_path, **changed) == said
+@pytest.mark.parametrize(("changed", "expected"), FORM)
+def test_the_form(tmp_path, changed, expected):
+    assert verdict(tmp_path, **changed) == expected
 
 
-@pytest.mark.parametrize(("changed", "said"), METADATA)
-def test_the_metadata(tmp_path, changed, said):
-    assert judge(tmp_path, **changed) == said + SEE
+@pytest.mark.parametrize(("changed", "expected"), METADATA)
+def test_the_metadata(tmp_path, changed, expected):
+    assert verdict(tmp_path, **changed) == expected + SEE
 
 
 @pytest.mark.parametrize("changed", TAKEN)
-def test_what_is_taken(tmp_path, changed):
-    assert judge(tmp_path, **changed) == "OK 1.0"
+def test_metadata_that_are_accepted(tmp_path, changed):
+    assert verdict(tmp_path, **changed) == "OK 1.0"
 
 
-def test_fields_that_may_be_there_once_or_must_differ(tmp_path):
-    assert judge(tmp_path, ("name", "bar")) == "'name' has invalid data." + SEE
+def test_repeated_fields(tmp_path):
+    assert verdict(tmp_path, ("name", "bar")) == "'name' has invalid data." + SEE
     same = [("project_urls", "Home, https://a.example"), ("project_urls", "Home, https://b.example")]
-    assert judge(tmp_path, *same) == "'project_urls' has invalid data." + SEE
+    assert verdict(tmp_path, *same) == "'project_urls' has invalid data." + SEE
 
 
 def test_a_form_without_a_file_and_a_field_with_a_file_name():
     with pytest.raises(ApiRefusal, match=r"^Upload payload does not have a file\.$"):
-        check_form(Form(Fields(GOOD), [], None))
+        check_form(UploadForm(Fields(GOOD), [], None))
     with pytest.raises(ApiRefusal, match=r"^summary: Should not be a tuple\.$"):
-        check_form(Form(Fields(GOOD), ["summary"], None))
+        check_form(UploadForm(Fields(GOOD), ["summary"], None))

@@ -1,4 +1,4 @@
-"""The embedded index's parser, its refusals in every form a client may ask for, and its judgement of caveats."""
+"""The multipart parser, refusals in every format that clients accept, and the checks of caveats."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lading._macaroons.codec import Caveat
 from lading.testing._server.multipart import MultipartError, Parser, Part
-from lading.testing.index._refusals import ApiRefusal, negotiate, render
+from lading.testing.index._refusals import ApiRefusal, negotiate
 from lading.testing.index._state import IndexState, Project, Publisher, User
-from lading.testing.index._tokens import _judge, _Use
+from lading.testing.index._tokens import _check, _Use
 
 DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
 
@@ -30,8 +30,8 @@ DETAIL = "File already exists ('a.whl', with blake2_256 hash 'x')."
         ("image/png", "text/plain"),
     ],
 )
-def test_a_refusal_takes_the_form_that_was_asked_for(accept, kind):
-    response = render(ApiRefusal(400, DETAIL), accept)
+def test_a_refusal_is_sent_in_an_accepted_format(accept, kind):
+    response = ApiRefusal(400, DETAIL).render(accept)
     assert (response.status, response.reason) == (400, DETAIL)
     assert dict(response.headers)["Content-Type"] == f"{kind}; charset=UTF-8"
     text = response.body.decode()
@@ -45,11 +45,11 @@ def test_a_refusal_takes_the_form_that_was_asked_for(accept, kind):
         assert text.startswith(f"<html>\n <head>\n  <title>400 {DETAIL}</title>")
 
 
-def test_a_reason_phrase_has_no_room_for_everything():
-    assert render(ApiRefusal(400, "naïve ☃ text\r\nInjected: x"), None).reason == "naïve ? text??Injected: x"
+def test_characters_that_a_reason_phrase_cannot_contain():
+    assert ApiRefusal(400, "naïve ☃ text\r\nInjected: x").render(None).reason == "naïve ? text??Injected: x"
 
 
-def test_nothing_that_is_offered_is_wanted():
+def test_no_offer_is_accepted():
     assert negotiate("text/html;q=0, application/json;q=nonsense", ["text/html"]) is None
 
 
@@ -75,7 +75,7 @@ PIECES = st.lists(st.sampled_from([b"\r\n", b"--", b"b0undary", b"\r", b"-", b"x
 @given(
     contents=st.lists(PIECES.filter(lambda c: b"\r\n--b0undary" not in b"\r\n" + c + b"\r\n")), size=st.integers(1, 90)
 )
-def test_parts_come_out_as_they_went_in(contents, size):
+def test_parts_are_parsed_unchanged(contents, size):
     body = b"a preamble\r\n"
     for number, content in enumerate(contents):
         head = f'Content-Disposition: form-data; name="n{number}"; filename="a \\"b\\".whl"\r\nContent-Type: X/y'
@@ -86,7 +86,7 @@ def test_parts_come_out_as_they_went_in(contents, size):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         (b"", "ends too early"),
         (b"--b0undary\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz", "ends too early"),
@@ -96,8 +96,8 @@ def test_parts_come_out_as_they_went_in(contents, size):
         (b"--b0undary" + bytes(20000), "does not end"),
     ],
 )
-def test_a_malformed_form(body, said):
-    with pytest.raises(MultipartError, match=said):
+def test_a_malformed_form(body, expected):
+    with pytest.raises(MultipartError, match=expected):
         parsed(body, 1000)
 
 
@@ -107,15 +107,15 @@ NOW = 1_800_000_000
 NOT_FOR_IT = "project-scoped token is not valid for project: 'Foo.Bar'"
 
 
-def judged(caveat: str, owner: User | Publisher = USER) -> str | None:
+def verdict(caveat: str, owner: User | Publisher = USER) -> str | None:
     state = IndexState(None)
-    state.advance(NOW - state.now.timestamp())
+    state.clock.advance(NOW - state.clock.timestamp)
     project = Project("Foo.Bar", id="the-id")
-    return _judge(Caveat(caveat.encode()), _Use(state, owner, project))
+    return _check(Caveat(caveat.encode()), _Use(state, owner, project))
 
 
 @pytest.mark.parametrize(
-    ("caveat", "said"),
+    ("caveat", "expected"),
     [
         (f"[0, {NOW + 1}, {NOW}]", None),
         (f"[0, {NOW}, {NOW - 9}]", "token is expired"),
@@ -152,12 +152,12 @@ def judged(caveat: str, owner: User | Publisher = USER) -> str | None:
         ("7", "caveat must be an array"),
     ],
 )
-def test_caveats_are_judged_as_warehouse_judges_them(caveat, said):
-    assert judged(caveat) == said
+def test_caveats_are_checked_as_warehouse_checks_them(caveat, expected):
+    assert verdict(caveat) == expected
 
 
 @pytest.mark.parametrize(
-    ("caveat", "said"),
+    ("caveat", "expected"),
     [
         (f'[4, "{PUBLISHER.id}", null]', None),
         (f'[4, "{PUBLISHER.id}", {{"ref": "x"}}]', None),
@@ -166,14 +166,14 @@ def test_caveats_are_judged_as_warehouse_judges_them(caveat, said):
         ('{"version": 1, "permissions": "user"}', "token with user restriction without a user"),
     ],
 )
-def test_caveats_of_a_publisher(caveat, said):
-    assert judged(caveat, PUBLISHER) == said
+def test_caveats_of_a_publisher(caveat, expected):
+    assert verdict(caveat, PUBLISHER) == expected
 
 
 def test_a_publisher_of_other_projects_and_a_third_party_caveat():
     other = Publisher(("other",), "example/demo", "release.yml", None)
-    assert judged(f'[4, "{other.id}"]', other) == "OIDC scoped token is not valid for project 'Foo.Bar'"
+    assert verdict(f'[4, "{other.id}"]', other) == "OIDC scoped token is not valid for project 'Foo.Bar'"
     assert (
-        _judge(Caveat(b"[9]", b"verification", b"elsewhere"), _Use(IndexState(None), USER, Project("a")))
+        _check(Caveat(b"[9]", b"verification", b"elsewhere"), _Use(IndexState(None), USER, Project("a")))
         == "unknown error"
     )

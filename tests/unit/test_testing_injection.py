@@ -1,4 +1,4 @@
-"""Every fault as a client sees it from the outside, plain and over TLS."""
+"""Every fault as clients see it, plain and over TLS."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 import trustme
 
 from lading.testing import (
-    Answer,
     Delay,
     Drip,
     DropAfter,
     DropBefore,
     DropDuring,
-    EarlyAnswer,
     InjectedFault,
-    RawAnswer,
+    Respond,
+    RespondEarly,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -37,7 +37,7 @@ LARGE = 64 << 20
 
 
 class Client:
-    """A socket whose end is told apart: properly closed, cut off, or reset."""
+    """A socket that distinguishes how its connection ends: closed, cut, or reset."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -61,16 +61,16 @@ class Client:
         return head
 
     def receive_rest(self) -> tuple[bytes, str]:
-        """All that comes, and how it ends: "end", "cut" or "reset"."""
-        answer = b""
+        """Return everything that arrives, and how the connection ends: "end", "cut" or "reset"."""
+        response = b""
         try:
             while data := self.receive():
-                answer += data
+                response += data
         except EOFError:
-            return answer, "cut"
+            return response, "cut"
         except ConnectionResetError:
-            return answer, "reset"
-        return answer, "end"
+            return response, "reset"
+        return response, "end"
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +80,7 @@ class Client:
 
 
 class TLSClient(Client):
-    """The same over TLS in memory, because ``ssl.SSLSocket`` makes one end of another."""
+    """The same over TLS in memory, because ``ssl.SSLSocket`` hides how a connection ends."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         super().__init__(sock)
@@ -109,12 +109,12 @@ class TLSClient(Client):
                 return result
 
     def flush(self) -> None:
-        if self.outgoing.pending:  # sending nothing would report a reset before the answer is read
+        if self.outgoing.pending:  # sending nothing would report a reset before the response is read
             self.sock.sendall(self.outgoing.read())
 
 
 class Site:
-    """A server that counts the work it has done, and sockets to it."""
+    """A server that records its work, and sockets to it."""
 
     def __init__(self, contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None) -> None:
         self.worked: list[str] = []
@@ -132,7 +132,7 @@ class Site:
 
     @property
     def cut(self) -> str:
-        """What an end without a goodbye looks like: plain text has none to miss."""
+        """Return how an end without a closing alert appears: without TLS there is no alert to miss."""
         return "end" if self.client_tls is None else "cut"
 
     def connect(self) -> Client:
@@ -164,7 +164,7 @@ def site(request, contexts):
     assert site.server.errors == []
 
 
-def test_without_faults_all_is_well(site):
+def test_without_faults_nothing_is_injected(site):
     with site.client() as client:
         assert client.put("/a", content=bytes(3 << 20)).text == "0123456789"
         assert client.get("/b").text == "0123456789"
@@ -172,8 +172,8 @@ def test_without_faults_all_is_well(site):
     assert site.faults.happened == ()
 
 
-def test_an_answer_instead_of_the_work(site):
-    fault = Answer(503, b"busy", {"X-Thing": "1"}, retry_after=7, reason="Come back")
+def test_a_response_instead_of_the_work(site):
+    fault = Respond(503, b"busy", {"X-Thing": "1"}, retry_after=7, reason="Come back")
     site.faults.add(fault)
     with site.connect() as client:
         client.send(PUT % 100_000 + bytes(100_000))
@@ -190,32 +190,32 @@ def test_an_answer_instead_of_the_work(site):
 
 @pytest.mark.parametrize("value", [0, 3600, "Sun, 06 Nov 1994 08:49:37 GMT", "soon"])
 def test_retry_after_is_any_text(site, value):
-    site.faults.add(Answer(429, retry_after=value))
+    site.faults.add(Respond(429, retry_after=value))
     with site.client() as client:
         assert client.get("/").headers["Retry-After"] == str(value)
 
 
 def test_only_the_requests_that_fit(site):
-    site.faults.add(Answer(500), method="PUT", path="/files/*", times=2)
-    site.faults.add(Answer(404), path=re.compile(r"^/[bc]$"), times=None)
+    site.faults.add(Respond(500), method="PUT", path="/files/*", times=2)
+    site.faults.add(Respond(404), path=re.compile(r"^/[bc]$"), times=None)
     with site.client() as client:
-        asked = [("GET", "/files/a"), ("PUT", "/a"), *[("PUT", "/files/a")] * 3, ("GET", "/b"), ("PUT", "/c")]
-        answers = [client.request(method, path).status_code for method, path in asked]
-    assert answers == [200, 200, 500, 500, 200, 404, 404]
-    assert [(done.method, done.path) for done in site.faults.happened] == [asked[i] for i in (2, 3, 5, 6)]
+        sent = [("GET", "/files/a"), ("PUT", "/a"), *[("PUT", "/files/a")] * 3, ("GET", "/b"), ("PUT", "/c")]
+        responses = [client.request(method, path).status_code for method, path in sent]
+    assert responses == [200, 200, 500, 500, 200, 404, 404]
+    assert [(done.method, done.path) for done in site.faults.happened] == [sent[i] for i in (2, 3, 5, 6)]
     assert len(site.faults.pending) == 1
 
 
-def test_bytes_that_are_no_http(site):
-    site.faults.add(RawAnswer(b"HTTP/1.1 lots of nonsense\r\n\n"))
+def test_bytes_that_are_not_http(site):
+    site.faults.add(RespondRaw(b"HTTP/1.1 lots of nonsense\r\n\n"))
     with site.connect() as client:
         client.send(GET)
         assert client.receive_rest() == (b"HTTP/1.1 lots of nonsense\r\n\n", "end")
     assert site.worked == []
 
 
-@pytest.mark.parametrize(("before", "worked"), [("work", []), ("answer", ["/a"])])
-def test_an_answer_that_does_not_come(site, before, worked):
+@pytest.mark.parametrize(("before", "worked"), [("work", []), ("response", ["/a"])])
+def test_a_response_that_is_lost(site, before, worked):
     site.faults.add(Delay(3600, before=before))
     with site.connect() as client:
         client.send(PUT % 5 + b"hello")
@@ -226,8 +226,8 @@ def test_an_answer_that_does_not_come(site, before, worked):
         assert client.receive_rest() == (b"", site.cut)
 
 
-@pytest.mark.parametrize("before", ["work", "answer"])
-def test_an_answer_that_comes_later(site, before):
+@pytest.mark.parametrize("before", ["work", "response"])
+def test_a_delayed_response(site, before):
     fault = Delay(0.001, before=before)
     site.faults.add(fault)
     with site.client() as client:
@@ -271,7 +271,7 @@ def test_a_body_shorter_than_the_drop_is_dropped_at_its_end(site):
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_an_answer_cut_short(site, on_disk, tmp_path: Path):
+def test_a_truncated_response(site, on_disk, tmp_path: Path):
     if on_disk:
         site.body = tmp_path / "body"
         site.body.write_bytes(b"0123456789")
@@ -289,8 +289,8 @@ def test_an_answer_cut_short(site, on_disk, tmp_path: Path):
     assert site.faults.pending == ()
 
 
-def test_an_answer_in_drops(site):
-    """The first drop comes and no more: an hour lies between them."""
+def test_a_response_in_small_pieces(site):
+    """Only the first piece arrives: the interval is an hour."""
     site.faults.add(Drip(3, interval=3600))
     with site.connect() as client:
         client.send(GET)
@@ -301,7 +301,7 @@ def test_an_answer_in_drops(site):
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_an_answer_in_drops_arrives_whole(site, size):
+def test_a_response_in_small_pieces_arrives_completely(site, size):
     site.faults.add(Drip(size))
     with site.client() as client:
         assert client.get("/a").text == "0123456789"
@@ -310,9 +310,9 @@ def test_an_answer_in_drops_arrives_whole(site, size):
 @pytest.mark.parametrize("after", [0, 70_000])
 @pytest.mark.parametrize("status", [413, 429])
 @pytest.mark.parametrize("then", ["close", "reset", "half-close", "keep-reading", "hold"])
-def test_an_early_answer(site, then, status, after):
-    """The answer is there while most of the body is not; then the connection goes the way it should."""
-    fault = EarlyAnswer(status, b"too much", retry_after=3, after=after, then=then)
+def test_an_early_response(site, then, status, after):
+    """The response arrives before most of the body is sent; then the connection ends as requested."""
+    fault = RespondEarly(status, b"too much", retry_after=3, after=after, then=then)
     site.faults.add(fault)
     with site.connect() as client:
         client.send(PUT % LARGE + bytes(after))
@@ -347,7 +347,7 @@ def after_keep_reading(site: Site, client: Client, left: int) -> None:
 
 
 def after_hold(site: Site, client: Client, left: int) -> None:
-    """Nobody reads: what we send fills the buffers, and there it stays."""
+    """The server does not read: what is sent fills the buffers and stays there."""
     client.sock.settimeout(0.2)
     with pytest.raises(TimeoutError):
         client.send_zeros(left)
@@ -363,7 +363,7 @@ ENDINGS = {
 
 
 def test_closing_with_the_body_unread_resets_the_rest_of_it(site):
-    site.faults.add(EarlyAnswer(413, then="close"))
+    site.faults.add(RespondEarly(413, then="close"))
     with site.connect() as client:
         client.send(PUT % LARGE)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -371,16 +371,16 @@ def test_closing_with_the_body_unread_resets_the_rest_of_it(site):
     assert site.worked == []
 
 
-def test_an_early_answer_spares_a_client_that_waits(site):
-    """With Expect: 100-continue the refusal comes instead of the go-ahead."""
-    site.faults.add(EarlyAnswer(401, then="keep-reading"))
+def test_an_early_response_to_a_client_that_waits_for_100_continue(site):
+    """With Expect: 100-continue the refusal is sent instead of 100 Continue."""
+    site.faults.add(RespondEarly(401, then="keep-reading"))
     with site.connect() as client:
         client.send(PUT.replace(b"Host", b"Expect: 100-continue\r\nHost") % LARGE)
         assert client.receive_head().startswith(b"HTTP/1.1 401 Unauthorized\r\n")
         assert client.receive_rest() == (b"", "end")
 
 
-def test_a_client_that_does_not_trust_us_is_nobodys_error(contexts):
+def test_a_client_that_does_not_trust_the_certificate_is_no_error(contexts):
     site = Site(contexts)
     untrusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with site.server:

@@ -1,4 +1,4 @@
-"""The fixtures in a test run of their own, and how little they cost a run that does not use them."""
+"""The fixtures in a separate test run, and their cost to a run that does not use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import urllib.request
 
 import pytest
 
-from lading.testing import Answer, ServerResponse
+from lading.testing import Respond, ServerResponse
 
 
 async def handler(request):
@@ -31,7 +31,7 @@ async def handler(request):
 def test_first(lading_server, lading_fault_proxy):
     server = lading_server(handler)
     proxy = lading_fault_proxy(server.url)
-    proxy.faults.add(Answer(503), method="GET", path="/a")
+    proxy.faults.add(Respond(503), method="GET", path="/a")
     with pytest.raises(urllib.error.HTTPError, match="503"):
         urllib.request.urlopen(proxy.url + "/a")
     with urllib.request.urlopen(proxy.url + "/a") as answer:
@@ -57,7 +57,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=100)
 
 
-def test_the_fixtures_serve_for_the_time_of_a_test(tmp_path: Path):
+def test_the_fixtures_serve_for_the_duration_of_a_test(tmp_path: Path):
     (tmp_path / "test_mine.py").write_text(USER_TESTS)
     done = run("-m", "pytest", "-p", "lading.testing.plugin", "-W", "error", "-q", cwd=tmp_path)
     assert "2 passed" in done.stdout, done.stdout + done.stderr
@@ -78,7 +78,7 @@ def test_the_plugin_alone_imports_nothing_but_pytest(tmp_path: Path):
     assert {"lading.testing.server", "lading.testing.faults"}.isdisjoint(imported)
 
 
-def test_a_missing_library_is_said_in_one_line(tmp_path: Path):
+def test_a_missing_library_is_reported_in_one_line(tmp_path: Path):
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "h11.py").write_text("raise ModuleNotFoundError('No module named h11')")
     (tmp_path / "test_mine.py").write_text(

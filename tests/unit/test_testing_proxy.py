@@ -1,4 +1,4 @@
-"""The fault proxy: what passes through it unchanged, and what does not when a fault says so."""
+"""The fault proxy: what it forwards unchanged, and the faults that it injects."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 import trustme
 
 from lading.testing import (
-    Answer,
     DropAfter,
     DropBefore,
     DropDuring,
-    EarlyAnswer,
     FaultProxy,
-    RawAnswer,
+    Respond,
+    RespondEarly,
+    RespondRaw,
     Server,
     ServerRequest,
     ServerResponse,
@@ -29,7 +29,7 @@ from lading.testing import (
 
 
 class Upstream:
-    """A server that remembers what it was asked and answers what it is told."""
+    """A server that records its requests and sends a given response."""
 
     def __init__(self) -> None:
         self.requests: list[ServerRequest] = []
@@ -59,10 +59,10 @@ def proxy(upstream):
 def talk(proxy: FaultProxy, data: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as sock:
         sock.sendall(data)
-        answer = b""
+        response = b""
         while piece := sock.recv(65536):
-            answer += piece
-        return answer
+            response += piece
+        return response
 
 
 def test_a_request_arrives_as_it_was_sent(proxy, upstream):
@@ -85,12 +85,12 @@ def test_a_request_arrives_as_it_was_sent(proxy, upstream):
     assert upstream.bodies == [b"hello"]
 
 
-def test_an_answer_arrives_as_it_was_given(proxy, upstream):
+def test_a_response_arrives_unchanged(proxy, upstream):
     packed = gzip.compress(b"hello")
     headers = [("Content-Encoding", "gzip"), ("X-Odd-CASE", "1"), ("x-odd-case", "2"), ("X-Latin", "\xe4")]
     upstream.response = ServerResponse(409, headers, packed, reason="File already exists")
-    answer = talk(proxy, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    head, _, body = answer.partition(b"\r\n\r\n")
+    received = talk(proxy, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = received.partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"HTTP/1.1 409 File already exists",
         b"Content-Encoding: gzip",
@@ -103,16 +103,16 @@ def test_an_answer_arrives_as_it_was_given(proxy, upstream):
     assert body == packed
 
 
-def test_headers_about_the_connection_end_here(proxy, upstream):
+def test_headers_about_the_connection_are_not_forwarded(proxy, upstream):
     upstream.response = ServerResponse(
         headers={"Keep-Alive": "timeout=1", "X-Kept": "1", "Proxy-Authenticate": "Basic"}
     )
     with httpx.Client() as client:
-        answer = client.get(proxy.url, headers={"Connection": "X-Hop", "X-Hop": "1", "TE": "trailers", "X-Kept": "1"})
+        received = client.get(proxy.url, headers={"Connection": "X-Hop", "X-Hop": "1", "TE": "trailers", "X-Kept": "1"})
     (request,) = upstream.requests
     assert {"x-hop", "te"}.isdisjoint(request.headers)
-    assert request.headers["X-Kept"] == answer.headers["X-Kept"] == "1"
-    assert {"Keep-Alive", "Proxy-Authenticate"}.isdisjoint(answer.headers)
+    assert request.headers["X-Kept"] == received.headers["X-Kept"] == "1"
+    assert {"Keep-Alive", "Proxy-Authenticate"}.isdisjoint(received.headers)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -123,29 +123,29 @@ def test_bodies_keep_their_framing(proxy, upstream, chunked):
 
     if chunked:
         upstream.response = ServerResponse(body=pieces())
-    answer = httpx.post(proxy.url, content=iter([b"he", b"llo"]) if chunked else b"hello")
+    received = httpx.post(proxy.url, content=iter([b"he", b"llo"]) if chunked else b"hello")
     (request,) = upstream.requests
     assert ("Transfer-Encoding" in request.headers, "Content-Length" in request.headers) == (
         chunked,
         not chunked,
     )
-    assert ("Transfer-Encoding" in answer.headers, "Content-Length" in answer.headers) == (
+    assert ("Transfer-Encoding" in received.headers, "Content-Length" in received.headers) == (
         chunked,
         not chunked,
     )
-    assert (upstream.bodies, answer.text) == ([b"hello"], "stored")
+    assert (upstream.bodies, received.text) == ([b"hello"], "stored")
 
 
 @pytest.mark.parametrize("status", [200, 204, 304])
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE", "POST", "OPTIONS"])
-def test_requests_and_answers_without_a_body(proxy, upstream, method, status):
+def test_requests_and_responses_without_a_body(proxy, upstream, method, status):
     upstream.response = ServerResponse(status, body=b"stored" if status == 200 else b"")
     with httpx.Client() as client:
         for _ in range(2):
-            answer = client.request(method, proxy.url)
-            assert answer.status_code == status
-            assert answer.text == ("stored" if status == 200 and method != "HEAD" else "")
-            assert answer.headers.get("Content-Length") == ("6" if status == 200 else None)
+            received = client.request(method, proxy.url)
+            assert received.status_code == status
+            assert received.text == ("stored" if status == 200 and method != "HEAD" else "")
+            assert received.headers.get("Content-Length") == ("6" if status == 200 else None)
     assert upstream.bodies == [b"", b""]
 
 
@@ -157,7 +157,7 @@ def test_a_path_in_the_upstream_url_is_put_in_front(upstream):
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "/path", "http://"])
 def test_an_upstream_that_is_no_http_url_is_refused(url):
-    with pytest.raises(ValueError, match="no http or https URL"):
+    with pytest.raises(ValueError, match="is not an http or https URL"):
         FaultProxy(url)
 
 
@@ -168,14 +168,14 @@ def test_large_bodies_pass_in_both_directions(tmp_path):
 
     content = bytes(range(256)) * (32 << 12)
     with Server(handler) as server, FaultProxy(server.url) as proxy:
-        answer = httpx.put(proxy.url, content=content, timeout=60)
+        response = httpx.put(proxy.url, content=content, timeout=60)
         ranged = httpx.put(proxy.url, content=content, headers={"Expect": "100-continue"}, timeout=60)
-    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
+    assert hashlib.sha256(response.content).digest() == hashlib.sha256(content).digest()
     assert ranged.status_code == 200
 
 
-def test_bodies_are_passed_on_as_they_come():
-    """Either side gets the first half while the other holds the second one back."""
+def test_bodies_are_forwarded_as_they_arrive():
+    """Each side receives the first half while the other still holds the second one."""
     arrived, go_on = threading.Event(), threading.Event()
 
     class Halves:
@@ -206,13 +206,13 @@ def test_bodies_are_passed_on_as_they_come():
         sock.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\nfirst ")
         assert arrived.wait(30)
         sock.sendall(b"second")
-        answer = b""
-        while b"first " not in answer:
-            answer += sock.recv(65536)
-        assert b"second" not in answer
+        response = b""
+        while b"first " not in response:
+            response += sock.recv(65536)
+        assert b"second" not in response
         go_on.set()
-        while b"second" not in answer:
-            answer += sock.recv(65536)
+        while b"second" not in response:
+            response += sock.recv(65536)
     assert (server.errors, proxy.errors) == ([], [])
 
 
@@ -224,24 +224,26 @@ def test_work_is_done_before_the_connection_drops(proxy, upstream):
     assert [injected.received for injected in proxy.faults.happened] == [5]
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropDuring(3), Answer(503), EarlyAnswer(401), RawAnswer(b"?\r\n\r\n")])
-def test_the_server_does_not_hear_of_work_that_is_not_done(proxy, upstream, fault):
+@pytest.mark.parametrize(
+    "fault", [DropBefore(), DropDuring(3), Respond(503), RespondEarly(401), RespondRaw(b"?\r\n\r\n")]
+)
+def test_the_server_receives_nothing_if_the_work_is_not_done(proxy, upstream, fault):
     proxy.faults.add(fault)
     try:
         assert httpx.put(proxy.url, content=b"hello").status_code == fault.status
     except httpx.TransportError:
-        assert not isinstance(fault, Answer)
+        assert not isinstance(fault, Respond)
     assert upstream.requests == []
     assert [injected.fault for injected in proxy.faults.happened] == [fault]
     assert httpx.put(proxy.url, content=b"hello").text == "stored"
     assert (proxy.errors, upstream.server.errors) == ([], [])
 
 
-def test_an_answer_is_cut_short_on_its_way(proxy):
+def test_a_response_is_truncated_by_the_proxy(proxy):
     proxy.faults.add(Truncate(2))
-    with httpx.stream("GET", proxy.url) as answer:
-        assert answer.headers["Content-Length"] == "6"
-        pieces = answer.iter_raw()
+    with httpx.stream("GET", proxy.url) as response:
+        assert response.headers["Content-Length"] == "6"
+        pieces = response.iter_raw()
         assert next(pieces) == b"st"
         with pytest.raises(httpx.RemoteProtocolError):
             next(pieces)
@@ -252,13 +254,13 @@ def test_a_server_that_is_not_there_is_a_502():
         sock.bind(("127.0.0.1", 0))  # taken, so that nobody else listens there, but not listening
         port = sock.getsockname()[1]
         with FaultProxy(f"http://127.0.0.1:{port}") as proxy:
-            answer = httpx.put(proxy.url, content=bytes(100_000))
-    assert answer.status_code == 502
-    assert answer.text.startswith(f"no answer from http://127.0.0.1:{port}: ConnectError")
+            received = httpx.put(proxy.url, content=bytes(100_000))
+    assert received.status_code == 502
+    assert received.text.startswith(f"no response from http://127.0.0.1:{port}: ConnectError")
     assert [type(error) for error in proxy.errors] == [httpx.ConnectError]
 
 
-def test_a_server_that_leaves_is_a_502_or_a_cut_answer(proxy, upstream):
+def test_a_server_that_leaves_is_a_502_or_a_truncated_response(proxy, upstream):
     upstream.server.faults.add(DropBefore())
     upstream.server.faults.add(Truncate(2))
     assert httpx.get(proxy.url).status_code == 502
@@ -268,7 +270,7 @@ def test_a_server_that_leaves_is_a_502_or_a_cut_answer(proxy, upstream):
     assert httpx.get(proxy.url).text == "stored"
 
 
-def test_a_client_that_leaves_takes_the_forwarded_request_with_it():
+def test_a_client_that_leaves_cancels_the_forwarded_request():
     arrived, ended = threading.Event(), threading.Event()
 
     async def handler(request: ServerRequest) -> ServerResponse:
@@ -316,7 +318,7 @@ def test_no_proxy_from_the_environment_comes_between(upstream, monkeypatch):
         assert client.get(proxy.url).text == "stored"
 
 
-def test_the_end_leaves_no_thread_and_no_request(upstream):
+def test_stop_leaves_no_thread_and_no_request(upstream):
     waiting = threading.Event()
 
     async def handler(request: ServerRequest) -> ServerResponse:

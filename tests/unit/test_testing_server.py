@@ -1,4 +1,4 @@
-"""The embedded server as clients see it: HTTP as it should be, and a clean end."""
+"""The server as clients see it: correct HTTP, and a clean stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def echo(request: ServerRequest) -> ServerResponse:
-    """What arrived, as JSON."""
+    """Return what arrived, as JSON."""
     body = await request.read()
     return ServerResponse.json(
         {
@@ -33,29 +33,29 @@ async def echo(request: ServerRequest) -> ServerResponse:
 
 
 def talk(server: Server, data: bytes) -> bytes:
-    """Everything the server says to *data* until it closes the connection."""
+    """Send *data* and return everything up to the end of the connection."""
     with socket.create_connection(("127.0.0.1", server.port)) as sock:
         sock.sendall(data)
         return read_all(sock)
 
 
 def read_all(sock: socket.socket) -> bytes:
-    answer = b""
+    response = b""
     while data := sock.recv(65536):
-        answer += data
-    return answer
+        response += data
+    return response
 
 
 def read_until(sock: socket.socket, end: bytes) -> bytes:
-    answer = b""
-    while end not in answer:
+    response = b""
+    while end not in response:
         data = sock.recv(65536)
-        assert data, answer
-        answer += data
-    return answer
+        assert data, response
+        response += data
+    return response
 
 
-def test_a_request_comes_whole():
+def test_a_request_arrives_completely():
     seen: list[ServerRequest] = []
 
     async def handler(request: ServerRequest) -> ServerResponse:
@@ -63,8 +63,8 @@ def test_a_request_comes_whole():
         return await echo(request)
 
     with Server(handler) as server:
-        answer = httpx.put(f"{server.url}/a%20b/c%2Fd?x=1&x=2&y=%26&z", content=b"hello", headers={"X-Thing": "1"})
-    assert answer.json() == {
+        response = httpx.put(f"{server.url}/a%20b/c%2Fd?x=1&x=2&y=%26&z", content=b"hello", headers={"X-Thing": "1"})
+    assert response.json() == {
         "method": "PUT",
         "target": "/a%20b/c%2Fd?x=1&x=2&y=%26&z",
         "path": "/a b/c/d",
@@ -79,7 +79,7 @@ def test_a_request_comes_whole():
     assert "no-such" not in request.headers
     assert max(request.headers) == "x-thing"
     assert len(request.query) == 3
-    assert repr(request).startswith("<Request PUT /a%20b")
+    assert repr(request).startswith("<ServerRequest PUT /a%20b")
     assert server.errors == []
 
 
@@ -90,17 +90,17 @@ def test_one_connection_serves_many_requests():
             assert b'"target": "/%d"' % number in read_until(sock, b"}")
 
 
-def test_requests_sent_ahead_are_answered_in_order():
+def test_pipelined_requests_are_served_in_order():
     with Server(echo) as server:
-        answer = talk(
+        response = talk(
             server,
             b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         )
-    assert answer.index(b'"/1"') < answer.index(b'"/2"')
+    assert response.index(b'"/1"') < response.index(b'"/2"')
 
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close", b"GET / HTTP/1.0"])
-def test_a_client_that_wants_the_connection_closed_gets_that(head):
+def test_the_connection_is_closed_if_the_client_requests_it(head):
     with Server(echo) as server:
         assert talk(server, head + b"\r\n\r\n").endswith(b"}")
 
@@ -108,11 +108,11 @@ def test_a_client_that_wants_the_connection_closed_gets_that(head):
 def test_a_chunked_body_is_put_together():
     with Server(echo) as server, httpx.Client() as client:
         for _ in range(2):
-            answer = client.post(server.url, content=iter([b"one ", b"two ", b"three"]))
-            assert answer.json()["body"] == "one two three"
+            response = client.post(server.url, content=iter([b"one ", b"two ", b"three"]))
+            assert response.json()["body"] == "one two three"
 
 
-def test_a_body_nobody_reads_does_not_spoil_the_next_request():
+def test_an_unread_body_does_not_affect_the_next_request():
     async def handler(request: ServerRequest) -> ServerResponse:
         return ServerResponse(401)
 
@@ -155,7 +155,7 @@ def test_a_body_too_large_for_memory_is_refused():
     assert [str(error) for error in server.errors] == ["the body is longer than 10 bytes"]
 
 
-def test_a_client_that_waits_for_100_continue_gets_it_when_the_body_is_wanted():
+def test_100_continue_is_sent_when_the_body_is_read():
     with Server(echo) as server, socket.create_connection(("127.0.0.1", server.port)) as sock:
         sock.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n")
@@ -163,22 +163,22 @@ def test_a_client_that_waits_for_100_continue_gets_it_when_the_body_is_wanted():
         assert b'"body": "hello"' in read_until(sock, b"}")
 
 
-def test_a_client_that_waits_for_100_continue_is_refused_without_its_body():
+def test_a_client_that_waits_for_100_continue_is_refused_before_its_body():
     async def handler(request: ServerRequest) -> ServerResponse:
         return ServerResponse(417)
 
     with Server(handler) as server:
-        answer = talk(server, b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
-    assert b"Connection: close\r\n" in answer
+        response = talk(server, b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+    assert response.startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
+    assert b"Connection: close\r\n" in response
 
 
 def test_head_has_the_headers_and_no_body():
     with Server(echo) as server, httpx.Client(base_url=server.url) as client:
         for _ in range(2):
-            answer = client.head("/")
-            assert (answer.status_code, answer.content) == (200, b"")
-            assert int(answer.headers["Content-Length"]) > 10
+            response = client.head("/")
+            assert (response.status_code, response.content) == (200, b"")
+            assert int(response.headers["Content-Length"]) > 10
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_status_and_reason_are_the_handlers(response, line):
         return response
 
     with Server(handler) as server:
-        answer = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert answer.startswith(line)
-    assert (b"content-length: 0" in answer.lower()) is (response.status not in {204, 304})
+        received = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert received.startswith(line)
+    assert (b"content-length: 0" in received.lower()) is (response.status not in {204, 304})
 
 
 def test_headers_keep_their_order_case_and_repetition():
@@ -207,8 +207,8 @@ def test_headers_keep_their_order_case_and_repetition():
         return ServerResponse(headers=[("X-Odd", "1"), ("x-other", "2"), ("X-Odd", "3")])
 
     with Server(handler) as server:
-        answer = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert b"X-Odd: 1\r\nx-other: 2\r\nX-Odd: 3\r\n" in answer
+        response = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"X-Odd: 1\r\nx-other: 2\r\nX-Odd: 3\r\n" in response
 
 
 @pytest.fixture
@@ -242,13 +242,13 @@ def serving(path: Path, **headers: str) -> Server:
         ("lines=1-2", 200, b"0123456789", None),
     ],
 )
-def test_files_are_served_in_the_range_asked_for(blob, wanted, status, body, content_range):
+def test_files_are_served_in_the_requested_range(blob, wanted, status, body, content_range):
     with serving(blob) as server, httpx.Client(base_url=server.url) as client:
         for _ in range(2):
-            answer = client.get("/", headers={} if wanted is None else {"Range": wanted})
-            assert (answer.status_code, answer.content) == (status, body)
-            assert answer.headers.get("Content-Range") == content_range
-            assert answer.headers["Accept-Ranges"] == "bytes"
+            response = client.get("/", headers={} if wanted is None else {"Range": wanted})
+            assert (response.status_code, response.content) == (status, body)
+            assert response.headers.get("Content-Range") == content_range
+            assert response.headers["Accept-Ranges"] == "bytes"
 
 
 def test_a_range_is_served_only_of_the_file_the_client_knows(blob):
@@ -267,16 +267,16 @@ def test_a_range_is_served_only_of_the_file_the_client_knows(blob):
             headers = {"Range": "bytes=4-", "If-Range": known}
             assert client.get(server.url, headers=headers).status_code == status, known
         blob.write_bytes(b"something else")
-        answer = client.get(server.url, headers={"Range": "bytes=4-", "If-Range": tag})
-        assert (answer.status_code, answer.content) == (200, b"something else")
+        response = client.get(server.url, headers={"Range": "bytes=4-", "If-Range": tag})
+        assert (response.status_code, response.content) == (200, b"something else")
 
 
-def test_a_files_own_tag_wins_and_head_tells_its_length(blob):
+def test_a_files_own_tag_has_priority_and_head_has_its_length(blob):
     with serving(blob, ETag='"mine"') as server:
-        answer = httpx.head(server.url, headers={"Range": "bytes=4-"})
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["ETag"] == '"mine"'
-    assert answer.headers["Content-Length"] == "10"
+        response = httpx.head(server.url, headers={"Range": "bytes=4-"})
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["ETag"] == '"mine"'
+    assert response.headers["Content-Length"] == "10"
 
 
 def test_large_and_empty_files_are_served(tmp_path: Path):
@@ -296,7 +296,7 @@ def test_large_and_empty_files_are_served(tmp_path: Path):
 
 
 class Pieces:
-    """A stream that remembers whether it was closed, and fails at its end if told to."""
+    """A stream that records whether it was closed, and fails at its end if it is given an error."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
         self.pieces = list(pieces)
@@ -325,13 +325,13 @@ def test_a_stream_is_sent_and_closed(headers):
         return ServerResponse(headers=headers, body=stream)
 
     with Server(handler) as server:
-        answer = httpx.get(server.url)
-    assert answer.content == b"onetwo"
-    assert ("Transfer-Encoding" in answer.headers) is not bool(headers)
+        response = httpx.get(server.url)
+    assert response.content == b"onetwo"
+    assert ("Transfer-Encoding" in response.headers) is not bool(headers)
     assert stream.closed
 
 
-def test_a_stream_that_fails_ends_the_answer_short():
+def test_a_stream_that_fails_truncates_the_response():
     stream = Pieces(b"one", error=RuntimeError("broken"))
 
     async def handler(request: ServerRequest) -> ServerResponse:
@@ -343,15 +343,15 @@ def test_a_stream_that_fails_ends_the_answer_short():
     assert stream.closed
 
 
-def test_a_failing_handler_is_a_500_and_seen_by_the_test():
+def test_a_failing_handler_is_a_500_and_recorded():
     async def handler(request: ServerRequest) -> ServerResponse:
         if request.path == "/fail":
             pytest.fail("not what I expected")
         raise LookupError(request.path)
 
     with Server(handler) as server, httpx.Client(base_url=server.url) as client:
-        answer = client.post("/a", content=bytes(100_000))
-        assert (answer.status_code, answer.text) == (500, "the handler failed: LookupError: /a\n")
+        response = client.post("/a", content=bytes(100_000))
+        assert (response.status_code, response.text) == (500, "the handler failed: LookupError: /a\n")
         assert client.get("/fail").status_code == 500
     assert [str(error) for error in server.errors] == ["/a", "not what I expected"]
 
@@ -360,14 +360,14 @@ def test_a_failing_handler_is_a_500_and_seen_by_the_test():
     "headers",
     [{"X-Bad": "a\r\nX-More: b"}, {"Content-Length": "3"}, {"Content-Length": "many"}, {"X": "\u2192"}],
 )
-def test_an_answer_that_is_not_http_is_the_handlers_error(headers):
+def test_a_response_that_is_not_http_is_an_error_of_the_handler(headers):
     async def handler(request: ServerRequest) -> ServerResponse:
         return ServerResponse(headers=headers, body=b"four")
 
     with Server(handler) as server:
-        answer = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert b"\r\nX-More" not in answer
-    assert b"four" not in answer
+        response = talk(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"\r\nX-More" not in response
+    assert b"four" not in response
     assert len(server.errors) == 1
 
 
@@ -389,7 +389,7 @@ def test_a_request_that_is_not_http_is_refused(data, status):
     assert len(server.errors) == 1
 
 
-def test_a_client_that_leaves_is_nobodys_error():
+def test_a_client_that_leaves_is_no_error():
     ended = threading.Event()
     caught: list[BaseException] = []
 
@@ -411,7 +411,7 @@ def test_a_client_that_leaves_is_nobodys_error():
     assert server.errors == []
 
 
-def test_many_clients_are_served_at_once():
+def test_many_clients_are_served_concurrently():
     everybody = 50
     waiting: list[anyio.Event] = []
 
@@ -434,7 +434,7 @@ def test_many_clients_are_served_at_once():
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_async_tests_may_start_it_without_blocking_their_loop(backend):
+def test_async_with_does_not_block_the_event_loop(backend):
     async def main() -> None:
         async with Server(echo) as server, httpx.AsyncClient() as client:
             assert (await client.get(server.url)).status_code == 200
@@ -444,8 +444,8 @@ def test_async_tests_may_start_it_without_blocking_their_loop(backend):
     anyio.run(main, backend=backend)
 
 
-def test_the_end_leaves_nothing(tmp_path: Path):
-    """No thread, no connection, no request in flight, whatever they were doing."""
+def test_stop_leaves_no_thread_and_no_connection(tmp_path: Path):
+    """No thread, no connection and no request in flight is left."""
     started, cancelled = threading.Semaphore(0), threading.Semaphore(0)
 
     async def handler(request: ServerRequest) -> ServerResponse:

@@ -1,17 +1,17 @@
-"""Servers for test suites, on 127.0.0.1 inside the process: true where it matters, and wrong on request.
+"""Servers for test suites, on 127.0.0.1 inside the process, with fault injection.
 
 :class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`Server` serves a
-handler of yours, :class:`FaultProxy` stands in front of a server that runs already. All do what their
-:class:`Faults` say: answer with a status, delay, drop the connection before, during or after the work, cut the answer
-short, drip it, answer before the body has come.
+handler of yours, and :class:`FaultProxy` forwards to a server that is running already. All of them inject
+:class:`Faults`: respond with a status, delay, drop the connection before, during or after the work, truncate the
+response, send it in small pieces, respond before the body has been received.
 
 Example:
     >>> import httpx
-    >>> from lading.testing import EarlyAnswer, ServerRequest, ServerResponse, Server
+    >>> from lading.testing import RespondEarly, Server, ServerRequest, ServerResponse
     >>> async def handler(request: ServerRequest) -> ServerResponse:
     ...     return ServerResponse(body=b"stored")
     >>> with Server(handler) as server:
-    ...     server.faults.add(EarlyAnswer(413, then="keep-reading"), method="PUT", path="/files/*")
+    ...     server.faults.add(RespondEarly(413, then="keep-reading"), method="PUT", path="/files/*")
     ...     with httpx.Client(base_url=server.url) as client:
     ...         print(client.put("/files/a", content=bytes(100_000)).status_code)
     ...         print(client.put("/files/a", content=bytes(100_000)).text)
@@ -19,7 +19,7 @@ Example:
     stored
 
 With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_server`` and ``lading_fault_proxy``
-(:mod:`lading.testing.plugin`) start and stop them for you.
+(:mod:`lading.testing.plugin`) start and stop them.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
-        Answer,
         Delay,
         Drip,
         DropAfter,
         DropBefore,
         DropDuring,
-        EarlyAnswer,
         Fault,
         Faults,
         InjectedFault,
         PlannedFault,
-        RawAnswer,
+        Respond,
+        RespondEarly,
+        RespondRaw,
         Truncate,
     )
     from lading.testing.index import EmbeddedIndex, Publisher, Restrictions, StoredFile, User
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from lading.testing.server import Handler, Server
 
 __all__ = [
-    "Answer",
     "CoprBuild",
     "CoprUser",
     "Delay",
@@ -58,7 +57,6 @@ __all__ = [
     "DropAfter",
     "DropBefore",
     "DropDuring",
-    "EarlyAnswer",
     "EmbeddedCopr",
     "EmbeddedIndex",
     "Fault",
@@ -70,7 +68,9 @@ __all__ = [
     "InjectedFault",
     "PlannedFault",
     "Publisher",
-    "RawAnswer",
+    "Respond",
+    "RespondEarly",
+    "RespondRaw",
     "Restrictions",
     "Server",
     "ServerRequest",
@@ -80,7 +80,7 @@ __all__ = [
     "User",
 ]
 
-_HOMES = {
+_MODULES = {
     "FaultProxy": "proxy",
     "Handler": "server",
     "Server": "server",
@@ -91,10 +91,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Late, because every pytest run with lading installed imports this package for its plugin.
+    # Lazy, because every pytest run with lading installed imports this package for its plugin.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'faults')}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'faults')}"), name)
     globals()[name] = value
     return value
 

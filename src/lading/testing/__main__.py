@@ -1,4 +1,4 @@
-"""``python -m lading.testing pypi|copr [--port N]``: an embedded store by itself, until it is interrupted."""
+"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr [--port N]``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted (Ctrl-C, or SIGTERM); its addresses and a token are printed first."""
+    """Print the store's URLs and a token, and serve until interrupted (Ctrl-C, or SIGTERM)."""
     parser = argparse.ArgumentParser(
         prog="python -m lading.testing", description="Serve an embedded store on 127.0.0.1."
     )
     parser.add_argument(
         "store",
         choices=["pypi", "copr"],
-        help="which one: pypi is a package index; copr is a Copr, whose builds get on as they are looked at",
+        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are shown",
     )
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(text: str, advance: Callable[[float], None]) -> NoReturn:
-    """Say how to get there, and let time pass: outside a test there is nobody to move the clock by hand."""
+    """Print *text*, and advance the store's clock with real time, because no test does."""
     sys.stdout.write(text)
     sys.stdout.flush()
     last = time.monotonic()

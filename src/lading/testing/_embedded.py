@@ -1,40 +1,85 @@
-"""What every embedded store is: a server with a folder of its own."""
+"""Embedded stores: servers with a state, a clock that is advanced by hand, and a temporary directory."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from abc import abstractmethod
+from dataclasses import replace
+from email.utils import format_datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from lading.testing._server.refusals import Refusal
+from lading.testing.messages import Fields
 from lading.testing.server import Server
+
+if TYPE_CHECKING:
+    import ssl
+    from datetime import datetime
+
+    from lading.testing._server.state import Clock
+    from lading.testing.faults import Faults
+    from lading.testing.messages import ServerRequest, ServerResponse
+    from lading.testing.server import Handler
 
 
 class EmbeddedStore(Server):
-    """A server that is started once, with a temporary folder that goes when it ends."""
+    """The base of embedded stores. Each is started once; its temporary directory is removed when it stops.
+
+    Args:
+        handler: The store's request handler. What it raises as a ``Refusal`` is sent as the response.
+        clock: The store's clock, which the ``Date`` of responses shows.
+        faults: The faults to inject.
+        tls: The context to serve https with.
+        port: The port to listen on.
+    """
 
     _kind: ClassVar[str]
-    _folder: Path | None = None
+    _directory: Path | None = None
 
-    @abstractmethod
-    def _use(self, folder: Path) -> None:
-        """Keep files in *folder* from now on."""
+    def __init__(
+        self, handler: Handler, clock: Clock, *, faults: Faults | None, tls: ssl.SSLContext | None, port: int
+    ) -> None:
+        self._handler = handler
+        self._clock = clock
+        super().__init__(self._respond, faults=faults, tls=tls, port=port)
+
+    @property
+    def now(self) -> datetime:
+        """The time that the store's clock shows, in UTC."""
+        return self._clock.now
+
+    def advance_clock(self, seconds: float) -> None:
+        """Move the store's clock forward by *seconds*: tokens expire by it, and ``Date`` headers show it."""
+        self._clock.advance(seconds)
 
     def start(self) -> None:
-        """Listen; connections are accepted when this returns. ``with`` does it for you."""
-        if self._folder is not None:
-            raise RuntimeError(f"an {type(self).__name__} is started once: make another one")
-        self._folder = Path(tempfile.mkdtemp(prefix=f"lading-{self._kind}-"))
-        self._use(self._folder)
+        """Start to listen; connections are accepted when this returns. ``with`` does it for you."""
+        if self._directory is not None:
+            raise RuntimeError(f"an {type(self).__name__} can be started only once: create another one")
+        self._directory = Path(tempfile.mkdtemp(prefix=f"lading-{self._kind}-"))
+        self._use_directory(self._directory)
         try:
             super().start()
         except BaseException:
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._directory)
             raise
 
     def stop(self) -> None:
-        """End everything and wait until it has ended; more than once does no harm."""
+        """Stop the server, wait until it has stopped, and remove its files. Further calls do nothing."""
         super().stop()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @abstractmethod
+    def _use_directory(self, directory: Path) -> None:
+        """Store files in *directory* from now on."""
+
+    async def _respond(self, request: ServerRequest) -> ServerResponse:
+        try:
+            response = await self._handler(request)
+        except Refusal as refusal:
+            response = refusal.response(request)
+        date = ("Date", format_datetime(self._clock.now, usegmt=True))
+        return replace(response, headers=(*Fields(response.headers).pairs, date))

@@ -1,15 +1,15 @@
-"""What a server is told to do wrong, and what it then did: plain data and one thread-safe queue.
+"""Faults that a server injects: frozen values, and a thread-safe queue of them.
 
-A fault is a small frozen value; :class:`Faults` hands each request at most one of them, in the order in
-which they were added. Nothing here does I/O, so faults may be added from any thread while a server runs.
+:class:`Faults` gives each request at most one fault, in the order in which they were added. Nothing here does I/O, so
+faults can be added from any thread while a server runs.
 
 Example:
-    >>> from lading.testing.faults import Answer, DropAfter, Faults
+    >>> from lading.testing.faults import DropAfter, Faults, Respond
     >>> faults = Faults()
-    >>> faults.add(Answer(503, retry_after=1), method="POST", path="/legacy/")
+    >>> faults.add(Respond(503, retry_after=1), method="POST", path="/legacy/")
     >>> faults.add(DropAfter(), path="*/simple/*", times=2)
     >>> faults.take("POST", "/legacy/")
-    Answer(status=503, body=b'', headers=(), retry_after=1, reason=None)
+    Respond(status=503, body=b'', headers=(), retry_after=1, reason=None)
     >>> [plan.times for plan in faults.pending]
     [2]
 """
@@ -31,19 +31,19 @@ Then = Literal["close", "reset", "half-close", "keep-reading", "hold"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What all faults have in common: nothing but being one."""
+    """The base class of all faults."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Fault):
-    """This answer instead of the real one: the request is read to its end, the work is not done.
+class Respond(Fault):
+    """Respond with this response instead of the real one: the request is read completely, the work is not done.
 
     Attributes:
         status: The status code.
-        body: The whole body.
-        headers: More headers, as a mapping or as pairs.
-        retry_after: The value of ``Retry-After``: seconds, or any text (a date, or nonsense).
-        reason: The reason phrase; the usual one of the status where not given.
+        body: The body.
+        headers: Further headers, as a mapping or as pairs.
+        retry_after: The value of ``Retry-After``: seconds, or any string (a date, or an invalid value).
+        reason: The reason phrase; the standard one of the status where not given.
     """
 
     status: int = 503
@@ -54,16 +54,16 @@ class Answer(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class EarlyAnswer(Answer):
-    """An answer sent while the request's body is still coming; the work is not done.
+class RespondEarly(Respond):
+    """Respond while the request's body is still being received; the work is not done.
 
     Attributes:
-        after: Answer once at least this many bytes of the body have been read.
-        then: What becomes of the connection. ``"close"`` closes it with the rest of the body unread (the
-            system turns that into a reset as soon as more arrives), ``"reset"`` resets it at once,
-            ``"half-close"`` ends our side and throws the rest of the body away, ``"keep-reading"`` reads the
-            body and keeps the connection, ``"hold"`` reads nothing more and holds the socket until the
-            server stops.
+        after: Respond once at least this many bytes of the body have been read.
+        then: What happens to the connection afterwards. ``"close"`` closes it with the rest of the body unread (the
+            system turns that into a reset as soon as more arrives), ``"reset"`` resets it immediately,
+            ``"half-close"`` ends the server's direction and drops the rest of the body, ``"keep-reading"`` reads the
+            body and keeps the connection, ``"hold"`` reads nothing more and keeps the socket open until the server
+            stops.
     """
 
     status: int = 413
@@ -72,34 +72,34 @@ class EarlyAnswer(Answer):
 
     def __post_init__(self) -> None:
         if self.then not in get_args(Then):
-            raise ValueError(f"then={self.then!r} is none of {', '.join(get_args(Then))}")
+            raise ValueError(f"then={self.then!r} is not one of {', '.join(get_args(Then))}")
 
 
 @dataclass(frozen=True, slots=True)
-class RawAnswer(Fault):
-    """These very bytes instead of an answer, then the end of the connection: for malformed answers."""
+class RespondRaw(Fault):
+    """Send these bytes instead of a response, then close the connection: for malformed responses."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Delay(Fault):
-    """The real answer, ``seconds`` later: they pass before the work, or after it and before the answer."""
+    """Delay the real response by ``seconds``, which pass before the work, or after it and before the response."""
 
     seconds: float
-    before: Literal["work", "answer"] = "work"
+    before: Literal["work", "response"] = "work"
 
 
 @dataclass(frozen=True, slots=True)
 class DropBefore(Fault):
-    """The whole request is read, the work is not done, and the connection ends without an answer."""
+    """Drop the connection without a response when the complete request has been read, before the work is done."""
 
     reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DropDuring(Fault):
-    """The connection ends once ``after`` bytes of the body have been read (or all, if it has fewer)."""
+    """Drop the connection once ``after`` bytes of the request's body have been read (or all, if it has fewer)."""
 
     after: int
     reset: bool = False
@@ -107,16 +107,16 @@ class DropDuring(Fault):
 
 @dataclass(frozen=True, slots=True)
 class DropAfter(Fault):
-    """The work is done and the connection ends without an answer: the outcome nobody knows."""
+    """Drop the connection without a response after the work is done: the client cannot know the outcome."""
 
     reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Truncate(Fault):
-    """The real answer, whose body ends with the connection after ``after`` bytes.
+    """Drop the connection after ``after`` bytes of the real response's body.
 
-    An answer whose body is no longer than that is left alone, and nothing is noted as having happened.
+    A response whose body is no longer than that is not changed, and no fault is recorded.
     """
 
     after: int
@@ -124,7 +124,7 @@ class Truncate(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Drip(Fault):
-    """The real answer, head included, in pieces of ``size`` bytes with ``interval`` seconds between them."""
+    """Send the real response, head included, in pieces of ``size`` bytes with ``interval`` seconds between them."""
 
     size: int = 1
     interval: float = 0.0
@@ -132,7 +132,7 @@ class Drip(Fault):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """A fault waiting for requests it fits; ``times`` is how often it will still be used (None: always)."""
+    """A fault that waits for matching requests; ``times`` is how often it will still be used (``None``: always)."""
 
     fault: Fault
     method: str | None
@@ -140,7 +140,7 @@ class PlannedFault:
     times: int | None
 
     def fits(self, method: str, path: str) -> bool:
-        """Whether a request with this method and (decoded) path is one this fault is meant for."""
+        """Return whether the fault is meant for a request with this method and this (decoded) path."""
         if self.method is not None and self.method.upper() != method.upper():
             return False
         if self.path is None:
@@ -150,7 +150,7 @@ class PlannedFault:
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """A fault that really was injected: into which request, with how much of its body read by then."""
+    """A fault that was injected: into which request, and after how many bytes of its body."""
 
     fault: Fault
     method: str
@@ -159,7 +159,7 @@ class InjectedFault:
 
 
 class Faults:
-    """Faults that wait, and faults that have happened."""
+    """The faults of a server: those that wait for requests, and those that were injected."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -174,12 +174,12 @@ class Faults:
         path: str | re.Pattern[str] | None = None,
         times: int | None = 1,
     ) -> None:
-        """*fault* waits for the next requests it fits, behind the faults added before it.
+        """Add a fault for the next matching requests, behind the faults that were added before.
 
         Args:
-            fault: What to do.
+            fault: The fault.
             method: Only for requests with this method.
-            path: Only for requests with this path: a glob over the whole path (``*`` also matches slashes)
+            path: Only for requests with this path: a glob over the complete path (``*`` also matches slashes)
                 or a compiled pattern, which is searched for. Paths are percent-decoded, without the query.
             times: For how many requests; ``None`` for all of them until :meth:`clear`.
         """
@@ -187,7 +187,7 @@ class Faults:
             self._plans.append(PlannedFault(fault, method, path, times))
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this request, used up by one; ``None`` when all goes well."""
+        """Take the fault for a request; ``None`` if there is none for it."""
         with self._changed:
             for index, plan in enumerate(self._plans):
                 if plan.fits(method, path):
@@ -199,36 +199,36 @@ class Faults:
         return None
 
     def record(self, injected: InjectedFault) -> None:
-        """Note that a fault is being injected; servers do so before anybody can see its effect."""
+        """Record that a fault is being injected; servers do so before its effect can be seen."""
         with self._changed:
             self._happened.append(injected)
             self._changed.notify_all()
 
     def wait(self, count: int = 1, timeout: float = 10.0) -> tuple[InjectedFault, ...]:
-        """What has happened, once it is *count* faults or more; blocks, so call it off the event loop.
+        """Wait until *count* faults or more were injected, and return them. Blocks: do not call it on an event loop.
 
         Raises:
-            TimeoutError: Fewer had happened after *timeout* seconds.
+            TimeoutError: Fewer were injected within *timeout* seconds.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._happened) >= count, timeout):
-                raise TimeoutError(f"{len(self._happened)} of {count} faults happened within {timeout} s")
+                raise TimeoutError(f"{len(self._happened)} of {count} faults were injected within {timeout} s")
             return tuple(self._happened)
 
     @property
     def happened(self) -> tuple[InjectedFault, ...]:
-        """What really was injected, in order."""
+        """The faults that were injected, in order."""
         with self._changed:
             return tuple(self._happened)
 
     @property
     def pending(self) -> tuple[PlannedFault, ...]:
-        """What still waits for a request, in order; those for all requests stay here until :meth:`clear`."""
+        """The faults that wait for requests, in order; those for all requests stay until :meth:`clear`."""
         with self._changed:
             return tuple(self._plans)
 
     def clear(self) -> None:
-        """Forget what waits and what has happened."""
+        """Remove the faults that wait, and forget those that were injected."""
         with self._changed:
             self._plans.clear()
             self._happened.clear()

@@ -1,4 +1,4 @@
-"""Requests as handlers get them and responses as they give them back."""
+"""Requests and responses of the test servers, as handlers receive and return them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast
 from urllib.parse import parse_qsl, unquote
 
 import anyio
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from os import PathLike
 
-    from lading.testing._server.workers import Workers
     from lading.testing.faults import HeaderPairs
 
 T = TypeVar("T")
@@ -26,11 +25,19 @@ MAX_READ = 16 << 20
 ResponseBody: TypeAlias = bytes | Path | AsyncIterable[bytes]
 
 
+class Threads(Protocol):
+    """The server's worker threads, as a request uses them."""
+
+    async def run(self, func: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Run ``func(*args)`` in a worker thread and return its result."""
+        ...
+
+
 class Fields(Mapping[str, str]):
-    """Names and values in the order they came: a mapping in which a name's first value counts.
+    """Names and values in the order in which they were sent, as a mapping from each name to its first value.
 
     Attributes:
-        pairs: All of them, names that stand there more than once too.
+        pairs: All names and values, repeated names included.
     """
 
     def __init__(self, pairs: HeaderPairs = ()) -> None:
@@ -43,7 +50,7 @@ class Fields(Mapping[str, str]):
         return name
 
     def get_all(self, name: str) -> list[str]:
-        """Every value given under *name*."""
+        """Return every value of *name*."""
         wanted = self._fold(name)
         return [value for key, value in self.pairs if self._fold(key) == wanted]
 
@@ -63,16 +70,16 @@ class Fields(Mapping[str, str]):
 
 
 class Headers(Fields):
-    """Fields whose names are the same in upper and lower case."""
+    """Fields whose names are not case-sensitive."""
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        """The names and values as they stand on the wire."""
+        """The names and values as bytes."""
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.pairs]
 
     @classmethod
     def from_raw(cls, raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """Headers from names and values as they stand on the wire."""
+        """Create headers from names and values as bytes."""
         return cls([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
 
     @staticmethod
@@ -81,19 +88,21 @@ class Headers(Fields):
 
 
 class ServerRequest:
-    """One request: its head, and its body as it comes.
+    """A request: its head, and its body as it arrives.
 
     Attributes:
         method: The method, as sent.
         target: Path and query exactly as sent.
         path: The path, percent-decoded.
-        query: What follows the question mark, decoded.
-        headers: The headers, their names written as they were sent.
-        body: The body's pieces as they arrive; can be read once.
+        query: The parameters of the query, decoded.
+        headers: The headers, with names spelled as they were sent.
+        body: The pieces of the body as they arrive; can be read once.
+        base_url: The URL under which the client reaches the server (``Host``, which a proxy may pass on), without a
+            slash at its end.
     """
 
     def __init__(
-        self, method: str, target: str, headers: Headers, body: AsyncIterator[bytes], workers: Workers
+        self, method: str, target: str, headers: Headers, body: AsyncIterator[bytes], threads: Threads, *, scheme: str
     ) -> None:
         self.method = method
         self.target = target
@@ -102,13 +111,14 @@ class ServerRequest:
         self.query: Fields = Fields(parse_qsl(query, keep_blank_values=True))
         self.headers = headers
         self.body = body
-        self._workers = workers
+        self.base_url: str = f"{scheme}://{headers.get('Host', '127.0.0.1')}"
+        self._threads = threads
 
     async def read(self, limit: int = MAX_READ) -> bytes:
-        """The whole body in memory.
+        """Read the body into memory and return it.
 
         Raises:
-            ValueError: It is longer than *limit* bytes; :meth:`save` takes bodies of any size.
+            ValueError: The body is longer than *limit* bytes; :meth:`save` accepts bodies of any size.
         """
         data = bytearray()
         async for piece in self.body:
@@ -118,7 +128,7 @@ class ServerRequest:
         return bytes(data)
 
     async def save(self, path: str | PathLike[str]) -> int:
-        """The body's length, after it has been written to the file *path*, piece by piece and off the loop.
+        """Write the body to the file *path*, piece by piece in a worker thread, and return its length.
 
         If the client leaves early, what had arrived stays in the file.
         """
@@ -127,36 +137,35 @@ class ServerRequest:
             return Path(path).open("wb")
 
         size = 0
-        file = await self._workers.run(create)
+        file = await self._threads.run(create)
         try:
             async for piece in self.body:
-                await self._workers.run(file.write, piece)
+                await self._threads.run(file.write, piece)
                 size += len(piece)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._workers.run(file.close)
+                await self._threads.run(file.close)
         return size
 
     async def in_thread(self, func: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What ``func(*args)`` returns, run in a worker thread of the server; for a handler's blocking work."""
-        return await self._workers.run(func, *args)
+        """Run ``func(*args)`` in a worker thread of the server and return its result; for blocking work."""
+        return await self._threads.run(func, *args)
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.target}>"
+        return f"<ServerRequest {self.method} {self.target}>"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerResponse:
-    """One answer.
+    """A response.
 
     Attributes:
         status: The status code.
         headers: Headers, as a mapping or as pairs. ``Content-Length`` is added where the length is known.
-        body: Bytes; a path, whose file is streamed from disk and served in ranges where the client asks for
-            one (``Range``, ``If-Range``, with an ``ETag`` of its own unless the headers have one); or an
-            async iterable of bytes, chunked unless the headers say how long it is. If it has an
-            ``aclose()``, that is called in the end, come what may.
-        reason: The reason phrase; the usual one of the status where not given.
+        body: Bytes; a path, whose file is streamed from disk, also in ranges (``Range``, ``If-Range``, with a
+            generated ``ETag`` unless the headers have one); or an async iterable of bytes, sent chunked unless the
+            headers contain its length. Its ``aclose()``, if there is one, is called in any case.
+        reason: The reason phrase; the standard one of the status where not given.
     """
 
     status: int = 200
@@ -166,6 +175,6 @@ class ServerResponse:
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: HeaderPairs = ()) -> ServerResponse:
-        """*value* as JSON."""
+        """Create a response with *value* as JSON."""
         pairs = (*Fields(headers).pairs, ("Content-Type", "application/json"))
         return cls(status, pairs, json.dumps(value).encode())

@@ -1,19 +1,19 @@
-"""Fixtures for your test suite; the package registers them with pytest by itself.
+"""Fixtures for test suites, which pytest finds as soon as the package is installed.
 
-Nothing but pytest is imported until one of them is used.
+Until one of them is used, this module imports nothing but pytest.
 
-* ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a fresh one for every test.
+* ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a new one for every test.
 * ``lading_copr`` is a running :class:`~lading.testing.EmbeddedCopr`, likewise.
 
-The others give a function that starts a server for the time of the test:
+The others are functions that start a server for the duration of the test:
 
 * ``lading_server(handler, **options)``: a :class:`~lading.testing.Server`.
 * ``lading_fault_proxy(upstream_url, **options)``: a :class:`~lading.testing.FaultProxy`.
 
 Example:
-    A test of your own code against your own server, with one answer lost on the way::
+    A test of your code against your server, with one lost response::
 
-        def test_upload_survives_a_lost_answer(lading_fault_proxy, my_index_url):
+        def test_upload_after_a_lost_response(lading_fault_proxy, my_index_url):
             proxy = lading_fault_proxy(my_index_url)
             proxy.faults.add(DropAfter(), method="POST")
             publish(to=proxy.url)
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     class StartServer(Protocol):
         """How ``lading_server`` is called."""
 
-        def __call__(  # noqa: D102 - the fixture says it
+        def __call__(  # noqa: D102 - documented by the fixture
             self, handler: Handler, *, faults: Faults | None = None, tls: ssl.SSLContext | None = None
         ) -> Server: ...
 
     class StartFaultProxy(Protocol):
         """How ``lading_fault_proxy`` is called."""
 
-        def __call__(  # noqa: D102 - the fixture says it
+        def __call__(  # noqa: D102 - documented by the fixture
             self,
             upstream_url: str,
             *,
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lading_index() -> Iterator[EmbeddedIndex]:
-    """A package index with nothing in it.
+    """Run an empty package index.
 
-    It is up before the test begins and goes after it has ended, so that no running event loop waits for that.
+    It is started before the test and stopped after it, so that no running event loop waits for that.
     """
     with _load("index", "EmbeddedIndex")() as index:
         yield index
@@ -70,14 +70,14 @@ def lading_index() -> Iterator[EmbeddedIndex]:
 
 @pytest.fixture
 def lading_copr() -> Iterator[EmbeddedCopr]:
-    """A Copr with nothing in it but its user; up before the test begins, and gone after it has ended."""
+    """Run a Copr without projects; it is started before the test and stopped after it."""
     with _load("copr", "EmbeddedCopr")() as store:
         yield store
 
 
 @pytest.fixture
 def lading_server() -> Iterator[StartServer]:
-    """Start servers with handlers of your own, which end with the test."""
+    """Start servers with handlers of yours, which are stopped after the test."""
     server_class = _load("server", "Server")
     with ExitStack() as running:
 
@@ -90,7 +90,7 @@ def lading_server() -> Iterator[StartServer]:
 
 @pytest.fixture
 def lading_fault_proxy() -> Iterator[StartFaultProxy]:
-    """Start proxies that inject faults in front of real servers, which end with the test."""
+    """Start proxies that inject faults in front of real servers, and are stopped after the test."""
     proxy_class = _load("proxy", "FaultProxy")
     with ExitStack() as running:
 
@@ -102,7 +102,7 @@ def lading_fault_proxy() -> Iterator[StartFaultProxy]:
 
 
 def _load(module: str, name: str) -> Any:
-    """A name of lading.testing, or a failure that says what to install."""
+    """Return an object of lading.testing, or fail with the name of the extra to install."""
     try:
         return getattr(importlib.import_module(f"lading.testing.{module}"), name)
     except ImportError as error:

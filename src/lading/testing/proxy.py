@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaultProxy"]
 
-# Headers about one connection, not about the message (RFC 9110, 7.6.1). Expect has been met by our server.
+# Headers about one connection, not about the message (RFC 9110, 7.6.1). Our server has fulfilled Expect.
 HOP_BY_HOP = frozenset(
     b"connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection"
     b" te trailer transfer-encoding upgrade".split()
@@ -26,24 +26,24 @@ HOP_BY_HOP = frozenset(
 class FaultProxy(Server):
     """Forwards every request to the server at *upstream_url*, except where a fault says otherwise.
 
-    Requests and answers are passed on piece by piece, never held in memory, with all their headers (``Host``
-    too, so that links the server writes lead back through the proxy), reason phrase and encoding. When the
-    server cannot be reached or leaves, the client gets a 502 and :attr:`errors` the reason. That may also be
-    what becomes of an answer which the server gives before it has read the request: to test with one of those,
-    inject :class:`~lading.testing.EarlyAnswer` here.
+    Requests and responses are forwarded piece by piece, never held in memory, with all their headers (``Host``
+    included, so that links in responses lead back through the proxy), reason phrase and encoding. When the server
+    cannot be reached, or closes the connection, the client receives a 502 and :attr:`errors` contains the reason. The
+    same can happen with a response that the server sends before it has read the request: to test one of those, inject
+    :class:`~lading.testing.RespondEarly` here.
 
-    "The work" that faults come before or after is the forwarding: after :class:`~lading.testing.DropAfter`
-    the server has done what was asked, after :class:`~lading.testing.DropBefore` it has not even heard of it.
+    "The work" of faults is the forwarding: after :class:`~lading.testing.DropAfter` the server has processed the
+    request, after :class:`~lading.testing.DropBefore` it has not received it.
 
     Args:
-        upstream_url: Where to forward to: scheme, host, port, and a path put before the requests' own.
-        faults: What to do wrong; an empty :class:`~lading.testing.Faults` where not given.
+        upstream_url: Where to forward to: scheme, host, port, and a path that is put in front of the requests' paths.
+        faults: The faults to inject; an empty :class:`~lading.testing.Faults` where not given.
         tls: Serve https with this context.
         upstream_tls: Verify an https upstream with this context; the system's default where not given.
 
     Example:
         >>> import httpx
-        >>> from lading.testing import DropAfter, FaultProxy, ServerResponse, Server
+        >>> from lading.testing import DropAfter, FaultProxy, Server, ServerResponse
         >>> stored = []
         >>> async def store(request):
         ...     stored.append(await request.read())
@@ -53,8 +53,8 @@ class FaultProxy(Server):
         ...     try:
         ...         httpx.put(proxy.url + "/a", content=b"hello")
         ...     except httpx.TransportError:
-        ...         print("no answer, and yet", stored)
-        no answer, and yet [b'hello']
+        ...         print("no response, but stored:", stored)
+        no response, but stored: [b'hello']
     """
 
     def __init__(
@@ -69,16 +69,16 @@ class FaultProxy(Server):
         self._upstream = httpx.URL(upstream_url)
         self._upstream_tls = upstream_tls
         if self._upstream.scheme not in {"http", "https"} or not self._upstream.host:
-            raise ValueError(f"{upstream_url!r} is no http or https URL")
+            raise ValueError(f"{upstream_url!r} is not an http or https URL")
         self._transport: httpx.AsyncHTTPTransport | None = None
 
     def start(self) -> None:
-        """Listen; connections are accepted when this returns. ``with`` does it for you."""
+        """Start to listen; connections are accepted when this returns. ``with`` does it for you."""
         context = self._upstream_tls
         if context is None and self._upstream.scheme == "https":
             context = ssl.create_default_context()
-        # A connection for each request: one kept alive may be gone just when a POST is sent on it, which
-        # would be a fault that nobody asked for.
+        # A connection for each request: one kept alive may have been closed just when a POST is sent on it, which
+        # would be a fault that nobody injected.
         self._transport = httpx.AsyncHTTPTransport(
             verify=context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             trust_env=False,
@@ -87,7 +87,7 @@ class FaultProxy(Server):
         super().start()
 
     async def aclose(self) -> None:
-        """Close what leads upstream."""
+        """Close the connections to the upstream server."""
         if self._transport is not None:
             await self._transport.aclose()
 
@@ -95,7 +95,7 @@ class FaultProxy(Server):
         assert self._transport is not None  # noqa: S101 - requests come after start()
         has_body = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
         target = self._upstream.raw_path.rstrip(b"/") + request.target.encode("latin-1")
-        outgoing = httpx.Request(
+        upstream_request = httpx.Request(
             request.method,
             self._upstream,
             headers=[*_end_to_end(request.headers.raw), (b"Connection", b"close")],
@@ -103,25 +103,25 @@ class FaultProxy(Server):
             extensions={"target": target},  # as the client sent it, not as a URL parser would write it
         )
         try:
-            reply = await self._transport.handle_async_request(outgoing)
+            response = await self._transport.handle_async_request(upstream_request)
         except httpx.TransportError as error:
             self.errors.append(error)
-            text = f"no answer from {self._upstream}: {type(error).__name__}: {error}\n"
+            text = f"no response from {self._upstream}: {type(error).__name__}: {error}\n"
             return ServerResponse(502, {"Content-Type": "text/plain"}, text.encode())
         return ServerResponse(
-            reply.status_code,
-            Headers.from_raw(_end_to_end(reply.headers.raw)).pairs,
-            cast("httpx.AsyncByteStream", reply.stream),
-            reply.reason_phrase,
+            response.status_code,
+            Headers.from_raw(_end_to_end(response.headers.raw)).pairs,
+            cast("httpx.AsyncByteStream", response.stream),
+            response.reason_phrase,
         )
 
 
 def _end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers that are about the message; a chunked body makes a length beside it void."""
-    ours = set(HOP_BY_HOP)
+    """Return the headers about the message, without a length next to a chunked body."""
+    dropped = set(HOP_BY_HOP)
     for name, value in headers:
         if name.lower() == b"connection":
-            ours.update(token.strip().lower() for token in value.split(b","))
+            dropped.update(token.strip().lower() for token in value.split(b","))
         elif name.lower() == b"transfer-encoding":
-            ours.add(b"content-length")
-    return [(name, value) for name, value in headers if name.lower() not in ours]
+            dropped.add(b"content-length")
+    return [(name, value) for name, value in headers if name.lower() not in dropped]

@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server on loopback that can be told to misbehave.
+"""An HTTP/1.1 server on loopback that injects faults.
 
-It runs in a thread with an event loop of its own, so that blocking code, subprocesses and async tests on
-any event loop can talk to it alike.
+It runs in a thread with an event loop of its own, so that blocking code, subprocesses and async tests on any event
+loop can use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import anyio
 from anyio import from_thread, to_thread
 
 from lading.testing._server.connection import Connection, Handler, Shared
-from lading.testing._server.sockets import TLSWire, Wire
+from lading.testing._server.sockets import ServerSocket, TLSServerSocket
 from lading.testing.faults import Faults
 from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
 
@@ -29,30 +29,29 @@ BACKLOG = 1024
 
 
 class Server:
-    """Serves *handler* on 127.0.0.1 and a free port, from ``with`` (or ``async with``) to its end.
+    """A server for *handler* on 127.0.0.1, which runs inside ``with`` (or ``async with``).
 
-    When it ends, so does everything it started: requests in flight are cancelled, connections closed, and
-    its threads are gone.
+    When it stops, requests in flight are cancelled, connections are closed, and its threads have ended.
 
     Args:
-        handler: ``async def handler(request: Request) -> Response``. It runs on the server's own event
-            loop (asyncio, in another thread), concurrently for concurrent requests.
-        faults: What to do wrong; an empty :class:`~lading.testing.Faults` where not given.
-        tls: Serve https with this context. Its certificate has to be good for ``127.0.0.1``.
+        handler: ``async def handler(request: ServerRequest) -> ServerResponse``. It runs on the server's own event
+            loop, in another thread, and concurrently for concurrent requests.
+        faults: The faults to inject; an empty :class:`~lading.testing.Faults` where not given.
+        tls: Serve https with this context. Its certificate has to be valid for ``127.0.0.1``.
         port: The port to listen on; a free one where not given.
 
     Attributes:
-        faults: The faults; add to them at any time, from any thread.
-        errors: What handlers raised (the client was answered 500) and what was wrong with the HTTP of
-            clients, in order. A client that goes away in the middle is neither.
+        faults: The faults; more can be added at any time, from any thread.
+        errors: The exceptions of handlers (the client received a 500) and the protocol errors of clients, in order.
+            A client that leaves early is neither.
 
     Example:
         >>> import httpx
-        >>> from lading.testing import Answer, ServerRequest, ServerResponse, Server
+        >>> from lading.testing import Respond, Server, ServerRequest, ServerResponse
         >>> async def handler(request: ServerRequest) -> ServerResponse:
         ...     return ServerResponse.json({"received": len(await request.read())})
         >>> with Server(handler) as server:
-        ...     server.faults.add(Answer(503, retry_after=1), method="POST")
+        ...     server.faults.add(Respond(503, retry_after=1), method="POST")
         ...     refused = httpx.post(server.url, content=b"hello")
         ...     accepted = httpx.post(server.url, content=b"hello")
         >>> refused.status_code, refused.headers["Retry-After"], accepted.json()
@@ -66,15 +65,15 @@ class Server:
     ) -> None:
         self.faults: Faults = Faults() if faults is None else faults
         self.errors: list[BaseException] = []
-        self._shared = Shared(handler, self.faults, self.errors)
+        self._shared = Shared(handler, self.faults, self.errors, "http" if tls is None else "https")
         self._tls = tls
-        self._wanted_port = port
+        self._requested_port = port
         self._port: int | None = None
         self._running: ExitStack | None = None
 
     @property
     def port(self) -> int:
-        """The port; still known after the end, when nobody listens there any more."""
+        """The port; still available after the server has stopped."""
         if self._port is None:
             raise RuntimeError("the server has not been started: use it in a with statement")
         return self._port
@@ -82,14 +81,14 @@ class Server:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:port`` (or https), without a slash at its end."""
-        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
+        return f"{self._shared.scheme}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Listen; connections are accepted when this returns. ``with`` does it for you."""
+        """Start to listen; connections are accepted when this returns. ``with`` does it for you."""
         if self._running is not None:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", self._wanted_port), backlog=BACKLOG))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", self._requested_port), backlog=BACKLOG))
             listener.setblocking(False)
             stack.callback(self._shared.workers.join)
             portal = stack.enter_context(from_thread.start_blocking_portal())
@@ -100,7 +99,7 @@ class Server:
             self._running = stack.pop_all()
 
     def stop(self) -> None:
-        """End everything and wait until it has ended; more than once does no harm."""
+        """Stop the server and wait until it has stopped. Further calls do nothing."""
         running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -121,7 +120,7 @@ class Server:
             await to_thread.run_sync(self.stop)
 
     async def aclose(self) -> None:
-        """Called on the server's loop after the last request, for subclasses that have something to close."""
+        """Close what a subclass has opened; called on the server's event loop after the last request."""
 
     async def _serve(self, listener: socket.socket, *, task_status: TaskStatus[anyio.CancelScope]) -> None:
         try:
@@ -129,7 +128,7 @@ class Server:
                 task_status.started(connections.cancel_scope)
                 while True:
                     await anyio.wait_readable(listener)
-                    with suppress(BlockingIOError, ConnectionError):  # it left before it was accepted
+                    with suppress(BlockingIOError, ConnectionError):  # the client left before it was accepted
                         sock, _ = listener.accept()
                         connections.start_soon(self._connection, sock)
         finally:
@@ -137,5 +136,5 @@ class Server:
                 await self.aclose()
 
     async def _connection(self, sock: socket.socket) -> None:
-        wire = Wire(sock) if self._tls is None else TLSWire(sock, self._tls)
-        await Connection(wire, self._shared).run()
+        connection = ServerSocket(sock) if self._tls is None else TLSServerSocket(sock, self._tls)
+        await Connection(connection, self._shared).run()

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers as async iterators: classes, which need no closing where generators do."""
+"""Bodies of requests and responses as async iterators. They are classes, which unlike generators need no closing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RequestBody:
-    """The pieces that *pull* gives, until it gives an empty one."""
+    """The pieces that *pull* returns, up to the first empty one."""
 
     def __init__(self, pull: Callable[[], Awaitable[bytes]]) -> None:
         self._pull = pull
@@ -27,7 +27,7 @@ class RequestBody:
 
 
 class OnePiece:
-    """Bytes as a body of one piece, or of none."""
+    """Bytes as a body of one piece, or of none if they are empty."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -43,7 +43,7 @@ class OnePiece:
 
 
 async def close_body(body: object) -> None:
-    """Call the body's ``aclose()`` if it has one, even while being cancelled."""
+    """Call ``aclose()`` of *body*, if it has one, even while being cancelled."""
     aclose = getattr(body, "aclose", None)
     if aclose is not None:
         with anyio.CancelScope(shield=True):

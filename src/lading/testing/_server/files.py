@@ -1,4 +1,4 @@
-"""Answers from files: streamed from disk, whole or in the range that was asked for."""
+"""Responses from files: streamed from disk, completely or in the requested range."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
 
 
 class FileSlice:
-    """The bytes of a file from *start* on, *length* of them; opened when they are asked for."""
+    """*length* bytes of a file from *start* on, as a body. The file is opened when it is first read."""
 
     def __init__(self, path: Path, start: int, length: int, workers: Workers) -> None:
         self._path = path
@@ -54,7 +54,7 @@ class FileSlice:
 
 
 async def from_file(request: ServerRequest, response: ServerResponse, path: Path, workers: Workers) -> ServerResponse:
-    """*response* with its body as a stream, and with the status and headers the asked-for range needs."""
+    """Return *response* with its file as a stream, and with the status and headers of the requested range."""
     stat = await workers.run(os.stat, path)
     size = stat.st_size
     headers = Headers(response.headers)
@@ -79,15 +79,15 @@ async def from_file(request: ServerRequest, response: ServerResponse, path: Path
 
 
 def _unchanged(request: ServerRequest, headers: Headers) -> bool:
-    """Whether the client's half is a half of this file: ``If-Range`` names it, or is not there."""
+    """Return whether the file is the one that ``If-Range`` names; true without that header."""
     known = request.headers.get("If-Range")
     return known is None or (not known.startswith("W/") and known in (headers["ETag"], headers.get("Last-Modified")))
 
 
 def _parse(value: str, size: int) -> tuple[int, int] | None:
-    """Start and stop of the one range asked for, empty if it cannot be satisfied; None: serve the whole file.
+    """Return start and stop of the requested range, empty if it cannot be satisfied; ``None`` for the complete file.
 
-    Several ranges at once may be answered with the whole file, and so may nonsense.
+    The response to several ranges, or to a malformed range, may be the complete file.
     """
     match = _RANGE.fullmatch(value.strip())
     if match is None or not any(match.groups()):

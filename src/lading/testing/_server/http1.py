@@ -1,4 +1,4 @@
-"""HTTP/1.1 between h11 and a wire: one request after another, no opinion on what to answer."""
+"""HTTP/1.1 over a socket with h11: one request after another, whatever the responses are."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import h11
 from lading.testing.messages import Headers, ServerResponse
 
 if TYPE_CHECKING:
-    from lading.testing._server.sockets import Wire
+    from lading.testing._server.sockets import ServerSocket
 
 MAX_HEAD = 64 << 10  # tokens with many caveats make long Authorization headers
 BODILESS = frozenset({204, 304})
 
 
 class ClientLeftError(ConnectionError):
-    """The client went away before its request was complete, or before it had the whole answer."""
+    """The client left before its request was complete, or before it had received the complete response."""
 
 
 class HTTP1:
-    """Reads requests and frames answers.
+    """Reads requests and frames responses.
 
     Attributes:
-        received: How many bytes of the current request's body have been read.
-        gone: The client has left.
+        received: The number of bytes read of the current request's body.
+        gone: Whether the client has left.
     """
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, sock: ServerSocket) -> None:
+        self._socket = sock
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._body_may_come = True
         self.received = 0
         self.gone = False
 
     async def next_request(self) -> h11.Request | None:
-        """The head of the next request; None if this connection has had its last."""
+        """Read the head of the next request; ``None`` if the connection serves no further one."""
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
         if self._h11.their_state is not h11.IDLE:
@@ -47,7 +47,10 @@ class HTTP1:
         return event if isinstance(event, h11.Request) else None
 
     async def pull(self) -> bytes:
-        """The next piece of the request's body, asked for if the client waits for that; empty at its end."""
+        """Read the next piece of the request's body; empty at its end.
+
+        A client that waits for ``100 Continue`` is sent it.
+        """
         if self._h11.their_state is not h11.SEND_BODY:
             return b""
         event = await self._next_event()
@@ -57,22 +60,22 @@ class HTTP1:
         return bytes(event.data)
 
     async def read(self, until: int | None = None) -> None:
-        """Throw the body away until its end, or until at least *until* bytes of it have been read."""
+        """Read and drop the body up to its end, or until at least *until* bytes have been read."""
         while (until is None or self.received < until) and await self.pull():
             pass
 
     async def finish_reading(self) -> None:
-        """Throw away what the handler left of the body, if the client was going to send it at all."""
+        """Read and drop the rest of the body, unless the client may never send it."""
         if self._body_may_come:
             await self.read()
 
     @property
-    def answered(self) -> bool:
-        """Whether an answer to the current request has been begun."""
+    def response_started(self) -> bool:
+        """Whether a response to the current request has been started."""
         return self._h11.our_state not in {h11.IDLE, h11.SEND_RESPONSE}
 
     def head(self, response: ServerResponse) -> bytes:
-        """The answer's status line and headers."""
+        """Frame the status line and the headers of a response."""
         headers = Headers(response.headers)
         more: list[tuple[str, str]] = []
         if (
@@ -82,7 +85,7 @@ class HTTP1:
         ):
             more.append(("Content-Length", str(len(response.body))))
         if self._h11.they_are_waiting_for_100_continue:
-            # It may send the body now or never: only a new connection makes sure which bytes are what.
+            # The client may still send the body, or not: only on a new connection is it clear which bytes are what.
             self._body_may_come = False
             more.append(("Connection", "close"))
         reason = response.reason
@@ -98,24 +101,24 @@ class HTTP1:
         )
 
     def data(self, piece: bytes) -> bytes:
-        """A piece of the answer's body, framed."""
+        """Frame a piece of a response's body."""
         return self._framed(h11.Data(data=piece))
 
     def end(self) -> bytes:
-        """What ends the answer's body."""
+        """Frame the end of a response's body."""
         return self._framed(h11.EndOfMessage())
 
     def _framed(self, event: h11.Event) -> bytes:
         return self._h11.send(event) or b""
 
     async def write(self, data: bytes) -> None:
-        """All of *data* on the wire.
+        """Send *data*.
 
         Raises:
-            ClientLeftError: The client will not read it.
+            ClientLeftError: The client has closed the connection.
         """
         try:
-            await self._wire.send(data)
+            await self._socket.send(data)
         except OSError as error:
             self.gone = True
             raise ClientLeftError(str(error)) from error
@@ -123,10 +126,10 @@ class HTTP1:
     async def _next_event(self) -> object:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
             if self._h11.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-                await self.write(self._framed(go_on))
+                proceed = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                await self.write(self._framed(proceed))
             try:
-                data = await self._wire.receive()
+                data = await self._socket.receive()
             except OSError as error:
                 self.gone = True
                 raise ClientLeftError(str(error)) from error

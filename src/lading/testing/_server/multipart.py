@@ -1,32 +1,24 @@
-"""multipart/form-data taken apart as it comes (RFC 7578)."""
+"""A parser of multipart/form-data (RFC 7578). Sans I/O."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lading.testing.messages import ServerRequest
-
-T_co = TypeVar("T_co", covariant=True)
-
 _LONGEST_HEAD = 16 << 10
-# Written and hashed at once, so that a thread is worth its while.
-_BATCH = 512 << 10
 
 
 class MultipartError(ValueError):
-    """A form that cannot be taken apart."""
+    """A malformed form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part begins; what follows is its content."""
+    """The head of a part; the pieces of its content follow."""
 
     name: str
     filename: str | None
@@ -34,18 +26,22 @@ class Part:
 
 
 class Parser:
-    """Takes a body in any pieces and gives parts and their content. Sans I/O."""
+    """Parses a body that arrives in pieces of any size.
+
+    Attributes:
+        complete: Whether the final boundary has been parsed.
+    """
 
     def __init__(self, boundary: str) -> None:
-        self._mark = b"\r\n--" + boundary.encode("latin-1")
-        # The first mark has no line end before it: this one.
+        self._boundary = b"\r\n--" + boundary.encode("latin-1")
+        # The first boundary has no line end before it; this one stands in for it.
         self._buffer = bytearray(b"\r\n")
         self._next = self._content
         self._in_part = False
         self.complete = False
 
     def feed(self, data: bytes) -> Iterator[Part | bytes]:
-        """What *data* adds."""
+        """Parse *data*, and yield the heads of parts and pieces of their content."""
         self._buffer += data
         while not self.complete:
             event = self._next()
@@ -55,22 +51,26 @@ class Parser:
                 yield event
 
     def end(self) -> None:
-        """Return when the form was complete; ``MultipartError`` when it was cut off."""
+        """Check that the form is complete.
+
+        Raises:
+            MultipartError: The body ended before the final boundary.
+        """
         if not self.complete:
             raise MultipartError("The upload form ends too early.")
 
     def _content(self) -> Part | bytes | None:
-        """Content up to the next mark; nothing of what stands before the first one."""
-        at = self._buffer.find(self._mark)
+        """Return content up to the next boundary; what precedes the first one is dropped."""
+        at = self._buffer.find(self._boundary)
         if at < 0:
-            content = self._take(max(0, len(self._buffer) - len(self._mark) + 1))
+            content = self._take(max(0, len(self._buffer) - len(self._boundary) + 1))
             return content if self._in_part and content else None
         content = self._take(at) if self._in_part else b""
-        del self._buffer[: at - len(content) + len(self._mark)]
-        self._next = self._after_mark
+        del self._buffer[: at - len(content) + len(self._boundary)]
+        self._next = self._after_boundary
         return content
 
-    def _after_mark(self) -> Part | bytes | None:
+    def _after_boundary(self) -> Part | bytes | None:
         if self._buffer.startswith(b"--"):
             self.complete = True
             return b""
@@ -79,7 +79,7 @@ class Parser:
             return self._wait_for_more()
         if self._buffer[:end].strip(b" \t"):
             raise MultipartError("The upload form is malformed: something follows a boundary.")
-        self._take(end)  # the line end stays: a part without headers ends its head with it alone
+        self._take(end)  # the line end stays: it alone ends the head of a part without headers
         self._next = self._head
         return b""
 
@@ -117,58 +117,13 @@ def _parameter(disposition: str, name: str) -> str | None:
         return None
     quoted, bare = match.groups()
     text = bare if quoted is None else re.sub(r"\\([\"\\])", r"\1", quoted)
-    # What browsers' rules (and httpx, requests, uv) write for characters that would end the name.
+    # The escapes that browsers (and httpx, requests, uv) write for characters that would end the name.
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
-class Spool(Protocol[T_co]):
-    """Where the parts of a form go.
-
-    Attributes:
-        waiting: Bytes that ``flush`` has to write.
-    """
-
-    waiting: int
-
-    def take(self, event: Part | bytes) -> None:
-        """What the parser gives."""
-        ...
-
-    def flush(self) -> None:
-        """Write down what is waiting; blocks."""
-        ...
-
-    def finish(self) -> T_co:
-        """The whole form; blocks."""
-        ...
-
-    def discard(self) -> None:
-        """Remove what was written; blocks."""
-        ...
-
-
 def boundary_of(content_type: str) -> str | None:
-    """The boundary of a form; ``None`` when it is none."""
+    """Return the boundary in a ``Content-Type``; ``None`` if the body is no form in parts."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return None
     found = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', content_type)
     return found and (found[1] or found[2])
-
-
-async def receive(request: ServerRequest, boundary: str, spool: Spool[T_co]) -> T_co:
-    """What *spool* makes of the request's form. On any failure, its leaving included, nothing is kept.
-
-    Raises:
-        MultipartError: It cannot be taken apart.
-    """
-    parser = Parser(boundary)
-    try:
-        async for piece in request.body:
-            for event in parser.feed(piece):
-                spool.take(event)
-            if spool.waiting >= _BATCH:
-                await request.in_thread(spool.flush)
-        parser.end()
-        return await request.in_thread(spool.finish)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await request.in_thread(spool.discard)
-        raise

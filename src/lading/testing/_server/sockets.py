@@ -1,7 +1,7 @@
-"""One accepted connection, plain or TLS, with the verbs a misbehaving server needs.
+"""Accepted connections, plain or TLS, with the operations that injected faults need.
 
-Stream classes hide what the faults are about: whether a close says goodbye, ends one side, or resets.
-So this works on the socket itself, and on TLS records in memory.
+Stream classes hide what faults are about: whether a close sends a closing alert, ends one direction, or resets the
+connection. So these classes work on the socket itself, and on TLS records in memory.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ CHUNK = 256 << 10
 TLS_SLICE = 64 << 10
 
 
-class Wire:
-    """A connection over a non-blocking socket. Only the task that waits on it may close it."""
+class ServerSocket:
+    """A connection over a non-blocking socket. Only the task that waits for it may close it."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        # Without this an early answer may be held back, and then be thrown away by our own reset.
+        # Otherwise an early response may be held back, and then be lost with our own reset.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
 
     async def handshake(self) -> None:
-        """Nothing to agree on in plain text."""
+        """Perform the TLS handshake; nothing without TLS."""
 
     async def receive(self) -> bytes:
-        """What has arrived, at least one byte; nothing at the end."""
+        """Receive at least one byte; nothing at the end."""
         while True:
-            # Waiting even where data is there: one busy connection must not starve the others.
+            # Wait even where data is available: one busy connection must not starve the others.
             await anyio.wait_readable(self._socket)
             with suppress(BlockingIOError):
                 return self._socket.recv(CHUNK)
 
     async def send(self, data: bytes) -> None:
-        """All of *data* handed to the system."""
+        """Send all of *data*."""
         rest = memoryview(data)
         while rest:
             try:
@@ -48,36 +48,36 @@ class Wire:
                 await anyio.wait_writable(self._socket)
 
     async def discard(self) -> None:
-        """Throw away what comes until the client has ended its side."""
-        while await Wire.receive(self):
+        """Receive and drop data until the client has ended its direction."""
+        while await ServerSocket.receive(self):
             pass
 
     def finish(self) -> None:
-        """End our side; the client may go on sending."""
-        self._say_goodbye()
+        """End our direction; the client may continue to send."""
+        self._send_close_alert()
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """End the connection the proper way."""
-        self._say_goodbye()
+        """Close the connection, with a closing alert over TLS."""
+        self._send_close_alert()
         self.drop()
 
     def drop(self) -> None:
-        """End the connection without a word; more than once does no harm."""
+        """Close the socket without a closing alert. Further calls do nothing."""
         self._socket.close()
 
     def reset(self) -> None:
-        """End the connection with a reset, whatever is still under way."""
+        """Reset the connection, whatever is still in transit."""
         linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._socket.close()
 
-    def _say_goodbye(self) -> None:
-        """Plain text has no word for it."""
+    def _send_close_alert(self) -> None:
+        """Send a closing alert; nothing without TLS."""
 
 
-class TLSWire(Wire):
-    """The same over TLS: records are made and read in memory."""
+class TLSServerSocket(ServerSocket):
+    """A connection over TLS, whose records are written and read in memory."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         super().__init__(sock)
@@ -86,7 +86,7 @@ class TLSWire(Wire):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     async def handshake(self) -> None:
-        """Agree on keys, or raise ``ssl.SSLError`` after telling the client why."""
+        """Perform the TLS handshake; ``ssl.SSLError`` if it fails, after the client was sent the alert."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -100,20 +100,20 @@ class TLSWire(Wire):
                 return await self._flush()
 
     async def receive(self) -> bytes:
-        """What has arrived, decrypted, at least one byte; nothing at the end, ``ssl.SSLError`` at a cut."""
+        """Receive at least one byte, decrypted; nothing at the end, ``ssl.SSLError`` if the connection was cut."""
         while True:
             records: list[bytes] = []
             with suppress(ssl.SSLWantReadError):
                 while record := self._tls.read(16 << 10):
                     records.append(record)
-                return b"".join(records)  # the client has said that nothing more will come
+                return b"".join(records)  # the client has sent its closing alert
             await self._flush()
             if records:
                 return b"".join(records)
             await self._feed()
 
     async def send(self, data: bytes) -> None:
-        """All of *data*, encrypted, handed to the system."""
+        """Send all of *data*, encrypted."""
         for start in range(0, len(data), TLS_SLICE):
             self._tls.write(data[start : start + TLS_SLICE])
             await self._flush()
@@ -129,8 +129,8 @@ class TLSWire(Wire):
         if self._outgoing.pending:
             await super().send(self._outgoing.read())
 
-    def _say_goodbye(self) -> None:
-        # Once, without waiting: a client that does not read must not keep us here.
+    def _send_close_alert(self) -> None:
+        # Once, without waiting: a client that does not read must not block us.
         with suppress(OSError):
             self._tls.unwrap()
         with suppress(OSError):

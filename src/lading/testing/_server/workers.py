@@ -1,4 +1,4 @@
-"""Blocking work of a server, in threads that are gone when it has stopped."""
+"""Worker threads for the blocking work of a server, which have ended when the server has stopped."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Ts = TypeVarTuple("Ts")
 
 
 class Workers:
-    """Runs functions in worker threads and remembers which.
+    """Runs functions in worker threads, and keeps track of the threads.
 
-    The event loop tells its worker threads to end but does not wait until they have; a test that counts
-    threads after a server has stopped would now and then find one that is just leaving.
+    The event loop signals its worker threads to end, but does not wait for them: a test that counts threads after a
+    server has stopped would sometimes find one that is still ending.
     """
 
     def __init__(self) -> None:
         self._threads: set[threading.Thread] = set()
 
     async def run(self, func: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What ``func(*args)`` returns, run in a worker thread; it is waited for even when cancelled."""
+        """Run ``func(*args)`` in a worker thread and return its result; a cancelled call still waits for it."""
 
         def work() -> T:
             self._threads.add(threading.current_thread())
@@ -34,7 +34,7 @@ class Workers:
         return await to_thread.run_sync(work)
 
     def join(self) -> None:
-        """Wait until the threads are gone, once the event loop has ended."""
+        """Wait until the threads have ended, after the event loop has."""
         for thread in tuple(self._threads):
             thread.join()
         self._threads.clear()

@@ -1,17 +1,16 @@
-"""A Copr for test suites: a frontend and its results in one small server, true where a client looks.
+"""A Copr for test suites: frontend and results backend in one server, which behaves to clients as the genuine one.
 
-It answers as the genuine frontend (August 2026) does: its paths, statuses, fields and error texts, and its quirks.
-python-copr, copr-cli and lading complete their whole cycle with it.
+Its paths, statuses, fields, error messages and quirks are those of the genuine frontend (August 2026). python-copr,
+copr-cli and lading work with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading.testing._copr_people import CoprUser
-from lading.testing._copr_seen import CoprBuild, snapshot
 from lading.testing._embedded import EmbeddedStore
 from lading.testing.copr._build_options import check_dirname
 from lading.testing.copr._lifecycle import BuildLifecycle
@@ -21,6 +20,7 @@ from lading.testing.copr._results import Results
 from lading.testing.copr._routes import CoprApp, CoprOptions
 from lading.testing.copr._state import CHROOTS, CoprState
 from lading.testing.copr._submit import submit
+from lading.testing.copr._users import CoprUser
 
 if TYPE_CHECKING:
     import ssl
@@ -33,28 +33,64 @@ if TYPE_CHECKING:
 __all__ = ["CoprBuild", "CoprUser", "EmbeddedCopr"]
 
 
-class EmbeddedCopr(EmbeddedStore):
-    """A Copr on 127.0.0.1, from ``with`` (or ``async with``) to its end: the API, and results to download.
+@dataclass(frozen=True, slots=True)
+class CoprBuild:
+    """A snapshot of a build.
 
-    What it knows is in memory; files are in a temporary folder that goes when it ends. Nothing happens by itself:
-    builds stay as they are until :meth:`advance` or :meth:`finish` moves them, and its clock stands still until
-    :meth:`advance_clock` does. There is one user from the beginning, called ``owner``.
+    Attributes:
+        id: The numeric id.
+        owner: The owner of the project.
+        project: The name of the project.
+        dirname: The project directory; the project's name for the main one.
+        package: The name of the package, once it is known.
+        version: Version and release, once they are known.
+        state: The state of the build.
+        source_state: The state of the source build.
+        chroots: The state in each chroot.
+        source_type: ``"upload"``, ``"link"``, ``"scm"`` and so on.
+        source: The fields of the source.
+        options: The options of the build, as they were read.
+        upload: The uploaded file, until the store stops.
+    """
+
+    id: int
+    owner: str
+    project: str
+    dirname: str
+    package: str | None
+    version: str | None
+    state: str
+    source_state: str
+    chroots: Mapping[str, str]
+    source_type: str
+    source: Mapping[str, Any] = field(repr=False)
+    options: Mapping[str, Any] = field(repr=False)
+    upload: Path | None = None
+
+
+class EmbeddedCopr(EmbeddedStore):
+    """A Copr on 127.0.0.1, which runs inside ``with`` (or ``async with``): the API, and results to download.
+
+    Its state is in memory; files are in a temporary directory that is removed when it stops. Builds stay in their
+    states until :meth:`advance_builds` or :meth:`finish` moves them, and its clock stands still until
+    :meth:`advance_clock` moves it. API tokens expire 180 days after their creation by that clock. It has a user called
+    ``owner`` from the beginning.
 
     Args:
-        faults: What to do wrong; see :class:`Server`.
-        now: What its clock shows at first; this machine's time where not given, to the second.
-        chroots: The active chroots, with a comment on each where it is a mapping.
-        gssapi: The user whom everybody is who logs in with a Kerberos ticket, any ticket. Nobody can where not given.
-        modules: Answer requests for modules, as old frontends did.
-        rpm_upload: Take binary packages as builds, which few frontends do.
-        auto_advance: Move a build one state on whenever it has been looked at.
+        faults: The faults to inject; see :class:`Server`.
+        now: The first time that its clock shows; the current time where not given, without microseconds.
+        chroots: The active chroots; as a mapping, with a comment on each.
+        gssapi: The name of the user that logs in with any Kerberos ticket. Without it, tickets are refused.
+        modules: Accept modules, as old frontends did.
+        rpm_upload: Accept binary packages as builds, which few frontends do.
+        auto_advance: Advance a build by one state after each response that shows it.
         port: The port to listen on; a free one where not given.
         tls: Serve https with this context.
 
     Attributes:
-        faults: The faults; add to them at any time, from any thread.
-        errors: What went wrong in the store itself, and what was wrong with the HTTP of clients.
-        owner: The first user; their ``login`` and ``token`` are good for the API.
+        faults: The faults; more can be added at any time, from any thread.
+        errors: Failures of the store itself, and protocol errors of clients.
+        owner: The first user, with ``login`` and ``token`` for the API.
 
     Example:
         >>> import httpx
@@ -63,8 +99,8 @@ class EmbeddedCopr(EmbeddedStore):
         ...     store.add_project("demo")
         ...     build = store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
         ...     store.finish(build)
-        ...     answer = httpx.get(f"{store.url}/api_3/build/{build}").json()
-        >>> answer["state"], answer["source_package"]["name"]
+        ...     shown = httpx.get(f"{store.url}/api_3/build/{build}").json()
+        >>> shown["state"], shown["source_package"]["name"]
         ('succeeded', 'hello')
     """
 
@@ -85,32 +121,23 @@ class EmbeddedCopr(EmbeddedStore):
     ) -> None:
         self._state = CoprState(now, chroots if isinstance(chroots, Mapping) else dict.fromkeys(chroots, ""))
         self._results = Results()
-        self._travel = BuildLifecycle(self._state, self._results)
+        self._lifecycle = BuildLifecycle(self._state, self._results)
         options = CoprOptions(gssapi=gssapi, modules=modules, rpm_upload=rpm_upload, auto_advance=auto_advance)
-        routes = CoprApp(self._state, self._results, self._travel, options, "http" if tls is None else "https")
+        app = CoprApp(self._state, self._results, self._lifecycle, options)
         self.owner: CoprUser = self.add_user("owner")
         if gssapi is not None:
             self.add_user(gssapi)
-        super().__init__(routes.answer, faults=faults, tls=tls, port=port)
+        super().__init__(app.respond, self._state.clock, faults=faults, tls=tls, port=port)
 
-    def _use(self, folder: Path) -> None:
-        self._results.folder = folder
-
-    @property
-    def now(self) -> datetime:
-        """What its clock shows, in UTC."""
-        return self._state.now
-
-    def advance_clock(self, seconds: float) -> None:
-        """Move its clock: tokens end by it, 180 days after they were made."""
-        self._state.advance_clock(seconds)
+    def _use_directory(self, directory: Path) -> None:
+        self._results.directory = directory
 
     def add_user(self, name: str, *, groups: Iterable[str] = (), admin: bool = False) -> CoprUser:
-        """Another user, or the one of that name. Groups are made by having somebody in them."""
+        """Return the user called *name*; create one if there is none. Groups exist as long as they have members."""
         return self._state.add_user(name, frozenset(group.removeprefix("@") for group in groups), admin)
 
     def config_text(self, user: CoprUser | None = None) -> str:
-        """What stands in ``~/.config/copr`` of *user*; of ``owner`` where not given."""
+        """Return the contents of ``~/.config/copr`` for *user*; for ``owner`` where not given."""
         user = user or self.owner
         return (
             f"[copr-cli]\nlogin = {user.login}\nusername = {user.name}\ntoken = {user.token}\n"
@@ -119,7 +146,7 @@ class EmbeddedCopr(EmbeddedStore):
         )
 
     def write_config(self, path: str | Path, user: CoprUser | None = None) -> Path:
-        """*path*, with :meth:`config_text` in it; its folder is made where it is not there."""
+        """Write :meth:`config_text` to *path*, in a directory that is created if needed, and return the path."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.config_text(user), encoding="utf-8")
@@ -139,9 +166,14 @@ class EmbeddedCopr(EmbeddedStore):
         storage: str = "backend",
         **options: Any,
     ) -> None:
-        """A project that is there from now on, in the first of all chroots unless others are given.
+        """Create a project.
 
-        More *options* are those of the API (``devel_mode=True``).
+        Args:
+            name: The name of the project.
+            owner: The user or the ``@group`` that owns it.
+            chroots: Its chroots; the first of the store's where not given.
+            storage: ``"backend"`` or ``"pulp"``.
+            options: Further options of the API (``devel_mode=True``).
         """
         with self._state.lock:
             users = self._state.users.values()
@@ -152,7 +184,7 @@ class EmbeddedCopr(EmbeddedStore):
             create_project(self._state, creator, (owner, name), chroots, with_defaults(options), storage=storage)
 
     def add_build(self, project: str, url: str, *, owner: str = "owner", dirname: str | None = None) -> int:
-        """The number of a build that is there from now on, as if its source had been submitted by its address."""
+        """Create a build, as if *url* had been submitted, and return its id."""
         with self._state.lock:
             found = self._state.project(owner, project)
             check_dirname(found, dirname or project)
@@ -162,24 +194,25 @@ class EmbeddedCopr(EmbeddedStore):
 
     @property
     def builds(self) -> tuple[CoprBuild, ...]:
-        """The builds that it has, oldest first."""
+        """The builds of the store, oldest first."""
         with self._state.lock:
-            return tuple(snapshot(build) for build in self._state.builds.values())
+            return tuple(_snapshot(build) for build in self._state.builds.values())
 
     def build(self, build_id: int) -> CoprBuild:
-        """The build of that number."""
+        """Return the build with that id."""
         with self._state.lock:
-            return snapshot(self._found(build_id))
+            return _snapshot(self._found(build_id))
 
     def advance_builds(self, build_id: int | None = None) -> None:
-        """Move a build one state on, or all of them: the source first, then every chroot.
+        """Advance one build, or all builds, by one state: first the source build, then every chroot.
 
-        pending, starting, running, importing, pending again (in the chroots), starting, running, succeeded.
+        The states are pending, starting, running, importing, pending again (in the chroots), starting, running,
+        succeeded.
         """
         with self._state.lock:
             builds = self._state.builds.values() if build_id is None else [self._found(build_id)]
             for build in builds:
-                self._travel.step(build)
+                self._lifecycle.advance(build)
 
     def finish(
         self,
@@ -190,43 +223,61 @@ class EmbeddedCopr(EmbeddedStore):
         packages: Mapping[str, bytes] | Iterable[str] | None = None,
         source: bool = False,
     ) -> None:
-        """Let a build end at once.
+        """Finish a build at once.
 
         Args:
-            build_id: Which.
-            state: How it ends in every chroot.
-            chroots: How it ends in some of them, where that is different.
-            packages: What was built in each chroot that succeeded: names such as ``hello-1.0-1.noarch`` (an epoch
-                stands before the version, ``hello-2:1.0-1.noarch``), with the bytes of the files where it is a
-                mapping. What the name of the source says, where not given.
-            source: Already the source build fails, and no chroot begins.
+            build_id: The id of the build.
+            state: The final state in every chroot.
+            chroots: Other final states, by chroot.
+            packages: The built packages of each chroot that succeeded: names such as ``hello-1.0-1.noarch`` (with an
+                epoch, ``hello-2:1.0-1.noarch``); as a mapping, with the bytes of the files. Where not given, they are
+                derived from the name of the source.
+            source: Whether the source build fails, so that no chroot starts.
         """
         with self._state.lock:
-            self._travel.finish(self._found(build_id), state, chroots, packages, source)
+            self._lifecycle.finish(self._found(build_id), state, chroots, packages, source)
 
     def set_state(self, build_id: int, state: str | None) -> None:
-        """Say that a build is in *state*, ``"unknown"`` or a word not heard before, until ``None`` takes it back."""
+        """Report a build as in *state*, which may be ``"unknown"`` or a new state; ``None`` ends that."""
         with self._state.lock:
-            self._travel.set_state(self._found(build_id), state)
+            self._lifecycle.set_state(self._found(build_id), state)
 
     def append_log(self, build_id: int, chroot: str | None, text: str, *, name: str = "builder-live.log") -> None:
-        """Let a log of a build in a chroot grow, or of its source build where *chroot* is ``None``."""
+        """Append to a log of a build in a chroot, or of its source build where *chroot* is ``None``."""
         with self._state.lock:
-            folder = self.result_folder(build_id, chroot)
-            if not self._results.is_live(folder, name):
-                raise RuntimeError(f"nothing is written into {name} of build {build_id} now")
-            self._results.append(folder, name, text)
+            directory = self.result_directory(build_id, chroot)
+            if not self._results.is_live(directory, name):
+                raise RuntimeError(f"{name} of build {build_id} is not being written now")
+            self._results.append(directory, name, text)
 
-    def result_folder(self, build_id: int, chroot: str | None = None) -> Path:
-        """Where the results of a build in a chroot are, or those of its source build; yours to put files into."""
+    def result_directory(self, build_id: int, chroot: str | None = None) -> Path:
+        """Return the directory of the results of a build in a chroot, or of its source build; files can be added."""
         with self._state.lock:
             build = self._found(build_id)
             if chroot is None:
-                return self._results.source_folder(build)
-            return self._results.chroot_folder(build, build.chroots[chroot])
+                return self._results.source_directory(build)
+            return self._results.chroot_directory(build, build.chroots[chroot])
 
     def _found(self, build_id: int) -> Build:
         try:
             return self._state.builds[build_id]
         except KeyError:
             raise LookupError(f"the store has no build {build_id}") from None
+
+
+def _snapshot(build: Build) -> CoprBuild:
+    return CoprBuild(
+        id=build.id,
+        owner=build.project.ownername,
+        project=build.project.name,
+        dirname=build.dirname,
+        package=None if build.package is None else build.package.name,
+        version=build.version,
+        state=build.state,
+        source_state=build.source_state,
+        chroots={name: chroot.state for name, chroot in build.chroots.items()},
+        source_type=build.source_type,
+        source=build.source,
+        options=build.options,
+        upload=build.upload,
+    )

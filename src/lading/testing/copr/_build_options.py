@@ -1,4 +1,4 @@
-"""The options of builds at the embedded Copr, and the directories that builds may be in."""
+"""The options of builds at the embedded Copr, and the project directories that builds can be in."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _BOOTSTRAP = ("unchanged", "default", "on", "off", "image")
 _ISOLATION = ("unchanged", "default", "nspawn", "simple")
-_LONGEST = 108000
-_USUAL = 18000
+_MAX_TIMEOUT = 108000
+_DEFAULT_TIMEOUT = 18000
 
 
 def check_dirname(project: Project, dirname: str) -> None:
-    """Return when *project* has that directory, or may get it."""
+    """Check that *project* has the directory, or that the directory can be added."""
     if dirname in project.dirs:
         return
     if not dirname.startswith(f"{project.name}:"):
@@ -34,7 +34,7 @@ def check_dirname(project: Project, dirname: str) -> None:
             f"Please use directory format {project.name}:custom:<SUFFIX_OF_CHOICE> or {project.name}:pr:<ID> "
             "(for automatically removed directories)",
         )
-    if not all(word.isalnum() for part in dirname.split(":")[1:] for word in part.split("-")):
+    if not all(piece.isalnum() for part in dirname.split(":")[1:] for piece in part.split("-")):
         raise ApiRefusal(
             400,
             f"Wrong directory '{dirname}' specified.  Directory name can consist of alpha-numeric strings separated "
@@ -42,10 +42,10 @@ def check_dirname(project: Project, dirname: str) -> None:
         )
 
 
-def read_build_options(call: CoprRequest, project: Project, errors: FormErrors) -> dict[str, Any]:
-    """The options of a build, with what is wrong with them noted."""
-    sent = call.fields
-    timeout = _number(sent, "timeout", errors) or _USUAL
+def read_build_options(request: CoprRequest, project: Project, errors: FormErrors) -> dict[str, Any]:
+    """Return the options of a build, and add their errors to *errors*."""
+    sent = request.fields
+    timeout = _number(sent, "timeout", errors) or _DEFAULT_TIMEOUT
     options: dict[str, Any] = {
         "timeout": timeout,
         "background": is_true(sent.get("background", sent.get("is_background", False))),
@@ -55,8 +55,8 @@ def read_build_options(call: CoprRequest, project: Project, errors: FormErrors) 
         "project_dirname": str(sent.get("project_dirname") or project.name),
         "packit_forge_project": sent.get("packit_forge_project"),
     }
-    if not 0 <= timeout <= _LONGEST:
-        errors.add("timeout", f"Number must be between 0 and {_LONGEST}.")
+    if not 0 <= timeout <= _MAX_TIMEOUT:
+        errors.add("timeout", f"Number must be between 0 and {_MAX_TIMEOUT}.")
     for name, allowed in (("bootstrap", _BOOTSTRAP), ("isolation", _ISOLATION)):
         if options[name] is not None and options[name] not in allowed:
             errors.add(name, "Not a valid choice.")
@@ -70,7 +70,7 @@ def read_build_options(call: CoprRequest, project: Project, errors: FormErrors) 
         if sent.get(other):
             if name in sent:
                 errors.add(name, "Only one batch option can be specified")
-        elif options[name] and options[name] not in call.state.builds:
+        elif options[name] and options[name] not in request.state.builds:
             errors.add(name, f"Build {options[name]} not found")
     return options
 
@@ -84,7 +84,7 @@ def _number(sent: Mapping[str, Any], name: str, errors: FormErrors) -> int | Non
 
 
 def _patterns(sent: Any, project: Project, field: str, errors: FormErrors) -> list[str] | None:
-    """The chroots of the project that fit one of the patterns sent; ``None`` when none were."""
+    """Return the chroots of the project that match a pattern in *sent*; ``None`` without patterns."""
     if not sent:
         return None
     patterns = [str(pattern) for pattern in sent] if isinstance(sent, list) else [str(sent)]

@@ -1,12 +1,11 @@
-"""Chroots at the embedded Copr: those there are, those of projects, and how builds in them are set up."""
+"""Chroots at the embedded Copr: the available ones, those of projects, and the configuration of builds in them."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from lading.testing._copr_people import can_edit
-from lading.testing.copr._builds import asked_chroot
+from lading.testing.copr._builds import chroot_from_query
 from lading.testing.copr._project_form import is_true, split_words
 from lading.testing.copr._refusals import ApiRefusal, FormErrors, internal_error
 from lading.testing.copr._serializers import additional_repos, show_project_chroot, show_repos
@@ -20,13 +19,13 @@ _WORDS = {
     "bootstrap": ("unchanged", "default", "off", "on", "image", "custom_image"),
     "isolation": ("unchanged", "default", "nspawn", "simple"),
 }
-# More can be reset than can be sent: everything that the frontend keeps of a chroot.
+# More can be reset than can be set: everything that the frontend stores about a chroot.
 _RESETTABLE = {*_LISTS, *_WORDS, "bootstrap_image", "comps_name", "delete_after", "delete_notify"}
 
 
-def mock_list(call: CoprRequest) -> dict[str, str]:
-    """The chroots there are, with what is said of them; never in pages."""
-    return dict(call.state.mock_chroots)
+def mock_list(request: CoprRequest) -> dict[str, str]:
+    """Return the available chroots with their comments; never in pages."""
+    return dict(request.state.mock_chroots)
 
 
 def _found(project: Project, name: str) -> ProjectChroot:
@@ -37,48 +36,50 @@ def _found(project: Project, name: str) -> ProjectChroot:
     return project.chroots[name]
 
 
-def get(call: CoprRequest) -> dict[str, Any]:
-    """A chroot of a project."""
-    project, name = _asked(call)
+def get(request: CoprRequest) -> dict[str, Any]:
+    """Return a chroot of a project."""
+    project, name = _from_query(request)
     return show_project_chroot(project, _found(project, name))
 
 
-def _asked(call: CoprRequest) -> tuple[Project, str]:
-    # In the order in which they are missed.
-    ownername, projectname = call.argument("ownername"), call.argument("projectname")
-    name = call.argument("chrootname")
-    return call.state.project(ownername, projectname), name
+def _from_query(request: CoprRequest) -> tuple[Project, str]:
+    # The frontend checks for them in this order.
+    ownername, projectname = request.argument("ownername"), request.argument("projectname")
+    name = request.argument("chrootname")
+    return request.state.project(ownername, projectname), name
 
 
-def build_config(call: CoprRequest) -> dict[str, Any]:
-    """How builds in a chroot of a project are set up."""
-    project, name = _asked(call)
+def build_config(request: CoprRequest) -> dict[str, Any]:
+    """Return the configuration of builds in a chroot of a project."""
+    project, name = _from_query(request)
     chroot = _found(project, name)
     modules = chroot.settings.get("additional_modules", [])
     return {
         "additional_repos": additional_repos(project, chroot),
         "additional_packages": chroot.settings.get("additional_packages", []),
-        # Kept with commas, and cut at blanks here: all but the last keep theirs.
+        # Stored with commas, and split at blanks here: all but the last one keep theirs.
         "additional_modules": [f"{module}," for module in modules[:-1]] + modules[-1:],
         "with_opts": chroot.settings.get("with_opts", []),
         "without_opts": chroot.settings.get("without_opts", []),
         "isolation": chroot.settings.get("isolation", "unchanged"),
         "chroot": chroot.name,
         "enable_net": project.options["enable_net"],
-        "repos": show_repos(project, chroot, call.base),
+        "repos": show_repos(project, chroot, request.base),
     }
 
 
-def of_build_config(call: CoprRequest) -> dict[str, Any]:
-    """How a build in a chroot is set up; without what is null."""
-    build, built = asked_chroot(call)
+def of_build_config(request: CoprRequest) -> dict[str, Any]:
+    """Return the configuration of one build in a chroot, without null values."""
+    build, built = chroot_from_query(request)
     project = build.project
     chroot = project.chroots.get(built.name)
     if chroot is None:
         raise internal_error()
-    asked = build.options["bootstrap"]
-    kept = chroot.settings.get("bootstrap", "unchanged")
-    bootstrap = next(word for word in (asked, kept, project.options["bootstrap"]) if word not in (None, "unchanged"))
+    requested = build.options["bootstrap"]
+    stored = chroot.settings.get("bootstrap", "unchanged")
+    bootstrap = next(
+        value for value in (requested, stored, project.options["bootstrap"]) if value not in (None, "unchanged")
+    )
     config = {
         "additional_repos": additional_repos(project, chroot),
         "additional_packages": chroot.settings.get("additional_packages", []),
@@ -90,15 +91,15 @@ def of_build_config(call: CoprRequest) -> dict[str, Any]:
         "timeout": build.options["timeout"],
         "bootstrap": None if bootstrap == "default" else bootstrap,
         "bootstrap_image": chroot.settings.get("bootstrap_image") if bootstrap == "custom_image" else None,
-        "repos": show_repos(project, chroot, call.base, build.dirname),
+        "repos": show_repos(project, chroot, request.base, build.dirname),
     }
     return {name: value for name, value in config.items() if value is not None}
 
 
-def edit(call: CoprRequest, ownername: str, projectname: str, chrootname: str) -> dict[str, Any]:
-    """A chroot of a project, changed in what was sent."""
-    project = call.state.project(ownername, projectname)
-    chroot, errors, sent = _found(project, chrootname), FormErrors(), call.fields
+def edit(request: CoprRequest, ownername: str, projectname: str, chrootname: str) -> dict[str, Any]:
+    """Change the settings that were sent of a chroot, and return it."""
+    project = request.state.project(ownername, projectname)
+    chroot, errors, sent = _found(project, chrootname), FormErrors(), request.fields
     for name, allowed in _WORDS.items():
         if name in sent and sent[name] not in allowed:
             errors.add(name, "Not a valid choice.")
@@ -116,14 +117,14 @@ def edit(call: CoprRequest, ownername: str, projectname: str, chrootname: str) -
                 f"Trying to reset an invalid attribute: {name}\n"
                 f"See `copr-cli get-chroot {where}' for all the possible attributes",
             )
-    if not can_edit(call.user, project):
+    if not project.can_edit(request.user):
         raise ApiRefusal(403, "Only owners and admins may update their projects.")
-    _change(call, chroot, reset)
+    _change(request, chroot, reset)
     return show_project_chroot(project, chroot)
 
 
-def _change(call: CoprRequest, chroot: ProjectChroot, reset: list[str]) -> None:
-    sent, settings = call.fields, chroot.settings
+def _change(request: CoprRequest, chroot: ProjectChroot, reset: list[str]) -> None:
+    sent, settings = request.fields, chroot.settings
     for name in reset:
         settings.pop(name, None)
     for name in _LISTS:
@@ -132,7 +133,7 @@ def _change(call: CoprRequest, chroot: ProjectChroot, reset: list[str]) -> None:
     for name in (*_WORDS, "bootstrap_image"):
         if sent.get(name):
             settings[name] = sent[name]
-    comps = call.body.files.get("upload_comps")
+    comps = request.body.files.get("upload_comps")
     if comps is not None:
         chroot.comps_name = comps.filename
     elif is_true(sent.get("delete_comps", False)) or "comps_name" in reset:

@@ -17,43 +17,43 @@ if TYPE_CHECKING:
     from lading.testing.copr._state import Package, Project
 
 
-def fork(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """The project that *projectname* was forked into: a new one, or one that gets its packages as well."""
-    state, user, errors = call.state, call.user, FormErrors()
+def fork(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Fork a project into a new or an existing one, and return that."""
+    state, user, errors = request.state, request.user, FormErrors()
     source = state.project(ownername, projectname)
-    owner = call.fields.get("ownername")
+    owner = request.fields.get("ownername")
     if owner not in (user.name, *(f"@{group}" for group in user.groups)):
         errors.add("owner", "Not a valid choice." if owner else "This field is required.")
-    name = str(call.fields.get("name") or "")
+    name = str(request.fields.get("name") or "")
     check_name(errors, name)
     errors.refuse_form()
     existing = state.projects.get((str(owner), name))
-    if existing is not None and not is_true(call.fields.get("confirm", False)):
+    if existing is not None and not is_true(request.fields.get("confirm", False)):
         raise ApiRefusal(
             400,
             f"You are about to fork into existing project: {name}\nPlease use --confirm if you really want to do this",
         )
     if existing is source:
         raise ApiRefusal(400, "Source project should not be same as destination")
-    target = existing or _copied(call, source, str(owner), name)
+    target = existing or _copied(request, source, str(owner), name)
     for package in source.packages.values():
-        _fork_package(call, package, target)
-    return show_project(target, call.base)
+        _fork_package(request, package, target)
+    return show_project(target, request.base)
 
 
-def _copied(call: CoprRequest, source: Project, owner: str, name: str) -> Project:
+def _copied(request: CoprRequest, source: Project, owner: str, name: str) -> Project:
     options = {**copy.deepcopy(source.options), "persistent": False, "auto_prune": True, "contact": None}
-    target = create_project(call.state, call.user, (owner, name), (), options, storage=source.storage)
+    target = create_project(request.state, request.user, (owner, name), (), options, storage=source.storage)
     for chroot in source.chroots.values():
         target.chroots[chroot.name] = ProjectChroot(chroot.name, copy.deepcopy(chroot.settings), chroot.comps_name)
     return target
 
 
-def _fork_package(call: CoprRequest, package: Package, target: Project) -> None:
-    state = call.state
+def _fork_package(request: CoprRequest, package: Package, target: Project) -> None:
+    state = request.state
     forked = target.packages.get(package.name)
     if forked is None:
-        forked = replace(package, id=state.next_id("package"), project=target, source=dict(package.source))
+        forked = replace(package, id=state.ids.next("package"), project=target, source=dict(package.source))
         forked.webhook_rebuild = False
         target.packages[package.name] = forked
     built = [b for b in state.builds.values() if b.package is package]
@@ -61,11 +61,11 @@ def _fork_package(call: CoprRequest, package: Package, target: Project) -> None:
     for build in built:
         latest.update({c.name: build for c in build.chroots.values() if c.state == "succeeded"})
     for build in {build.id: build for build in latest.values()}.values():
-        _fork_build(call, build, forked, [c for c in build.chroots.values() if latest.get(c.name) is build])
+        _fork_build(request, build, forked, [c for c in build.chroots.values() if latest.get(c.name) is build])
 
 
-def _fork_build(call: CoprRequest, build: Build, package: Package, chroots: list[BuildChroot]) -> None:
-    number = call.state.next_id("build")
+def _fork_build(request: CoprRequest, build: Build, package: Package, chroots: list[BuildChroot]) -> None:
+    number = request.state.ids.next("build")
     forked = replace(
         build,
         id=number,
@@ -80,10 +80,10 @@ def _fork_build(call: CoprRequest, build: Build, package: Package, chroots: list
     for chroot in chroots:
         forked.chroots[chroot.name] = copied = replace(
             chroot,
-            id=call.state.next_id("build_chroot"),
+            id=request.state.ids.next("build_chroot"),
             state="forked",
             result_dir=f"{number:08}-{package.name}",
             packages=copy.deepcopy(chroot.packages),
         )
-        call.results.copy(build, chroot, forked, copied)
-    call.state.builds[number] = forked
+        request.results.copy(build, chroot, forked, copied)
+    request.state.builds[number] = forked

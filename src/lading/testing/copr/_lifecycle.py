@@ -1,4 +1,4 @@
-"""How builds get on at the embedded Copr: by hand, a state at a time or straight to the end."""
+"""The lifecycle of builds at the embedded Copr: they advance by one state, or finish at once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CHROOT = {"waiting": "pending", "pending": "starting", "starting": "running", "
 
 
 class BuildLifecycle:
-    """Moves builds; every method is called with the state's lock held."""
+    """Moves builds from state to state. Every method is called with the state's lock held."""
 
     def __init__(self, state: CoprState, results: Results) -> None:
         self._state = state
         self._results = results
 
-    def step(self, build: Build) -> None:
-        """One state on: first the source, then all its chroots together. What has ended stays as it is."""
+    def advance(self, build: Build) -> None:
+        """Advance a build by one state: first the source build, then all chroots together. Final states stay."""
         if build.canceled:
             self._end_canceled(build)
         elif build.forced is None and build.source_state in _SOURCE:
@@ -46,7 +46,7 @@ class BuildLifecycle:
         packages: Mapping[str, bytes] | Iterable[str] | None,
         source: bool,
     ) -> None:
-        """To the end at once: everything in *state*, some chroots in others."""
+        """Finish a build at once in *state*, with some chroots in other states."""
         wanted = {state, *(chroots or {}).values()}
         if not wanted <= FINISHED:
             raise ValueError(f"a build does not end as {', '.join(sorted(wanted - FINISHED))}")
@@ -56,7 +56,7 @@ class BuildLifecycle:
             return
         if source:
             if state != "failed":
-                raise ValueError("a build whose source build is its end has failed")
+                raise ValueError("a build can end with its source build only as failed")
             self._move_source(build, state)
             return
         while build.source_state != "succeeded":
@@ -69,55 +69,55 @@ class BuildLifecycle:
                 self._move_chroot(build, chroot, (chroots or {}).get(name, state), packages)
 
     def set_state(self, build: Build, state: str | None) -> None:
-        """Say that it is in *state*, whatever its parts are in."""
+        """Report a build as in *state*, whatever the states of its parts."""
         if state is not None and state not in STATES and not state.isidentifier():
-            raise ValueError(f"{state!r} is no state")
+            raise ValueError(f"{state!r} is not a state")
         build.forced = state
 
     def _end_canceled(self, build: Build) -> None:
         if build.source_state in _SOURCE:
             build.source_state = "canceled"
-            self._results.compress(self._results.source_folder(build))
+            self._results.compress(self._results.source_directory(build))
         for chroot in build.chroots.values():
             if chroot.state not in FINISHED:
-                chroot.move("canceled", self._state.epoch)
+                chroot.move("canceled", self._state.clock.timestamp)
                 if chroot.result_dir is not None:
                     self._results.finish(build, chroot, {})
 
     def _move_source(self, build: Build, state: str) -> None:
         build.source_state = state
-        folder = self._results.source_folder(build)
-        self._results.log(folder, state)
+        directory = self._results.source_directory(build)
+        self._results.log(directory, state)
         if state in ("importing", "failed"):
-            self._results.compress(folder)
+            self._results.compress(directory)
         if state == "succeeded":
-            self._import(build, folder)
+            self._import(build, directory)
 
-    def _import(self, build: Build, folder: Path) -> None:
-        """The source is there: what it is, and which chroots it is built in, is known."""
-        name, version = _what(build)
+    def _import(self, build: Build, directory: Path) -> None:
+        """Import the source: set the package, its version and the chroots of a build."""
+        name, version = _identify(build)
         project = build.project
         if build.package is None:
             if name not in project.packages:
-                package = Package(self._state.next_id("package"), name, project, build.source_type, dict(build.source))
+                package = Package(self._state.ids.next("package"), name, project, build.source_type, dict(build.source))
                 project.packages[name] = package
             build.package = project.packages[name]
         build.version = version
-        self._results.compress(folder)
+        self._results.compress(directory)
         if build.source_type == "rpm_upload":
-            self._spread(build, name)
+            self._start_chroots(build, name)
             return
         srpm = f"{name}-{version}.src.rpm"
         uploaded = build.upload is not None and build.upload.name.endswith(".rpm")
         content = build.upload.read_bytes() if build.upload is not None and uploaded else srpm.encode()
-        (folder / srpm).write_bytes(content)
+        (directory / srpm).write_bytes(content)
         build.url = f"/results/{project.ownername}/{build.dirname}/srpm-builds/{build.id:08}/{srpm}"
-        self._spread(build, name)
+        self._start_chroots(build, name)
 
-    def _spread(self, build: Build, name: str) -> None:
-        """Let the build begin in its chroots."""
+    def _start_chroots(self, build: Build, name: str) -> None:
+        """Set the chroots of a build to pending."""
         for wanted in build.project.chroots if not build.chroots else ():
-            build.chroots[wanted] = BuildChroot(self._state.next_id("build_chroot"), wanted)
+            build.chroots[wanted] = BuildChroot(self._state.ids.next("build_chroot"), wanted)
         for chroot in build.chroots.values():
             chroot.state = "pending"
             chroot.result_dir = f"{build.id:08}-{name}"
@@ -125,9 +125,9 @@ class BuildLifecycle:
     def _move_chroot(
         self, build: Build, chroot: BuildChroot, state: str, packages: Mapping[str, bytes] | Iterable[str] | None
     ) -> None:
-        chroot.move(state, self._state.epoch)
-        folder = self._results.chroot_folder(build, chroot)
-        self._results.log(folder, state)
+        chroot.move(state, self._state.clock.timestamp)
+        directory = self._results.chroot_directory(build, chroot)
+        self._results.log(directory, state)
         if state not in FINISHED:
             return
         files = self._built(build, chroot, packages) if state == "succeeded" else {}
@@ -136,8 +136,8 @@ class BuildLifecycle:
     def _built(
         self, build: Build, chroot: BuildChroot, packages: Mapping[str, bytes] | Iterable[str] | None
     ) -> dict[str, bytes | Path]:
-        """The files that were built; the chroot is told what they are."""
-        name, version = _what(build)
+        """Set the packages of a chroot, and return their files."""
+        name, version = _identify(build)
         source = f"{name}-{version}.src"
         if packages is None and build.source_type == "rpm_upload" and build.upload is not None:
             packages = {build.upload.name: build.upload.read_bytes()}
@@ -154,16 +154,16 @@ class BuildLifecycle:
             nevra = read_nevra(given)
             chroot.packages.append(nevra)
             filename = "{name}-{version}-{release}.{arch}.rpm".format(**nevra)
-            kept = self._results.source_folder(build) / filename
+            stored = self._results.source_directory(build) / filename
             if content is not None:
                 files[filename] = content
             else:
-                files[filename] = kept if kept.is_file() else f"{filename}\n".encode()
+                files[filename] = stored if stored.is_file() else f"{filename}\n".encode()
         return files
 
 
-def _what(build: Build) -> tuple[str, str]:
-    """The name of the package and its version, from the name of a file or from what was asked for."""
+def _identify(build: Build) -> tuple[str, str]:
+    """Return the name and the version of the package, from the name of its file or from the source."""
     source = build.source
     filename = build.upload.name if build.upload is not None else urlsplit(source.get("url") or "").path
     stem = filename.rpartition("/")[2]

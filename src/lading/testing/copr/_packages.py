@@ -1,4 +1,4 @@
-"""Packages of projects at the embedded Copr: made, changed, built, and watched all together."""
+"""Packages of projects at the embedded Copr: created, changed, built, deleted and monitored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
-from lading.testing._copr_people import can_build, can_edit
 from lading.testing._server.bodies import OnePiece
 from lading.testing.copr._build_options import check_dirname, read_build_options
 from lading.testing.copr._builds import check_deletion, remove
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import Build, Project
 
-_MOST = 10_000
+_MAX_PACKAGES = 10_000
 _FIELDS = ("url_build_log", "url_backend_log", "url_build")
 _CUSTOM = {
     "builddeps": "script_builddeps",
@@ -33,26 +32,26 @@ _CUSTOM = {
 }
 
 
-def _latest(call: CoprRequest, package: Package, *, succeeded: bool = False) -> dict[str, Any] | None:
-    builds = [build for build in call.state.builds.values() if build.package is package]
+def _latest(request: CoprRequest, package: Package, *, succeeded: bool = False) -> dict[str, Any] | None:
+    builds = [build for build in request.state.builds.values() if build.package is package]
     found = [build for build in builds if not succeeded or build.state == "succeeded"]
-    return show_build(found[-1], call.base) if found else None
+    return show_build(found[-1], request.base) if found else None
 
 
-def _shown(call: CoprRequest, package: Package, latest: bool, succeeded: bool) -> dict[str, Any]:
+def _shown(request: CoprRequest, package: Package, latest: bool, succeeded: bool) -> dict[str, Any]:
     return show_package(
         package,
-        _latest(call, package) if latest else None,
-        _latest(call, package, succeeded=True) if succeeded else None,
+        _latest(request, package) if latest else None,
+        _latest(request, package, succeeded=True) if succeeded else None,
     )
 
 
-def get(call: CoprRequest) -> dict[str, Any]:
-    """One package. Here a flag is set by any text at all, ``False`` among them."""
-    project = call.asked_project()
-    package = _existing(project, call.argument("packagename"))
-    flags = [bool(call.query.get(name)) for name in ("with_latest_build", "with_latest_succeeded_build")]
-    return _shown(call, package, *flags)
+def get(request: CoprRequest) -> dict[str, Any]:
+    """Return a package. Here any value sets a flag, ``False`` among them."""
+    project = request.project_from_query()
+    package = _existing(project, request.argument("packagename"))
+    flags = [bool(request.query.get(name)) for name in ("with_latest_build", "with_latest_succeeded_build")]
+    return _shown(request, package, *flags)
 
 
 def _existing(project: Project, name: str) -> Package:
@@ -61,45 +60,49 @@ def _existing(project: Project, name: str) -> Package:
     return project.packages[name]
 
 
-def get_list(call: CoprRequest) -> dict[str, Any]:
-    """The packages of a project. Here flags are read as what they say."""
-    paging = read_paging(call.query)
-    project = call.asked_project()
+def get_list(request: CoprRequest) -> dict[str, Any]:
+    """Return the packages of a project. Here the values of flags count."""
+    paging = read_paging(request.query)
+    project = request.project_from_query()
     paging.check("package")
-    flags = [call.query.get(n) in ("True", "true", "1") for n in ("with_latest_build", "with_latest_succeeded_build")]
-    packages = paging.cut(paging.sort(list(project.packages.values())))
-    if len(packages) > _MOST:
-        text = f"Too many packages, please use pagination. Requests are limited to only {_MOST} packages at once."
+    flags = [
+        request.query.get(n) in ("True", "true", "1") for n in ("with_latest_build", "with_latest_succeeded_build")
+    ]
+    packages = paging.page(paging.sort(list(project.packages.values())))
+    if len(packages) > _MAX_PACKAGES:
+        text = (
+            f"Too many packages, please use pagination. Requests are limited to only {_MAX_PACKAGES} packages at once."
+        )
         raise ApiRefusal(413, text)
-    return {"items": [_shown(call, package, *flags) for package in packages], "meta": paging.meta}
+    return {"items": [_shown(request, package, *flags) for package in packages], "meta": paging.meta}
 
 
-def add(call: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str) -> dict[str, Any]:
-    """A new package."""
-    project = call.state.project(ownername, projectname)
-    fields = _renamed(call.fields)
-    source, name = _checked(call, project, source_type, fields)
+def add(request: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str) -> dict[str, Any]:
+    """Create a package and return it."""
+    project = request.state.project(ownername, projectname)
+    fields = _renamed(request.fields)
+    source, name = _checked(request, project, source_type, fields)
     if name in project.packages:
         raise ApiRefusal(409, f"Package {name} already exists in copr {project.full_name}.")
-    package = project.packages[name] = Package(call.state.next_id("package"), name, project)
+    package = project.packages[name] = Package(request.state.ids.next("package"), name, project)
     _change(package, source_type, source, fields)
-    return _shown(call, project.packages.get(package_name, package), False, False)
+    return _shown(request, project.packages.get(package_name, package), False, False)
 
 
 def edit(
-    call: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str | None = None
+    request: CoprRequest, ownername: str, projectname: str, package_name: str, source_type: str | None = None
 ) -> dict[str, Any]:
-    """A package with another source; what is not sent of it stays as it was."""
-    project = call.state.project(ownername, projectname)
+    """Change the source of a package and return the package; fields that are not sent keep their values."""
+    project = request.state.project(ownername, projectname)
     package = project.packages.get(package_name)
     if package is None:
         raise ApiRefusal(404, f"Package {package_name} does not exists in copr {project.full_name}.")
     kind = source_type or package.source_type
-    fields = _renamed(call.fields)
+    fields = _renamed(request.fields)
     fields = {**{name: value for name, value in package.source.items() if value is not None}, **fields}
-    source, _ = _checked(call, project, kind, fields)
+    source, _ = _checked(request, project, kind, fields)
     _change(package, kind, source, fields)
-    return _shown(call, package, False, False)
+    return _shown(request, package, False, False)
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -108,12 +111,12 @@ def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **longer, **more}
 
 
-def _checked(call: CoprRequest, project: Project, kind: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    if not can_edit(call.user, project):
+def _checked(request: CoprRequest, project: Project, kind: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    if not project.can_edit(request.user):
         raise ApiRefusal(403, "You are not allowed to add or edit packages in this copr.")
     errors = FormErrors()
     name = check_package_name(fields, errors)
-    source = read_source(kind, fields, errors, call.state)
+    source = read_source(kind, fields, errors, request.state)
     for field, high in (("max_builds", 100), ("timeout", 108000)):
         if fields.get(field) not in (None, "") and not 0 <= int(fields[field]) <= high:
             errors.add(field, f"Number must be between 0 and {high}.")
@@ -129,37 +132,37 @@ def _change(package: Package, kind: str, source: dict[str, Any], fields: dict[st
         package.denied = [word.strip() for word in str(fields["chroot_denylist"]).split(",") if word.strip()]
 
 
-def _named(call: CoprRequest) -> Package:
-    return _existing(call.named_project(), str(call.fields.get("package_name")))
+def _package_from_body(request: CoprRequest) -> Package:
+    return _existing(request.project_from_body(), str(request.fields.get("package_name")))
 
 
-def reset(call: CoprRequest) -> dict[str, Any]:
-    """A package without a source."""
-    package = _named(call)
-    if not can_edit(call.user, package.project):
+def reset(request: CoprRequest) -> dict[str, Any]:
+    """Remove the source of a package and return the package."""
+    package = _package_from_body(request)
+    if not package.project.can_edit(request.user):
         raise ApiRefusal(403, f"You are not allowed to reset package `{package.id}`.")
     package.source_type, package.source = "unset", {}
-    return _shown(call, package, False, False)
+    return _shown(request, package, False, False)
 
 
-def delete(call: CoprRequest) -> dict[str, Any]:
-    """The package that is no more, and its builds with it."""
-    package = _named(call)
-    if not can_edit(call.user, package.project):
+def delete(request: CoprRequest) -> dict[str, Any]:
+    """Delete a package and its builds, and return the package."""
+    package = _package_from_body(request)
+    if not package.project.can_edit(request.user):
         raise ApiRefusal(403, f"You are not allowed to delete package `{package.id}`.")
-    builds = [build for build in call.state.builds.values() if build.package is package]
-    check_deletion(call, [build.id for build in builds])
+    builds = [build for build in request.state.builds.values() if build.package is package]
+    check_deletion(request, [build.id for build in builds])
     for build in builds:
-        remove(call, build)
+        remove(request, build)
     del package.project.packages[package.name]
-    return _shown(call, package, False, False)
+    return _shown(request, package, False, False)
 
 
-def build(call: CoprRequest) -> dict[str, Any]:
-    """A build of a package from the source it is known to have."""
-    package, errors = _named(call), FormErrors()
+def build(request: CoprRequest) -> dict[str, Any]:
+    """Submit a build of a package from its source, and return the build."""
+    package, errors = _package_from_body(request), FormErrors()
     project = package.project
-    options = read_build_options(call, project, errors)
+    options = read_build_options(request, project, errors)
     errors.refuse_form()
     if package.source_type == "unset" or not package.source:
         raise ApiRefusal(
@@ -167,31 +170,31 @@ def build(call: CoprRequest) -> dict[str, Any]:
             f"Package 'Unset default source for package {package.name}' doesn't have the default source method set, "
             "but it is required for the rebuild request.  Please configure some source  method first",
         )
-    if not can_build(call.user, project):
+    if not project.can_build(request.user):
         raise ApiRefusal(403, "You don't have permissions to build in this copr.")
     check_dirname(project, options["project_dirname"])
     if not options["chroots"]:
         options["chroots"] = [c for c in project.chroots if not any(fnmatch(c, p) for p in package.denied)]
     source = dict(package.source)
-    made = submit(call.state, call.user, project, options, (package.source_type, source), package=package)
-    return show_build(made, call.base)
+    submitted = submit(request.state, request.user, project, options, (package.source_type, source), package=package)
+    return show_build(submitted, request.base)
 
 
-def monitor(call: CoprRequest) -> ServerResponse:
-    """The latest build of every package in every chroot, as it is written down bit by bit: without a length."""
-    ownername, name = call.argument("ownername"), call.argument("projectname")
-    fields = set(call.query.get_all("additional_fields[]"))
-    project = call.state.project(ownername, name)
+def monitor(request: CoprRequest) -> ServerResponse:
+    """Return the latest build of every package in every chroot, as a stream without a length."""
+    ownername, name = request.argument("ownername"), request.argument("projectname")
+    fields = set(request.query.get_all("additional_fields[]"))
+    project = request.state.project(ownername, name)
     wrong = sorted(fields - set(_FIELDS))
     if wrong:
         raise ApiRefusal(400, f"Wrong additional_fields argument(s): {', '.join(wrong)}")
-    dirname = call.query.get("project_dirname") or project.name
+    dirname = request.query.get("project_dirname") or project.name
     if dirname not in project.dirs:
         raise ApiRefusal(404, f"Dirname '{dirname}' doesn't exist in '{project.full_name}' copr")
-    builds = [b for b in call.state.builds_of(project) if b.dirname == dirname and b.package is not None]
+    builds = [b for b in request.state.builds_of(project) if b.dirname == dirname and b.package is not None]
     packages: dict[str, dict[str, Any]] = {}
     for found in builds:
-        _note(packages, found, fields, call.base)
+        _add_monitored(packages, found, fields, request.base)
     items = [
         json.dumps({"name": name, "chroots": dict(sorted(chroots.items()))})
         for name, chroots in sorted(packages.items())
@@ -200,7 +203,7 @@ def monitor(call: CoprRequest) -> ServerResponse:
     return ServerResponse(200, {"Content-Type": "application/json"}, OnePiece(f"{start}{','.join(items)}]}}".encode()))
 
 
-def _note(packages: dict[str, dict[str, Any]], found: Build, fields: set[str], base: str) -> None:
+def _add_monitored(packages: dict[str, dict[str, Any]], found: Build, fields: set[str], base: str) -> None:
     for chroot in found.chroots.values():
         if found.package is not None and chroot.name in found.project.chroots:
             shown = show_monitored(found, chroot, fields, base)

@@ -1,4 +1,4 @@
-"""Lists in pages as the frontend cuts them, with what it makes of unusual wishes."""
+"""Pagination as the frontend does it, with its treatment of unusual parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What can be ordered by, for each kind of thing, and what looks as if it could.
+# The columns that each kind of object can be ordered by, and the properties that cannot.
 _COLUMNS = {
     "copr": {
         *("id", "name", "created_on", "homepage", "contact", "description", "instructions", "persistent", "auto_prune"),
@@ -33,12 +33,12 @@ _PROPERTIES = {
     "package": {"source_type_text", "source_json_dict", "dist_git_repo", "full_name"},
     "build_chroot": {"name", "state", "finished", "task_id", "result_dir_url"},
 }
-_HERE = {"pkg_version": "version", "source_status": "source_state", "status": "state"}
+_ATTRIBUTES = {"pkg_version": "version", "source_status": "source_state", "status": "state"}
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of a list is wanted, and in which order."""
+    """The requested part of a list, and its order."""
 
     limit: int | None
     offset: int
@@ -47,11 +47,11 @@ class Paging:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What stands beside the items."""
+        """The ``meta`` object of the response."""
         return {"limit": self.limit, "offset": self.offset, "order": self.order, "order_type": self.order_type}
 
     def check(self, kind: str) -> None:
-        """Return when things of *kind* can be ordered so, and cut so."""
+        """Check that objects of *kind* can be ordered and limited like this."""
         if self.order not in _COLUMNS[kind] | _PROPERTIES[kind]:
             raise ApiRefusal(500, f"Cannot order by {self.order}, {kind} doesn't have such property")
         if self.order in _PROPERTIES[kind]:
@@ -60,8 +60,8 @@ class Paging:
             raise internal_error()  # the database refuses it
 
     def sort(self, items: Sequence[T]) -> list[T]:
-        """*items* in the order that is wanted; what has no value comes last, as in the database."""
-        key = _HERE.get(self.order, self.order)
+        """Return *items* in the requested order; those without a value come last, as in the database."""
+        key = _ATTRIBUTES.get(self.order, self.order)
 
         def rank(item: T) -> tuple[bool, Any]:
             value = getattr(item, key, None)
@@ -71,13 +71,17 @@ class Paging:
 
         return sorted(items, key=rank, reverse=self.order_type == "DESC")
 
-    def cut(self, items: Sequence[T]) -> list[T]:
-        """The page of *items*, which are in order."""
+    def page(self, items: Sequence[T]) -> list[T]:
+        """Return the requested page of ordered *items*."""
         return list(items[self.offset : None if not self.limit else self.offset + self.limit])
 
 
 def read_paging(query: Fields) -> Paging:
-    """The wishes in a query; ``Refused`` when they cannot be read."""
+    """Read the parameters of a query.
+
+    Raises:
+        ApiRefusal: They are invalid.
+    """
     errors = FormErrors()
     limit, offset = (_number(query, name, errors) for name in ("limit", "offset"))
     order_type = query.get("order_type", "ASC")
@@ -87,9 +91,9 @@ def read_paging(query: Fields) -> Paging:
         raise ApiRefusal(500, str(errors.found))
     order = query.get("order") or "id"
     if not order_type:
-        # Given but empty, it is guessed: the other way round than when it is not given.
-        guessed = {"id": "DESC", "name": "ASC"}.get(order)
-        return Paging(limit or None, offset or 0, order, guessed)
+        # An empty value means the opposite of a missing one.
+        opposite = {"id": "DESC", "name": "ASC"}.get(order)
+        return Paging(limit or None, offset or 0, order, opposite)
     return Paging(limit or None, offset or 0, order, order_type)
 
 

@@ -1,10 +1,9 @@
-"""Who may do what in a project at the embedded Copr."""
+"""Permissions in projects of the embedded Copr."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lading.testing._copr_people import can_build
 from lading.testing.copr._projects import editable
 from lading.testing.copr._refusals import ApiRefusal
 
@@ -16,64 +15,64 @@ _KINDS = ("admin", "builder")
 _STATES = ("nothing", "request", "approved")
 
 
-def can_build_in(call: CoprRequest, who: str, ownername: str, projectname: str) -> dict[str, Any]:
-    """Whether somebody may build in a project; asked without a login, too."""
-    user = call.state.users.get(who)
+def can_build_in(request: CoprRequest, who: str, ownername: str, projectname: str) -> dict[str, Any]:
+    """Return whether a user may build in a project; needs no login."""
+    user = request.state.users.get(who)
     if user is None:
         raise ApiRefusal(500, "Database error, contact admin")
-    project = call.state.project(ownername, projectname)
-    # For a group's project, the name of who made it: that is what the frontend says.
+    project = request.state.project(ownername, projectname)
+    # Of a group's project, the frontend returns the name of the user who created it.
     return {
         "ownername": project.creator.name,
         "projectname": project.name,
         "who": user.name,
-        "can_build_in": can_build(user, project),
+        "can_build_in": project.can_build(user),
     }
 
 
-def get(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """The permissions of everybody who has or asked for any."""
-    project = editable(call, ownername, projectname)
+def get(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Return the permissions of all users who have or requested any."""
+    project = editable(request, ownername, projectname)
     if not project.permissions:
         raise ApiRefusal(404, f"No permissions set on {project.full_name} project")
     return {"permissions": project.permissions}
 
 
-def put(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """Whose permissions were changed: all that were sent, or none."""
-    project = editable(call, ownername, projectname)
-    said = call.body.said
-    if not isinstance(said, dict):
+def put(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Set permissions, all that were sent or none, and return the users for whom they changed."""
+    project = editable(request, ownername, projectname)
+    value = request.body.value
+    if not isinstance(value, dict):
         raise ApiRefusal(
             400,
             "request is not a dictionary, expected format: "
             "{'username': {'admin': 'nothing', 'builder': 'request'} ...}",
         )
-    if not said:
+    if not value:
         raise ApiRefusal(400, "no permission change requested")
-    for name, wanted in said.items():
-        if name not in call.state.users:
+    for name, wanted in value.items():
+        if name not in request.state.users:
             raise ApiRefusal(400, f"user '{name}' doesn't exist in database")
         for kind, state in wanted.items():
             _check(project, name, kind, state)
-    return {"updated": [name for name, wanted in said.items() if _change(project, name, wanted)]}
+    return {"updated": [name for name, wanted in value.items() if _change(project, name, wanted)]}
 
 
-def request(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """Whether asking for permissions changed anything."""
-    project = call.state.project(ownername, projectname)
-    said, name = call.body.said, call.user.name
-    if not isinstance(said, dict):
+def request(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Request permissions for the current user, and return whether that changed anything."""
+    project = request.state.project(ownername, projectname)
+    value, name = request.body.value, request.user.name
+    if not isinstance(value, dict):
         raise ApiRefusal(400, "invalid 'roles' dict format, expected: {'admin': True, 'builder': False}")
-    if not said:
+    if not value:
         raise ApiRefusal(400, "no permission requested")
     wanted: dict[str, str] = {}
-    for kind, asked in said.items():
-        if not isinstance(asked, bool):
-            raise ApiRefusal(400, f"invalid '{kind}' permission request '{asked}', expected True or False")
-        state = "request" if asked else "nothing"
+    for kind, requested in value.items():
+        if not isinstance(requested, bool):
+            raise ApiRefusal(400, f"invalid '{kind}' permission request '{requested}', expected True or False")
+        state = "request" if requested else "nothing"
         _check(project, name, kind, state)
-        if not (asked and project.permissions.get(name, {}).get(kind) == "approved"):
+        if not (requested and project.permissions.get(name, {}).get(kind) == "approved"):
             wanted[kind] = state
     return {"updated": _change(project, name, wanted)}
 

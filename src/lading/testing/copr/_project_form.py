@@ -1,4 +1,4 @@
-"""The fields of a project as its owner may send them, and what is wrong with them."""
+"""The form of a project: its fields, their defaults and their checks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULTS: dict[str, Any] = {
     "packit_forge_projects_allowed": [],
     "follow_fedora_branching": True,
     "repo_priority": None,
-    # Nobody can read these back.
+    # No response contains these.
     "multilib": False,
     "fedora_review": False,
     "runtime_dependencies": [],
@@ -45,17 +45,17 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def is_true(value: Any) -> bool:
-    """What a checkbox makes of a value: every text is true but two."""
+    """Return a value as a checkbox reads it: true, except for ``false`` and the empty string."""
     return value not in (False, "false", "")
 
 
 def split_words(value: Any) -> list[str]:
-    """A list as it is stored: joined with blanks, and cut at them."""
+    """Return a list as the frontend stores it: joined with blanks, and split at them."""
     return (" ".join(map(str, value)) if isinstance(value, list) else str(value)).split()
 
 
 def check_name(errors: FormErrors, name: Any) -> None:
-    """Note what is wrong with a project's name."""
+    """Add the errors of a project's name."""
     if not name:
         errors.add("name", "This field is required.")
     elif not _NAME.fullmatch(str(name)):
@@ -63,13 +63,13 @@ def check_name(errors: FormErrors, name: Any) -> None:
 
 
 def is_number(name: str) -> bool:
-    """Whether a name is made of digits alone, which is not taken."""
+    """Return whether a name consists of digits, which is not accepted."""
     return name.isdigit()
 
 
-def read_options(call: CoprRequest, errors: FormErrors) -> dict[str, Any]:
-    """The options that were sent, as they are kept."""
-    sent = dict(call.fields)
+def read_options(request: CoprRequest, errors: FormErrors) -> dict[str, Any]:
+    """Return the options that were sent, as they are stored."""
+    sent = dict(request.fields)
     if "repos" in sent:
         sent.setdefault("additional_repos", sent["repos"])
     options: dict[str, Any] = {}
@@ -86,18 +86,18 @@ def read_options(call: CoprRequest, errors: FormErrors) -> dict[str, Any]:
         else:
             options[name] = _text(errors, name, value)
     for url in options.get("additional_repos", []):
-        _check_repo(errors, url, call.state)
+        _check_repo(errors, url, request.state)
     return options
 
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a new project."""
-    whole = {**_DEFAULTS, **options}
-    return {name: list(value) if isinstance(value, list) else value for name, value in whole.items()}
+    """Return all options of a new project."""
+    complete = {**_DEFAULTS, **options}
+    return {name: list(value) if isinstance(value, list) else value for name, value in complete.items()}
 
 
 def check_chroots(errors: FormErrors, sent: Any, state: CoprState, required: bool) -> list[str]:
-    """The chroots that were sent, with what is wrong with them noted."""
+    """Return the chroots that were sent, and add their errors to *errors*."""
     if not sent:
         if required:
             errors.add("chroots", "'[]' is not a valid choice for this field.")
@@ -108,7 +108,7 @@ def check_chroots(errors: FormErrors, sent: Any, state: CoprState, required: boo
 
 
 def unexpected(names: Iterable[str]) -> str:
-    """How chroots are refused that came past the form."""
+    """Return the message about chroots that the form did not check."""
     return f"Unexpected chroot: {', '.join(sorted(set(names)))}"
 
 
@@ -135,7 +135,7 @@ def _number(errors: FormErrors, name: str, value: Any) -> int | None:
         errors.add(name, f"Number must be between {low} and {high}.")
     elif number < low:
         errors.add(name, f"Number must be at least {low}.")
-    # Minus one, which switches deletion off, is how it is said and not what is kept.
+    # -1, which switches deletion off, is stored as null.
     return None if number == -1 else number
 
 

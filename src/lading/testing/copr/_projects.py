@@ -1,11 +1,10 @@
-"""Projects at the embedded Copr: made, found, changed, forked, deleted."""
+"""Projects at the embedded Copr: created, found, changed, deleted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from lading.testing._copr_people import can_edit
 from lading.testing.copr._pagination import read_paging
 from lading.testing.copr._project_form import (
     check_chroots,
@@ -23,35 +22,35 @@ from lading.testing.copr._state import Project, ProjectChroot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lading.testing._copr_people import CoprUser
     from lading.testing.copr._request import CoprRequest
     from lading.testing.copr._state import CoprState
+    from lading.testing.copr._users import CoprUser
 
 
-def get(call: CoprRequest) -> dict[str, Any]:
-    """One project."""
-    return show_project(call.asked_project(), call.base)
+def get(request: CoprRequest) -> dict[str, Any]:
+    """Return a project."""
+    return show_project(request.project_from_query(), request.base)
 
 
-def get_list(call: CoprRequest) -> dict[str, Any]:
-    """The projects of an owner, or all there are."""
-    owner = call.query.get("ownername")
-    return _page(call, [p for p in call.state.projects.values() if not owner or p.ownername == owner])
+def get_list(request: CoprRequest) -> dict[str, Any]:
+    """Return the projects of an owner, or all projects."""
+    owner = request.query.get("ownername")
+    return _page(request, [p for p in request.state.projects.values() if not owner or p.ownername == owner])
 
 
-def search(call: CoprRequest) -> dict[str, Any]:
-    """Projects by words of theirs; by parts of owner and name where there is a slash."""
-    query = call.argument("query")
+def search(request: CoprRequest) -> dict[str, Any]:
+    """Search projects by words; with a slash in the query, by parts of owner and name."""
+    query = request.argument("query")
     if "/" in query:
         owner, _, name = query.lower().partition("/")
-        found = [p for p in call.state.projects.values() if name in p.name.lower() and owner in p.ownername.lower()]
-        return _page(call, found)
+        found = [p for p in request.state.projects.values() if name in p.name.lower() and owner in p.ownername.lower()]
+        return _page(request, found)
     if len(query) < 3:
         raise ApiRefusal(400, "Search string must have at least 3 characters")
-    # The index knows whole words, and nothing of projects that are not shown to everybody.
+    # The search index contains complete words, and no unlisted projects.
     wanted = set(query.lower().split())
     return _page(
-        call, [p for p in call.state.projects.values() if not p.options["unlisted_on_hp"] and wanted <= _words(p)]
+        request, [p for p in request.state.projects.values() if not p.options["unlisted_on_hp"] and wanted <= _words(p)]
     )
 
 
@@ -61,18 +60,18 @@ def _words(project: Project) -> set[str]:
     return set(text.lower().split()) | set(project.packages)
 
 
-def _page(call: CoprRequest, projects: Iterable[Project]) -> dict[str, Any]:
-    paging = read_paging(call.query)
+def _page(request: CoprRequest, projects: Iterable[Project]) -> dict[str, Any]:
+    paging = read_paging(request.query)
     paging.check("copr")
-    page = paging.cut(paging.sort(list(projects)))
-    return {"items": [show_project(project, call.base) for project in page], "meta": paging.meta}
+    page = paging.page(paging.sort(list(projects)))
+    return {"items": [show_project(project, request.base) for project in page], "meta": paging.meta}
 
 
-def add(call: CoprRequest, ownername: str) -> dict[str, Any]:
-    """A new project; the one that is there already where the query says ``exist_ok=True``, in these very letters."""
-    state, user, errors = call.state, call.user, FormErrors()
+def add(request: CoprRequest, ownername: str) -> dict[str, Any]:
+    """Create a project and return it; with exactly ``exist_ok=True`` in the query, also an existing one."""
+    state, user, errors = request.state, request.user, FormErrors()
     owner = _owner(state, user, ownername)
-    name = call.fields.get("name")
+    name = request.fields.get("name")
     check_name(errors, name)
     existing = state.projects.get((ownername, str(name)))
     if existing is not None:
@@ -80,18 +79,18 @@ def add(call: CoprRequest, ownername: str) -> dict[str, Any]:
         errors.add("name", f"{whose} a project named '{name}'.")
     if name and is_number(str(name)):
         errors.add("name", "Project's name can not be just number.")
-    options = read_options(call, errors)
-    sent = call.fields.get("chroots")
-    chroots = [] if call.body.is_form and sent else check_chroots(errors, sent, state, required=True)
-    if existing is not None and call.query.get("exist_ok") == "True":
-        return show_project(existing, call.base)
+    options = read_options(request, errors)
+    sent = request.fields.get("chroots")
+    chroots = [] if request.body.is_form and sent else check_chroots(errors, sent, state, required=True)
+    if existing is not None and request.query.get("exist_ok") == "True":
+        return show_project(existing, request.base)
     errors.refuse_form()
-    if call.body.is_form:
-        raise ApiRefusal(400, unexpected(str(sent)))  # a web form's text, taken letter by letter
-    storage = _check_rights(call, owner)
+    if request.body.is_form:
+        raise ApiRefusal(400, unexpected(str(sent)))  # a web form's string, read character by character
+    storage = _check_rights(request, owner)
     options = with_defaults(options)
     return show_project(
-        create_project(state, owner, (ownername, str(name)), chroots, options, storage=storage), call.base
+        create_project(state, owner, (ownername, str(name)), chroots, options, storage=storage), request.base
     )
 
 
@@ -105,9 +104,9 @@ def _owner(state: CoprState, user: CoprUser, ownername: str) -> CoprUser:
     return state.users[ownername]
 
 
-def _check_rights(call: CoprRequest, owner: CoprUser) -> str:
-    """The storage, when the user may do all that was asked for."""
-    user, fields = call.user, call.fields
+def _check_rights(request: CoprRequest, owner: CoprUser) -> str:
+    """Check that the user may set all requested fields, and return the storage."""
+    user, fields = request.user, request.fields
     if user.admin:
         return str(fields.get("storage") or "backend")
     if user is not owner:
@@ -133,18 +132,22 @@ def create_project(
     *,
     storage: str,
 ) -> Project:
-    """A new project, when the creator may make one there: of which owner, under which name."""
+    """Create a project under *where*, its owner and its name.
+
+    Raises:
+        ApiRefusal: The creator may not create projects for that owner.
+    """
     ownername, name = where
     if ownername.startswith("@") and ownername[1:] not in creator.groups and not creator.admin:
         raise ApiRefusal(403, f"User '{creator.name}' doesn't have access to group '{ownername[1:]}'")
     project = Project(
-        id=state.next_id("project"),
+        id=state.ids.next("project"),
         ownername=ownername,
         name=name,
         creator=creator,
         options=options,
         chroots={chroot: ProjectChroot(chroot) for chroot in chroots},
-        created_on=state.epoch,
+        created_on=state.clock.timestamp,
         storage=storage,
         dirs={name},
         webhook_secret=str(uuid4()),
@@ -153,34 +156,34 @@ def create_project(
     return project
 
 
-def edit(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """A project, changed in what was sent."""
-    project, errors = call.state.project(ownername, projectname), FormErrors()
-    options = read_options(call, errors)
-    chroots = check_chroots(errors, call.fields.get("chroots"), call.state, required=False)
+def edit(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Change the fields that were sent of a project, and return it."""
+    project, errors = request.state.project(ownername, projectname), FormErrors()
+    options = read_options(request, errors)
+    chroots = check_chroots(errors, request.fields.get("chroots"), request.state, required=False)
     errors.refuse_form()
-    if not can_edit(call.user, project):
+    if not project.can_edit(request.user):
         raise ApiRefusal(403, "Only owners and admins may update their projects.")
-    if not call.user.admin and not options.get("auto_prune", True):
+    if not request.user.admin and not options.get("auto_prune", True):
         raise ApiRefusal(403, "Non-admin cannot disable auto-prunning.")
     options.pop("persistent", None)
     project.options.update(options)
     if chroots:
         project.chroots = {name: project.chroots.get(name) or ProjectChroot(name) for name in chroots}
-    return show_project(project, call.base)
+    return show_project(project, request.base)
 
 
-def delete(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """The project that was deleted, with all its builds."""
-    state, user = call.state, call.user
+def delete(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Delete a project and its builds, and return it."""
+    state, user = request.state, request.user
     project = state.project(ownername, projectname)
-    shown = show_project(project, call.base)
+    shown = show_project(project, request.base)
     if project.options["persistent"]:
         raise ApiRefusal(403, "This project is protected against deletion.")
     builds = state.builds_of(project)
     running = [str(build.id) for build in builds if not build.finished]
-    mine = can_edit(user, project)
-    if builds and not mine:
+    may_edit = project.can_edit(user)
+    if builds and not may_edit:
         ids = ", ".join(str(build.id) for build in builds)
         raise ApiRefusal(400, f"You don't have permissions to delete build(s) {ids}.\n")
     if running:
@@ -188,31 +191,36 @@ def delete(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any
     if not (user.admin or (project.group in user.groups if project.group else project.creator is user)):
         raise ApiRefusal(403, "Only owners may delete their projects.")
     for build in builds:
-        call.results.remove(build)
+        request.results.remove(build)
         del state.builds[build.id]
     del state.projects[ownername, projectname]
     return shown
 
 
-def regenerate(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """A project whose repositories will be made anew."""
-    return show_project(editable(call, ownername, projectname), call.base)
+def regenerate(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Return a project, whose repositories would be generated again."""
+    return show_project(editable(request, ownername, projectname), request.base)
 
 
-def editable(call: CoprRequest, ownername: str, projectname: str) -> Project:
-    """A project that the user may change."""
-    project = call.state.project(ownername, projectname)
-    if not can_edit(call.user, project):
+def editable(request: CoprRequest, ownername: str, projectname: str) -> Project:
+    """Return a project that the user may change.
+
+    Raises:
+        ApiRefusal: The user may not change it.
+    """
+    project = request.state.project(ownername, projectname)
+    if not project.can_edit(request.user):
         raise ApiRefusal(
             403,
-            f"User '{call.user.name}' can not see permissions for project '{project.full_name}' (missing admin rights)",
+            f"User '{request.user.name}' can not see permissions for project '{project.full_name}' "
+            "(missing admin rights)",
         )
     return project
 
 
-def webhook(call: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
-    """A new secret for a project's webhooks; the one before is lost."""
-    project = editable(call, ownername, projectname)
+def webhook(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:
+    """Replace the secret of a project's webhooks, and return the new one."""
+    project = editable(request, ownername, projectname)
     project.webhook_secret = str(uuid4())
     return {
         "id": project.id,

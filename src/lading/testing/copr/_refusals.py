@@ -1,9 +1,10 @@
-"""What the embedded Copr answers when it does not do what was asked, as the genuine frontend words it."""
+"""The refusals of the embedded Copr, with the genuine frontend's messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lading.testing._server.refusals import Refusal
 from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
@@ -24,68 +25,65 @@ requested.</p>
 """
 
 
-class ApiRefusal(Exception):
-    """A request is not done, and the client is told why.
+class ApiRefusal(Refusal):
+    """A request that the frontend refuses.
+
+    Args:
+        status: The status code.
+        error: The message, under ``error``.
+        more: Further fields of the JSON object.
 
     Attributes:
-        status: The status code.
-        error: What stands under ``error``.
-        more: What else stands beside it.
+        error: The message.
     """
 
     def __init__(self, status: int, error: str, **more: str) -> None:
-        super().__init__(error)
-        self.status = status
+        super().__init__(status, {**more, "error": error})
         self.error = error
-        self.more = more
-
-    def response(self) -> ServerResponse:
-        """The answer."""
-        return ServerResponse.json({**self.more, "error": self.error}, self.status)
 
 
 def internal_error() -> ApiRefusal:
-    """How the frontend says that it fell over something; often a client's mistake."""
+    """Return the refusal after an unhandled exception in the frontend, which clients' mistakes often cause."""
     return ApiRefusal(500, _BUG)
 
 
 def no_endpoint() -> ApiRefusal:
-    """There is nothing at that address, for that verb."""
+    """Return the refusal of an unknown path, or of a method that the path does not have."""
     return ApiRefusal(404, "Such API endpoint doesn't exist")
 
 
 def not_logged_in(base: str) -> ApiRefusal:
-    """No token, or one that is unknown or has expired."""
+    """Return the refusal of a request without a token, or with an unknown or expired one."""
     return ApiRefusal(
         401, f"Login invalid/expired. Please visit {base}/api to get or renew your API token.", output="notok"
     )
 
 
 def apache_unauthorized() -> ServerResponse:
-    """The web server in front refuses by itself, before the frontend is asked: HTML."""
+    """Return the HTML response of the web server in front of the frontend, which wants a Kerberos ticket."""
     headers: HeaderPairs = (("WWW-Authenticate", "Negotiate"), ("Content-Type", "text/html; charset=iso-8859-1"))
     return ServerResponse(401, headers, _APACHE)
 
 
 class FormErrors:
-    """What is wrong with a form, by field, in the order in which it was found."""
+    """The errors of a form by field, in the order in which they were found."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {}
 
     def add(self, field: str, message: str) -> None:
-        """One more fault."""
+        """Add an error."""
         self.found.setdefault(field, []).append(message)
 
     def refuse_form(self) -> None:
-        """Return if there is none; ``Refused`` with a line for each, as most forms say it."""
+        """Raise ``ApiRefusal`` with a line for each error, as most forms do; return if there is none."""
         if self.found:
             raise ApiRefusal(
                 400, "\n".join(f"{field}: {text}" for field, texts in self.found.items() for text in texts)
             )
 
     def refuse_build(self) -> None:
-        """Return if there is none; ``Refused`` as forms of builds say it."""
+        """Raise ``ApiRefusal`` as the forms of builds do; return if there is no error."""
         if self.found:
             raise ApiRefusal(400, f"Bad request parameters: {self.found}")
 
@@ -93,7 +91,7 @@ class FormErrors:
 def check_choices(
     errors: FormErrors, field: str, values: Sequence[str], allowed: Mapping[str, Any] | Sequence[str]
 ) -> None:
-    """Note which of *values* is none that is *allowed*."""
+    """Add an error for those of *values* that are not *allowed*."""
     wrong = [repr(value) for value in values if value not in allowed]
     if len(wrong) == 1:
         errors.add(field, f"{wrong[0]} is not a valid choice for this field.")

@@ -1,4 +1,4 @@
-"""What builds leave behind, on disk: packages, logs, and the folders that they are listed in."""
+"""The results backend of the embedded Copr: packages and logs on disk, and their directory listings."""
 
 from __future__ import annotations
 
@@ -23,83 +23,85 @@ _AFTERWARDS = ("build.log", "root.log", "state.log")
 
 
 class Results:
-    """The results backend, and the uploads.
+    """The files of builds: results and uploads.
 
     Attributes:
-        folder: Where all of it is; given before the first request comes.
+        directory: Where the files are stored; set before the first request.
     """
 
-    folder: Path
+    directory: Path
 
     def __init__(self) -> None:
-        # Logs that are compressed by now. They stay where they are: somebody may be reading one.
-        self._gone: set[Path] = set()
+        # Logs that have been compressed. Their files stay, because a client may be reading one.
+        self._compressed: set[Path] = set()
 
-    def keep_upload(self, path: Path, place: str, name: str) -> Path:
-        """Where an uploaded file is from now on."""
-        target = self.folder / "tmp" / place / name
+    def store_upload(self, path: Path, place: str, name: str) -> Path:
+        """Move an uploaded file to its place in the store, and return its path."""
+        target = self.directory / "tmp" / place / name
         target.parent.mkdir(parents=True)
         return path.replace(target)
 
-    def source_folder(self, build: Build) -> Path:
-        """Where the results of the source build are."""
-        return self._project_folder(build) / "srpm-builds" / f"{build.id:08}"
+    def source_directory(self, build: Build) -> Path:
+        """Return the directory of the results of the source build."""
+        return self._project_directory(build) / "srpm-builds" / f"{build.id:08}"
 
-    def chroot_folder(self, build: Build, chroot: BuildChroot) -> Path:
-        """Where the results of a build in a chroot are."""
-        return self._project_folder(build) / chroot.name / (chroot.result_dir or f"{build.id:08}")
+    def chroot_directory(self, build: Build, chroot: BuildChroot) -> Path:
+        """Return the directory of the results of a build in a chroot."""
+        return self._project_directory(build) / chroot.name / (chroot.result_dir or f"{build.id:08}")
 
-    def package_folder(self, build: Build, chroot: BuildChroot) -> Path:
-        """Where its packages are: elsewhere, when they are kept by Pulp."""
-        folder = self.chroot_folder(build, chroot)
+    def package_directory(self, build: Build, chroot: BuildChroot) -> Path:
+        """Return the directory of the packages of a build in a chroot, which is another one if Pulp stores them."""
+        directory = self.chroot_directory(build, chroot)
         if build.project.storage != "pulp":
-            return folder
+            return directory
         suffix = "-devel" if build.project.options["devel_mode"] else ""
-        root = self.folder / "pulp" / self._project_folder(build).relative_to(self.folder / "results")
-        return root / f"{chroot.name}{suffix}" / folder.name
+        root = self.directory / "pulp" / self._project_directory(build).relative_to(self.directory / "results")
+        return root / f"{chroot.name}{suffix}" / directory.name
 
-    def _project_folder(self, build: Build) -> Path:
-        return self.folder / "results" / build.project.ownername / build.dirname
+    def _project_directory(self, build: Build) -> Path:
+        return self.directory / "results" / build.project.ownername / build.dirname
 
-    def log(self, folder: Path, state: str) -> None:
-        """Let the logs be those of a build in *state*."""
+    def log(self, directory: Path, state: str) -> None:
+        """Write the logs of a build that is now in *state*."""
         live = {"starting": _LIVE[1:], "running": _LIVE}.get(state, ())
         for name in live:
-            self.append(folder, name, f"{name}: {state}\n")
+            self.append(directory, name, f"{name}: {state}\n")
 
-    def append(self, folder: Path, name: str, text: str) -> None:
-        """Let a log grow."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("a", encoding="utf-8") as file:
+    def append(self, directory: Path, name: str, text: str) -> None:
+        """Append text to a log."""
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / name).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    def compress(self, folder: Path, names: tuple[str, ...] = _LIVE) -> None:
-        """Compress logs, as is done when nothing more will be written."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def compress(self, directory: Path, names: tuple[str, ...] = _LIVE) -> None:
+        """Compress logs that are complete."""
+        directory.mkdir(parents=True, exist_ok=True)
         for name in names:
-            plain = folder / name
+            plain = directory / name
             text = plain.read_bytes() if plain.is_file() else f"{name}\n".encode()
-            (folder / f"{name}.gz").write_bytes(gzip.compress(text, mtime=0))
-            self._gone.add(plain)
+            (directory / f"{name}.gz").write_bytes(gzip.compress(text, mtime=0))
+            self._compressed.add(plain)
 
-    def is_live(self, folder: Path, name: str) -> bool:
-        """Whether a log is still being written."""
-        return (folder / name).is_file() and folder / name not in self._gone
+    def is_live(self, directory: Path, name: str) -> bool:
+        """Return whether a log is still being written."""
+        return (directory / name).is_file() and directory / name not in self._compressed
 
     def finish(self, build: Build, chroot: BuildChroot, packages: Mapping[str, bytes | Path]) -> None:
-        """Write down how a build in a chroot ended; *packages* are files by name."""
-        folder = self.chroot_folder(build, chroot)
-        self.compress(folder)
-        self.compress(folder, _AFTERWARDS)
+        """Write the results of a build in a chroot that has ended; *packages* are files by name."""
+        directory = self.chroot_directory(build, chroot)
+        self.compress(directory)
+        self.compress(directory, _AFTERWARDS)
         name = build.package.name if build.package is not None else str(build.id)
-        (folder / "results.json").write_text(json.dumps({"packages": chroot.packages}, indent=4))
+        (directory / "results.json").write_text(json.dumps({"packages": chroot.packages}, indent=4))
         info = f"build_id={build.id}\nbuilder_ip=127.0.0.1\nstatus={chroot.state}\n"
-        (folder / "build.info").write_text(info)
+        (directory / "build.info").write_text(info)
         if chroot.state != "succeeded":
             return
-        (folder / f"{name}.spec").write_text(f"Name: {name}\nVersion: {(build.version or '1.0').partition('-')[0]}\n")
-        (folder / "success").write_text("done\n")
-        target = self.package_folder(build, chroot)
+        (directory / f"{name}.spec").write_text(
+            f"Name: {name}\nVersion: {(build.version or '1.0').partition('-')[0]}\n"
+        )
+        (directory / "success").write_text("done\n")
+        target = self.package_directory(build, chroot)
         target.mkdir(parents=True, exist_ok=True)
         for filename, content in packages.items():
             if isinstance(content, bytes):
@@ -108,50 +110,50 @@ class Results:
                 shutil.copyfile(content, target / filename)
 
     def copy(self, build: Build, chroot: BuildChroot, forked: Build, copied: BuildChroot) -> None:
-        """Copy what a build in a chroot left behind."""
-        for where in (self.chroot_folder, self.package_folder):
-            folder = where(build, chroot)
-            if folder.is_dir() and not where(forked, copied).exists():
+        """Copy the results of a build in a chroot to a forked build."""
+        for where in (self.chroot_directory, self.package_directory):
+            directory = where(build, chroot)
+            if directory.is_dir() and not where(forked, copied).exists():
                 live = shutil.ignore_patterns(*_LIVE)
-                shutil.copytree(folder, where(forked, copied), ignore=live)
+                shutil.copytree(directory, where(forked, copied), ignore=live)
 
     def remove(self, build: Build) -> None:
-        """Remove everything that a build left behind."""
-        shutil.rmtree(self.source_folder(build), ignore_errors=True)
+        """Remove the results and the upload of a build."""
+        shutil.rmtree(self.source_directory(build), ignore_errors=True)
         for chroot in build.chroots.values():
-            for folder in (self.chroot_folder(build, chroot), self.package_folder(build, chroot)):
-                shutil.rmtree(folder, ignore_errors=True)
+            for directory in (self.chroot_directory(build, chroot), self.package_directory(build, chroot)):
+                shutil.rmtree(directory, ignore_errors=True)
         if build.upload is not None:
             build.upload.unlink(missing_ok=True)
 
-    def answer(self, path: str) -> ServerResponse:
-        """What is at *path*: a file, a folder's list, or the way to where Pulp has it."""
+    def respond(self, path: str) -> ServerResponse:
+        """Respond with the file or the directory listing at *path*, or with a redirect to Pulp's copy."""
         parts = path.strip("/").split("/")
         if any(part in ("", ".", "..") for part in parts) or parts[0] not in ("results", "pulp", "tmp"):
-            return _nothing()
-        found = self.folder.joinpath(*parts)
-        if found.is_file() and found not in self._gone:
+            return _not_found()
+        found = self.directory.joinpath(*parts)
+        if found.is_file() and found not in self._compressed:
             return ServerResponse(200, _headers(found.name), found)
         if found.is_dir() and parts[0] == "results":
             if not path.endswith("/"):
                 return ServerResponse(301, {"Location": quote(f"{path}/", safe="/@:+")})
-            return _listing(path, [entry for entry in sorted(found.iterdir()) if entry not in self._gone])
-        elsewhere = self.folder.joinpath("pulp", *parts[1:])
+            return _listing(path, [entry for entry in sorted(found.iterdir()) if entry not in self._compressed])
+        elsewhere = self.directory.joinpath("pulp", *parts[1:])
         if parts[0] == "results" and elsewhere.is_file():
             return ServerResponse(302, {"Location": quote(f"/pulp/{'/'.join(parts[1:])}", safe="/@:+")})
-        return _nothing()
+        return _not_found()
 
 
 def _headers(name: str) -> dict[str, str]:
     if name.endswith(".log.gz"):
-        # So that browsers show them: a client that does not ask for it gets it all the same.
+        # So that browsers show them. The server compresses whether or not the client accepts it.
         return {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
     if name.endswith(".rpm"):
         return {"Content-Type": "application/x-rpm"}
     return {"Content-Type": "application/json" if name.endswith(".json") else "text/plain"}
 
 
-def _nothing() -> ServerResponse:
+def _not_found() -> ServerResponse:
     return ServerResponse(
         404, {"Content-Type": "text/html"}, b"<html><head><title>404 Not Found</title></head></html>\n"
     )
@@ -169,9 +171,9 @@ _NEVRA = re.compile(r"(?P<name>.+)-(?:(?P<epoch>\d+):)?(?P<version>[^-]+)-(?P<re
 
 
 def read_nevra(name: str) -> dict[str, Any]:
-    """What the name of a package says: ``hello-1.0-1.noarch``, with an epoch before the version where it has one."""
+    """Parse the name of a package such as ``hello-1.0-1.noarch``, with an epoch before the version if it has one."""
     match = _NEVRA.fullmatch(name.removesuffix(".rpm"))
     if match is None:
-        raise ValueError(f"{name!r} is no name of a package: name-version-release.arch is needed")
+        raise ValueError(f"{name!r} is not the name of a package: name-version-release.arch is needed")
     epoch = int(match["epoch"] or 0)
     return {**{key: match[key] for key in ("name", "version", "release", "arch")}, "epoch": epoch}

@@ -1,28 +1,30 @@
-"""Which request is about what, at the embedded Copr."""
+"""The routes of the embedded Copr, and their dispatch."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from email.utils import format_datetime
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lading.testing.copr import _account as users
+from lading.testing._server.routing import Route, Router
+from lading.testing.copr import _account as account
 from lading.testing.copr import _builds as builds
 from lading.testing.copr import _chroots as chroots
+from lading.testing.copr import _modules as modules
 from lading.testing.copr import _packages as packages
 from lading.testing.copr import _permissions as permissions
 from lading.testing.copr import _projects as projects
 from lading.testing.copr import _submit as submit
 from lading.testing.copr._fork import fork
-from lading.testing.copr._refusals import ApiRefusal, no_endpoint
+from lading.testing.copr._refusals import no_endpoint
 from lading.testing.copr._request import CoprRequest, identify
 from lading.testing.copr._request_body import read_body
-from lading.testing.messages import Fields, ServerResponse
+from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from lading.testing._server.routing import Match
     from lading.testing.copr._lifecycle import BuildLifecycle
     from lading.testing.copr._results import Results
     from lading.testing.copr._state import CoprState
@@ -31,7 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CoprOptions:
-    """What a store does beyond the usual."""
+    """The optional features of a store.
+
+    Attributes:
+        gssapi: The name of the user that logs in with any Kerberos ticket.
+        modules: Whether modules are accepted.
+        rpm_upload: Whether binary packages are accepted as builds.
+        auto_advance: Whether a build advances by one state after each response that shows it.
+    """
 
     gssapi: str | None = None
     modules: bool = False
@@ -39,35 +48,24 @@ class CoprOptions:
     auto_advance: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What answers requests with this verb to addresses like this one."""
-
-    verb: str
-    pattern: re.Pattern[str]
-    answer: Callable[..., Any]
-    private: bool
-
-
-def _route(verb: str, template: str, answer: Callable[..., Any], *, private: bool = False) -> Route:
-    pattern = re.sub(r"\{(\w+_id)\}", r"(?P<\1>\\d+)", template)
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-    return Route(verb, re.compile(f"{pattern}/?"), answer, private)
+def _home(_: CoprRequest) -> dict[str, Any]:
+    """Return the version of the API."""
+    return {"version": 3}
 
 
 _P = "{ownername}/{projectname}"
-# Numbers of builds come first, so that "list" is none.
+# All of them serve GET.
 _PUBLIC: dict[str, Callable[..., Any]] = {
-    "": users.home,
+    "": _home,
     "/project": projects.get,
     "/project/list": projects.get_list,
     "/project/search": projects.search,
     f"/project/permissions/can_build_in/{{who}}/{_P}": permissions.can_build_in,
-    "/build/{build_id}": builds.get,
+    "/build/{build_id:int}": builds.get,
     "/build/list": builds.get_list,
-    "/build/source-chroot/{build_id}": builds.source_chroot,
-    "/build/source-build-config/{build_id}": builds.source_build_config,
-    "/build/built-packages/{build_id}": builds.built_packages,
+    "/build/source-chroot/{build_id:int}": builds.source_chroot,
+    "/build/source-build-config/{build_id:int}": builds.source_build_config,
+    "/build/built-packages/{build_id:int}": builds.built_packages,
     "/package": packages.get,
     "/package/list": packages.get_list,
     "/monitor": packages.monitor,
@@ -80,8 +78,8 @@ _PUBLIC: dict[str, Callable[..., Any]] = {
     "/mock-chroots/list": chroots.mock_list,
 }
 _PRIVATE: dict[str, tuple[str, Callable[..., Any]]] = {
-    "/auth-check": ("GET", users.check),
-    "/api-token": ("POST", users.rotate),
+    "/auth-check": ("GET", account.check),
+    "/api-token": ("POST", account.rotate_token),
     "/project/add/{ownername}": ("POST", projects.add),
     f"/project/edit/{_P}": ("PUT", projects.edit),
     f"/project/delete/{_P}": ("DELETE", projects.delete),
@@ -90,8 +88,8 @@ _PRIVATE: dict[str, tuple[str, Callable[..., Any]]] = {
     f"/project/permissions/get/{_P}": ("GET", permissions.get),
     f"/project/permissions/set/{_P}": ("PUT", permissions.put),
     f"/project/permissions/request/{_P}": ("PUT", permissions.request),
-    "/build/cancel/{build_id}": ("PUT", builds.cancel),
-    "/build/delete/{build_id}": ("DELETE", builds.delete),
+    "/build/cancel/{build_id:int}": ("PUT", builds.cancel),
+    "/build/delete/{build_id:int}": ("DELETE", builds.delete),
     "/build/delete/list": ("DELETE", builds.delete_list),
     "/build/create/url": ("POST", submit.from_urls),
     "/build/create/upload": ("POST", submit.from_upload),
@@ -107,99 +105,79 @@ _PRIVATE: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 _SOURCES = ("scm", "distgit", "pypi", "rubygems", "custom")
 _ROUTES = [
-    *(_route("GET", template, answer) for template, answer in _PUBLIC.items()),
-    *(_route(verb, template, answer, private=True) for template, (verb, answer) in _PRIVATE.items()),
-    *(_route("POST", f"/build/create/{kind}", submit.from_source(kind), private=True) for kind in _SOURCES),
+    *(Route("GET", path, handler) for path, handler in _PUBLIC.items()),
+    *(Route(method, path, handler, private=True) for path, (method, handler) in _PRIVATE.items()),
+    *(Route("POST", f"/build/create/{kind}", submit.from_source(kind), private=True) for kind in _SOURCES),
 ]
 
 
-class CoprApp:
-    """The handler of the embedded Copr."""
+def _optional_routes(options: CoprOptions) -> Iterator[Route]:
+    yield Route("GET", "/gssapi_login", partial(account.gssapi_login, accepted=options.gssapi))
+    if options.rpm_upload:
+        yield Route("POST", "/build/create/rpm-upload", submit.from_rpm, private=True)
+    if options.modules:
+        yield Route("POST", f"/module/build/{_P}", modules.build, private=True)
 
-    def __init__(
-        self, state: CoprState, results: Results, travel: BuildLifecycle, options: CoprOptions, scheme: str
-    ) -> None:
+
+class CoprApp:
+    """The request handler of the embedded Copr: the API below ``/api_3``, results everywhere else."""
+
+    def __init__(self, state: CoprState, results: Results, lifecycle: BuildLifecycle, options: CoprOptions) -> None:
         self._state = state
         self._results = results
-        self._travel = travel
-        self._options = options
-        self._scheme = scheme
+        self._lifecycle = lifecycle
+        self._auto_advance = options.auto_advance
+        self._router = Router([*_ROUTES, *_optional_routes(options)])
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
-        """One answer, dated by the store's clock."""
-        response = await self._answer(request)
-        date = ("Date", format_datetime(self._state.now, usegmt=True))
-        return replace(response, headers=(*Fields(response.headers).pairs, date))
-
-    async def _answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
+        """Respond to a request."""
         path = request.path
-        if not (path == "/api_3" or path.startswith("/api_3/")):
-            if request.method not in ("GET", "HEAD"):
-                return ServerResponse(405, {"Allow": "GET, HEAD"})
-            return await request.in_thread(self._result, path)
-        try:
-            return await self._api(request, path.removeprefix("/api_3"))
-        except ApiRefusal as refused:
-            return refused.response()
+        if path == "/api_3" or path.startswith("/api_3/"):
+            return await self._respond_api(request, path.removeprefix("/api_3").removesuffix("/"))
+        if request.method not in ("GET", "HEAD"):
+            return ServerResponse(405, {"Allow": "GET, HEAD"})
+        return await request.in_thread(self._respond_result, path)
 
-    async def _api(self, request: ServerRequest, path: str) -> ServerResponse:
-        # The address that the client knows the store by, which may be a proxy's.
-        base = f"{self._scheme}://{request.headers.get('Host', '127.0.0.1')}"
-        body = await read_body(request, self._results.folder)
-        call = CoprRequest(self._state, self._results, request.query, request.headers, body, base)
+    def _respond_result(self, path: str) -> ServerResponse:
+        with self._state.lock:
+            return self._results.respond(path)
+
+    async def _respond_api(self, server_request: ServerRequest, path: str) -> ServerResponse:
+        body = await read_body(server_request, self._results.directory)
+        query, headers, method = server_request.query, server_request.headers, server_request.method
+        request = CoprRequest(self._state, self._results, query, headers, body, server_request.base_url)
         try:
-            if request.method == "GET" and not self._options.auto_advance:
-                return self._dispatch(call, request.method, path)
-            # What changes something may write or remove files.
-            return await request.in_thread(self._dispatch, call, request.method, path)
+            if method == "GET" and not self._auto_advance:
+                return self._dispatch(request, method, path)
+            # The handlers of other requests may write or remove files.
+            return await server_request.in_thread(self._dispatch, request, method, path)
         finally:
             if body.files:
-                await request.in_thread(body.discard)
+                await server_request.in_thread(body.discard)
 
-    def _result(self, path: str) -> ServerResponse:
-        with self._state.lock:
-            return self._results.answer(path)
-
-    def _dispatch(self, call: CoprRequest, verb: str, path: str) -> ServerResponse:
-        with self._state.lock:
-            return self._find(call, verb, path)
-
-    def _find(self, call: CoprRequest, verb: str, path: str) -> ServerResponse:
-        special = self._special(call, verb, path.rstrip("/"))
-        if special is not None:
-            return special
-        fitting = [(route, match) for route in _ROUTES if (match := route.pattern.fullmatch(path))]
-        if verb == "OPTIONS" and fitting:
-            allowed = ", ".join(sorted({"OPTIONS", *(route.verb for route, _ in fitting)}))
+    def _dispatch(self, request: CoprRequest, method: str, path: str) -> ServerResponse:
+        matches = self._router.matches(path)
+        if method == "OPTIONS" and matches:
+            allowed = ", ".join(sorted({"OPTIONS", *(str(match.route.method) for match in matches)}))
             return ServerResponse(200, {"Allow": allowed, "Content-Type": "text/html; charset=utf-8"})
-        for route, match in fitting:
-            old = verb == "POST" and route.verb in ("PUT", "DELETE")
-            if route.verb == verb or old or (verb == "HEAD" and route.verb == "GET"):
-                values = {name: int(v) if name == "build_id" else v for name, v in match.groupdict().items()}
-                if route.private:
-                    call.caller = identify(self._state, call.headers, call.base)
-                return self._answered(route, route.answer(call, **values), old)
+        for match in matches:
+            # Old clients send POST where the frontend wants PUT or DELETE.
+            deprecated = method == "POST" and match.route.method in ("PUT", "DELETE")
+            if deprecated or match.route.accepts(method):
+                with self._state.lock:
+                    return self._call(match, request, deprecated)
         raise no_endpoint()
 
-    def _answered(self, route: Route, answer: Any, old: bool) -> ServerResponse:
-        if self._options.auto_advance and route.answer in (builds.get, builds.get_list):
-            # What was shown is what it was: the next look sees more.
-            for shown in answer.get("items", [answer]):
-                self._travel.step(self._state.builds[shown["id"]])
-        if isinstance(answer, ServerResponse):
-            return answer
-        more = {"Warning": f"This method is deprecated: Use {route.verb} method instead of POST"} if old else {}
-        return ServerResponse.json(answer, headers=more)
-
-    def _special(self, call: CoprRequest, verb: str, path: str) -> ServerResponse | None:
-        """The answer where it depends on how the store was made."""
-        if path == "/gssapi_login" and verb == "GET":
-            return users.gssapi_login(call, self._options.gssapi)
-        if path == "/build/create/rpm-upload" and verb == "POST" and self._options.rpm_upload:
-            call.caller = identify(self._state, call.headers, call.base)
-            return ServerResponse.json(submit.from_rpm(call))
-        match = re.fullmatch(r"/module/build/([^/]+)/([^/]+)", path)
-        if match is not None and verb == "POST" and self._options.modules:
-            call.caller = identify(self._state, call.headers, call.base)
-            return ServerResponse.json(users.build_module(call, *match.groups()))
-        return None
+    def _call(self, match: Match, request: CoprRequest, deprecated: bool) -> ServerResponse:
+        route = match.route
+        if route.private:
+            request.sender = identify(self._state, request.headers, request.base)
+        result = route.handler(request, **match.values)
+        if self._auto_advance and route.handler in (builds.get, builds.get_list):
+            # The response shows the states from before: the next request sees the new ones.
+            for shown in result.get("items", [result]):
+                self._lifecycle.advance(self._state.builds[shown["id"]])
+        if isinstance(result, ServerResponse):
+            return result
+        warning = f"This method is deprecated: Use {route.method} method instead of POST"
+        return ServerResponse.json(result, headers={"Warning": warning} if deprecated else {})

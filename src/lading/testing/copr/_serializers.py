@@ -1,4 +1,4 @@
-"""How the embedded Copr shows what it knows: the models of API v3."""
+"""The serializers of the embedded Copr: the models of API v3."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from lading.testing.copr._state import STATES
 
 if TYPE_CHECKING:
-    from lading.testing._copr_people import CoprUser
     from lading.testing.copr._state import Build, BuildChroot, Package, Project, ProjectChroot
+    from lading.testing.copr._users import CoprUser
 
 _COMPRESSED = ("failed", "succeeded", "canceled", "importing")
 
 
 def show_user(user: CoprUser) -> dict[str, Any]:
-    """A user."""
+    """Serialize a user."""
     return {"name": user.name, "id": user.id}
 
 
 def show_project(project: Project, base: str) -> dict[str, Any]:
-    """A project."""
+    """Serialize a project."""
     o = project.options
     return {
         "name": project.name,
@@ -50,12 +50,12 @@ def show_project(project: Project, base: str) -> dict[str, Any]:
 
 
 def repo_url(project: Project, base: str, dirname: str | None = None) -> str:
-    """Where the results of a project are, or those of one of its directories; no slash at its end."""
+    """Return the URL of the results of a project or of one of its directories, without a slash at its end."""
     return f"{base}/results/{project.ownername}/{dirname or project.name}"
 
 
 def show_build(build: Build, base: str) -> dict[str, Any]:
-    """A build."""
+    """Serialize a build."""
     chroots = build.chroots.values()
     started = [chroot.started_on for chroot in chroots if chroot.started_on is not None]
     ended = [chroot.ended_on for chroot in chroots]
@@ -81,21 +81,21 @@ def show_build(build: Build, base: str) -> dict[str, Any]:
 
 
 def source_url(build: Build, base: str) -> str | None:
-    """Where the results of the source build are; no slash at its end."""
+    """Return the URL of the results of the source build, without a slash at its end."""
     if build.source_dir is None:
         return None
     return f"{repo_url(build.project, base, build.dirname)}/srpm-builds/{build.source_dir}"
 
 
 def chroot_url(build: Build, chroot: BuildChroot, base: str) -> str | None:
-    """Where the results of a build in a chroot are, once it is known."""
+    """Return the URL of the results of a build in a chroot, once it is known."""
     if chroot.result_dir is None:
         return None
     return f"{repo_url(build.project, base, build.dirname)}/{chroot.name}/{chroot.result_dir}/"
 
 
 def show_build_chroot(build: Build, chroot: BuildChroot, base: str) -> dict[str, Any]:
-    """A build in one chroot."""
+    """Serialize a build in one chroot."""
     return {
         "started_on": chroot.started_on,
         "ended_on": chroot.ended_on,
@@ -106,7 +106,7 @@ def show_build_chroot(build: Build, chroot: BuildChroot, base: str) -> dict[str,
 
 
 def show_package(package: Package, latest: dict[str, Any] | None, succeeded: dict[str, Any] | None) -> dict[str, Any]:
-    """A package, with two builds of it where they are wanted."""
+    """Serialize a package, with its two latest builds if they were requested."""
     source = dict(package.source)
     if "srpm_build_method" in source:
         source["source_build_method"] = source.pop("srpm_build_method")
@@ -123,7 +123,7 @@ def show_package(package: Package, latest: dict[str, Any] | None, succeeded: dic
 
 
 def show_project_chroot(project: Project, chroot: ProjectChroot) -> dict[str, Any]:
-    """A chroot of a project."""
+    """Serialize a chroot of a project."""
     s = chroot.settings
     return {
         "additional_repos": s.get("additional_repos", []),
@@ -141,18 +141,18 @@ def show_project_chroot(project: Project, chroot: ProjectChroot) -> dict[str, An
 
 
 def show_repos(project: Project, chroot: ProjectChroot, base: str, dirname: str | None = None) -> list[dict[str, Any]]:
-    """The repositories that builds in a chroot see."""
+    """Serialize the repositories of builds in a chroot."""
     own = repo_url(project, base)
-    mine = {"priority": project.options["repo_priority"], "repo_gpgcheck": False}
+    common = {"priority": project.options["repo_priority"], "repo_gpgcheck": False}
     hotfixes = project.options["module_hotfixes"] or None
-    repos = [_repo("copr_base", f"{own}/{chroot.name}/", "Copr repository", module_hotfixes=hotfixes, **mine)]
+    repos = [_repo("copr_base", f"{own}/{chroot.name}/", "Copr repository", module_hotfixes=hotfixes, **common)]
     if project.options["devel_mode"]:
         suffix = "-devel" if project.storage == "pulp" else "/devel"
         url = f"{own}/{chroot.name}{suffix}/"
-        repos.append(_repo("copr_base_devel", url, "Copr buildroot", **mine))
+        repos.append(_repo("copr_base_devel", url, "Copr buildroot", **common))
     if dirname not in (None, project.name):
         url = f"{repo_url(project, base, dirname)}/{chroot.name}/"
-        repos.append(_repo("copr_coprdir", url, "Coprdir repository", **mine))
+        repos.append(_repo("copr_coprdir", url, "Coprdir repository", **common))
     for url in [*project.options["additional_repos"], *chroot.settings.get("additional_repos", [])]:
         name = re.sub(r"[^a-zA-Z0-9]+", "_", url).strip("_")
         where = f"{base}/results/{url.removeprefix('copr://')}/{chroot.name}/" if url.startswith("copr://") else url
@@ -161,19 +161,19 @@ def show_repos(project: Project, chroot: ProjectChroot, base: str, dirname: str 
 
 
 def _repo(id: str, baseurl: str, name: str, **more: Any) -> dict[str, Any]:
-    usual = dict.fromkeys(("module_hotfixes", "priority", "repo_gpgcheck"))
-    return {"baseurl": baseurl, **usual, **more, "id": id, "name": name}
+    defaults = dict.fromkeys(("module_hotfixes", "priority", "repo_gpgcheck"))
+    return {"baseurl": baseurl, **defaults, **more, "id": id, "name": name}
 
 
 def additional_repos(project: Project, chroot: ProjectChroot) -> list[str]:
-    """The repositories that a build of the chroot's needs, as they were written."""
+    """Return the repositories that builds in the chroot need, as their URLs were entered."""
     base = f"copr://{project.full_name}"
     more = [f"{base}/devel"] if project.options["devel_mode"] else []
     return [base, *chroot.settings.get("additional_repos", []), *project.options["additional_repos"], *more]
 
 
 def show_monitored(build: Build, chroot: BuildChroot, fields: set[str], base: str) -> dict[str, Any]:
-    """A chroot in the monitor."""
+    """Serialize a build in a chroot for the monitor."""
     shown: dict[str, Any] = {"state": chroot.state, "status": STATES[chroot.state], "build_id": build.id}
     url = chroot_url(build, chroot, base)
     for field, name, live in (
@@ -187,7 +187,7 @@ def show_monitored(build: Build, chroot: BuildChroot, fields: set[str], base: st
 
 
 def log_url(url: str | None, name: str, state: str, live: tuple[str, ...]) -> str | None:
-    """Where a log is: plain while it grows, compressed afterwards, nowhere before."""
+    """Return the URL of a log: plain while it is being written, compressed afterwards, ``None`` before."""
     if url is None:
         return None
     if state in live:

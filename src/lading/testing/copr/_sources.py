@@ -1,4 +1,4 @@
-"""Where builds and packages come from: what the frontend keeps of what was sent, by the type of the source."""
+"""The sources of builds and packages: which fields the frontend stores, by the type of the source."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GENERATORS = ("pyp2rpm", "pyp2spec")
 
 
 def read_source(kind: str, fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> dict[str, Any]:
-    """What is kept of a source of type *kind*.
+    """Return the stored fields of a source of type *kind*, and add their errors to *errors*.
 
     Raises:
-        Refused: There is no such type, or none that can be asked for.
+        ApiRefusal: There is no such type, or it cannot be submitted.
     """
     if kind not in _READERS:
         raise ApiRefusal(400, f"Unsupported package source type {kind}")
@@ -32,7 +32,7 @@ def read_source(kind: str, fields: Mapping[str, Any], errors: FormErrors, state:
 
 
 def check_package_name(fields: Mapping[str, Any], errors: FormErrors) -> str:
-    """The name of a package, with what is wrong with it noted."""
+    """Return the name of a package, and add its errors to *errors*."""
     name = str(fields.get("package_name") or "")
     if not re.match(_PACKAGE_NAME, name):
         errors.add("package_name", f"Please enter a valid package name in {_PACKAGE_NAME}")
@@ -46,7 +46,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _needed(fields: Mapping[str, Any], errors: FormErrors, name: str) -> str | None:
+def _required(fields: Mapping[str, Any], errors: FormErrors, name: str) -> str | None:
     value = _text(fields, name)
     if not (value and value.strip()):
         errors.add(name, "This field is required.")
@@ -62,7 +62,7 @@ def _choice(fields: Mapping[str, Any], errors: FormErrors, name: str, allowed: t
 
 def _scm(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     kind = _choice(fields, errors, "scm_type", ("git", "svn"), "git")
-    url = _needed(fields, errors, "clone_url")
+    url = _required(fields, errors, "clone_url")
     parts = urlsplit(url or "")
     if url and not (parts.scheme and parts.hostname):
         errors.add("clone_url", "Invalid URL.")
@@ -81,7 +81,7 @@ def _scm(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[st
 
 
 def _pypi(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
-    name = _needed(fields, errors, "pypi_package_name")
+    name = _required(fields, errors, "pypi_package_name")
     sent = fields.get("python_versions") or []
     versions = [str(version) for version in (sent if isinstance(sent, list) else [sent])]
     generator = _choice(fields, errors, "spec_generator", _GENERATORS, "pyp2spec")
@@ -97,11 +97,11 @@ def _pypi(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[s
 
 
 def _rubygems(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
-    return {"gem_name": _needed(fields, errors, "gem_name")}
+    return {"gem_name": _required(fields, errors, "gem_name")}
 
 
 def _custom(fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> dict[str, Any]:
-    script = _needed(fields, errors, "script")
+    script = _required(fields, errors, "script")
     if script and len(script) > 4096:
         errors.add("script", "Maximum script size is 4kB")
     if script and not script.endswith("\n"):

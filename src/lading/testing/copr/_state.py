@@ -1,17 +1,18 @@
-"""What the embedded Copr knows: users, projects, packages, builds, and what time it is."""
+"""The state of the embedded Copr: users and their rights, projects, packages, chroots and builds."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lading.testing._copr_people import TOKEN_DAYS, CoprUser, new_token
+from lading.testing._server.state import DoubleState
 from lading.testing.copr._refusals import ApiRefusal
+from lading.testing.copr._users import TOKEN_DAYS, CoprUser, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date, datetime
     from pathlib import Path
 
 FINISHED = frozenset({"failed", "succeeded", "canceled", "skipped", "forked"})
@@ -63,7 +64,7 @@ class Package:
 
 @dataclass(slots=True, eq=False)
 class Project:
-    """A project; *options* are the fields that its owner sets."""
+    """A project; ``options`` are the fields that its owner sets."""
 
     id: int
     ownername: str
@@ -85,8 +86,20 @@ class Project:
 
     @property
     def group(self) -> str | None:
-        """The group that owns it, without ``@``."""
+        """The group that owns the project, without ``@``; ``None`` for a project of a user."""
         return self.ownername[1:] if self.ownername.startswith("@") else None
+
+    def can_build(self, user: CoprUser) -> bool:
+        """Return whether *user* may build in the project."""
+        return self.can_edit(user) or self._role(user, "builder")
+
+    def can_edit(self, user: CoprUser) -> bool:
+        """Return whether *user* may change the project."""
+        owns = self.group in user.groups if self.group else self.ownername == user.name
+        return owns or user.admin or self._role(user, "admin")
+
+    def _role(self, user: CoprUser, role: str) -> bool:
+        return self.permissions.get(user.name, {}).get(role) == "approved"
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +115,7 @@ class BuildChroot:
     packages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def move(self, state: str, now: int) -> None:
-        """It is in *state* from now on."""
+        """Set the state, and the times that go with it."""
         self.state = state
         if state in ("running", *FINISHED) and self.started_on is None:
             self.started_on = now
@@ -111,7 +124,7 @@ class BuildChroot:
 
 @dataclass(slots=True, eq=False)
 class Build:
-    """A build, with what it was asked for."""
+    """A build, with the source and the options that it was submitted with."""
 
     id: int
     project: Project
@@ -133,7 +146,7 @@ class Build:
 
     @property
     def state(self) -> str:
-        """One word for all: worked out of those of the source and the chroots, as the frontend does it."""
+        """The state of the build, derived from those of the source build and the chroots as the frontend does it."""
         if self.forced is not None:
             return self.forced
         if self.canceled:
@@ -147,7 +160,7 @@ class Build:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the build has ended."""
         if self.forced is not None:
             return self.forced in FINISHED
         if self.canceled or self.source_state in ("failed", "canceled"):
@@ -155,59 +168,45 @@ class Build:
         return bool(self.chroots) and all(chroot.state in FINISHED for chroot in self.chroots.values())
 
 
-class CoprState:
-    """Everything, behind one lock: requests come on the server's threads, tests look from theirs."""
+class CoprState(DoubleState):
+    """All objects of the embedded Copr."""
 
     def __init__(self, now: datetime | None, chroots: Mapping[str, str]) -> None:
-        self.lock = threading.RLock()
+        super().__init__(now)
         self.mock_chroots = dict(chroots)
         self.users: dict[str, CoprUser] = {}
         self.projects: dict[tuple[str, str], Project] = {}
         self.builds: dict[int, Build] = {}
         self.sessions: dict[str, str] = {}
-        self._ids: dict[str, int] = {}
-        moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
-        self.now = moment.replace(microsecond=0)
-
-    @property
-    def epoch(self) -> int:
-        """What the clock shows, as answers say it."""
-        return int(self.now.timestamp())
-
-    def advance_clock(self, seconds: float) -> None:
-        """Move the clock."""
-        with self.lock:
-            self.now += timedelta(seconds=seconds)
-
-    def next_id(self, kind: str) -> int:
-        """The next number for one of a kind; they start at 1, and none is given twice."""
-        self._ids[kind] = self._ids.get(kind, 0) + 1
-        return self._ids[kind]
 
     @property
     def groups(self) -> set[str]:
-        """The groups that somebody is in."""
+        """The groups that have members."""
         return {group for user in self.users.values() for group in user.groups}
 
     def add_user(self, name: str, groups: frozenset[str], admin: bool) -> CoprUser:
-        """The user of that name, made when there is none."""
+        """Return the user called *name*; create one if there is none."""
         with self.lock:
             user = self.users.get(name)
             if user is None:
-                user = CoprUser(name, self.next_id("user"), *new_token(), self._expiration(), groups, admin)
+                user = CoprUser(name, self.ids.next("user"), *new_token(), self._expiration(), groups, admin)
                 self.users[name] = user
             return user
 
-    def rotate(self, user: CoprUser) -> None:
-        """Give *user* another login and token; the old ones are worth nothing from now on."""
+    def rotate_token(self, user: CoprUser) -> None:
+        """Replace the API token of *user*; the old one is no longer accepted."""
         user.login, user.token = new_token()
         user.expiration = self._expiration()
 
     def _expiration(self) -> date:
-        return self.now.date() + timedelta(days=TOKEN_DAYS)
+        return self.clock.now.date() + timedelta(days=TOKEN_DAYS)
 
     def project(self, ownername: str, name: str) -> Project:
-        """The project of that name, or ``Refused``."""
+        """Return the project of that owner and name.
+
+        Raises:
+            ApiRefusal: There is none.
+        """
         found = self.projects.get((ownername, name))
         if found is None and ownername.startswith("@") and ownername[1:] not in self.groups:
             raise ApiRefusal(404, f"Group {ownername[1:]} does not exist.")
@@ -216,12 +215,16 @@ class CoprState:
         return found
 
     def build(self, build_id: int) -> Build:
-        """The build of that number, or ``Refused``."""
+        """Return the build with that id.
+
+        Raises:
+            ApiRefusal: There is none.
+        """
         found = self.builds.get(build_id)
         if found is None:
             raise ApiRefusal(404, f"Build {build_id} does not exist.")
         return found
 
     def builds_of(self, project: Project) -> list[Build]:
-        """The builds of a project, oldest first."""
+        """Return the builds of *project*, oldest first."""
         return [build for build in self.builds.values() if build.project is project]

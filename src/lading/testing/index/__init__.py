@@ -1,7 +1,7 @@
-"""A package index for test suites: small, and true where a publisher looks.
+"""A package index for test suites, which behaves to publishers as PyPI does.
 
-It answers as warehouse (August 2026) does: uploads with tokens that are really verified and files that are really
-looked into, trusted publishing, Simple API and JSON API. twine, uv, pip and lading complete their whole cycle with it.
+Its responses are those of warehouse (August 2026): uploads, for which tokens are verified and files are inspected,
+trusted publishing, Simple API and JSON API. twine, uv, pip and lading work with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"]
 
 
 class Restrictions(TypedDict, total=False):
-    """What a token can be restricted by; see :meth:`lading.pypi.Token.restrict`."""
+    """The restrictions of a token, as in :meth:`lading.pypi.Token.restrict`."""
 
     not_before: int | datetime
     not_after: int | datetime
@@ -46,31 +46,32 @@ class Restrictions(TypedDict, total=False):
 
 
 class EmbeddedIndex(EmbeddedStore):
-    """A package index on 127.0.0.1, from ``with`` (or ``async with``) to its end.
+    """A package index on 127.0.0.1, which runs inside ``with`` (or ``async with``).
 
-    What it knows is in memory; files are in a temporary folder that goes when it ends. Its clock stands still until
-    :meth:`advance` moves it: tokens expire by that clock, and the ``Date`` of its answers shows it.
+    Its state is in memory; files are in a temporary directory that is removed when it stops. Its clock stands still
+    until :meth:`advance_clock` moves it: tokens expire by that clock, and the ``Date`` of responses shows it. It has a
+    user called ``owner`` from the beginning.
 
     Args:
-        faults: What to do wrong; see :class:`Server`.
-        now: What its clock shows at first; this machine's time where not given, to the second.
-        audience: What identity tokens of trusted publishers have to be for.
-        token_lifetime: How many seconds the tokens last that it mints for trusted publishers.
-        max_file_size: The longest file it takes, in bytes.
+        faults: The faults to inject; see :class:`Server`.
+        now: The first time that its clock shows; the current time where not given, without microseconds.
+        audience: The audience that identity tokens of trusted publishers must have.
+        token_lifetime: The lifetime in seconds of the tokens that it mints for trusted publishers.
+        max_file_size: The size in bytes up to which files are accepted.
         port: The port to listen on; a free one where not given.
         tls: Serve https with this context.
 
     Attributes:
-        faults: The faults; add to them at any time, from any thread.
-        errors: What went wrong in the index itself, and what was wrong with the HTTP of clients.
+        faults: The faults; more can be added at any time, from any thread.
+        errors: Failures of the index itself, and protocol errors of clients.
 
     Example:
         >>> import httpx
         >>> from lading.testing import EmbeddedIndex
         >>> with EmbeddedIndex() as index:
         ...     token = index.create_token(project_names=["demo"])
-        ...     answer = httpx.get(index.index.simple_url, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
-        >>> answer.json()["projects"], token.startswith("pypi-")
+        ...     page = httpx.get(index.index.simple_url, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+        >>> page.json()["projects"], token.startswith("pypi-")
         ([], True)
     """
 
@@ -89,54 +90,52 @@ class EmbeddedIndex(EmbeddedStore):
     ) -> None:
         self._state = IndexState(now)
         self._mint = Mint(self._state, audience, token_lifetime)
-        self._routes = IndexApp(self._state, self._mint, max_file_size, "http" if tls is None else "https")
+        self._app = IndexApp(self._state, self._mint, max_file_size)
         self._owner = self.add_user("owner")
-        super().__init__(self._routes.answer, faults=faults, tls=tls, port=port)
+        super().__init__(self._app.respond, self._state.clock, faults=faults, tls=tls, port=port)
 
-    def _use(self, folder: Path) -> None:
-        self._routes.folder = folder
+    def _use_directory(self, directory: Path) -> None:
+        self._app.directory = directory
 
     @property
     def index(self) -> Index:
-        """Its addresses, as a client of it is told them."""
+        """The URLs of the index, as its clients are configured with them."""
         return Index(f"{self.url}/legacy/", f"{self.url}/simple/", "embedded", json_url=f"{self.url}/pypi/")
 
     @property
     def uploads(self) -> tuple[StoredFile, ...]:
-        """The files that it has, in the order in which they came."""
+        """The files of the index, in the order in which they were uploaded."""
         with self._state.lock:
             return tuple(self._state.files.values())
 
-    @property
-    def now(self) -> datetime:
-        """What its clock shows, in UTC."""
-        return self._state.now
-
-    def advance_clock(self, seconds: float) -> None:
-        """Move its clock."""
-        self._state.advance(seconds)
-
     def add_user(self, name: str) -> User:
-        """Another user, or the one of that name. There is one from the beginning, called ``owner``."""
+        """Return the user called *name*; create one if there is none."""
         with self._state.lock:
             return self._state.users.setdefault(name, User(name))
 
     def add_project(self, name: str, *, owner: User | None = None) -> str:
-        """The id of a project that is there from now on, with another owner; otherwise the first upload makes it."""
+        """Create a project and return its id; if it exists, add an owner.
+
+        Without this call, the first upload creates a project.
+
+        Args:
+            name: The name of the project.
+            owner: The user who owns it; ``owner`` where not given.
+        """
         with self._state.lock:
             project = self._state.project(name) or Project(name)
             project.owners.add((owner or self._owner).id)
-            self._state.change(project)
+            self._state.save(project)
             return project.id
 
     def create_token(self, *, user: User | None = None, **restrictions: Unpack[Restrictions]) -> str:
-        """A token, restricted as :meth:`lading.pypi.Token.restrict` would do it.
+        """Create an API token, with the restrictions of :meth:`lading.pypi.Token.restrict`.
 
-        Like those that users make on PyPI's pages, a token that is not restricted to projects is to its user.
+        Like tokens that are created on PyPI's website, one without a restriction to projects is restricted to its user.
 
         Args:
-            user: Whose it is; ``owner``'s where not given.
-            restrictions: By what it is restricted. Times are those of the index: see :attr:`now`.
+            user: The user who owns it; ``owner`` where not given.
+            restrictions: The restrictions. Times are those of the index: see :attr:`now`.
         """
         owner = user or self._owner
         if restrictions.keys().isdisjoint({"project_names", "project_ids", "user_id", "legacy_project_names"}):
@@ -144,7 +143,7 @@ class EmbeddedIndex(EmbeddedStore):
         return new_token(self._state, owner).restrict(**restrictions).dump()
 
     def revoke(self, token: str) -> None:
-        """From now on the index does not know *token*, nor any that was made from it."""
+        """Revoke *token*, and with it every token that was derived from it."""
         with self._state.lock:
             self._state.tokens.pop(Token.load(token).identifier, None)
 
@@ -155,9 +154,9 @@ class EmbeddedIndex(EmbeddedStore):
         workflow: str = "release.yml",
         environment: str | None = None,
     ) -> Publisher:
-        """A workflow of a repository on GitHub that may upload to *projects* from now on.
+        """Add a trusted publisher, a workflow of a repository on GitHub, to *projects*.
 
-        A project that is not there yet is made when the publisher is given its first token.
+        A project that does not exist yet is created with the publisher's first token.
         """
         names = tuple(str(canonicalize_name(name)) for name in projects)
         publisher = Publisher(names, repository, workflow, environment)
@@ -166,17 +165,17 @@ class EmbeddedIndex(EmbeddedStore):
         return publisher
 
     def identity_token(self, publisher: Publisher, *, audience: str | None = None, **claims: Any) -> str:
-        """A fresh identity token of a job of *publisher*, as GitHub would sign it.
+        """Create an identity token of a job of *publisher*, as GitHub would issue it.
 
         Args:
-            publisher: Whose job it is.
-            audience: What it is for; this index where not given.
-            claims: What it says differently: ``repository="example/other"``, ``exp=0``.
+            publisher: The publisher.
+            audience: The audience; that of this index where not given.
+            claims: Claims that replace the usual ones: ``repository="example/other"``, ``exp=0``.
         """
         return self._mint.identity_token(publisher, audience, claims)
 
     def github_environment(self, publisher: Publisher) -> dict[str, str]:
-        """The environment variables of a job of *publisher* on GitHub. The index itself gives it identity tokens."""
+        """Return the environment of a job of *publisher* on GitHub, which requests identity tokens from the index."""
         return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": publisher.repository,
@@ -189,7 +188,7 @@ class EmbeddedIndex(EmbeddedStore):
         with self._state.lock:
             found, release = self._release(project, version)
             release.yanked, release.yanked_reason = True, reason
-            self._state.change(found)
+            self._state.save(found)
 
     def set_status(
         self,
@@ -197,14 +196,14 @@ class EmbeddedIndex(EmbeddedStore):
         status: Literal["active", "archived", "quarantined", "deprecated"],
         reason: str | None = None,
     ) -> None:
-        """Set a project's status (PEP 792). Archived and quarantined projects take no uploads."""
+        """Set a project's status (PEP 792). Archived and quarantined projects accept no uploads."""
         with self._state.lock:
             found = self._project(project)
             found.status, found.status_reason = status, reason
-            self._state.change(found)
+            self._state.save(found)
 
     def delete(self, filename: str) -> None:
-        """Delete a file. Nothing can be uploaded under its name any more."""
+        """Delete a file. Its name can never be used again."""
         with self._state.lock:
             file = self._state.files.pop(filename)
             self._state.contents.discard(file.digests["blake2b_256"])
@@ -213,7 +212,7 @@ class EmbeddedIndex(EmbeddedStore):
             release.files.remove(file)
             if not release.files:
                 del found.releases[release.version]
-            self._state.change(found)
+            self._state.save(found)
 
     def _project(self, name: str) -> Project:
         project = self._state.project(name)

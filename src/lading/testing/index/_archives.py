@@ -1,4 +1,4 @@
-"""Distributions as the index looks at them: their names, and whether there is in them what must be."""
+"""Checks of distributions: of their file names, and of their required members."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDS = {"bdist_wheel": (".whl",), "sdist": (".tar.gz", ".zip")}
 
 
 def check_filename(filename: str, filetype: str) -> None:
-    """Return when *filename* is one of that type."""
+    """Check that *filename* is one of a distribution of that type."""
     if "/" in filename or "\\" in filename:
         raise ApiRefusal(400, "Cannot upload a file with '/' or '\\' in its name.")
     if not filename.endswith((".whl", ".tar.gz", ".zip")):
@@ -36,7 +36,7 @@ def check_filename(filename: str, filetype: str) -> None:
 
 
 def check_agreement(filename: str, filetype: str, name: str, version: Version) -> None:
-    """Return when a file's name says the project and version that its metadata say, as PEP 427 and 625 write them."""
+    """Check that a file name has the project and the version of the metadata, as PEP 427 and 625 spell them."""
     try:
         if filetype == "bdist_wheel":
             found, found_version, _, _ = parse_wheel_filename(filename)
@@ -54,7 +54,11 @@ def check_agreement(filename: str, filetype: str, name: str, version: Version) -
 
 
 def inspect(path: Path, filename: str, filetype: str) -> bytes | None:
-    """A wheel's metadata; ``None`` for an sdist. ``Refused`` for what is damaged or has not what it must have."""
+    """Return a wheel's metadata; ``None`` for an sdist.
+
+    Raises:
+        ApiRefusal: The file is damaged, or a required member is missing.
+    """
     try:
         if filetype == "bdist_wheel":
             return _wheel(path, filename)

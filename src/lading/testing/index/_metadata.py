@@ -1,4 +1,4 @@
-"""The metadata in an upload form, judged as warehouse (August 2026) judges them, in its words."""
+"""The checks of the metadata in an upload form, with the messages of warehouse (August 2026)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ _DIRECT = ("requires_dist", "provides_dist", "obsoletes_dist")
 
 
 def check_metadata(fields: Fields) -> Version:
-    """The version that the metadata are of.
+    """Check the metadata in form fields and return the version.
 
     Raises:
-        Refused: They are not taken. One fault is told, as warehouse does: what makes the others meaningless first.
+        ApiRefusal: The metadata have errors. As at warehouse, the refusal names one of them, and first of all those
+            that make the others meaningless.
     """
     raw, wrong = read_metadata(fields)
     faults = [(name, f"{name!r} has invalid data") for name in wrong] + list(_faults(raw))
@@ -52,7 +53,7 @@ def check_metadata(fields: Fields) -> Version:
 
 
 def metadata_fault(detail: str) -> ApiRefusal:
-    """A refusal with the pointer that those about metadata end with."""
+    """Return a refusal that ends with the reference to the specification, as those about metadata do."""
     return ApiRefusal(400, detail + _SEE)
 
 
@@ -61,7 +62,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def read_metadata(fields: Fields) -> tuple[RawMetadata, list[str]]:
-    """The metadata that form fields say, and the names of those that cannot be read; unknown fields are ignored."""
+    """Return the metadata in form fields, and the names of fields that cannot be read. Unknown fields are ignored."""
     raw: dict[str, Any] = {}
     wrong: list[str] = []
     for key in RawMetadata.__annotations__:
@@ -90,7 +91,7 @@ def _label(text: str) -> tuple[str, str]:
 def _faults(raw: RawMetadata) -> Iterator[tuple[str, str]]:
     version = raw.get("metadata_version")
     if version not in _VERSIONS:
-        # packaging may know versions that the index does not take yet.
+        # packaging may know versions that the index does not accept yet.
         yield "metadata-version", f"{version!r} is not a valid metadata version"
         return
     try:
@@ -98,13 +99,13 @@ def _faults(raw: RawMetadata) -> Iterator[tuple[str, str]]:
     except Exception as error:  # noqa: BLE001 - a group, of a class that older versions of packaging define themselves
         for one in getattr(error, "exceptions", ()):
             if isinstance(one, InvalidMetadata):
-                # packaging names a set, in whatever order.
+                # packaging lists a set, in arbitrary order.
                 yield one.field, re.sub(r"one of \[.*\]", f"one of {_CONTENT_TYPES}", str(one))
     yield from _stricter(raw)
 
 
 def _stricter(metadata: RawMetadata) -> Iterator[tuple[str, str]]:
-    """What PyPI asks for beyond the specification."""
+    """Yield violations of rules that PyPI has beyond the specification."""
     raw = cast("dict[str, Any]", metadata)
     try:
         if Version(raw.get("version", "0")).local is not None:

@@ -1,6 +1,6 @@
-"""Trusted publishing at the embedded index, and the CI system that goes with it.
+"""Trusted publishing at the embedded index, and the CI provider that issues identity tokens for it.
 
-Identity tokens are real JWTs, signed with a key of the index's own (HS256): it plays both sides.
+Identity tokens are real JWTs, signed with a key of the index itself (HS256): it is issuer and verifier.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 ISSUER = "https://token.actions.githubusercontent.com"
 _LIFETIME = 300  # of an identity token, as GitHub's
+_MAX_BODY = 1 << 20
 
 
 class Mint:
-    """Takes identity tokens and gives upload tokens; gives identity tokens too, as GitHub would.
+    """Exchanges identity tokens for upload tokens, and issues identity tokens as GitHub does.
 
     Attributes:
-        audience: What identity tokens have to be for.
-        lifetime: How long upload tokens last, in seconds.
-        request_secret: What a job shows to be given an identity token.
+        audience: The audience that identity tokens must have.
+        lifetime: The lifetime of upload tokens, in seconds.
+        request_secret: The bearer token with which a job requests its identity token.
     """
 
     def __init__(self, state: IndexState, audience: str, lifetime: int) -> None:
@@ -41,10 +42,10 @@ class Mint:
         self._key = secrets.token_bytes(32)
 
     def identity_token(self, publisher: Publisher, audience: str | None, claims: dict[str, Any]) -> str:
-        """A JWT that says what GitHub would say of a job of *publisher*; *claims* say otherwise."""
-        now = int(self._state.now.timestamp())
+        """Create the JWT that GitHub would issue to a job of *publisher*; *claims* replace its claims."""
+        now = self._state.clock.timestamp
         repository = publisher.repository
-        said: dict[str, Any] = {
+        issued: dict[str, Any] = {
             "iss": ISSUER,
             "sub": f"repo:{repository}:ref:refs/heads/main",
             "aud": audience or self.audience,
@@ -59,19 +60,19 @@ class Mint:
             "event_name": "push",
         }
         if publisher.environment is not None:
-            said["environment"] = publisher.environment
-        content = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded({**said, **claims})}"
+            issued["environment"] = publisher.environment
+        content = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded({**issued, **claims})}"
         return f"{content}.{self._signature(content)}"
 
     def _signature(self, content: str) -> str:
         return _base64(hmac.digest(self._key, content.encode(), "sha256"))
 
-    def say_audience(self) -> ServerResponse:
-        """``GET /_/oidc/audience``."""
+    async def show_audience(self, _: ServerRequest) -> ServerResponse:
+        """Return the audience that identity tokens must have."""
         return ServerResponse.json({"audience": self.audience})
 
-    def give_identity(self, request: ServerRequest, publisher_id: str) -> ServerResponse:
-        """What GitHub answers a job that asks for an identity token."""
+    async def issue_identity_token(self, request: ServerRequest, publisher_id: str) -> ServerResponse:
+        """Issue an identity token to a job, as GitHub does."""
         publisher = self._state.publishers.get(publisher_id)
         if (
             publisher is None
@@ -81,8 +82,9 @@ class Mint:
         token = self.identity_token(publisher, request.query.get("audience"), {})
         return ServerResponse.json({"count": len(token), "value": token})
 
-    def mint(self, body: bytes) -> ServerResponse:
-        """``POST /_/oidc/mint-token``."""
+    async def mint_token(self, request: ServerRequest) -> ServerResponse:
+        """Exchange an identity token for an upload token."""
+        body = await request.read(_MAX_BODY)
         try:
             jwt = json.loads(body)["token"]
             header, payload, signature = jwt.split(".")
@@ -92,12 +94,12 @@ class Mint:
             return _failed("invalid-payload", f"malformed JWT ({type(error).__name__})")
         if issuer != ISSUER:
             return _failed("invalid-payload", "unknown trusted publishing issuer")
-        if not hmac.compare_digest(self._signature(f"{header}.{payload}"), signature) or not self._holds(claims):
+        if not hmac.compare_digest(self._signature(f"{header}.{payload}"), signature) or not self._is_valid(claims):
             return _failed("invalid-token", "malformed or invalid token")
         with self._state.lock:
             if jti in self._state.used_identities:
                 return _failed("invalid-reuse-token", "invalid token: already used")
-            publisher = next((one for one in self._state.publishers.values() if _is(one, claims)), None)
+            publisher = next((one for one in self._state.publishers.values() if _matches(one, claims)), None)
             if publisher is None:
                 return _failed(
                     "invalid-publisher",
@@ -106,19 +108,19 @@ class Mint:
             self._state.used_identities.add(jti)
             for name in publisher.projects:
                 if self._state.project(name) is None:
-                    self._state.change(Project(name))
+                    self._state.save(Project(name))
             token, expires = minted_token(self._state, publisher, self.lifetime)
         return ServerResponse.json({"success": True, "token": token, "expires": expires})
 
-    def _holds(self, claims: dict[str, Any]) -> bool:
-        now = self._state.now.timestamp()
+    def _is_valid(self, claims: dict[str, Any]) -> bool:
+        now = self._state.clock.now.timestamp()
         try:
             return bool(claims["aud"] == self.audience and claims["nbf"] <= now < claims["exp"])
         except (KeyError, TypeError):
             return False
 
 
-def _is(publisher: Publisher, claims: dict[str, Any]) -> bool:
+def _matches(publisher: Publisher, claims: dict[str, Any]) -> bool:
     workflow = f"{publisher.repository}/.github/workflows/{publisher.workflow}@".lower()
     return (
         str(claims.get("repository", "")).lower() == publisher.repository.lower()

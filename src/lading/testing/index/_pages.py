@@ -1,4 +1,4 @@
-"""What the embedded index shows: Simple API (PEP 503, 691, 700, 740, 792), JSON API, provenance."""
+"""The serializers of the embedded index: Simple API (PEP 503, 691, 700, 740, 792), JSON API, provenance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ API_VERSION = "1.4"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 SIMPLE_HTML = "application/vnd.pypi.simple.v1+html"
 _SIMPLE_KINDS = ("text/html", SIMPLE_HTML, SIMPLE_JSON)
-# What asks for whatever is newest.
+# The media types that stand for the newest version.
 _LATEST = {
     "application/vnd.pypi.simple.latest+json": SIMPLE_JSON,
     "application/vnd.pypi.simple.latest+html": SIMPLE_HTML,
@@ -28,7 +28,7 @@ _LATEST = {
 
 
 def simple_list(state: IndexState, accept: str) -> ServerResponse:
-    """All projects."""
+    """Return the list of all projects."""
     projects = sorted(state.projects.values(), key=lambda project: project.key)
     meta = {"_last-serial": state.serial, "api-version": API_VERSION}
     entries = [{"name": project.name, "_last-serial": project.serial} for project in projects]
@@ -37,8 +37,8 @@ def simple_list(state: IndexState, accept: str) -> ServerResponse:
 
 
 def simple_project(project: Project, accept: str, base_url: str) -> ServerResponse:
-    """One project."""
-    # What is in quarantine is not offered to anybody (PEP 792).
+    """Return the files of one project."""
+    # The files of a quarantined project are not offered (PEP 792).
     files = [] if project.status == "quarantined" else project.files
     status = {"status": project.status} | ({"reason": project.status_reason} if project.status_reason else {})
     entries = [_simple_file(project, file, base_url) for file in files]
@@ -79,7 +79,7 @@ def _simple_file(project: Project, file: StoredFile, base_url: str) -> dict[str,
     provenance = f"{base_url}/integrity/{file.project}/{file.version}/{file.filename}/provenance"
     return {
         "filename": file.filename,
-        "url": base_url + file.place,
+        "url": base_url + file.url_path,
         "hashes": {"sha256": file.digests["sha256"]},
         "requires-python": file.fields.get("requires_python") or None,
         "size": file.size,
@@ -102,8 +102,8 @@ def _link(entry: dict[str, Any]) -> str:
         attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
     if entry["provenance"]:
         attributes["data-provenance"] = entry["provenance"]
-    said = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return f"<a {said}>{html.escape(entry['filename'])}</a>"
+    text = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f"<a {text}>{html.escape(entry['filename'])}</a>"
 
 
 def _time(file: StoredFile) -> str:
@@ -111,25 +111,25 @@ def _time(file: StoredFile) -> str:
 
 
 def json_project(project: Project, version: str | None, base_url: str) -> ServerResponse:
-    """The JSON API's answer for a project's newest release, or for *version*."""
+    """Return the JSON API's page of a project's newest release, or of *version*."""
     release = project.releases.get(version) if version is not None else _newest(project)
     if release is None:
         return json_not_found()
-    answer: dict[str, Any] = {
+    page: dict[str, Any] = {
         "info": _info(project, release, base_url),
         "last_serial": project.serial,
         "urls": [_json_file(release, file, base_url) for file in release.files],
         "vulnerabilities": [],
     }
     if version is None:
-        answer["releases"] = {
+        page["releases"] = {
             one.version: [_json_file(one, file, base_url) for file in one.files] for one in project.releases.values()
         }
-    return ServerResponse.json(answer, headers={"X-PyPI-Last-Serial": str(project.serial)})
+    return ServerResponse.json(page, headers={"X-PyPI-Last-Serial": str(project.serial)})
 
 
 def _newest(project: Project) -> Release | None:
-    """The newest release as PyPI shows it: what is not yanked comes first, then what is no pre-release."""
+    """Return the newest release as PyPI ranks them: not yanked before yanked, then final before pre-release."""
 
     def rank(release: Release) -> tuple[bool, bool, Version]:
         version = Version(release.version)
@@ -175,7 +175,7 @@ def _json_file(release: Release, file: StoredFile, base_url: str) -> dict[str, A
         "size": file.size,
         "upload_time": _time(file)[:19],
         "upload_time_iso_8601": _time(file),
-        "url": base_url + file.place,
+        "url": base_url + file.url_path,
         "requires_python": file.fields.get("requires_python") or None,
         "yanked": release.yanked,
         "yanked_reason": release.yanked_reason,
@@ -186,7 +186,7 @@ def _json_file(release: Release, file: StoredFile, base_url: str) -> dict[str, A
 
 
 def provenance(file: StoredFile) -> ServerResponse:
-    """The attestations that came with a file, as PEP 740 bundles them."""
+    """Return the attestations of a file, as PEP 740 bundles them."""
     publisher = file.uploaded_by
     if not file.attestations or not isinstance(publisher, Publisher):
         return json_not_found(f"No provenance available for {file.filename}")

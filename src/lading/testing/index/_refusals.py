@@ -1,4 +1,4 @@
-"""What the embedded index answers: refusals in the form the client asked for, as warehouse words them."""
+"""The refusals of the embedded index, with warehouse's messages, in the format that the client accepts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from lading.testing._server.refusals import Refusal
 from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from lading.testing.messages import ServerRequest
 
 _MEANING = {
     400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
@@ -20,63 +23,64 @@ _MEANING = {
     405: "The method is not allowed for this resource.",
     410: "This resource is no longer available.",
 }
-# What there is to choose from, the first for those who take anything.
+# The available formats; the first one for clients that accept any.
 _KINDS = ("text/html", "application/json", "text/plain")
 
 
-class ApiRefusal(Exception):
-    """A request is not done, and the client is told why.
+class ApiRefusal(Refusal):
+    """A request that the index refuses.
 
     Attributes:
-        status: The status code.
-        detail: What stands in the reason phrase and in the body.
+        detail: The reason, in the reason phrase and in the body.
     """
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(status, detail.encode())
         self.detail = detail
 
+    def response(self, request: ServerRequest) -> ServerResponse:
+        """Return the response in the format that the client accepts."""
+        return self.render(request.headers.get("Accept"))
 
-def render(refused: ApiRefusal, accept: str | None) -> ServerResponse:
-    """The answer to a refused request. The reason is in its status line and in its body."""
-    status, detail = refused.status, refused.detail
-    code, meaning = f"{status} {detail}", _MEANING.get(status, "")
-    kind = "text/plain" if accept is None else negotiate(accept, _KINDS) or "text/plain"
-    if kind == "application/json":
-        title = HTTPStatus(status).phrase
-        text = json.dumps({"message": f"{meaning}\n\n\n{detail}\n\n", "code": code, "title": title})
-    elif kind == "text/html":
-        shown = html.escape(code, quote=False)
-        text = (
-            f"<html>\n <head>\n  <title>{shown}</title>\n </head>\n <body>\n  <h1>{shown}</h1>\n  {meaning}"
-            f"<br/><br/>\n{html.escape(detail, quote=False)}\n\n </body>\n</html>"
-        )
-    else:
-        text = f"{code}\n\n{meaning}\n\n\n{detail}\n\n"
-    reason = re.sub(r"[^\t -~\xa0-\xff]", "?", detail)
-    return ServerResponse(status, {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode(), reason)
+    def render(self, accept: str | None) -> ServerResponse:
+        """Return the response for an ``Accept`` header. The reason is in the status line and in the body."""
+        status, detail = self.status, self.detail
+        code, meaning = f"{status} {detail}", _MEANING.get(status, "")
+        kind = "text/plain" if accept is None else negotiate(accept, _KINDS) or "text/plain"
+        if kind == "application/json":
+            title = HTTPStatus(status).phrase
+            text = json.dumps({"message": f"{meaning}\n\n\n{detail}\n\n", "code": code, "title": title})
+        elif kind == "text/html":
+            shown = html.escape(code, quote=False)
+            text = (
+                f"<html>\n <head>\n  <title>{shown}</title>\n </head>\n <body>\n  <h1>{shown}</h1>\n  {meaning}"
+                f"<br/><br/>\n{html.escape(detail, quote=False)}\n\n </body>\n</html>"
+            )
+        else:
+            text = f"{code}\n\n{meaning}\n\n\n{detail}\n\n"
+        reason = re.sub(r"[^\t -~\xa0-\xff]", "?", detail)
+        return ServerResponse(status, {"Content-Type": f"{kind}; charset=UTF-8"}, text.encode(), reason)
 
 
 def json_not_found(message: str = "Not Found") -> ServerResponse:
-    """How the JSON APIs say that there is nothing."""
+    """Return the 404 of the JSON APIs."""
     return ServerResponse.json({"message": message}, 404)
 
 
 def moved(status: int, location: str, reason: str | None = None) -> ServerResponse:
-    """A redirect."""
+    """Return a redirect."""
     return ServerResponse(status, {"Location": location}, reason=reason)
 
 
 def negotiate(accept: str, offers: Iterable[str]) -> str | None:
-    """The offer that an ``Accept`` header likes best, the first of equals; ``None`` when it takes none of them."""
+    """Return the offer that an ``Accept`` header prefers, the first of equals; ``None`` if it accepts none."""
     wanted = [_range(item) for item in accept.split(",") if item.strip()]
-    best, liked = None, 0.0
+    best, highest = None, 0.0
     for offer in offers:
         fitting = [(rank, quality) for pattern, quality in wanted if (rank := _rank(pattern, offer))]
         quality = max(fitting)[1] if fitting else 0.0
-        if quality > liked:
-            best, liked = offer, quality
+        if quality > highest:
+            best, highest = offer, quality
     return best
 
 
@@ -92,7 +96,7 @@ def _range(item: str) -> tuple[str, float]:
 
 
 def _rank(pattern: str, offer: str) -> int:
-    """How closely *pattern* names *offer*; 0 when it does not."""
+    """Return how closely *pattern* names *offer*; 0 if it does not."""
     if pattern == offer:
         return 3
     if pattern == offer.partition("/")[0] + "/*":

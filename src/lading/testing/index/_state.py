@@ -1,17 +1,18 @@
-"""What the embedded index knows: users, projects, files, tokens, publishers, and what time it is."""
+"""The state of the embedded index: users, publishers, projects, releases, files and tokens."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from packaging.utils import canonicalize_name
 
+from lading.testing._server.state import DoubleState
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from lading.testing.messages import Fields
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone with an account at the index.
+    """A user of the embedded index.
 
     Attributes:
-        name: What errors call them.
-        id: The UUID that tokens carry.
+        name: The user name.
+        id: The UUID in the user's tokens.
     """
 
     name: str
@@ -32,14 +33,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A CI job that may upload without a long-lived token: one workflow of one repository on GitHub.
+    """A trusted publisher: a workflow of a repository on GitHub that may upload without a long-lived token.
 
     Attributes:
-        projects: The projects it may upload to, by normalised name.
+        projects: The normalised names of the projects that it may upload to.
         repository: ``owner/name``.
-        workflow: The name of the workflow's file.
-        environment: The environment the job must run in; ``None`` for any.
-        id: The UUID that the tokens minted for it carry.
+        workflow: The file name of the workflow.
+        environment: The environment that the job must run in; ``None`` for any.
+        id: The UUID in the tokens that are minted for it.
     """
 
     projects: tuple[str, ...]
@@ -51,21 +52,21 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that the index has taken.
+    """A file that was uploaded to the index.
 
     Attributes:
-        filename: Its name.
+        filename: The file name.
         project: The project's normalised name.
-        version: The release's version, normalised.
+        version: The normalised version of the release.
         filetype: ``"bdist_wheel"`` or ``"sdist"``.
-        size: Bytes.
+        size: The size in bytes.
         digests: Hex digests: ``md5``, ``sha256``, ``blake2b_256``.
-        path: Where it is, until the index ends.
-        fields: The form's fields, as they were sent.
-        uploaded_at: When, by the index's clock.
-        uploaded_by: The user or publisher.
-        metadata_sha256: The digest of a wheel's metadata, which are served by themselves; ``None`` for an sdist.
-        attestations: What was sent along (PEP 740).
+        path: Where the file is stored, until the index stops.
+        fields: The fields of the upload form, as they were sent.
+        uploaded_at: The time of the upload, by the index's clock.
+        uploaded_by: The user or the publisher who uploaded it.
+        metadata_sha256: The digest of a wheel's metadata, which are served as a separate file; ``None`` for an sdist.
+        attestations: The attestations that were uploaded with it (PEP 740).
     """
 
     filename: str
@@ -83,19 +84,19 @@ class StoredFile:
 
     @property
     def metadata_path(self) -> Path:
-        """Where a wheel's metadata are, until the index ends."""
+        """Where a wheel's metadata are stored, until the index stops."""
         return self.path.with_name(f"{self.filename}.metadata")
 
     @property
-    def place(self) -> str:
-        """The path of its address: by its content, as everywhere where files never change."""
+    def url_path(self) -> str:
+        """The path of the file's URL, which is derived from its content as on PyPI."""
         digest = self.digests["blake2b_256"]
         return f"/packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{self.filename}"
 
 
 @dataclass(slots=True)
 class Release:
-    """One version of a project; its metadata are those of its first file."""
+    """A release of a project; its metadata are those of its first file."""
 
     version: str
     created_at: datetime
@@ -107,7 +108,7 @@ class Release:
 
 @dataclass(slots=True)
 class Project:
-    """A project; *name* is spelled as the latest upload spelled it."""
+    """A project; ``name`` is spelled as in the latest upload."""
 
     name: str
     id: str = field(default_factory=lambda: str(uuid4()))
@@ -124,46 +125,39 @@ class Project:
 
     @property
     def files(self) -> list[StoredFile]:
-        """All files of all releases."""
+        """The files of all releases."""
         return [file for release in self.releases.values() for file in release.files]
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token that was issued: how it is verified, and who is who presents it."""
+    """An issued token: the key that it is verified with, and its owner."""
 
     key: bytes
     owner: User | Publisher
 
 
-class IndexState:
-    """Everything, behind one lock: requests come on the server's threads, tests look from theirs."""
+class IndexState(DoubleState):
+    """All objects of the embedded index."""
 
     def __init__(self, now: datetime | None) -> None:
-        self.lock = threading.RLock()
+        super().__init__(now)
         self.users: dict[str, User] = {}
         self.publishers: dict[str, Publisher] = {}
         self.projects: dict[str, Project] = {}
         self.tokens: dict[str, Issued] = {}
         self.used_identities: set[str] = set()
         self.files: dict[str, StoredFile] = {}
-        self.contents: set[str] = set()  # their blake2b_256: no content is taken under a second name
+        self.contents: set[str] = set()  # their blake2b_256: the same content is refused under a second name
         self.deleted: set[str] = set()
         self.serial = 0
-        moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
-        self.now = moment.replace(microsecond=0)
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock."""
-        with self.lock:
-            self.now += timedelta(seconds=seconds)
 
     def project(self, name: str) -> Project | None:
-        """The project of that name, in any spelling."""
+        """Return the project called *name*, in any spelling; ``None`` if there is none."""
         return self.projects.get(str(canonicalize_name(name)))
 
-    def change(self, project: Project) -> None:
-        """Note that *project* is not what it was: keep it, and give it the next serial."""
+    def save(self, project: Project) -> None:
+        """Add or update *project*, and assign the next serial."""
         with self.lock:
             self.serial += 1
             project.serial = self.serial

@@ -1,7 +1,7 @@
-"""Who sent a request, and what their token allows: macaroons verified, caveats judged, as warehouse does.
+"""Tokens of the embedded index: macaroons are verified and caveats are checked as warehouse does.
 
-The caveats are read by rules of this module's own, those of warehouse: what the double takes must not depend on what
-the client it tests can read.
+This module reads caveats with rules of its own, those of warehouse: what the double accepts must not depend on what
+the client under test can read.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from lading._macaroons.codec import Macaroon
     from lading.testing.index._state import IndexState, Project
 
-# What tokens say they are for. It is not covered by their signature.
+# The location in tokens, which their signature does not cover.
 DOMAIN = "127.0.0.1"
-# In the place of a tag, for the old caveat that has none.
+# Stands in for the tag of the old caveat that has none.
 _CURRENT_USER = object()
 
 
 def new_token(state: IndexState, owner: User | Publisher) -> Token:
-    """A token without restrictions, which the index knows from now on."""
+    """Create a token without restrictions, which the index accepts from now on."""
     identifier, key = str(uuid4()), secrets.token_bytes(32)
     with state.lock:
         state.tokens[identifier] = Issued(key, owner)
@@ -40,8 +40,8 @@ def new_token(state: IndexState, owner: User | Publisher) -> Token:
 
 
 def minted_token(state: IndexState, publisher: Publisher, lifetime: int) -> tuple[str, int]:
-    """A token as trusted publishing mints it, and when it ends."""
-    begin = int(state.now.timestamp())
+    """Create a token as trusted publishing mints it, and return it with its expiration time."""
+    begin = state.clock.timestamp
     with state.lock:
         ids = [project.id for name in publisher.projects if (project := state.project(name))]
     token = new_token(state, publisher).dump()
@@ -53,7 +53,7 @@ def minted_token(state: IndexState, publisher: Publisher, lifetime: int) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who sent a request, and the token that says so."""
+    """The owner of the token that a request was sent with."""
 
     owner: User | Publisher
     key: bytes
@@ -61,10 +61,10 @@ class Identity:
 
 
 def identify(state: IndexState, authorization: str | None, base_url: str) -> Identity:
-    """Who an ``Authorization`` header is of.
+    """Return the owner of the token in an ``Authorization`` header.
 
     Raises:
-        Refused: Nobody; and it is not said why, except to those who come with a password.
+        ApiRefusal: There is no valid token. Only the refusal of a password names the reason.
     """
     raw = _token(authorization or "", base_url)
     prefix, _, body = raw.partition("-")
@@ -102,11 +102,15 @@ def _token(authorization: str, base_url: str) -> str:
 
 
 def authorize(state: IndexState, identity: Identity, project: Project) -> None:
-    """Return when *identity* may upload to *project*; ``Refused`` with every reason why not."""
+    """Check that *identity* may upload to *project*.
+
+    Raises:
+        ApiRefusal: It may not; the refusal names every reason.
+    """
     if not identity.macaroon.verifies(identity.key):
         raise ApiRefusal(403, "Invalid API Token: signatures do not match")
     use = _Use(state, identity.owner, project)
-    denied = [reason for caveat in identity.macaroon.caveats if (reason := _judge(caveat, use))]
+    denied = [reason for caveat in identity.macaroon.caveats if (reason := _check(caveat, use))]
     if denied:
         raise ApiRefusal(403, f"Invalid API Token: {', '.join(denied)}")
     owner = identity.owner
@@ -118,13 +122,15 @@ def authorize(state: IndexState, identity: Identity, project: Project) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
+    """An upload to a project, as caveats check it."""
+
     state: IndexState
     owner: User | Publisher
     project: Project
 
 
-def _judge(caveat: _macaroon.Caveat, use: _Use) -> str | None:
-    """Why a caveat does not allow a use; ``None`` when it does."""
+def _check(caveat: _macaroon.Caveat, use: _Use) -> str | None:
+    """Return why a caveat forbids a use; ``None`` if it allows it."""
     if caveat.verification_id is not None:
         return "unknown error"
     try:
@@ -139,7 +145,7 @@ def _judge(caveat: _macaroon.Caveat, use: _Use) -> str | None:
 
 
 def _modern(value: Any) -> list[Any]:
-    """The array form of what may be an object of old; empty when it is none that is known."""
+    """Return the array form of a caveat, which may be an object of the old format; empty if it is unknown."""
     if isinstance(value, list):
         return value
     if not isinstance(value, dict):
@@ -158,7 +164,7 @@ def _dates(items: list[Any], use: _Use) -> str | None:
         return "Not enough values"
     if not all(type(item) is int for item in items[:2]):
         return "invalid values for fields"
-    return None if items[1] <= use.state.now.timestamp() < items[0] else "token is expired"
+    return None if items[1] <= use.state.clock.timestamp < items[0] else "token is expired"
 
 
 def _names(items: list[Any], use: _Use) -> str | None:

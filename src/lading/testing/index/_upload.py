@@ -1,4 +1,4 @@
-"""An upload at the embedded index: every check of warehouse's that a client can run into, in its order."""
+"""Uploads to the embedded index: the checks of warehouse that clients can meet, in its order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from lading.testing.index._upload_form import check_form
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from lading.testing.index._request_body import Content, Form
+    from lading.testing._server.forms import UploadedFile
+    from lading.testing.index._request_body import UploadForm
     from lading.testing.index._state import IndexState
     from lading.testing.index._tokens import Identity
     from lading.testing.messages import Fields
@@ -28,9 +29,11 @@ _DIGESTS = {"md5_digest": "md5", "sha256_digest": "sha256", "blake2_256_digest":
 
 
 class Upload:
-    """One form on its way in. Blocks; for a worker thread."""
+    """The processing of one upload form. Blocks: for a worker thread."""
 
-    def __init__(self, state: IndexState, identity: Identity, form: Form, base_url: str, max_file_size: int) -> None:
+    def __init__(
+        self, state: IndexState, identity: Identity, form: UploadForm, base_url: str, max_file_size: int
+    ) -> None:
         self._state = state
         self._identity = identity
         self._form = form
@@ -38,16 +41,16 @@ class Upload:
         self._max_file_size = max_file_size
 
     def run(self) -> None:
-        """Take the file in; nothing happens when the index has this very file already.
+        """Store the file; do nothing if the index has the same file already.
 
         Raises:
-            Refused: It is not taken.
+            ApiRefusal: The index refuses it.
         """
         version = check_form(self._form)
-        assert self._form.content is not None  # noqa: S101 - check_form() has seen to it
-        self._take(self._form.content, version)
+        assert self._form.content is not None  # noqa: S101 - check_form() has checked it
+        self._process(self._form.content, version)
 
-    def _take(self, content: Content, version: Version) -> None:
+    def _process(self, content: UploadedFile, version: Version) -> None:
         fields = self._form.fields
         name, filetype = fields["name"].strip(), fields["filetype"].strip()
         with self._state.lock:
@@ -64,26 +67,26 @@ class Upload:
             if claimed and claimed != content.digests[kind]:
                 raise ApiRefusal(400, "The digest supplied does not match a digest calculated from the uploaded file.")
         with self._state.lock:
-            if self._is_there(content):
+            if self._is_stored(content):
                 return
             self._check_release(project, version, filetype)
         metadata = inspect(content.path, content.filename, filetype)
         check_agreement(content.filename, filetype, name, version)
         attestations = self._attestations(fields)
         with self._state.lock:
-            # Another upload may have been faster, while nobody held the lock.
+            # Another upload may have been faster while the lock was not held.
             project = self._state.project(name) or project
-            if not self._is_there(content):
+            if not self._is_stored(content):
                 self._check_release(project, version, filetype)
                 self._store(project, content, version, metadata, attestations)
 
     def _new_project(self, name: str) -> Project:
-        """A project that is there only if the upload succeeds. Publishers cannot make one: theirs exist already."""
+        """Create a project, which is kept only if the upload succeeds. Those of publishers exist already."""
         owner = self._identity.owner
         return Project(name, owners=set() if isinstance(owner, Publisher) else {owner.id})
 
-    def _is_there(self, content: Content) -> bool:
-        """Whether the index has this very file; ``Refused`` when it has another of that name, or had one."""
+    def _is_stored(self, content: UploadedFile) -> bool:
+        """Return whether the index has the same file; ``ApiRefusal`` if it has, or had, another of that name."""
         digest = content.digests["blake2b_256"]
         file = self._state.files.get(content.filename)
         if file is not None and file.digests["blake2b_256"] == digest:
@@ -103,9 +106,9 @@ class Upload:
         return False
 
     def _check_release(self, project: Project, version: Version, filetype: str) -> None:
-        """Return when the release takes one more file of that type."""
+        """Check that a further file of that type can be added to the release."""
         release = project.releases.get(str(version))
-        if release is not None and self._state.now - release.created_at > _NO_MORE_FILES_AFTER:
+        if release is not None and self._state.clock.now - release.created_at > _NO_MORE_FILES_AFTER:
             raise ApiRefusal(400, "Uploading new files to releases older than 14 days is not allowed.")
         if release is not None and filetype == "sdist" and any(f.filetype == "sdist" for f in release.files):
             raise ApiRefusal(400, "Only one sdist may be uploaded per release.")
@@ -133,14 +136,14 @@ class Upload:
     def _store(
         self,
         project: Project,
-        content: Content,
+        content: UploadedFile,
         version: Version,
         metadata: bytes | None,
         attestations: tuple[object, ...],
     ) -> None:
         state, fields = self._state, self._form.fields
-        folder = content.path.parent / content.digests["blake2b_256"]
-        folder.mkdir()
+        directory = content.path.parent / content.digests["blake2b_256"]
+        directory.mkdir()
         file = StoredFile(
             filename=content.filename,
             project=project.key,
@@ -148,19 +151,19 @@ class Upload:
             filetype=fields["filetype"].strip(),
             size=content.size,
             digests=content.digests,
-            path=Path(content.path.replace(folder / content.filename)),
+            path=Path(content.path.replace(directory / content.filename)),
             fields=fields,
-            uploaded_at=state.now,
+            uploaded_at=state.clock.now,
             uploaded_by=self._identity.owner,
             metadata_sha256=None if metadata is None else hashlib.sha256(metadata).hexdigest(),
             attestations=attestations,
         )
         if metadata is not None:
             file.metadata_path.write_bytes(metadata)
-        release = project.releases.setdefault(str(version), Release(str(version), state.now, fields))
+        release = project.releases.setdefault(str(version), Release(str(version), state.clock.now, fields))
         release.files.append(file)
         state.files[file.filename] = file
         state.contents.add(file.digests["blake2b_256"])
-        # As on PyPI, the name is shown as the latest upload spells it.
+        # As on PyPI, the name is spelled as in the latest upload.
         project.name = fields["name"].strip()
-        state.change(project)
+        state.save(project)

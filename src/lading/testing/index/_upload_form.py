@@ -1,4 +1,4 @@
-"""The upload form's own checks, in warehouse's order and words."""
+"""The checks of the upload form, in warehouse's order and with its messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lading.testing.index._refusals import ApiRefusal
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from lading.testing.index._request_body import Form
+    from lading.testing.index._request_body import UploadForm
     from lading.testing.messages import Fields
 
 _NAME = re.compile(r"(?:[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9])\Z", re.IGNORECASE | re.ASCII)
@@ -20,11 +20,11 @@ _DIGESTS = ("md5_digest", "sha256_digest", "blake2_256_digest")
 _MAY_BE_FILES = ("content", "gpg_signature")
 
 
-def check_form(form: Form) -> Version:
-    """The version that the form is about.
+def check_form(form: UploadForm) -> Version:
+    """Check an upload form and return its version.
 
     Raises:
-        Refused: Something in it is not taken; the first of all faults, in the order in which warehouse finds them.
+        ApiRefusal: The form has errors; the refusal names the first one in warehouse's order.
     """
     fields = form.fields
     if fields.get("protocol_version", "1").strip() not in ("", "1"):
