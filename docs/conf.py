@@ -1,8 +1,11 @@
-"""How Sphinx builds these pages: `python -m tox -e docs`."""
+"""Configuration of Sphinx for these pages: `python -m tox -e docs`."""
 
 from __future__ import annotations
 
 import re
+import tempfile
+import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lading
@@ -23,7 +26,14 @@ author = "The lading maintainers"
 copyright = author
 version = release = lading.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
@@ -31,6 +41,14 @@ html_title = f"lading {release}"
 html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+html_static_path = ["_static"]
+
+# Output has no copy button, and a copied command no prompt.
+_COPIED = ("python", "py", "console", "ini", "json", "yaml")
+copybutton_selector = ", ".join(
+    f"div.highlight-{language} pre" for language in _COPIED
+)
+copybutton_exclude = ".linenos, .gp"
 
 myst_enable_extensions = ["colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3
@@ -45,6 +63,47 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+
+def _write_inventory(source: Path, directory: Path) -> str:
+    """Write the names in *source* as an inventory of Sphinx, and return its path."""
+    rows = [
+        line.split()
+        for line in source.read_text("utf-8").splitlines()
+        if not line.startswith("#")
+    ]
+    entries = "".join(
+        f"{name} py:{role} 1 {uri} -\n" for name, role, uri in rows
+    )
+    head = (
+        f"# Sphinx inventory version 2\n# Project: {source.stem}\n# Version:\n"
+    )
+    head += "# The remainder of this file is compressed using zlib.\n"
+    path = directory / f"{source.stem}.inv"
+    path.write_bytes(head.encode() + zlib.compress(entries.encode()))
+    return str(path)
+
+
+# The inventories list only the names that these pages use, so the build needs no network. Annotations are written with
+# short names, which have rows of their own.
+_SITES = {
+    "python": "https://docs.python.org/3/",
+    "anyio": "https://anyio.readthedocs.io/en/stable/",
+    "httpx": "https://www.python-httpx.org/",
+}
+_directory = tempfile.TemporaryDirectory(
+    prefix="lading-inventories-"
+)  # removed with this object
+intersphinx_mapping = {
+    name: (
+        url,
+        _write_inventory(
+            Path(__file__).parent / "inventories" / f"{name}.txt",
+            Path(_directory.name),
+        ),
+    )
+    for name, url in _SITES.items()
+}
+
 # Names that annotations and docstrings use and that are documented elsewhere, or are private aliases of these.
 nitpick_ignore_regex = [
     (
@@ -53,15 +112,11 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(Any|Awaitable|AsyncIterable|AsyncIterator|Callable|Element|Generator|Iterable|Literal|Mapping|None)",
+        r"(Any|Element|Literal|None|Self|StrPath|Unpack|Version)",
     ),
     (
         "py:class",
-        r"(Path|Self|Sequence|StrPath|TracebackType|UUID|Unpack|Version|bool|bytes|date|datetime|dict|float|frozenset|int|list|str|tuple)",
-    ),
-    (
-        "py:class",
-        r"(lading\.\S*\.)?(EndpointUrls|HeaderPairs|K|Kind|Opening|Outgoing|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|ResponseBody|Sender|SourceLike|Stamp|T|Then|Timestamp|Ts|V)",
+        r"(lading\.\S*\.)?(ArtifactSource|CallSender|ClientOpener|EndpointUrls|FileVersion|HeaderPairs|K|Kind|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
     ),
     ("py:attr", "errors"),
 ]
@@ -76,32 +131,60 @@ _HOMES = {
 }
 
 
-def _public(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Any:
-    """Lead a reference to where a public name is documented, whichever module it was written or defined in."""
+def _public(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element
+) -> Any:
+    """Resolve a reference to the page that documents a public name, whichever module defines it."""
     name = node["reftarget"].rpartition(".")[2]
     homes = [home for home, module in _HOMES.items() if name in module.__all__]
-    # Two stores may have a class of one name: the one whose page this is.
-    home = next((home for home in homes if home == node.get("py:module")), homes[0] if homes else None)
-    if node.get("refdomain") != "py" or home is None or node["reftarget"] == f"{home}.{name}":
+    # Two stores may have a class of the same name: prefer the store of this page.
+    home = next(
+        (home for home in homes if home == node.get("py:module")),
+        homes[0] if homes else None,
+    )
+    if (
+        node.get("refdomain") != "py"
+        or home is None
+        or node["reftarget"] == f"{home}.{name}"
+    ):
         return None
     node["reftarget"] = f"{home}.{name}"
     domain = env.get_domain("py")
-    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", node["reftarget"], node, contnode)
+    return domain.resolve_xref(
+        env,
+        node["refdoc"],
+        app.builder,
+        "obj",
+        node["reftarget"],
+        node,
+        contnode,
+    )
 
 
-def _prose(_app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
-    """Keep napoleon from taking what stands before a colon in a property's first line for its type."""
+def _prose(
+    _app: Sphinx,
+    what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    lines: list[str],
+) -> None:
+    """Keep napoleon from reading the words before a colon in a property's first line as its type."""
     if what == "property":
-        lines.insert(0, "\\")  # white space to reStructuredText, and no empty line to napoleon
+        lines.insert(
+            0, "\\"
+        )  # white space to reStructuredText, and no empty line to napoleon
 
 
 def _without_setup(_app: Sphinx, _page: str, source: list[str]) -> None:
-    """Leave out what only the test of the examples needs."""
-    source[0] = re.sub(r"^<!-- setup\n.*?^-->$", "", source[0], flags=re.MULTILINE | re.DOTALL)
+    """Remove the code that only the test of the examples needs."""
+    source[0] = re.sub(
+        r"^<!-- setup\n.*?^-->$", "", source[0], flags=re.MULTILINE | re.DOTALL
+    )
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
+    """Connect the functions of this file to Sphinx."""
     app.connect("source-read", _without_setup)
     app.connect("missing-reference", _public)
     app.connect("autodoc-process-docstring", _prose, priority=400)

@@ -1,11 +1,11 @@
 """A release bot for Copr: ``python examples/copr_bot.py [--config FILE] [SOURCE.src.rpm ...]``.
 
-It makes sure that the project is there, submits every source package at the same time, says what becomes of the builds,
+It creates the project if necessary, submits all source packages concurrently, reports every state of the builds,
 downloads the packages of those that succeed, and shows the end of the log of those that fail. The exit status is 0 only
-if all of them succeeded.
+if all builds succeeded.
 
-Without ``--config`` all of it happens on this machine, at the Copr of ``lading.testing``, with two source packages made
-up for it. With it, at the instance that the file names: ``--config ~/.config/copr``.
+Without ``--config`` it runs on this machine, against the embedded Copr of ``lading.testing``, with two generated source
+packages. With it, at the instance in the configuration file: ``--config ~/.config/copr``.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
     from lading.copr import Build
 
-# How many days before its end a token is complained about, and how much of a log is shown.
+# How many days before its expiry a token is reported, and how many lines of a log are shown.
 EARLY = 14
 LINES = 20
 
 
 async def release(copr: lading.Copr, options: Namespace) -> int:
-    """The number of source packages that were not built."""
+    """Build all source packages and return the number of those that failed."""
     user = await copr.tokens.check()
     if copr.tokens.days_left is not None and copr.tokens.days_left < EARLY:
-        print(f"The token ends on {copr.tokens.expires_on}: renew it.")
+        print(f"The token expires on {copr.tokens.expires_on}: rotate it.")
     owner = options.owner or user.name
     project = await copr.projects.create(owner, options.project, chroots=options.chroot, exist_ok=True)
     print(f"Building {len(options.sources)} source packages in {project.full_name} ...", flush=True)
@@ -61,76 +61,78 @@ async def release(copr: lading.Copr, options: Namespace) -> int:
 
 
 async def submit(copr: lading.Copr, owner: str, options: Namespace) -> list[Build]:
-    """A build for each source package that could be submitted, four at a time."""
+    """Submit the source packages, four concurrently, and return the builds."""
     upload = partial(copr.builds.create_from_file, owner, options.project)
     builds = []
-    async with lading.fan_out(upload, options.sources, limit=4) as outcomes:
-        async for outcome in outcomes:
-            if outcome.ok:
-                builds.append(outcome.value)
-                print(f"{outcome.item.name}: build {outcome.value.id}", flush=True)
+    async with lading.fan_out(upload, options.sources, limit=4) as results:
+        async for result in results:
+            if result.ok:
+                builds.append(result.value)
+                print(f"{result.item.name}: build {result.value.id}", flush=True)
             else:
-                print(f"{outcome.item.name}: {outcome.error}", flush=True)
+                print(f"{result.item.name}: {result.error}", flush=True)
     return builds
 
 
 async def end_of_log(copr: lading.Copr, build: Build) -> Sequence[str]:
-    """The last lines of the log of where the build failed: in the first such chroot, or in making its source."""
+    """Return the last lines of the log of the first failed chroot, or of the source package."""
     chroots = [chroot.name async for chroot in copr.build_chroots.list(build.id) if chroot.state == "failed"]
     lines: deque[str] = deque(maxlen=LINES)
     try:
         async for line in copr.builds.log(build, chroots[0] if chroots else None):
             lines.append(line)
     except lading.LadingError as error:
-        lines.append(f"there is no log to show: {error}")
+        lines.append(f"no log is available: {error}")
     return lines
 
 
 @asynccontextmanager
 async def embedded_copr(options: Namespace) -> AsyncIterator[lading.Copr]:
-    """A client of a Copr on this machine, whose builds get on by themselves for the time."""
+    """Return a client of an embedded Copr whose builds advance automatically."""
     async with EmbeddedCopr() as store, anyio.create_task_group() as builders:
         builders.start_soon(build_everything, store)
         owner = store.owner
         async with lading.Copr(store.url, login=owner.login, token=owner.token) as copr:
             yield copr
         builders.cancel_scope.cancel()
-    print(f"(at {store.url}, which was there for the time; the packages are in {options.to})")
+    print(f"(built at the embedded Copr {store.url}; the packages are in {options.to})")
 
 
 async def build_everything(store: EmbeddedCopr) -> None:
-    """Play the builders: every build gets on, a state at a time."""
+    """Advance every build by one state at a time."""
     while True:
         await anyio.sleep(0.2)
         await to_thread.run_sync(store.advance_builds)
 
 
 async def main(options: Namespace) -> int:
-    """Run where the options say."""
+    """Run at the instance that the options select."""
     if options.config is not None:
         async with lading.Copr.from_config(config_file=options.config) as copr:
             return await release(copr, options)
     options.every = 0.05
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         if not options.sources:
-            options.sources = [Path(folder, f"demo-{name}-1.0-1.src.rpm") for name in ("anchor", "buoy")]
+            options.sources = [Path(directory, f"demo-{name}-1.0-1.src.rpm") for name in ("anchor", "buoy")]
             for path in options.sources:
-                path.write_bytes(b"made up for the demo")
+                path.write_bytes(b"a source package of the demo")
         async with embedded_copr(options) as copr:
             return await release(copr, options)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Build source packages in Copr, and download what comes of it.")
+    parser = argparse.ArgumentParser(description="Build source packages in Copr, and download the packages.")
     parser.add_argument("sources", nargs="*", type=Path, metavar="SOURCE", help="a .src.rpm, .nosrc.rpm or .spec file")
-    parser.add_argument("--config", metavar="FILE", help="build at the instance of this file, such as ~/.config/copr")
-    parser.add_argument("--owner", help="whose project: a user or @group (default: the user of the token)")
-    parser.add_argument("--project", default="demo", help="its name (default: %(default)s)")
     parser.add_argument(
-        "--chroot", action="append", help="what a new project is built in (default: fedora-rawhide-x86_64)"
+        "--config", metavar="FILE", help="the configuration file of an instance, such as ~/.config/copr"
     )
-    parser.add_argument("--to", type=Path, default=Path("results"), help="where the packages go (default: %(default)s)")
-    parser.add_argument("--every", type=float, default=5.0, help="seconds between two questions, at first (default: 5)")
+    parser.add_argument("--owner", help="the project's owner: a user or @group (default: the user of the token)")
+    parser.add_argument("--project", default="demo", help="the project's name (default: %(default)s)")
+    parser.add_argument("--chroot", action="append", help="a chroot of a new project (default: fedora-rawhide-x86_64)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("results"), help="the directory for the packages (default: %(default)s)"
+    )
+    parser.add_argument("--every", type=float, default=5.0, help="the first poll interval in seconds (default: 5)")
     arguments = parser.parse_args()
     arguments.chroot = arguments.chroot or ["fedora-rawhide-x86_64"]
     if arguments.config is not None and not arguments.sources:

@@ -1,13 +1,13 @@
-"""The main job, whole: ``python examples/demo.py`` (or ``python -m tox -e demo``, which installs what it needs).
+"""Publish with faults: ``python examples/demo.py`` (or ``python -m tox -e demo``, which installs what it needs).
 
-Builds lading and some small projects, starts the package index of ``lading.testing`` on this machine, and publishes
-everything at the same time, with a token that is good for these projects alone. The index does what networks and
-servers do on a bad day: one upload is answered with 503, the connection of another is cut in the middle, the answer to
-a third is lost after the file was stored. Then lists and downloads what arrived, and compares it with what was built.
+It builds lading and some small projects, starts the package index of ``lading.testing`` on this machine, and publishes
+all files concurrently, with a token that is restricted to these projects. The index injects three faults: one upload
+gets a 503, the connection of another is closed in the middle, the response to a third is lost after the file was
+stored. The demo then lists and downloads the files, and compares them with what was built.
 
-With ``--pypiserver`` the index is a real pypiserver, and a proxy in front of it makes the trouble.
+With ``--pypiserver`` the index is a real pypiserver, and a proxy in front of it injects the faults.
 
-The exit status is 0 only if every file is as it was built, and all three faults really happened.
+The exit status is 0 only if every file is unchanged, and all three faults happened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from packaging.utils import canonicalize_name
 
 import lading
 import lading.pypi
-from lading.testing import DropAfter, DropDuring, EmbeddedIndex, FaultProxy, Respond
+from lading.testing import Respond, DropAfter, DropDuring, EmbeddedIndex, FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 FAULTS = {
     Respond(503, retry_after=1): "503 with Retry-After",
-    DropDuring(after=500_000): "connection dropped in the middle of an upload",
-    DropAfter(): "answer lost after the file was stored",
+    DropDuring(after=500_000): "connection closed in the middle of an upload",
+    DropAfter(): "response lost after the file was stored",
 }
 
 
@@ -46,9 +46,9 @@ class Target:
     """An index to publish to.
 
     Attributes:
-        index: Where it is.
-        token: What lets us in.
-        faults: What it is told to do wrong, and what it did.
+        index: The index.
+        token: The token for uploads.
+        faults: The faults to inject, and those that happened.
     """
 
     index: lading.Index
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass
 class Publication:
-    """What became of one file."""
+    """The result of one file."""
 
     path: Path
     result: str = "failed"
@@ -67,17 +67,17 @@ class Publication:
 
 
 async def main(*, to_pypiserver: bool) -> bool:
-    """Whether all went well."""
+    """Run the demo and return whether it succeeded."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = await build_all(folder)
-        with pypiserver(folder) if to_pypiserver else embedded_index(projects_of(files)) as target:
-            return await publish_and_verify(target, files, folder / "downloaded")
+        directory = Path(name)
+        files = await build_all(directory)
+        with pypiserver(directory) if to_pypiserver else embedded_index(projects_of(files)) as target:
+            return await publish_and_verify(target, files, directory / "downloaded")
 
 
 @contextmanager
 def embedded_index(projects: list[str]) -> Iterator[Target]:
-    """lading's own index, and a token of it for *projects* alone."""
+    """Start lading's own index, with a token for *projects* only."""
     with EmbeddedIndex() as index:
         for project in projects:
             index.add_project(project)
@@ -87,44 +87,44 @@ def embedded_index(projects: list[str]) -> Iterator[Target]:
 
 
 @contextmanager
-def pypiserver(folder: Path) -> Iterator[Target]:
-    """A real pypiserver behind a proxy. It knows passwords only, no tokens."""
-    with RunningPyPIServer(folder) as server, FaultProxy(server.url) as proxy:
+def pypiserver(directory: Path) -> Iterator[Target]:
+    """Start a real pypiserver behind a proxy. It supports passwords only, no tokens."""
+    with RunningPyPIServer(directory) as server, FaultProxy(server.url) as proxy:
         yield Target(lading.Index(f"{proxy.url}/", f"{proxy.url}/simple/", "pypiserver"), PASSWORD, proxy.faults)
 
 
-async def publish_and_verify(target: Target, files: list[Path], folder: Path) -> bool:
-    """Publish with trouble, download into *folder*; whether all arrived, and all the trouble was had."""
+async def publish_and_verify(target: Target, files: list[Path], directory: Path) -> bool:
+    """Publish with faults, download into *directory*, and return whether all files arrived and all faults happened."""
     for fault in FAULTS:
         target.faults.add(fault, method="POST")
     async with lading.PyPI(target.index, token=target.token) as pypi:
-        print(f"Publishing {len(files)} files to an index that makes trouble ...")
+        print(f"Publishing {len(files)} files to an index that injects faults ...")
         publications = await publish(pypi, files)
         print("Downloading and comparing ...")
-        await verify(pypi, publications, folder)
+        await verify(pypi, publications, directory)
     return summarize(publications, target.faults)
 
 
 def projects_of(files: list[Path]) -> list[str]:
-    """The projects that the files are of."""
+    """Return the projects of the files."""
     return sorted({canonicalize_name(path.name.split("-")[0]) for path in files})
 
 
-async def build_all(folder: Path) -> list[Path]:
-    """The wheel and the sdist of each project."""
-    projects = [*write_projects(folder / "projects"), Path(__file__).parents[1]]
+async def build_all(directory: Path) -> list[Path]:
+    """Build the wheel and the sdist of each project."""
+    projects = [*write_projects(directory / "projects"), Path(__file__).parents[1]]
     print(f"Building lading and {len(projects) - 1} small projects ...")
-    dist = folder / "dist"
+    dist = directory / "dist"
     dist.mkdir()
-    async with lading.fan_out(partial(build, to=dist), projects, limit=2) as outcomes:
-        async for outcome in outcomes:
-            _ = outcome.value  # raises what went wrong, which ends the others
-    # The big ones first: they meet the faults.
+    async with lading.fan_out(partial(build, to=dist), projects, limit=2) as results:
+        async for result in results:
+            _ = result.value  # raises the error of a failed build, which cancels the others
+    # The largest files first: the faults apply to them.
     return sorted(dist.iterdir(), key=lambda path: path.stat().st_size, reverse=True)
 
 
 async def publish(pypi: lading.PyPI, files: list[Path]) -> list[Publication]:
-    """Upload all files, eight at a time."""
+    """Upload all files, eight concurrently."""
     line = ProgressLine(len(files))
 
     async def upload(publication: Publication) -> str:
@@ -136,34 +136,34 @@ async def publish(pypi: lading.PyPI, files: list[Path]) -> list[Publication]:
         return uploaded.status
 
     publications = [Publication(path) for path in files]
-    async with lading.fan_out(upload, publications, limit=8) as outcomes:
-        async for outcome in outcomes:
+    async with lading.fan_out(upload, publications, limit=8) as results:
+        async for result in results:
             line.finish_one()
-            if outcome.ok:
-                outcome.item.result = outcome.value
+            if result.ok:
+                result.item.result = result.value
             else:
-                line.say(f"{outcome.item.path.name}: {outcome.error}")
+                line.print(f"{result.item.path.name}: {result.error}")
     line.end()
     return publications
 
 
-async def verify(pypi: lading.PyPI, publications: list[Publication], folder: Path) -> None:
-    """List and download what the index has, and note which files are as they were built."""
-    folder.mkdir()
+async def verify(pypi: lading.PyPI, publications: list[Publication], directory: Path) -> None:
+    """List and download all files, and record which of them are unchanged."""
+    directory.mkdir()
     listed: list[lading.pypi.File] = []
     for project in projects_of([publication.path for publication in publications]):
-        with suppress(lading.NotFound):  # nothing of it was published
+        with suppress(lading.NotFound):  # no file of it was published
             listed += [file async for file in pypi.files.list(project)]
-    # Whatever has not the digest that the index lists is an error already. But the index may have stored another file.
-    async with lading.fan_out(partial(pypi.files.download, to=folder), listed, limit=8) as outcomes:
-        downloaded = {outcome.value.name: outcome.value async for outcome in outcomes if outcome.ok}
+    # A download whose digest differs from the listed one has raised an error. But the index may list another digest.
+    async with lading.fan_out(partial(pypi.files.download, to=directory), listed, limit=8) as results:
+        downloaded = {result.value.name: result.value async for result in results if result.ok}
     for publication in publications:
         copy = downloaded.get(publication.path.name)
         publication.intact = copy is not None and await sha256(copy) == await sha256(publication.path)
 
 
 def summarize(publications: list[Publication], faults: Faults) -> bool:
-    """Print what became of each file and which faults happened; whether that is what should be."""
+    """Print the result of each file and the faults that happened, and return whether both are as expected."""
     print_table(
         ("file", "KiB", "result", "attempts", "digest"),
         [
@@ -183,13 +183,17 @@ def summarize(publications: list[Publication], faults: Faults) -> bool:
         *(f"- {FAULTS[one.fault]}, {one.received // 1024} KiB in" for one in happened),
         sep="\n",
     )
+    if any(publication.result == "confirmed" for publication in publications):
+        print("confirmed: the response was lost, and the index lists the file with the right digest.")
     intact = sum(publication.intact for publication in publications)
     print(f"{intact} of {len(publications)} files arrived as they were built.")
     return intact == len(publications) and {one.fault for one in happened} == FAULTS.keys()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Publish to an index that makes trouble, and see that all arrives.")
+    parser = argparse.ArgumentParser(
+        description="Publish to an index that injects faults, and verify that all files arrive."
+    )
     parser.add_argument("--pypiserver", action="store_true", help="to a real pypiserver instead of lading's own index")
     options = parser.parse_args()
     sys.exit(0 if anyio.run(partial(main, to_pypiserver=options.pypiserver)) else 1)

@@ -1,4 +1,4 @@
-"""What the demo needs and is not about lading: projects to build, a pypiserver to run, and a progress line."""
+"""Helpers of the demo that do not use lading: projects to build, a pypiserver to run, and a progress line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PASSWORD = "made-up-for-the-demo"
 PROJECTS = ("demo-anchor", "demo-buoy", "demo-crane", "demo-dock")
 DATA_SIZE = 2 * 1024 * 1024
 
-# pypiserver, with room for more than the five waiting connections that the standard library's server has.
+# pypiserver with a longer queue of waiting connections than the five of the standard library's server.
 PYPISERVER = (
     "import socketserver; socketserver.TCPServer.request_queue_size = 128; from pypiserver.__main__ import main; main()"
 )
@@ -37,7 +37,7 @@ build-backend = "hatchling.build"
 [project]
 name = "{name}"
 version = "1.{number}"
-description = "A project that exists to be published"
+description = "A project of the demo"
 requires-python = ">=3.11"
 
 [tool.hatch.build.targets.wheel]
@@ -45,21 +45,21 @@ packages = ["{package}"]
 """
 
 
-def write_projects(folder: Path) -> list[Path]:
-    """The folders of some small projects, each with data that does not compress."""
-    made = []
+def write_projects(directory: Path) -> list[Path]:
+    """Write some small projects, each with incompressible data, and return their directories."""
+    written = []
     for number, name in enumerate(PROJECTS):
-        project, package = folder / name, name.replace("-", "_")
+        project, package = directory / name, name.replace("-", "_")
         (project / package).mkdir(parents=True)
         (project / "pyproject.toml").write_text(PYPROJECT.format(name=name, number=number, package=package))
         (project / package / "__init__.py").write_text(f'"""{name}."""\n')
         (project / package / "data.bin").write_bytes(random.Random(number).randbytes(DATA_SIZE))
-        made.append(project)
-    return made
+        written.append(project)
+    return written
 
 
 async def build(project: Path, to: Path) -> None:
-    """Build a project's wheel and sdist, as ``python -m build`` would."""
+    """Build a project's wheel and sdist, as ``python -m build`` does."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(to)]
     done = await anyio.run_process(command, cwd=project, check=False)
     if done.returncode:
@@ -67,7 +67,7 @@ async def build(project: Path, to: Path) -> None:
 
 
 async def sha256(path: Path) -> str:
-    """The file's digest."""
+    """Return the file's digest."""
 
     def digest() -> str:
         with path.open("rb") as file:
@@ -77,27 +77,27 @@ async def sha256(path: Path) -> str:
 
 
 class RunningPyPIServer:
-    """A real pypiserver on this machine, from ``with`` to its end.
+    """A real pypiserver on this machine, which runs during a ``with`` block.
 
     Attributes:
-        url: Where it is, without a slash at the end.
+        url: Its URL, without a slash at the end.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self.url = ""
 
     def __enter__(self) -> Self:
-        packages = self._folder / "index"
+        packages = self._directory / "index"
         packages.mkdir()
         digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
-        passwords = self._folder / "htpasswd"
+        passwords = self._directory / "htpasswd"
         passwords.write_text(f"__token__:{{SHA}}{digest}\n")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         options = ["--host", "127.0.0.1", "--port", str(port), "--passwords", str(passwords)]
         options += ["--authenticate", "update", "--disable-fallback", str(packages)]
-        with (self._folder / "index.log").open("wb") as log:
+        with (self._directory / "index.log").open("wb") as log:
             command = [sys.executable, "-c", PYPISERVER, "run", *options]
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         self.url = f"http://127.0.0.1:{port}"
@@ -112,7 +112,7 @@ class RunningPyPIServer:
                     return
             except OSError:
                 time.sleep(0.05)
-        raise RuntimeError(f"pypiserver does not start: {(self._folder / 'index.log').read_text()}")
+        raise RuntimeError(f"pypiserver does not start: {(self._directory / 'index.log').read_text()}")
 
     def __exit__(self, *exc_info: object) -> None:
         self._process.terminate()
@@ -120,40 +120,42 @@ class RunningPyPIServer:
 
 
 class ProgressLine:
-    """One line on a terminal that says how far all uploads are; silent where the output is no terminal."""
+    """A line that shows the progress of all uploads on a terminal; prints nothing if the output is not a terminal."""
 
     def __init__(self, files: int) -> None:
         self._files = files
         self._finished = 0
-        self._seen: dict[Path, lading.Progress] = {}
+        self._latest: dict[Path, lading.Progress] = {}
+        self._sent: dict[Path, int] = {}
         self._shown = sys.stdout.isatty()
 
     def update(self, path: Path, progress: lading.Progress) -> None:
-        """Note how far one upload is."""
-        self._seen[path] = progress
+        """Record the progress of one upload. A new attempt starts at 0, and the line does not move backwards."""
+        self._latest[path] = progress
+        self._sent[path] = max(progress.completed, self._sent.get(path, 0))
         self._draw()
 
     def finish_one(self) -> None:
-        """Note that an upload has ended."""
+        """Record that an upload has ended."""
         self._finished += 1
         self._draw()
 
     def _draw(self) -> None:
-        sent = sum(progress.completed for progress in self._seen.values())
-        total = sum(progress.total or 0 for progress in self._seen.values())
-        repeated = sum(progress.attempt - 1 for progress in self._seen.values())
+        sent = sum(self._sent.values())
+        total = sum(progress.total or 0 for progress in self._latest.values())
+        repeated = sum(progress.attempt - 1 for progress in self._latest.values())
         self._write(
             f"\r  {sent / 1e6:5.1f} of {total / 1e6:5.1f} MB, {self._finished} of {self._files} files, "
             f"{repeated} attempts repeated "
         )
 
-    def say(self, text: str) -> None:
-        """Print a line of its own."""
+    def print(self, text: str) -> None:
+        """Print *text* on a line of its own."""
         self._write("\r" + " " * 78 + "\r")
         print(text)
 
     def end(self) -> None:
-        """Leave the line as it is."""
+        """End the line."""
         self._write("\n")
 
     def _write(self, text: str) -> None:
@@ -163,7 +165,7 @@ class ProgressLine:
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print columns as wide as they need to be."""
+    """Print a table with columns of the necessary width."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, tuple("-" * width for width in widths), *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,8 +1,7 @@
-"""What a release bot runs: ``python examples/publish.py [folder] [index]`` publishes the wheels and sdists of a folder.
+"""Publish the wheels and sdists of a directory: ``python examples/publish.py [DIRECTORY] [INDEX]``.
 
-The folder is ``dist`` and the index PyPI where they are not given. Credentials are found where twine and uv look for
-them: in the environment, in ``~/.pypirc``, in the keyring, or by trusted publishing. Running it once more does what is
-left to do.
+The defaults are ``dist`` and PyPI. Credentials come from where twine and uv look for them: the environment,
+``~/.pypirc``, the keyring, or trusted publishing. Running it again uploads only what is missing.
 """
 
 from __future__ import annotations
@@ -16,24 +15,25 @@ import lading
 
 
 async def main(files: list[Path], index: str | None) -> int:
-    """The number of files that could not be published."""
+    """Publish *files* and return the number of those that failed."""
     failed = 0
     async with (
         lading.PyPI.from_config(index) as pypi,
-        pypi.releases.upload_many(files, limit=8) as outcomes,
+        pypi.releases.upload_many(files, limit=8) as results,
     ):
-        async for outcome in outcomes:
-            failed += not outcome.ok
-            print(f"{outcome.item.name}: {outcome.value.status if outcome.ok else outcome.error}", flush=True)
+        async for result in results:
+            failed += not result.ok
+            status = result.value.status if result.ok else result.error
+            print(f"{result.item.name}: {status}", flush=True)
     return failed
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
+    directory = Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
     index = sys.argv[2] if len(sys.argv) > 2 else None
-    files = [path for path in sorted(folder.glob("*")) if path.name.endswith((".whl", ".tar.gz"))]
+    files = [path for path in sorted(directory.glob("*")) if path.name.endswith((".whl", ".tar.gz"))]
     if not files:
-        sys.exit(f"{folder}: no wheels and no sdists there")
+        sys.exit(f"{directory}: no wheels and no sdists there")
     try:
         failed = anyio.run(main, files, index)
     except lading.ConfigError as error:

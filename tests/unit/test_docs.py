@@ -1,11 +1,11 @@
-"""The documentation: every example runs, says what it claims to print, and every public name is documented once.
+"""The documentation: every example runs and prints what the page says, and every public name is documented once.
 
-A page's ``python`` blocks run in order, as one program and in one namespace, in a folder that has a ``dist/``. A
-``text`` block right after one is what it prints. ``"pypi"`` is an index on loopback for the time, ``~/.config/copr`` is
-that of the user ada at a Copr on loopback, where builds get on as they are looked at and nobody waits long. AWS is moto's,
-with a bucket in each of three regions. An HTML comment that begins with ``setup`` is code for this test alone: it
-prepares what the next block meets, or checks what it did, and its own names are not seen by the program.
-Functions called ``test_...`` are called as pytest calls them, with fixtures and as async where they are.
+The ``python`` blocks of a page run in order, as one program and in one namespace, in a directory that has a ``dist/``. A
+``text`` block right after one is its expected output. ``"pypi"`` is an index on loopback, and ``~/.config/copr`` belongs to
+the user ada of a Copr on loopback, where builds advance whenever they are read and poll intervals are short. AWS is moto,
+with a bucket in each of three regions. An HTML comment that begins with ``setup`` is code for this test only: it prepares
+the next block, or checks the effect of the previous one, and its own names are not visible to the program.
+Functions named ``test_...`` are called as pytest calls them, with fixtures, and awaited if they are async.
 """
 
 from __future__ import annotations
@@ -357,14 +357,37 @@ def _public(module: Any) -> list[str]:
 
 
 def test_the_tests_that_the_guide_names_exist() -> None:
-    """What users asked for, and the test that shows it."""
+    """Each known problem names the tests that prove the behaviour."""
     texts = [(ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("copr", "staging")]
-    named = [name for text in texts for name in re.findall(r"`(test_\w+)`", text)]
+    tables = [text[text.index("* - Problem\n") :].split("\n* - ")[1:] for text in texts]
+    named = [re.findall(r"`(test_\w+)`", row) for table in tables for row in table]
     written = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    assert {f"test_pain_{number}" for number in range(1, 11)} <= {
-        re.match(r"test_pain_\d+|", name)[0] for name in named
-    }
-    assert {f"test_wish_{number}" for number in range(1, 10)} <= {
-        re.match(r"test_wish_\d+|", name)[0] for name in named
-    }
-    assert [name for name in named if f"def {name}(" not in written] == []
+    assert [len(table) for table in tables] == [11, 9]
+    assert all(named)
+    assert [name for row in named for name in row if f"def {name}(" not in written] == []
+
+
+def code_blocks(page: Path) -> list[tuple[int, str]]:
+    """Return each line of the fenced code on *page*, with its number."""
+    lines: list[tuple[int, str]] = []
+    fence = ""
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+        if line.startswith("```"):
+            fence = "" if fence else line
+        elif fence and not fence.startswith("```{"):
+            lines.append((number, line))
+    return lines
+
+
+def test_code_fits_into_the_column() -> None:
+    """Code is at most 80 columns wide: more is cut on the rendered page."""
+    wide = [(page.name, number) for page in PAGES for number, line in code_blocks(page) if len(line) > 80]
+    assert wide == []
+
+
+def test_every_example_is_linked_from_a_page() -> None:
+    """A page of the documentation links to each program in ``examples/``."""
+    text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    examples = [path for path in (ROOT / "examples").glob("*.py") if "if __name__ ==" in path.read_text("utf-8")]
+    assert examples
+    assert [path.name for path in examples if f"](../examples/{path.name})" not in text] == []
