@@ -108,8 +108,8 @@ def refusing(answer: bytes) -> Callable[[Peer], None]:
         (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nno!\n", "407 Proxy Authentication"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "403 Forbidden"),
         (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", "502 Bad Gateway"),
-        (b"", "no answer"),
-        (b"\x05\x00", "no answer"),
+        (b"", "did not respond"),
+        (b"\x05\x00", "did not respond"),
         (b"HTTP/1.1 200 OK\r\n\r\nsurprise", "sent data"),
     ],
 )
@@ -122,7 +122,7 @@ async def test_proxy_that_refuses(
         async with client_of("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
                 await client.send(lading.Call("POST", "", reply))
-            assert client._connections.loop_state().exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
+            assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
         error = caught.value
         assert (error.phase, error.outcome) == ("proxy", "not_done")
         assert f"127.0.0.1:{proxy.port}" in str(error)
@@ -200,7 +200,7 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(lading.ConfigError) as caught:
             await client.send(lading.Call("GET", "", reply))
         assert_no_secret(caught.value)
-        assert client._connections.loop_state().exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
+        assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
 
 
 async def test_refusal_of_a_plain_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tup
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("GET", "", reply))
         lane = client._connections.loop_state()
-        assert lane.exchange._transport._transport.pool.total == 0  # type: ignore[attr-defined]
+        assert lane.backend._transport.pool.total == 0  # type: ignore[attr-defined]
     assert caught.value.outcome == "not_done"
     return caught.value, events[-1].attempts
 
