@@ -38,7 +38,7 @@ LINES = 20
 
 async def release(copr: lading.Copr, options: Namespace) -> int:
     """The number of source packages that were not built."""
-    user = await copr.tokens.check()
+    user = await copr.tokens.verify()
     if copr.tokens.days_left is not None and copr.tokens.days_left < EARLY:
         print(f"The token ends on {copr.tokens.expires_on}: renew it.")
     owner = options.owner or user.name

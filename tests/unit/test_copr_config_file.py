@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import ConfigError
+from lading._core.config_files import write_private_file
 from lading.copr._config_file import (
     ConfigFile,
     parse_config,
     read_config,
     validate_config_file,
     with_token,
-    write_private_file,
     write_token,
 )
-from lading.copr._models.builds import ApiToken
+from lading.copr._models.account import ApiToken
 
 URL = "https://copr.example"
 SECRET = "s3cret%with(percent)s"

@@ -152,7 +152,7 @@ async def test_a_login_of_several_legs_and_a_session(frontend: Frontend, folder:
     async with frontend.client(folder, auth=auth) as copr:
         assert auth.username is None
         assert (await copr.tokens.whoami()).name == "ada"
-        assert (await copr.with_options(timeout=lading.Timeout(read=5)).tokens.check()).name == "ada"
+        assert (await copr.with_options(timeout=lading.Timeout(read=5)).tokens.verify()).name == "ada"
         assert auth.username == "ada"
         assert frontend.lines == [LOGIN, LOGIN, WHOAMI, WHOAMI]
         for asked in frontend.seen:

@@ -129,7 +129,7 @@ async def test_a_keyring_that_does_not_answer_is_not_waited_for(ring: Memory):
     hanging = Hanging()
     keyring.set_keyring(hanging)
     try:
-        with pytest.raises(ConfigError, match="did not answer"):
+        with pytest.raises(ConfigError, match="did not respond"):
             await KeyringCredentials("service", "user", timeout=0.05).get()
         assert hanging.threads[0].is_alive()
     finally:

@@ -227,7 +227,9 @@ class _GzipLog:
         try:
             plain = self._decompressor.decompress(self._data, _LONGEST_LINE)
         except zlib.error:
-            raise InvalidResponse(f"the log at {self.url} is not compressed with gzip, although its name ends in .gz") from None
+            raise InvalidResponse(
+                f"the log at {self.url} is not compressed with gzip, although its name ends in .gz"
+            ) from None
         self._data = self._decompressor.unconsumed_tail or self._decompressor.unused_data
         skipped = min(self._skip, len(plain))
         self._skip -= skipped
