@@ -120,7 +120,7 @@ async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, 
     with pytest.raises(LadingError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
-    assert "may still be at work" in str(caught.value.__cause__)
+    assert "may still be processing the request" in str(caught.value.__cause__)
 
 
 async def test_no_answer_in_time(copr_store: Store):

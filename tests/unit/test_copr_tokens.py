@@ -198,7 +198,9 @@ async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
             assert copr.tokens.days_left == -20
             with pytest.raises(Unauthorized) as caught:
                 await copr.tokens.verify()
-            assert str(caught.value).startswith(f"copr: the token ended on {ended.isoformat()}; Login invalid/expired.")
+            assert str(caught.value).startswith(
+                f"copr: the token expired on {ended.isoformat()}; Login invalid/expired."
+            )
             assert f"Please visit {store.url}/api to get or renew" in str(caught.value)
             assert (caught.value.status, caught.value.outcome) == (401, "not_done")
             with pytest.raises(Unauthorized, match="to get or renew your API token"):
@@ -210,7 +212,7 @@ async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store
     async with demo_store.client(token="wrong") as copr:
         with pytest.raises(Unauthorized) as caught:
             await copr.tokens.verify()
-        assert "ended on" not in str(caught.value)
+        assert "expired on" not in str(caught.value)
         ends_today = TokenPairAuth("a", "b", expires_on=datetime.now(UTC).date())
         assert copr.with_options(auth=ends_today).tokens.days_left == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import secrets
 from typing import TYPE_CHECKING
@@ -44,6 +43,8 @@ def parse_ini(text: str, path: str) -> Mapping[str, Mapping[str, str]]:
     Raises:
         ConfigError: *text* is not a configuration file; the message names file and line.
     """
+    import configparser  # noqa: PLC0415 - slow to import, and needed only where there is such a file
+
     # No interpolation: a percent sign in a password is a percent sign.
     parser = configparser.RawConfigParser()
     try:

@@ -12,6 +12,7 @@ from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.progress import CombinedProgress
 from lading._core.threads import run_in_thread
+from lading._core.unretried import unwrap
 from lading.copr._models.builds import Build, BuiltPackages
 from lading.copr._models.chroots import BuildChroot
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
@@ -75,10 +76,13 @@ async def download_results(
     async def fetch(file: _ResultFile) -> Path | None:
         return await _fetch(sender, file, total)
 
-    async with fan_out(fetch, files, limit=limit) as outcomes:
-        paths = [outcome.value async for outcome in outcomes]
-    total.end()
-    return tuple(sorted(path for path in paths if path is not None))
+    async def fetch_all() -> list[Path | None]:
+        async with fan_out(fetch, files, limit=limit) as outcomes:
+            paths = [outcome.value async for outcome in outcomes]
+        total.end()
+        return paths
+
+    return tuple(sorted(path for path in await unwrap(fetch_all()) if path is not None))
 
 
 async def _fetch_result_urls(sender: Sender, build: int, chroots: tuple[str, ...] | None) -> dict[str, str]:
