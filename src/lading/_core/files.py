@@ -134,7 +134,7 @@ def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
 
 
 def blake2b_256() -> Any:
-    """Create a hasher for PyPI's ``blake2_256``: BLAKE2b with a digest of 32 bytes (not the start of a longer one)."""
+    """A hasher for PyPI's ``blake2_256``: BLAKE2b with a digest of 32 bytes (not the start of a longer one)."""
     return hashlib.blake2b(digest_size=32)
 
 
