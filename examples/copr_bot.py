@@ -38,7 +38,7 @@ LINES = 20
 
 async def release(copr: lading.Copr, options: Namespace) -> int:
     """Build all source packages and return the number of those that failed."""
-    user = await copr.tokens.check()
+    user = await copr.tokens.verify()
     if copr.tokens.days_left is not None and copr.tokens.days_left < EARLY:
         print(f"The token expires on {copr.tokens.expires_on}: rotate it.")
     owner = options.owner or user.name

@@ -27,7 +27,7 @@ from packaging.utils import canonicalize_name
 
 import lading
 import lading.pypi
-from lading.testing import Respond, DropAfter, DropDuring, EmbeddedIndex, FaultProxy
+from lading.testing import DropAfter, DropDuring, EmbeddedIndex, FaultProxy, Respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

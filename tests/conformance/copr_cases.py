@@ -44,7 +44,7 @@ def account() -> Iterator[Case]:
     for site in ("", "/", "/copr", "/copr/"):
         yield Case("base.home", site, lambda c: c.base_proxy.home(), lambda c: c.home(), site=site)
     yield Case("base.auth_check", "whoami", lambda c: c.base_proxy.auth_check(), lambda c: c.tokens.whoami())
-    yield Case("base.auth_check", "check", lambda c: c.build_proxy.auth_check(), lambda c: c.tokens.check())
+    yield Case("base.auth_check", "check", lambda c: c.build_proxy.auth_check(), lambda c: c.tokens.verify())
 
     async def username(copr: Any) -> Any:
         return copr.username

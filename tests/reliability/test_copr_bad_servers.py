@@ -76,7 +76,7 @@ async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
     frontend.answers = [ServerResponse(200, HTML, GATE)]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
-        assert f"copr: GET project was answered with 200 and {len(GATE)} bytes of text/html" in str(error)
+        assert f"copr: the response to GET project is 200 with {len(GATE)} bytes of text/html" in str(error)
         assert len(frontend.seen) == 1
         error = await failing(copr.projects.update("owner", "demo", description="x"))
         assert error.outcome == "unknown"
@@ -96,14 +96,14 @@ async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
         (
             ServerResponse.json({"message": "Slow"}, 429, {"Retry-After": "0"}),
             RateLimited,
-            "copr: Slow (HTTP 429); it asks to wait 0 s",
+            "copr: Slow (HTTP 429); wait 0 s (Retry-After)",
             3,
             3,
         ),
         (
             ServerResponse(503, {"Retry-After": "0"}),
             ServerError,
-            "copr: Service Unavailable (HTTP 503); it asks to wait 0 s",
+            "copr: Service Unavailable (HTTP 503); wait 0 s (Retry-After)",
             3,
             3,
         ),

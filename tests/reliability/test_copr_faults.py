@@ -9,9 +9,8 @@ import pytest
 
 from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
 from lading.copr import PyPISource
-from lading.copr._builds import submit as _submitting
 from lading.testing import Delay, DropAfter, DropBefore, Respond, ServerResponse
-from tests.support.copr_double import HELLO, Store
+from tests.support.copr_double import HELLO, Store, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -121,7 +120,7 @@ async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, 
     with pytest.raises(LadingError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
-    assert "may still be at work" in str(caught.value.__cause__)
+    assert "may still be processing the request" in str(caught.value.__cause__)
 
 
 async def test_no_answer_in_time(copr_store: Store):
@@ -146,7 +145,7 @@ async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
     with pytest.raises(NetworkError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
-    assert "builds like it are there" in str(caught.value.__cause__)
+    assert "there are similar builds, but not as many" in str(caught.value.__cause__)
 
 
 async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
@@ -187,23 +186,22 @@ async def test_the_stores_clock_is_the_one_that_counts(year: int, kind: str):
         assert (await CREATE[kind](copr)).id == 3
 
 
-async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store, monkeypatch: pytest.MonkeyPatch):
-    def monotonic() -> float:
+async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store):
+    def clock() -> float:
         return copr_store.now.timestamp()
 
     def pass_time(event: Any) -> None:
         if getattr(event, "status", None) == 503:
             copr_store.advance_clock(100)
 
-    monkeypatch.setattr(_submitting, "monotonic", monotonic)
     copr_store.faults.add(DropAfter(), method="POST")
     copr_store.faults.add(Respond(503), path="*/build/list", times=2)
-    async with copr_store.client(hooks=[pass_time]) as copr:
+    async with with_time(copr_store.client(hooks=[pass_time]), clock=clock) as copr:
         assert (await url(copr)).id == 1
     assert submissions(copr_store) == 1
 
 
-async def test_a_file_name_that_the_frontend_tidied(copr_store: Store, copr: Copr, monkeypatch: pytest.MonkeyPatch):
+async def test_a_file_name_that_the_frontend_tidied(copr_store: Store, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
     tidied = b'{"source_type": "upload", "source_dict": {"tmp": "tmpx", "pkg": "gtk-21rc1-1.src.rpm"}}'
     copr_store.faults.add(Respond(200, tidied, JSON), path="*/source-build-config/*")

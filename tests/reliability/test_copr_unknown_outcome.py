@@ -32,7 +32,7 @@ async def test_canceling_what_has_ended_meanwhile(copr_store: Store, copr: Copr)
     (build,) = add_builds(copr_store, 1)
     await do(copr_store.finish, build)
     copr_store.faults.add(DropBefore(), method="PUT")
-    with pytest.raises(Conflict, match="cannot be canceled, it has succeeded"):
+    with pytest.raises(Conflict, match="cannot be canceled: its state is succeeded"):
         await copr.builds.cancel(build)
     assert copr_store.count("PUT") == 0
 

@@ -11,8 +11,8 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading._core.body import StreamBody
 from lading import Transport
+from lading._core.body import StreamBody
 from lading.types import Limits
 from tests.conftest import open_files
 from tests.support.raw_server import OK, Peer, Scripted, until

@@ -12,9 +12,9 @@ import pytest
 from anyio import to_thread
 
 import lading
+from lading import Transport
 from lading._http import connect as dial
 from lading._http.connect import connect
-from lading import Transport
 from tests.conftest import open_files
 from tests.support.raw_server import Peer, Scripted, until
 from tests.support.transport_client import ask, client_of, reply

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from anyio.lowlevel import checkpoint
 
+from lading import Transport
 from lading._http import sockets as network
 from lading._http.sockets import LoopShare, SocketStream
-from lading import Transport
 from tests.support.raw_server import Peer, Scripted
 from tests.support.transport_client import MIB, Source, ask, start
 

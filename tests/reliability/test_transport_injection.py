@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lading
+from lading import Transport
 from lading._core.body import Body, BytesBody, StreamBody
 from lading._http.errors import UnsendableRequest
 from lading._http.h1 import encode_fields, encode_head
-from lading import Transport
 from tests.support.raw_server import Peer, Scripted, until
 from tests.support.transport_client import Source, client_of, reply
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 import lading
-from lading._core.body import StreamBody
 from lading import Transport
+from lading._core.body import StreamBody
 from tests.support.raw_server import Peer, Scripted
 from tests.support.transport_client import MIB, Source, ask, client_of, reply
 

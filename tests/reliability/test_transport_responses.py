@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 import lading
+from lading import Transport
 from lading._http.errors import ProtocolError, ReadFailed
 from lading._http.httpx_adapter import _BodyStream
-from lading import Transport
 from tests.support.raw_server import Peer, Scripted
 from tests.support.transport_client import MIB, ask, client_of, reply, start
 

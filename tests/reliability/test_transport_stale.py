@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 import lading
+from lading import Transport
 from lading._http.sockets import SocketStream
 from lading._http.tls import TLSStream
-from lading import Transport
 from lading.types import Limits
 from tests.support.raw_server import OK, Peer, Scripted, until
 from tests.support.transport_client import MIB, Source, ask, client_of, reply

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 import lading
+from lading import Transport
 from lading._core.body import StreamBody
 from lading._http.connect import connect
 from lading._http.sockets import LoopShare, SocketStream
 from lading._http.tls import TLSStream
-from lading import Transport
 from tests.support.raw_server import OK, Peer, Scripted, until
 from tests.support.transport_client import MIB, Source, ask, client_of, reply
 

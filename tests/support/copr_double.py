@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from lading import Copr, Retry
-from lading._core import polling
-from lading.copr._builds import watch as _watching
 from lading.testing import EmbeddedCopr, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
@@ -35,6 +32,7 @@ class Store(EmbeddedCopr):
     """The embedded Copr, with the project ``demo``.
 
     Attributes:
+        time: The time of its clients; by default the machine's.
         seen: The requests that were worked on, as ``POST /api_3/...``; those that a fault answers are not.
         queries: The query of each.
         instead: Answers to give to the next writes, whose work is done all the same.
@@ -43,6 +41,8 @@ class Store(EmbeddedCopr):
         waiting: How many requests are being answered.
         most_waiting: How many were at the same time.
     """
+
+    time: Time | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -78,7 +78,15 @@ class Store(EmbeddedCopr):
     def client(self, user: CoprUser | None = None, **options: Any) -> Copr:
         """A client of it; it does not wait between attempts."""
         user = user or self.owner
-        return Copr(self.url, login=user.login, token=user.token, **{"retry": QUICK, **options})
+        copr = Copr(self.url, login=user.login, token=user.token, **{"retry": QUICK, **options})
+        return copr if self.time is None else with_time(copr, clock=self.time.read, sleep=self.time.sleep)
+
+
+def with_time(copr: Copr, **changes: Any) -> Copr:
+    """Return *copr* with another clock or sleep in its settings."""
+    copr._connections.settings = replace(copr._connections.settings, **changes)
+    copr._make_resources(copr._connections.sender(copr._service))
+    return copr
 
 
 async def do(func: Callable[..., T], *args: Any, **options: Any) -> T:
@@ -87,21 +95,24 @@ async def do(func: Callable[..., T], *args: Any, **options: Any) -> T:
 
 
 class Time:
-    """Time that passes for those who wait for builds, and only by their waiting.
+    """The clock and sleep of all clients of :class:`Store`: time that passes only by their waiting.
 
     Attributes:
-        now: What time it is.
-        waits: How long it was waited.
+        now: The current time, in seconds.
+        waits: The waits, in seconds.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.waits: list[float] = []
-        ours = SimpleNamespace(sleep=self._sleep, current_time=lambda: self.now)
-        monkeypatch.setattr(_watching, "anyio", ours)
-        monkeypatch.setattr(polling, "anyio", ours)
+        monkeypatch.setattr(Store, "time", self)
 
-    async def _sleep(self, seconds: float) -> None:
+    def read(self) -> float:
+        """Return the current time."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass without waiting."""
         await anyio.lowlevel.checkpoint()
         self.now += seconds
         if seconds:

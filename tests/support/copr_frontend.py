@@ -42,7 +42,7 @@ WRITES: list[Callable[[Copr], Awaitable[Any]]] = [
     lambda copr: copr.modules.build_from_url("me", "demo", "https://example.com/x"),
     lambda copr: copr.webhooks.generate("me", "demo"),
     lambda copr: copr.tokens.whoami(),
-    lambda copr: copr.tokens.check(),
+    lambda copr: copr.tokens.verify(),
     lambda copr: copr.builds.create_from_url("me", "demo", "https://example.com/x.src.rpm"),
     lambda copr: copr.builds.cancel(1),
     lambda copr: copr.builds.delete(1),

@@ -152,4 +152,4 @@ async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: Store):
     demo_store.faults.add(DropAfter(), path="/api_3/auth-check")
     demo_store.faults.add(Respond(503), path="/api_3/auth-check")
     async with demo_store.client() as copr:
-        assert (await copr.tokens.check()).name == "owner"
+        assert (await copr.tokens.verify()).name == "owner"

@@ -90,7 +90,7 @@ async def test_a_comps_file(store: Store, tmp_path: Path):
         assert (await copr.project_chroots.update("owner", "demo", CHROOT, with_opts=["x"])).comps_name == "comps.xml"
         assert (await copr.project_chroots.update("owner", "demo", CHROOT, delete_comps=True)).comps_name is None
         body = BytesBody(b"<comps/>")
-        with pytest.raises(InputError, match="give comps_filename="):
+        with pytest.raises(InputError, match="pass comps_filename="):
             await copr.project_chroots.update("owner", "demo", CHROOT, comps=body)
         found = await copr.project_chroots.update("owner", "demo", CHROOT, comps=body, comps_filename="mine.xml")
         assert found.comps_name == "mine.xml"

@@ -148,7 +148,7 @@ async def test_arguments_environment_file_keyring_in_turn(
     assert await used() == "of-the-ring:r1ng"
     await to_thread.run_sync(path.unlink)
     assert await used(url=store.url) == "of-the-ring:r1ng"
-    with pytest.raises(ConfigError, match="give login= and token= together"):
+    with pytest.raises(ConfigError, match="pass login= and token= together"):
         await Copr.from_config(login="a")
     with pytest.raises(ConfigError, match="not both"):
         await Copr.from_config(login="a", token="b", auth=BasicAuth("b", "auth"))
@@ -178,7 +178,7 @@ async def test_the_library_finds_what_the_command_line_finds(store: Store, ring:
     kerberos = "false" not in said
     assert isinstance(auth_of(copr), GssapiAuth) == kerberos
     async with copr:
-        with pytest.raises(ConfigError, match="kinit, or give a token" if kerberos else "needs a login and token"):
+        with pytest.raises(ConfigError, match="kinit, or pass a token" if kerberos else "needs a login and token"):
             await copr.tokens.whoami()
     assert store.seen == []
     ring.entries[store.url, "of-the-ring"] = "r1ng"
@@ -202,10 +202,38 @@ async def test_without_a_file_and_without_the_library_it_reads(store: Store, rin
     assert store.lines == ["GET project"]
 
 
+@pytest.mark.parametrize("installed", [True, False])
+async def test_without_credentials_the_error_names_the_places_that_were_searched(
+    store: Store, ring: Ring, no_spnego: None, monkeypatch: pytest.MonkeyPatch, installed: bool
+):
+    path = await written(store, f"[copr-cli]\ncopr_url = {store.url}\n")
+    ring.entries["https://other.example", "somebody"] = "else"
+    if not installed:
+        ring.entries[store.url, "of-the-ring"] = "r1ng"
+        monkeypatch.setitem(sys.modules, "keyring", None)
+    async with Copr.from_config() as copr:
+        assert (await copr.home())["version"] == 3
+        with pytest.raises(ConfigError, match="needs a login and token") as caught:
+            await copr.tokens.whoami()
+    end = str(caught.value).partition(" (searched: ")[2]
+    if installed:
+        assert end == "COPR_LOGIN and COPR_TOKEN, ~/.config/copr, the keyring)"
+        assert ring.asked == [(store.url, None)]
+    else:
+        assert end == (
+            "COPR_LOGIN and COPR_TOKEN, ~/.config/copr; not the keyring, whose library is not installed: "
+            "pip install 'lading[keyring]')"
+        )
+        assert ring.asked == []
+    async with Copr.from_config(config_file=path) as copr:
+        with pytest.raises(ConfigError, match=f"COPR_TOKEN, {path}"):
+            await copr.tokens.whoami()
+
+
 async def test_kerberos_that_the_file_wants_and_nobody_installed(store: Store, no_spnego: None):
     await written(store, f"[copr-cli]\ncopr_url = {store.url}\ngssapi = 1\n")
     async with Copr.from_config() as copr:
-        with pytest.raises(ConfigError, match=r"needs lading\[gssapi\]: please install that"):
+        with pytest.raises(ConfigError, match=r"needs lading\[gssapi\]: pip install 'lading\[gssapi\]'"):
             await copr.tokens.whoami()
     assert store.seen == []
 
@@ -221,7 +249,7 @@ async def test_fedoras_own_without_a_word():
     ("url", "said"),
     [
         ("http://copr.example", "is http://"),
-        ("copr.example", "must be an https:// address"),
+        ("copr.example", "must be an https:// URL"),
         ("https://a:s3cret@copr.example", "has a user name or password"),
         ("https://copr.example/?token=s3cret", "query or fragment"),
     ],
@@ -246,5 +274,5 @@ async def test_plain_http_where_the_network_is_trusted(tmp_path: Path):
 
 def test_half_a_login():
     for given in ({"login": "a"}, {"token": "b"}):
-        with pytest.raises(ConfigError, match="give login= and token= together"):
+        with pytest.raises(ConfigError, match="pass login= and token= together"):
             Copr(**given)

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import ConfigError
+from lading._core.config_files import write_private_file
 from lading.copr._config_file import (
     ConfigFile,
     parse_config,
     read_config,
     validate_config_file,
     with_token,
-    write_private_file,
     write_token,
 )
-from lading.copr._models.builds import ApiToken
+from lading.copr._models.account import ApiToken
 
 URL = "https://copr.example"
 SECRET = "s3cret%with(percent)s"
@@ -83,7 +83,7 @@ def test_an_expiration_date_that_is_none_is_no_failure(comment: str):
         ),
         (
             f"[copr-cli]\ncopr_url = {URL}\nlogin = a:b\ntoken = {SECRET}\n",
-            r"section \[copr-cli\], key login: it has a colon",
+            r"section \[copr-cli\], key login: it contains a colon",
         ),
         (
             f"[copr-cli]\ncopr_url = {URL}\nlogin = a\ntoken = {SECRET}\n  {SECRET}\n",
@@ -171,7 +171,7 @@ def test_a_file_that_no_token_can_be_put_into(tmp_path: Path):
     text = WHOLE.replace("username = ada", "username = ada\n  [b]")
     path.write_text(text)
     assert parse(text).username == "ada\n[b]"
-    with pytest.raises(ConfigError, match="no token can be put into"):
+    with pytest.raises(ConfigError, match="no token can be written to"):
         validate_config_file(path)
     assert path.read_text() == text
     assert [p.name for p in tmp_path.iterdir()] == ["copr"]

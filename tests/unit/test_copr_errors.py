@@ -173,7 +173,7 @@ def test_a_401_of_the_web_server_says_what_to_do():
     found = error(401, NGINX.format("401 Unauthorized"), media_type="text/html")
     assert (
         str(found)
-        == "copr: 401 Unauthorized: the web server wants a Kerberos ticket (kinit), or there is no login and token (HTTP 401)"
+        == "copr: 401 Unauthorized: the web server requires a Kerberos ticket (kinit), or there is no login and token (HTTP 401)"
     )
 
 

@@ -152,7 +152,7 @@ async def test_a_login_of_several_legs_and_a_session(frontend: Frontend, folder:
     async with frontend.client(folder, auth=auth) as copr:
         assert auth.username is None
         assert (await copr.tokens.whoami()).name == "ada"
-        assert (await copr.with_options(timeout=lading.Timeout(read=5)).tokens.check()).name == "ada"
+        assert (await copr.with_options(timeout=lading.Timeout(read=5)).tokens.verify()).name == "ada"
         assert auth.username == "ada"
         assert frontend.lines == [LOGIN, LOGIN, WHOAMI, WHOAMI]
         for asked in frontend.seen:
@@ -303,7 +303,9 @@ async def test_the_web_servers_page_is_a_clear_refusal(
 async def test_the_same_page_for_a_login_and_token(frontend: Frontend):
     frontend.answer = lambda _: apache_unauthorized()
     async with Copr(frontend.server.url, login="a", token="b") as copr:
-        with pytest.raises(Unauthorized, match=r"401 Unauthorized: the web server wants a Kerberos ticket \(kinit\)"):
+        with pytest.raises(
+            Unauthorized, match=r"401 Unauthorized: the web server requires a Kerberos ticket \(kinit\)"
+        ):
             await copr.tokens.whoami()
 
 
@@ -313,7 +315,7 @@ async def test_no_ticket(frontend: Frontend, folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(spnego, "client", partial(_CLIENT, protocol="nosuch") if early else _CLIENT)
     monkeypatch.delenv("NTLM_USER_FILE")
     async with frontend.client(folder) as copr:
-        with pytest.raises(ConfigError, match=r"Kerberos gives no ticket .*run kinit, or give a token") as caught:
+        with pytest.raises(ConfigError, match=r"there is no Kerberos ticket .*run kinit, or pass a token") as caught:
             await copr.tokens.whoami()
     assert caught.value.outcome == "not_done"
     assert frontend.seen == []
@@ -338,11 +340,11 @@ async def test_what_to_install(frontend: Frontend, folder: Path, monkeypatch: py
             Forbidden,
             "Can't log-in",
         ),
-        (ServerResponse.json({"name": "ada"}), InvalidResponse, "was answered with 200"),
+        (ServerResponse.json({"name": "ada"}), InvalidResponse, "the response to GET gssapi_login/ is 200"),
         (
             ServerResponse.json({"name": "ada"}, headers={"Set-Cookie": "session=; Max-Age=0"}),
             InvalidResponse,
-            "was answered with 200",
+            "the response to GET gssapi_login/ is 200",
         ),
         (
             ServerResponse(200, {"Content-Type": "text/html", "Set-Cookie": "session=s3cret"}, b"<p>"),
@@ -355,7 +357,11 @@ async def test_what_to_install(frontend: Frontend, folder: Path, monkeypatch: py
             Unauthorized,
             "Kerberos login was refused",
         ),
-        (ServerResponse(401, {"WWW-Authenticate": "Negotiate bm90IG9uZQ=="}), ConfigError, "Kerberos gives no ticket"),
+        (
+            ServerResponse(401, {"WWW-Authenticate": "Negotiate bm90IG9uZQ=="}),
+            ConfigError,
+            "there is no Kerberos ticket",
+        ),
     ],
 )
 async def test_logins_that_come_to_nothing(

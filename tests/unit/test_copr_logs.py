@@ -78,7 +78,7 @@ async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: Stor
 
 async def test_what_is_not_there(copr_store: Store, copr: Copr, build: int):
     for name in ("build", "nonsense"):
-        with pytest.raises(NotFound, match=f"no log {name} of build 1 in {CHROOT}"):
+        with pytest.raises(NotFound, match=rf"no log {name} of build 1 \({CHROOT}\)"):
             await lines(copr.builds.log(build, CHROOT, name=name))
     with pytest.raises(NotFound, match="not submitted to fedora-43-x86_64"):
         await lines(copr.builds.log(build, "fedora-43-x86_64", follow=True))

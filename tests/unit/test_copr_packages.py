@@ -70,7 +70,7 @@ async def test_another_source_is_somebody_elses(demo_store: Store, other: Source
         with pytest.raises(NetworkError) as caught:
             await copr.packages.create("owner", "demo", "hello", GIT)
     assert caught.value.outcome == "unknown"
-    assert "another package hello is there now, with another source" in str(caught.value.__cause__)
+    assert "there is another package hello now, with another source" in str(caught.value.__cause__)
 
 
 async def test_a_page_that_answers_200(demo_store: Store):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lading import BadRequest, Copr, InputError, ServerError
-from lading.copr._models.builds import Build, ListPage
-from lading.copr._pagination import paginate
+from lading.copr._models.builds import Build
+from lading.copr._pagination import ListPage, paginate
 from lading.testing import Respond
 from tests.support.copr_frontend import QUICK, Asked, Frontend, ServerResponse, Store
 

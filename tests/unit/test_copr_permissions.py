@@ -79,7 +79,7 @@ async def test_a_monitor_that_breaks_off_with_status_200():
     )
     async with Frontend(answer) as frontend, frontend.client() as copr:
         with pytest.raises(
-            InvalidResponse, match="copr: GET monitor was answered with 200 and 49 bytes of application/json"
+            InvalidResponse, match="copr: the response to GET monitor is 200 with 49 bytes of application/json"
         ):
             await copr.projects.monitor("owner", "demo")
 
@@ -91,7 +91,7 @@ async def test_modules_of_a_current_frontend(crew_demo: Store):
             copr.modules.build_from_file("owner", "demo", BytesBody(b"data"), filename="m.yaml"),
         ):
             with pytest.raises(
-                NotFound, match=r"copr: this frontend cannot build modules: Copr has given them up \(HTTP 404\)"
+                NotFound, match=r"copr: this frontend cannot build modules, which Copr has removed \(HTTP 404\)"
             ):
                 await build
 
@@ -113,7 +113,7 @@ async def test_modules_of_an_old_frontend(tmp_path: Path):
             await copr.modules.build_from_url("owner", "demo", "https://example.com/m.git")
         assert caught.value.outcome == "unknown"
         assert store.lines.count("POST module/build/owner/demo") == 4
-        with pytest.raises(InputError, match="give filename="):
+        with pytest.raises(InputError, match="pass filename="):
             await copr.modules.build_from_file("owner", "demo", BytesBody(b"x"))
     async with Frontend(ServerResponse.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
         assert (await copr.modules.build_from_url("o", "p", "u", distgit="fedora")).nsv == "demo-main-1"

@@ -96,7 +96,7 @@ async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault:
         with pytest.raises(LadingError) as caught:
             await copr.projects.create("owner", "demo", chroots=[CHROOT])
     assert caught.value.outcome == "unknown"
-    assert "by this call or from before; exist_ok=True takes one that exists" in str(caught.value.__cause__)
+    assert "by this call or before it; exist_ok=True accepts one that exists" in str(caught.value.__cause__)
     assert crew_store.lines == [ADD, GET]
 
 

@@ -47,7 +47,7 @@ async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Pa
         )
         assert (found.login, found.token) != old
         for client in (copr, copied):
-            assert (await client.tokens.check()).name == "owner"
+            assert (await client.tokens.verify()).name == "owner"
             assert client.tokens.days_left == 180
             assert client.tokens.expires_on == demo_store.owner.expiration
         await copied.projects.update("owner", "demo", description="still here")
@@ -61,7 +61,7 @@ async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Pa
     assert old[1] not in text
     assert (await to_thread.run_sync(config.stat)).st_mode & 0o777 == 0o600
     async with Copr.from_config(config_file=config) as again:
-        assert (await again.tokens.check()).name == "owner"
+        assert (await again.tokens.verify()).name == "owner"
         assert again.tokens.days_left == 180
     assert demo_store.lines.count(ROTATE) == 1
 
@@ -130,11 +130,11 @@ async def test_a_file_that_is_not_a_file_any_more(demo_store: Store, config: Pat
     async with demo_store.client() as copr:
         with pytest.raises(PermissionError):
             await copr.tokens.rotate(save_to=config)
-        assert (await copr.tokens.check()).name == "owner"
+        assert (await copr.tokens.verify()).name == "owner"
         monkeypatch.undo()
         await copr.tokens.rotate(save_to=config)
     async with Copr.from_config(config_file=config) as again:
-        assert (await again.tokens.check()).name == "owner"
+        assert (await again.tokens.verify()).name == "owner"
 
 
 async def test_a_cancelled_rotation_that_was_answered_is_saved(
@@ -152,7 +152,7 @@ async def test_a_cancelled_rotation_that_was_answered_is_saved(
         async with demo_store.client() as copr:
             await copr.tokens.rotate(save_to=config)
     async with Copr.from_config(config_file=config) as again:
-        assert (await again.tokens.check()).name == "owner"
+        assert (await again.tokens.verify()).name == "owner"
 
 
 async def test_only_a_login_and_token_can_be_rotated(demo_store: Store):
@@ -180,7 +180,7 @@ async def test_calls_of_others_while_it_rotates(demo_store: Store):
     place = Slow()
     auth = TokenPairAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
     async with demo_store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
-        group.start_soon(copr.tokens.check)
+        group.start_soon(copr.tokens.verify)
         await place.asked.wait()
         async with demo_store.client() as other:
             new = await other.tokens.rotate()
@@ -197,8 +197,10 @@ async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
         async with Copr.from_config(config_file=path) as copr:
             assert copr.tokens.days_left == -20
             with pytest.raises(Unauthorized) as caught:
-                await copr.tokens.check()
-            assert str(caught.value).startswith(f"copr: the token ended on {ended.isoformat()}; Login invalid/expired.")
+                await copr.tokens.verify()
+            assert str(caught.value).startswith(
+                f"copr: the token expired on {ended.isoformat()}; Login invalid/expired."
+            )
             assert f"Please visit {store.url}/api to get or renew" in str(caught.value)
             assert (caught.value.status, caught.value.outcome) == (401, "not_done")
             with pytest.raises(Unauthorized, match="to get or renew your API token"):
@@ -209,8 +211,8 @@ async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
 async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store: Store):
     async with demo_store.client(token="wrong") as copr:
         with pytest.raises(Unauthorized) as caught:
-            await copr.tokens.check()
-        assert "ended on" not in str(caught.value)
+            await copr.tokens.verify()
+        assert "expired on" not in str(caught.value)
         ends_today = TokenPairAuth("a", "b", expires_on=datetime.now(UTC).date())
         assert copr.with_options(auth=ends_today).tokens.days_left == 0
 
@@ -237,7 +239,7 @@ async def test_rotating_leaves_nothing_in_the_log(demo_store: Store, caplog: pyt
             Respond(401, f'{{"error": "neither {old} nor {new.token}"}}'.encode(), {"Content-Type": "application/json"})
         )
         with pytest.raises(Unauthorized, match=r"neither \*\*\* nor \*\*\*"):
-            await copr.tokens.check()
+            await copr.tokens.verify()
     for text in (*map(repr, events), *(record.getMessage() for record in caplog.records)):
         assert old not in text
         assert new.token not in text

@@ -115,7 +115,7 @@ async def test_a_stream_is_opened_anew_or_once():
     assert await whole(once) == b"abc"
 
 
-@pytest.mark.parametrize(("length", "says"), [(2, "gave more than 2"), (4, "ended after 3")])
+@pytest.mark.parametrize(("length", "says"), [(2, "has more than 2"), (4, "ended after 3")])
 async def test_a_source_that_breaks_its_word(length: int, says: str):
     async def source() -> AsyncIterator[bytes]:
         yield b"abc"

@@ -14,6 +14,7 @@ import keyring.errors
 import pytest
 
 from lading import ConfigError, InputError, KeyringCredentials
+from lading._core.credentials import find_keyring_user, is_keyring_installed
 from tests.support.memory_keyring import in_place
 from tests.support.raw_server import until
 
@@ -129,7 +130,7 @@ async def test_a_keyring_that_does_not_answer_is_not_waited_for(ring: Memory):
     hanging = Hanging()
     keyring.set_keyring(hanging)
     try:
-        with pytest.raises(ConfigError, match="did not answer"):
+        with pytest.raises(ConfigError, match="did not respond"):
             await KeyringCredentials("service", "user", timeout=0.05).get()
         assert hanging.threads[0].is_alive()
     finally:
@@ -165,6 +166,29 @@ def test_the_interpreter_can_end_meanwhile(backend: str):
     code = f"BACKEND = {backend!r}\n{HANGS}"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stdout.split("\n"), result.stderr) == (0, ["asked", "gave up", ""], "")
+
+
+@pytest.mark.parametrize("missing", ["keyring", "keyring.errors"])
+async def test_without_the_library_the_extra_is_named(missing: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for call in (CREDENTIALS.get, CREDENTIALS.delete, lambda: CREDENTIALS.set("x"), lambda: find_keyring_user("x")):
+        with pytest.raises(ConfigError, match=r"needs the keyring library: pip install 'lading\[keyring\]'") as caught:
+            await call()
+        assert isinstance(caught.value.__cause__, ImportError)
+    assert await is_keyring_installed() == (missing != "keyring")
+
+
+def test_the_library_is_not_imported_before_it_is_used():
+    code = """if True:
+        import anyio, sys, lading
+        from lading._core.credentials import is_keyring_installed
+        lading.Copr, lading.PyPI
+        credentials = lading.KeyringCredentials("service", "user")
+        assert anyio.run(is_keyring_installed)
+        assert not [name for name in sys.modules if name.startswith("keyring")]
+    """
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_what_is_printed_names_the_place():

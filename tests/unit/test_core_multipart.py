@@ -158,3 +158,28 @@ async def test_files_and_streams_are_parts_too(path: Path):
     once = Multipart([*parts, FilePart("once", StreamBody(source()), "once")])
     assert not once.replayable
     assert (await whole(once)).count(b"onetwo") == 2
+
+
+@pytest.mark.anyio
+async def test_a_part_from_a_path(demo_file: Path):
+    for path in (demo_file, str(demo_file)):
+        part = await FilePart.from_path("upload", path, "text/plain")
+        assert (part.name, part.filename, part.body.content_type, part.body.length) == (
+            "upload",
+            "a b.txt",
+            "text/plain",
+            5,
+        )
+        assert await whole(part.body) == b"hello"
+    assert (await FilePart.from_path("upload", demo_file)).body.content_type == "application/octet-stream"
+    with pytest.raises(FileNotFoundError):
+        await FilePart.from_path("upload", demo_file.with_name("missing"))
+    with pytest.raises(InputError, match="not a regular file"):
+        await FilePart.from_path("upload", "/dev/null")
+
+
+@pytest.fixture
+def demo_file(tmp_path: Path) -> Path:
+    path = tmp_path / "a b.txt"
+    path.write_bytes(b"hello")
+    return path

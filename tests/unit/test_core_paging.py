@@ -116,3 +116,21 @@ async def test_an_error_is_raised_where_it_happens():
 def test_max_items_is_not_negative():
     with pytest.raises(InputError):
         Pager(Shelf([]).fetch, max_items=-1)
+
+
+@pytest.mark.anyio
+async def test_a_list_without_pages_is_one_page():
+    requests = 0
+
+    async def fetch_items() -> list[str]:
+        nonlocal requests
+        requests += 1
+        return ["a", "b", "c"]
+
+    pager = Pager.single(fetch_items)
+    page = await pager
+    assert (page.items, page.next, page.total) == (("a", "b", "c"), None, 3)
+    assert [item async for item in pager] == ["a", "b", "c"]
+    assert requests == 2
+    limited = Pager.single(fetch_items, max_items=2)
+    assert [item async for item in limited] == list(await limited) == ["a", "b"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -136,6 +137,25 @@ async def test_without_credentials_it_can_read(fake_index, pypirc, ring, path, l
     async with PyPI.from_config() as official:
         with pytest.raises(ConfigError, match="takes uploads with a token only"):
             await official.releases.upload(path)
+
+
+async def test_without_the_keyring_library_the_keyring_is_skipped(fake_index, pypirc, ring, path, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="lading")
+    url = f"{fake_index.server.url}/legacy/"
+    ring.entries[url, "ada"] = "s3cret of the ring"
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    fake_index.lists("demo-1.0.tar.gz")
+    async with PyPI.from_config("bare", simple_url=f"{fake_index.server.url}/simple/") as pypi:
+        assert [file.filename async for file in pypi.files.list("demo")] == ["demo-1.0.tar.gz"]
+        assert type(pypi._connections.settings.auth) is lading.Auth
+    assert "Authorization" not in fake_index.requests[-1].headers
+    async with PyPI.from_config() as official:
+        with pytest.raises(ConfigError, match="takes uploads with a token only"):
+            await official.releases.upload(path)
+    assert ring.asked == []
+    skipped = [r.getMessage() for r in caplog.records if "the keyring was skipped" in r.getMessage()]
+    assert [text.partition(":")[0] for text in skipped] == ["bare", "pypi"]
+    assert all("pip install 'lading[keyring]'" in text for text in skipped)
 
 
 async def test_trusted_publishing_is_the_last_resort_of_official_indexes(fake_index, pypirc, ring, monkeypatch):

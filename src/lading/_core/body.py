@@ -1,4 +1,4 @@
-"""Request bodies: of known length wherever the source has one, and opened anew for every attempt."""
+"""Request bodies: their length is known wherever the source has one, and each attempt opens them anew."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 Piece = bytes | memoryview
 
-# Read buffers that are not in use. Uploads come and go by the hundred; without this each costs a fresh 256 KiB.
+# Read buffers that are not in use: without them each of hundreds of uploads would allocate a new one.
 _free: list[bytearray] = []
 _FREE_MOST = 16
 
 
 class Reader(ABC):
-    """An opened body: an async iterator of pieces. A piece is valid until the next one is asked for.
+    """An opened body: an async iterator of pieces. A piece is valid until the next one is requested.
 
-    A class and not an async generator: those are finalised by the event loop's hooks at a time of its own.
+    A class and not an async generator: when the event loop's hooks finalise those is not defined.
     """
 
     def __aiter__(self) -> Reader:
@@ -35,7 +35,7 @@ class Reader(ABC):
     async def __anext__(self) -> Piece: ...
 
     async def aclose(self) -> None:
-        """Let go of what was opened; harmless twice."""
+        """Close what was opened; harmless twice."""
         return
 
 
@@ -43,7 +43,7 @@ class Body(ABC):
     """A request body.
 
     Attributes:
-        length: Bytes; ``None`` where nobody knows (sent chunked).
+        length: Bytes; ``None`` where unknown (sent chunked).
         content_type: The ``Content-Type`` to send it with; empty for none.
         replayable: Whether it can be opened more than once.
     """
@@ -54,11 +54,16 @@ class Body(ABC):
 
     @abstractmethod
     def open(self) -> Reader:
-        """A reader from the first byte. Nothing is opened before its first piece is asked for."""
+        """Return a reader from the first byte. Nothing is opened before its first piece is requested."""
 
 
 class BytesBody(Body):
-    """Bytes at hand."""
+    """A body of bytes in memory.
+
+    Args:
+        data: The bytes.
+        content_type: The ``Content-Type`` to send them with.
+    """
 
     def __init__(self, data: bytes, content_type: str = "application/octet-stream") -> None:
         self.data = data
@@ -66,7 +71,7 @@ class BytesBody(Body):
         self.content_type: str = content_type
 
     def open(self) -> Reader:
-        """A reader over the bytes."""
+        """Return a reader over the bytes."""
         return _BytesReader(self.data)
 
 
@@ -82,10 +87,17 @@ class _BytesReader(Reader):
 
 
 class FileBody(Body):
-    """A file on disk, or a slice of one, streamed; make it with :meth:`of`, or with a stamp at hand.
+    """A file on disk, or a slice of one, that is streamed; see :meth:`from_path`.
 
-    A file that is not the stamped one any more, or changes while it is read, is an ``InputError`` before the last
-    byte is sent: the store never gets the whole of a mixture.
+    A file that is no longer the expected version, or that changes while it is read, is an ``InputError`` before the
+    last byte is sent: the store never receives a complete body of mixed versions.
+
+    Args:
+        path: The file.
+        stamp: The expected version of the file.
+        offset: Where the slice starts.
+        length: Bytes of the slice; by default up to the file's end.
+        content_type: The ``Content-Type`` to send it with.
     """
 
     def __init__(
@@ -109,11 +121,20 @@ class FileBody(Body):
 
     @classmethod
     async def from_path(cls, path: StrPath, *, content_type: str = "application/octet-stream") -> FileBody:
-        """A body of the file as it is now; ``OSError`` when it cannot be looked at."""
+        """Create a body of the file as it is now.
+
+        Args:
+            path: The file.
+            content_type: The ``Content-Type`` to send it with.
+
+        Raises:
+            InputError: It is not a regular file.
+            OSError: It cannot be read.
+        """
         return cls(path, await file_version(path), content_type=content_type)
 
     def open(self) -> Reader:
-        """A reader over the file; the file is opened at its first piece."""
+        """Return a reader over the file, which is opened at the first piece."""
         return _FileBodyReader(self)
 
 
@@ -131,7 +152,7 @@ class _FileBodyReader(Reader):
             raise StopAsyncIteration
         if self._buffer is None:
             try:
-                self._buffer = _free.pop()  # one step: other loops' threads take from it too
+                self._buffer = _free.pop()  # one step: other loops' threads use the list too
             except IndexError:
                 self._buffer = bytearray(PIECE)
             await self._file.open()
@@ -156,12 +177,12 @@ class _FileBodyReader(Reader):
 
 
 class StreamBody(Body):
-    """Bytes from an async source.
+    """A body of bytes from an async source.
 
     Args:
-        source: A function giving a new async iterable of bytes each time: the body can be sent again. Or one
-            async iterable: it is read once, and the request that carries it is never sent twice.
-        length: Bytes, where known; a source that gives more or fewer is an ``InputError``.
+        source: A function that returns a new async iterable of bytes each time: the body can be sent again. Or one
+            async iterable: it is read once, and the request with it is never sent twice.
+        length: Bytes, where known; a source with more or fewer is an ``InputError``.
         content_type: The ``Content-Type`` to send it with.
     """
 
@@ -178,9 +199,9 @@ class StreamBody(Body):
         self.replayable: bool = self._again is not None
 
     def open(self) -> Reader:
-        """A reader over the source."""
+        """Return a reader over the source."""
         source = self._once if self._again is None else self._again()
-        assert source is not None  # noqa: S101 - one of the two is there
+        assert source is not None  # noqa: S101 - one of the two is set
         return _StreamReader(source, self.length)
 
 
@@ -200,7 +221,7 @@ class _StreamReader(Reader):
                 raise
             self._count += len(piece)
             if self._length is not None and self._count > self._length:
-                raise self._wrong("gave more than", self._length)
+                raise self._wrong("has more than", self._length)
             if piece:  # an empty piece would end a chunked body
                 return piece
 
@@ -214,10 +235,10 @@ class _StreamReader(Reader):
 
 
 class MeteredReader(Reader):
-    """A body being sent: counts for progress and events, and keeps what its source raised.
+    """A body being sent: counts bytes for progress and events, and keeps what its source raised.
 
-    An exchange hands this to an HTTP library. What comes back out of that library may be dressed as its own; what
-    the source or the progress callback raised is kept here as it was.
+    An attempt passes this to a backend. An HTTP library may wrap exceptions in its own; what the source or the
+    progress callback raised is kept here unchanged.
     """
 
     def __init__(self, body: Body, meter: ProgressReporter) -> None:
@@ -231,7 +252,7 @@ class MeteredReader(Reader):
 
     @property
     def opened(self) -> bool:
-        """Whether the source was touched."""
+        """Whether the source has been opened."""
         return self._reader is not None
 
     async def __anext__(self) -> Piece:

@@ -1,12 +1,12 @@
-"""Where a secret is kept: memory, an environment variable, the system's keyring, a file."""
+"""Places that a secret is stored in: memory, an environment variable, the system's keyring, a file."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import current_token
 
+from lading._core.config_files import write_private_file
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError
 
@@ -24,31 +25,34 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+INSTALL_KEYRING = "pip install 'lading[keyring]'"
+"""How to install what the keyring needs, for error messages."""
+
 
 class Credentials(ABC):
     """One secret, in one place. Its ``repr`` names the place, never the secret."""
 
     @abstractmethod
     async def get(self) -> str | None:
-        """The secret without surrounding white space; ``None`` when there is none."""
+        """Return the secret without surrounding white space; ``None`` when there is none."""
 
     @abstractmethod
     async def set(self, secret: str) -> None:
-        """Keep *secret* from now on."""
+        """Store *secret* in place of the one before."""
 
     @abstractmethod
     async def delete(self) -> None:
-        """Forget the secret; harmless when there is none."""
+        """Remove the secret; harmless when there is none."""
 
 
 class MemoryCredentials(Credentials):
-    """A secret held by this process alone."""
+    """A secret in the memory of this process."""
 
     def __init__(self, secret: str | None = None) -> None:
         self._secret = None if secret is None else _validate_secret(secret)
 
     async def get(self) -> str | None:
-        """The secret, or ``None``."""
+        """Return the secret, or ``None``."""
         return self._secret
 
     async def set(self, secret: str) -> None:
@@ -56,7 +60,7 @@ class MemoryCredentials(Credentials):
         self._secret = _validate_secret(secret)
 
     async def delete(self) -> None:
-        """Forget the secret."""
+        """Remove the secret."""
         self._secret = None
 
     def __repr__(self) -> str:
@@ -64,7 +68,7 @@ class MemoryCredentials(Credentials):
 
 
 class EnvironmentCredentials(Credentials):
-    """A secret in an environment variable, read each time it is needed. It can only be read.
+    """A secret in an environment variable, read each time it is needed. It cannot be changed here.
 
     Args:
         variable: The variable's name; unset or empty means no secret.
@@ -74,15 +78,15 @@ class EnvironmentCredentials(Credentials):
         self.variable = variable
 
     async def get(self) -> str | None:
-        """The variable's value, or ``None``."""
+        """Return the variable's value, or ``None``."""
         return os.environ.get(self.variable, "").strip() or None
 
     async def set(self, secret: str) -> None:  # noqa: ARG002
-        """``ConfigError``: a change would end with this process and mislead."""
+        """Raise ``ConfigError``: a change would be lost when this process ends."""
         raise ConfigError(f"the environment variable {self.variable} can only be read; set it where the job is defined")
 
     async def delete(self) -> None:
-        """``ConfigError``, as for :meth:`set`."""
+        """Raise ``ConfigError``: a change would be lost when this process ends."""
         raise ConfigError(
             f"the environment variable {self.variable} can only be read; unset it where the job is defined"
         )
@@ -92,12 +96,12 @@ class EnvironmentCredentials(Credentials):
 
 
 class KeyringCredentials(Credentials):
-    """A secret in the system's keyring, through the ``keyring`` library.
+    """A secret in the system's keyring, through the ``keyring`` library, which ``lading[keyring]`` installs.
 
     Args:
-        service: The name the entry is filed under; for PyPI's official clients the upload address.
+        service: The name that the entry is stored under; the official clients of package indexes use the upload URL.
         username: The entry's user name.
-        timeout: Seconds to wait for the keyring, which may be asking a person for a passphrase.
+        timeout: Seconds to wait for the keyring, which may be waiting for a person to enter a passphrase.
     """
 
     def __init__(self, service: str, username: str, *, timeout: float = 30.0) -> None:
@@ -106,17 +110,29 @@ class KeyringCredentials(Credentials):
         self.timeout = timeout
 
     async def get(self) -> str | None:
-        """The entry's secret, or ``None``; ``ConfigError`` when there is no keyring or it does not answer."""
+        """Return the entry's secret, or ``None``.
+
+        Raises:
+            ConfigError: The library is not installed, there is no keyring, or it does not respond.
+        """
         secret = await self._call(lambda ring: ring.get_password(self.service, self.username))
         return secret.strip() or None if isinstance(secret, str) else None
 
     async def set(self, secret: str) -> None:
-        """Write the entry."""
+        """Write the entry.
+
+        Raises:
+            ConfigError: The library is not installed, there is no keyring, or it does not respond.
+        """
         value = _validate_secret(secret)
         await self._call(lambda ring: ring.set_password(self.service, self.username, value))
 
     async def delete(self) -> None:
-        """Remove the entry, if there is one."""
+        """Remove the entry, if there is one.
+
+        Raises:
+            ConfigError: The library is not installed, there is no keyring, or it does not respond.
+        """
 
         def remove(ring: Any) -> None:
             if ring.get_password(self.service, self.username) is not None:
@@ -124,29 +140,32 @@ class KeyringCredentials(Credentials):
 
         await self._call(remove)
 
-    async def _call(self, question: Callable[[Any], T]) -> T:
+    async def _call(self, operation: Callable[[Any], T]) -> T:
         def work() -> T:
-            # Imported here, in the thread: it takes 60 ms, looks for backends on disk, and few programs need it.
-            import keyring  # noqa: PLC0415
-            import keyring.errors  # noqa: PLC0415
+            # Imported here, in the thread: it takes 60 ms, searches the disk for backends, and few programs need it.
+            try:
+                import keyring  # noqa: PLC0415
+                import keyring.errors  # noqa: PLC0415
+            except ImportError as error:
+                raise ConfigError(f"{self!r} needs the keyring library: {INSTALL_KEYRING}") from error
 
             try:
-                return question(keyring.get_keyring())
+                return operation(keyring.get_keyring())
             except keyring.errors.NoKeyringError:
                 raise ConfigError(
                     "no keyring on this machine: install and unlock one (SecretService, KWallet, macOS Keychain, "
                     "Windows Credential Locker), or give the secret another way"
                 ) from None
             except keyring.errors.KeyringError as error:
-                raise ConfigError(f"the keyring would not answer for {self!r}: {type(error).__name__}") from error
+                raise ConfigError(f"the keyring refused access to {self!r}: {type(error).__name__}") from error
             except Exception as error:
-                # Backends let their own errors through (D-Bus, JSON, OS): none of them is ours to show whole.
+                # Backends raise errors of their own (D-Bus, JSON, OS), whose messages may contain anything.
                 raise ConfigError(f"the keyring failed for {self!r}: {type(error).__name__}") from error
 
         return await _in_daemon_thread(
             work,
             self.timeout,
-            f"the keyring did not answer for {self!r} within {self.timeout:g} s: is it locked?",
+            f"the keyring did not respond for {self!r} within {self.timeout:g} s: is it locked?",
         )
 
     def __repr__(self) -> str:
@@ -157,14 +176,14 @@ class FileCredentials(Credentials):
     """A secret in a file that only its owner can read (mode 0600), replaced in one step.
 
     Args:
-        path: The file; its folder is made (0700) when the first secret is kept.
+        path: The file; its directory is created (0700) when the first secret is stored.
     """
 
     def __init__(self, path: StrPath) -> None:
         self.path: Path = Path(path)
 
     async def get(self) -> str | None:
-        """The file's content, or ``None`` when there is no file or nothing in it."""
+        """Return the file's content, or ``None`` when there is no file or it is empty."""
 
         def read() -> str | None:
             try:
@@ -172,27 +191,17 @@ class FileCredentials(Credentials):
             except FileNotFoundError:
                 return None
             except UnicodeDecodeError:
-                raise ConfigError(f"{self.path} is not UTF-8 text, so it holds no secret of ours") from None
+                raise ConfigError(f"{self.path} is not UTF-8 text, so it contains no secret") from None
 
         return await run_in_thread(read)
 
     async def set(self, secret: str) -> None:
-        """Write the file: beside it first, then renamed over it, so that no reader sees half of one."""
+        """Write the file: to a temporary file first, then renamed over it, so that no reader sees a partial one."""
         value = _validate_secret(secret)
 
         def write() -> None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with open(fd, "w", encoding="utf-8") as file:  # noqa: PTH123 - of a descriptor
-                    file.write(value + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            write_private_file(self.path, f"{value}\n".encode())
 
         await run_in_thread(write)
 
@@ -204,8 +213,13 @@ class FileCredentials(Credentials):
         return f"FileCredentials({str(self.path)!r})"
 
 
+async def is_keyring_installed() -> bool:
+    """Return whether the ``keyring`` library is installed, without importing it."""
+    return await run_in_thread(find_spec, "keyring") is not None
+
+
 async def find_keyring_user(service: str) -> str | None:
-    """The user of the keyring's entry for *service*, where it can tell without being told; ``None`` where it cannot."""
+    """Return the user of the keyring's entry for *service*, or ``None`` where the keyring cannot find it by service."""
     found = await KeyringCredentials(service, "")._call(lambda ring: ring.get_credential(service, None))  # noqa: SLF001
     user = getattr(found, "username", None)
     return user if isinstance(user, str) and user else None
@@ -219,10 +233,15 @@ def _validate_secret(secret: str) -> str:
 
 
 async def _in_daemon_thread(work: Callable[[], T], timeout: float, too_late: str) -> T:
-    """What *work* returns, from a daemon thread that may be left behind.
+    """Run *work* in a daemon thread, which may outlive this call, and return its result.
 
-    A keyring can wait for a person for ever. A worker thread of anyio's that never ends would keep the interpreter
-    from exiting; this one does not.
+    A keyring can wait for a person without end. A worker thread of anyio that never ends would keep the interpreter
+    from exiting; a daemon thread does not.
+
+    Args:
+        work: The function to run.
+        timeout: Seconds to wait for it.
+        too_late: The message of the ``ConfigError`` after that.
     """
     finished = anyio.Event()
     token = current_token()
@@ -232,9 +251,9 @@ async def _in_daemon_thread(work: Callable[[], T], timeout: float, too_late: str
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller
             errors.append(error)
-        # The loop may have ended meanwhile: nobody waits any more.
+        # The loop may have ended in the meantime: nothing waits for the result then.
         with suppress(anyio.RunFinishedError, RuntimeError):
             from_thread.run_sync(finished.set, token=token)
 

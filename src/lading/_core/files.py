@@ -1,4 +1,4 @@
-"""Reading and hashing files without holding up the event loop."""
+"""Reading and hashing files without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 PIECE = 112 * 1024
 _HASH_PIECE = 1024 * 1024
-# For files so long that threads beside each other are worth their while.
+# From this size on, hashing in several threads is faster than in one.
 _MANY_PIECES = 64 * 1024 * 1024
 
-# Reading without waiting: Linux answers from the page cache or says EAGAIN. Elsewhere every read takes a thread.
+# Reading without waiting: Linux returns bytes from the page cache, or EAGAIN. Elsewhere every read needs a thread.
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0) if hasattr(os, "preadv") else 0
 _CANNOT = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -31,7 +31,7 @@ StrPath = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """What tells that a file is still the one that was looked at.
+    """The identity of a file's content, for detecting that the file has changed.
 
     Attributes:
         size: Bytes.
@@ -46,14 +46,19 @@ class FileVersion:
 
 @dataclass(frozen=True, slots=True)
 class FileDigests:
-    """One pass over a file: its stamp, and its digests (hex) by name."""
+    """The result of one pass over a file.
+
+    Attributes:
+        stamp: The version of the file that was read.
+        digests: Hex digests by name.
+    """
 
     stamp: FileVersion
     digests: Mapping[str, str]
 
 
 def _open(path: StrPath) -> Any:
-    if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - opening it would wait for a writer, for ever
+    if stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116 - opening it would wait for a writer without end
         raise _not_a_file_error(path)
     return open(path, "rb", buffering=0)  # noqa: PTH123 - nothing of pathlib's is needed
 
@@ -70,21 +75,30 @@ def _not_a_file_error(path: StrPath) -> InputError:
 
 
 async def file_version(path: StrPath) -> FileVersion:
-    """The stamp of the file at *path*; ``OSError`` as the system says it."""
+    """Return the version of the file at *path*.
 
-    def look() -> FileVersion:
+    Raises:
+        InputError: It is not a regular file.
+        OSError: It cannot be read.
+    """
+
+    def read() -> FileVersion:
         with _open(path) as file:
             return _stamp(file.fileno(), path)
 
-    return await run_in_thread(look)
+    return await run_in_thread(read)
 
 
 async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> FileDigests:
-    """Digests of the file at *path*, all in one pass in a worker thread.
+    """Compute digests of the file at *path*, all in one pass in a worker thread.
 
     Args:
         path: The file.
-        hashers: A maker of a hashlib object by the name the digest is wanted under.
+        hashers: Functions that create a hashlib object, by the name of the digest in the result.
+
+    Raises:
+        InputError: It is not a regular file, or changed while it was read.
+        OSError: It cannot be read.
     """
 
     def run() -> FileDigests:
@@ -100,7 +114,7 @@ async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> 
 
 
 def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
-    """Give all of *file* to every hasher."""
+    """Update every hasher with all bytes of *file*."""
     buffer = memoryview(bytearray(_HASH_PIECE))
     if not many or len(hashers) < 2:
         while count := file.readinto(buffer):
@@ -108,7 +122,7 @@ def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
             for hasher in hashers:
                 hasher.update(buffer[:count])
         return
-    # The slowest takes as long as all others together: they go side by side, for hashing lets go of the interpreter.
+    # The slowest takes as long as all others together. They run concurrently, as hashing releases the interpreter lock.
     first, *rest = hashers
     with ThreadPoolExecutor(len(rest)) as beside:
         while count := file.readinto(buffer):
@@ -125,7 +139,7 @@ def blake2b_256() -> Any:
 
 
 def file_changed_error(path: StrPath) -> InputError:
-    """The error for a file that is no longer what it was when it was first looked at."""
+    """Create the error for a file that has changed since its version was read."""
     return InputError(
         f"{os.fspath(path)} changed while it was being read: write it elsewhere and rename it into place, "
         "or wait until its writer has finished",
@@ -134,7 +148,7 @@ def file_changed_error(path: StrPath) -> InputError:
 
 
 class FileReader:
-    """An open file read at chosen places, inline where the bytes are cached and in a thread where not."""
+    """An open file that is read at given offsets: inline where the bytes are cached, else in a thread."""
 
     __slots__ = ("_inline", "_path", "_raw", "_stamp")
 
@@ -145,7 +159,7 @@ class FileReader:
         self._inline = bool(_NOWAIT)
 
     async def open(self) -> None:
-        """Open it in a thread; ``InputError`` when it is not the file that was stamped."""
+        """Open the file in a thread; ``InputError`` when it is not the expected version."""
         await run_in_thread(self._open)
 
     def _open(self) -> None:
@@ -165,11 +179,11 @@ class FileReader:
             raise file_changed_error(self._path)
 
     def check(self) -> None:
-        """``InputError`` when the file changed since it was stamped. One fstat of an open file: no waiting."""
+        """Raise ``InputError`` when the file has changed. One fstat of an open file, which does not wait."""
         self._check(self._raw)
 
     async def read_into(self, buffer: memoryview, offset: int) -> int:
-        """How many bytes were read from *offset* into *buffer*; 0 at the file's end."""
+        """Read bytes from *offset* into *buffer* and return how many; 0 at the file's end."""
         if self._inline:
             try:
                 return os.preadv(self._raw.fileno(), [buffer], offset, _NOWAIT)
@@ -183,14 +197,14 @@ class FileReader:
 
     def _read(self, buffer: memoryview, offset: int) -> int:
         if hasattr(os, "posix_fadvise"):
-            # Ask for more than this read, so that the next ones may find their bytes cached.
+            # Read ahead, so that the next reads may find their bytes cached.
             os.posix_fadvise(self._raw.fileno(), offset, 16 * len(buffer), os.POSIX_FADV_WILLNEED)
         self._raw.seek(offset)
         count: int = self._raw.readinto(buffer)
         return count
 
     def close(self) -> None:
-        """Close it; harmless twice."""
+        """Close the file; harmless twice."""
         if self._raw is not None:
             self._raw.close()
             self._raw = None
@@ -200,9 +214,10 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.
 
 
 def safe_name(name: str) -> str:
-    """*name* itself, when it names a file right inside a folder on every platform; ``InvalidResponse`` otherwise.
+    """Return *name*, which a server chose, when it is a plain file name on every platform.
 
-    For names that a server chose.
+    Raises:
+        InvalidResponse: It could name a file outside its directory, or none at all.
     """
     bad = (
         not name

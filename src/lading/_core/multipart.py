@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from lading._core.body import Body, Piece, Reader
+from lading._core.body import Body, FileBody, Piece, Reader
 from lading.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from lading._core.files import StrPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,28 @@ class FilePart:
     Attributes:
         name: The field's name.
         body: Its content; its ``content_type`` becomes the part's (none where that is empty).
-        filename: The name the store is told.
+        filename: The file name that is sent with it.
     """
 
     name: str
     body: Body
     filename: str
+
+    @classmethod
+    async def from_path(cls, name: str, path: StrPath, content_type: str = "application/octet-stream") -> FilePart:
+        """Create the field for the file at *path*, streamed from disk under the file's own name.
+
+        Args:
+            name: The field's name.
+            path: The file.
+            content_type: The part's content type; empty for none.
+
+        Raises:
+            InputError: It is not a regular file.
+            OSError: It cannot be read.
+        """
+        body = await FileBody.from_path(path, content_type=content_type)
+        return cls(name, body, PurePath(os.fspath(path)).name)
 
 
 class Multipart(Body):
@@ -42,7 +62,7 @@ class Multipart(Body):
         try:
             self._segments = list(self._encode(parts))
         except UnicodeEncodeError:
-            raise InputError("a form field has characters that UTF-8 cannot write", argument="parts") from None
+            raise InputError("a form field has characters that UTF-8 cannot encode", argument="parts") from None
         lengths = [s.length if isinstance(s, Body) else len(s) for s in self._segments]
         self.length: int | None = None if None in lengths else sum(n for n in lengths if n is not None)
         self.replayable: bool = all(s.replayable for s in self._segments if isinstance(s, Body))
@@ -66,12 +86,12 @@ class Multipart(Body):
         yield bytes(text + f"--{self.boundary}--\r\n".encode())
 
     def open(self) -> Reader:
-        """A reader over all parts."""
+        """Return a reader over all parts."""
         return _JoinedReader(self._segments)
 
 
 def _quoted(name: str) -> str:
-    """A name inside a part's header, quoted as browsers do (WHATWG HTML): it can end neither quotes nor line."""
+    """Quote a name for a part's header as browsers do (WHATWG HTML), so that it can end neither quotes nor line."""
     if "\0" in name:
         raise InputError("a form field or file name must not contain NUL", argument="name")
     return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -1,4 +1,4 @@
-"""Lists that come in pages: await one page, iterate over everything, or keep a cursor to go on after an error."""
+"""Lists in pages: await one page, iterate over all items, or keep a cursor to resume after an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Page(Sequence[T]):
     Attributes:
         items: The items.
         next: Where the next page starts, in the store's own terms; ``None`` after the last.
-        total: How many items the whole list has, where the store says.
+        total: How many items the complete list has, where the store reports it.
     """
 
     __slots__ = ("items", "next", "total")
@@ -43,12 +43,12 @@ class Page(Sequence[T]):
 class Pager(Generic[T]):
     """A list in a store. ``await`` it for its first page, ``async for`` it for every item.
 
-    Nothing is asked before that. A second ``async for`` starts from the beginning again.
+    Nothing is sent before that. A second ``async for`` starts from the beginning again.
 
     Args:
-        fetch: From where a page starts (``None`` for the first) to the page.
-        start: Where the first page starts, when not at the beginning.
-        max_items: Stop after so many items.
+        fetch: Called with the start of a page (``None`` for the first page); returns the page.
+        start: The start of the first page, when not the beginning of the list.
+        max_items: Stop after this many items.
     """
 
     def __init__(
@@ -59,6 +59,21 @@ class Pager(Generic[T]):
         self._fetch = fetch
         self._start = start
         self._max_items = max_items
+
+    @classmethod
+    def single(cls, fetch_items: Callable[[], Awaitable[Sequence[T]]], *, max_items: int | None = None) -> Pager[T]:
+        """Return a pager over a list that the store sends complete: it has one page, and no page size is sent.
+
+        Args:
+            fetch_items: Returns all items.
+            max_items: Stop after this many items.
+        """
+
+        async def fetch(_: object) -> Page[T]:
+            items = await fetch_items()
+            return Page(items, None, len(items))
+
+        return cls(fetch, max_items=max_items)
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
         return self._first().__await__()
@@ -73,14 +88,14 @@ class Pager(Generic[T]):
         return self.cursor()
 
     def cursor(self) -> Cursor[T]:
-        """An iterator of its own. After an error, iterate over it again and it goes on where it was."""
+        """Return an iterator with a position of its own: iterating over it again after an error resumes there."""
         return Cursor(self._fetch, self._start, self._max_items)
 
 
 class Cursor(Generic[T]):
-    """An async iterator over a list's items that outlives errors: the page that failed is asked for again.
+    """An async iterator over a list's items that can be used after an error: it requests the failed page again.
 
-    A class, not an async generator, which an error would end for good.
+    A class, not an async generator, which ends with the first error.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], start: Any, max_items: int | None) -> None:

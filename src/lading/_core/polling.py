@@ -1,4 +1,4 @@
-"""The one loop that asks a store again and again, behind every ``wait()`` and ``watch()``."""
+"""The polling loop behind every ``wait()`` and ``watch()``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class PollInterval:
-    """Seconds between two questions: from *first*, each quiet one stretching it by *factor* up to *longest*.
+    """Seconds between two polls: they grow while nothing changes, and start again after a change.
 
-    News sets it back to *first*: what has just moved is likely to move again.
+    Attributes:
+        initial: Seconds after the first poll, and after each that reports a change.
+        factor: What the interval is multiplied with after a poll without a change.
+        maximum: The longest interval.
     """
 
     initial: float = 2.0
@@ -27,43 +30,46 @@ class PollInterval:
     maximum: float = 30.0
 
     def after(self, interval: float) -> float:
-        """The interval after a quiet one of *interval* seconds."""
+        """Return the interval that follows one of *interval* seconds without a change."""
         return min(self.maximum, interval * self.factor)
 
 
 class Watch(Generic[K, V]):
-    """An async iterator over what many keys come to, until each is done; one question serves all that are left.
+    """An async iterator over the changing values of many keys, until each is final; one poll serves all keys left.
 
-    It has no task of its own: it asks while somebody awaits the next value, and an error leaves it able to go on.
+    It has no background task: it polls while the next value is awaited, and can be used further after an error.
 
     Args:
         keys: What to watch.
-        ask: From the keys that are left to what is known of them now; a key may be missing from the answer.
-        done: Whether a value is final: its key is not asked for again.
-        changed: Whether the second value is news after the first. Values that are no news are not given.
-        only_done: Give final values alone.
-        poll: How often to ask.
+        fetch: Called with the keys that are left; returns their current values. Keys may be missing from the result.
+        done: Returns whether a value is final: its key is not polled again.
+        changed: Returns whether the second value differs from the first. Values without a change are not yielded.
+        only_done: Yield final values only.
+        poll: How often to poll.
+        sleep: Waits for seconds; the client's, so that tests need not wait.
     """
 
     def __init__(
         self,
         keys: Iterable[K],
-        ask: Callable[[tuple[K, ...]], Awaitable[Mapping[K, V]]],
+        fetch: Callable[[tuple[K, ...]], Awaitable[Mapping[K, V]]],
         done: Callable[[V], bool],
         *,
         changed: Callable[[V, V], bool] = lambda before, now: before != now,
         only_done: bool = False,
         poll: PollInterval | None = None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._left: dict[K, V | None] = dict.fromkeys(keys)
-        self._ask = ask
+        self._fetch = fetch
         self._done = done
         self._changed = changed
         self._only_done = only_done
         self._poll = poll or PollInterval()
+        self._sleep = sleep
         self._ready: deque[V] = deque()
         self._interval = 0.0
-        self._asked = False
+        self._started = False
 
     def __aiter__(self) -> Watch[K, V]:
         return self
@@ -72,37 +78,51 @@ class Watch(Generic[K, V]):
         while not self._ready:
             if not self._left:
                 raise StopAsyncIteration
-            if self._asked:
-                await anyio.sleep(self._interval)
-            news = self._take(await self._ask(tuple(self._left)))
-            fresh = news or not self._asked
-            self._interval = self._poll.initial if fresh else self._poll.after(self._interval)
-            self._asked = True
+            if self._started:
+                await self._sleep(self._interval)
+            changed = self._update(await self._fetch(tuple(self._left)))
+            soon = changed or not self._started
+            self._interval = self._poll.initial if soon else self._poll.after(self._interval)
+            self._started = True
         return self._ready.popleft()
 
-    def _take(self, known: Mapping[K, V]) -> bool:
-        news = False
-        for key, value in known.items():
+    def _update(self, values: Mapping[K, V]) -> bool:
+        """Record *values*, make ready those to yield, and return whether any has changed."""
+        any_changed = False
+        for key, value in values.items():
             if key not in self._left:
                 continue
             before = self._left[key]
-            moved = before is None or self._changed(before, value)
+            changed = before is None or self._changed(before, value)
             final = self._done(value)
             if final:
                 del self._left[key]
             else:
                 self._left[key] = value
-            if final or (moved and not self._only_done):
+            if final or (changed and not self._only_done):
                 self._ready.append(value)
-            news = news or moved
-        return news
+            any_changed = any_changed or changed
+        return any_changed
 
 
-async def poll_until(ask: Callable[[], Awaitable[V | None]], poll: PollInterval | None = None) -> V:
-    """What *ask* returns as soon as that is not ``None``. The caller's cancel scope bounds it."""
+async def poll_until(
+    fetch: Callable[[], Awaitable[V | None]],
+    poll: PollInterval | None = None,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+) -> V:
+    """Call *fetch* until it returns something else than ``None``, and return that.
 
-    async def one(_: tuple[None, ...]) -> dict[None, V]:
-        value = await ask()
+    The caller's cancel scope bounds it.
+
+    Args:
+        fetch: Returns the value, or ``None`` while there is none.
+        poll: How often to poll.
+        sleep: Waits for seconds.
+    """
+
+    async def fetch_one(_: tuple[None, ...]) -> dict[None, V]:
+        value = await fetch()
         return {} if value is None else {None: value}
 
-    return await anext(Watch((None,), one, lambda _: True, poll=poll))
+    return await anext(Watch((None,), fetch_one, lambda _: True, poll=poll, sleep=sleep))

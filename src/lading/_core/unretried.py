@@ -19,7 +19,8 @@ class Unretried(Exception):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(f"{type(error).__name__}, not to be retried")
-        self.error = error
+        # A callback may report to another: the error is that of the innermost.
+        self.error: Exception = error.error if isinstance(error, Unretried) else error
 
 
 def call_back(callback: Callable[[T], object], value: T) -> None:

@@ -6,43 +6,21 @@ from lading.copr._builds.watch import BuildWatch
 from lading.copr._client import Copr
 from lading.copr._errors import BuildFailed
 from lading.copr._kerberos import GssapiAuth
+from lading.copr._models.account import ApiToken, User
 from lading.copr._models.builds import (
-    ApiToken,
     Build,
     BuildState,
-    LatestBuilds,
-    Package,
-    Project,
-    SourcePackage,
-    User,
-    WebhookSecret,
-)
-from lading.copr._models.chroots import (
-    BuildChroot,
-    BuildConfig,
     BuiltPackages,
-    MockChroot,
-    MonitoredChroot,
-    MonitoredPackage,
     Nevra,
-    ProjectChroot,
-    Repo,
     SourceBuildConfig,
     SourceChroot,
+    SourcePackage,
 )
-from lading.copr._options import (
-    BuildOptions,
-    ChrootOptions,
-    CustomSource,
-    DistGitSource,
-    NewProjectOptions,
-    PackageOptions,
-    ProjectOptions,
-    PyPISource,
-    RubyGemsSource,
-    ScmSource,
-    Source,
-)
+from lading.copr._models.chroots import BuildChroot, BuildConfig, MockChroot, ProjectChroot, Repo
+from lading.copr._models.packages import LatestBuilds, MonitoredChroot, MonitoredPackage, Package
+from lading.copr._models.projects import Project, WebhookSecret
+from lading.copr._options import BuildOptions, ChrootOptions, NewProjectOptions, PackageOptions, ProjectOptions
+from lading.copr._sources import CustomSource, DistGitSource, PyPISource, RubyGemsSource, ScmSource, Source
 from lading.copr.builds import Builds
 from lading.copr.chroots import BuildChroots, MockChroots, ProjectChroots
 from lading.copr.modules import Module, Modules

@@ -1,4 +1,4 @@
-"""Logging in with a login and token."""
+"""Credentials: the login and token of an account."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class TokenPairAuth(Auth):
-    """The login and token of an account. All clients that share it go on with the new ones after a rotation.
+    """The API token of an account: a login and a token. All clients that share it use the new one after a rotation.
 
     Args:
         login: The login, which is not the user name.
-        token: The token, or where to find it.
-        expires_on: The day they end on, where that is known.
+        token: The token, or the place that it is stored in.
+        expires_on: The day that they expire on, where known.
     """
 
     def __init__(self, login: str, token: str | Credentials, *, expires_on: date | None = None) -> None:
         self.expires_on: date | None = expires_on
         self._basic = BasicAuth(login, token)
-        self._before: tuple[str, ...] = ()
+        self._previous: tuple[str, ...] = ()
 
     @property
     def login(self) -> str:
@@ -36,37 +36,51 @@ class TokenPairAuth(Auth):
         return self._basic.username
 
     def replace(self, login: str, token: str, expires_on: date | None) -> None:
-        """Use these from now on."""
-        self._before = self._basic.secrets()
+        """Use another login and token from now on.
+
+        Args:
+            login: The login.
+            token: The token.
+            expires_on: The day that they expire on, where known.
+        """
+        self._previous = self._basic.secrets()
         self.expires_on = expires_on
         self._basic = BasicAuth(login, token)
 
     async def prepare(self, sender: CallSender) -> None:
-        """Have the token at hand."""
+        """Read the token from where it is stored."""
         basic = None
-        while basic is not self._basic:  # a rotation may have put another there meanwhile
+        while basic is not self._basic:  # a rotation may have replaced it in the meantime
             basic = self._basic
             await basic.prepare(sender)
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """The request with login and token."""
+        """Send the request with login and token."""
         return self._basic.flow(request)
 
     def secrets(self) -> tuple[str, ...]:
-        """The token, and the one before."""
-        return (*self._basic.secrets(), *self._before)
+        """Return the token and the previous one."""
+        return (*self._basic.secrets(), *self._previous)
 
     def __repr__(self) -> str:
         return f"TokenPairAuth({self.login!r}, ***)"
 
 
 class MissingCredentials(Auth):
-    """Nobody is logged in: what needs it says what to do, before anything is sent."""
+    """No credentials: a call that needs some raises an error that describes how to get them, before anything is sent.
+
+    Args:
+        searched: Where credentials were looked for, for that error.
+    """
+
+    def __init__(self, searched: str = "") -> None:
+        self._searched = searched
 
     async def prepare(self, sender: CallSender) -> None:
-        """``ConfigError``."""
+        """Raise ``ConfigError``."""
         site = sender.service.base_url.removesuffix("api_3/")
-        raise ConfigError(
-            f"{sender.service.name}: this needs a login and token: get them at {site}api/, and give login= and token= "
-            "or put the file that it shows at ~/.config/copr; or install lading[gssapi] and log in with Kerberos"
+        message = (
+            f"{sender.service.name}: this needs a login and token: get them at {site}api/, and pass login= and token= "
+            "or save the file shown there as ~/.config/copr; or install lading[gssapi] and log in with Kerberos"
         )
+        raise ConfigError(f"{message} ({self._searched})" if self._searched else message)

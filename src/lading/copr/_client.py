@@ -40,13 +40,16 @@ class Copr(Client):
     Reading needs no credentials, and none are sent.
 
     Args:
-        url: The instance.
+        url: The instance's URL.
         login: The login of an API token; not the user name.
-        token: The token, or where to find it.
-        auth: Instead of these: any other credentials, such as :class:`lading.copr.GssapiAuth`.
-        username: Whose account it is, where known; nothing depends on it.
-        allow_http: Take an instance at plain http, on a network that is trusted with credentials.
-        options: See :class:`lading.Options`.
+        token: The token, or the place that it is stored in.
+        auth: Instead of these, other credentials such as :class:`lading.copr.GssapiAuth`.
+        username: The user's name, where known; it is not used.
+        allow_http: Accept a URL with plain http, on a network that is trusted with credentials.
+        options: See :class:`lading.ClientOptions`.
+
+    Raises:
+        ConfigError: The URL is invalid, or the credentials are incomplete.
 
     Attributes:
         projects: Projects: list, create, update, fork, permissions, monitor.
@@ -54,11 +57,11 @@ class Copr(Client):
         packages: Packages: list, create, update, build.
         project_chroots: The settings of projects' chroots.
         build_chroots: The parts of builds.
-        mock_chroots: What can be built in.
+        mock_chroots: The chroots that can be built in.
         modules: Modules, for old frontends.
-        webhooks: Webhooks' secrets.
-        tokens: Look at the token in use, or have another.
-        username: Whose account it is, where known.
+        webhooks: The secrets of webhooks.
+        tokens: Verify or rotate the API token in use.
+        username: The user's name, where known.
     """
 
     projects: Projects
@@ -83,17 +86,17 @@ class Copr(Client):
         **options: Unpack[ClientOptions],
     ) -> None:
         if (login is None) != (token is None):
-            raise ConfigError("give login= and token= together")
+            raise ConfigError("pass login= and token= together")
         if login is not None and auth is not None:
-            raise ConfigError("give login= and token=, or auth=, not both")
+            raise ConfigError("pass login= and token=, or auth=, not both")
         if login is not None and token is not None:
             auth = TokenPairAuth(login, token)
         self.username: str | None = username
         self._submitter = BuildSubmitter()
-        # The gate of the public instance lets agents pass whose name begins so, and shows others a page for people.
+        # The gate of the public instance admits agents whose name begins with the product; others get an HTML page.
         service = Service(
             name="copr",
-            base_url=validate_base_url(url, "the address of the Copr instance", allow_http=allow_http) + "api_3/",
+            base_url=validate_base_url(url, "the URL of the Copr instance", allow_http=allow_http) + "api_3/",
             read_error=read_error,
             product="copr",
         )
@@ -112,11 +115,11 @@ class Copr(Client):
         self.tokens = Tokens(sender)
 
     async def home(self) -> dict[str, Any]:
-        """What the frontend says of itself: ``{"version": 3}``. For seeing that it is there.
+        """Return the frontend's description of itself, ``{"version": 3}``, to check that it is available.
 
         Source: ``GET /api_3/``.
         """
-        return await self.send(Call("GET", "", _object, auth=None, template="(home)"))
+        return await self.send(Call("GET", "", _read_object, auth=None, template="(home)"))
 
     @classmethod
     def from_config(
@@ -130,26 +133,27 @@ class Copr(Client):
         config_file: StrPath | None = None,
         **options: Unpack[ClientOptions],
     ) -> ClientOpener[Copr]:
-        """A client with what this machine or CI job is set up with.
+        """Create a client with the configuration of this machine or CI job.
 
         ``async with Copr.from_config() as copr:`` or ``copr = await Copr.from_config()``.
 
-        Credentials are looked for in the arguments; in the environment (``COPR_LOGIN`` with ``COPR_TOKEN``); in the
-        file of Copr's own client; in the keyring (service: the instance's address, user: the login); and then
-        Kerberos is tried where ``lading[gssapi]`` is installed and the file does not say ``gssapi = false``.
-        Where there are none the client can only read. A file's credentials go to the file's own instance alone.
+        Credentials are searched in this order: the arguments; the environment (``COPR_LOGIN`` with ``COPR_TOKEN``);
+        the file of Copr's own client; where ``lading[keyring]`` is installed, the keyring (service: the instance's
+        URL, user: the login); and Kerberos, where ``lading[gssapi]`` is installed and the file does not set
+        ``gssapi = false``. Without any the client can only read. A file's credentials are sent to the file's own
+        instance only.
 
         Args:
-            url: The instance; by default ``COPR_URL``, else the file's, else Fedora's.
-            login: As for :class:`Copr`.
-            token: As for :class:`Copr`.
-            auth: As for :class:`Copr`.
-            username: As for :class:`Copr`; by default ``COPR_USERNAME``, else the file's.
-            config_file: By default ``COPR_CONFIG``, else ``~/.config/copr``.
-            options: See :class:`lading.Options`.
+            url: The instance's URL; by default ``COPR_URL``, else the file's, else Fedora's.
+            login: The login of an API token; not the user name.
+            token: The token, or the place that it is stored in.
+            auth: Instead of these, other credentials such as :class:`lading.copr.GssapiAuth`.
+            username: The user's name; by default ``COPR_USERNAME``, else the file's.
+            config_file: The configuration file; by default ``COPR_CONFIG``, else ``~/.config/copr``.
+            options: See :class:`lading.ClientOptions`.
 
         Raises:
-            ConfigError: The configuration cannot be understood; the text names file, section and key.
+            ConfigError: The configuration is invalid; the message names file, section and key.
         """
 
         async def make() -> Copr:
@@ -168,5 +172,5 @@ class Copr(Client):
         return ClientOpener(make)
 
 
-def _object(reply: Response) -> dict[str, Any]:
-    return dict(reply.json())
+def _read_object(response: Response) -> dict[str, Any]:
+    return dict(response.json())

@@ -1,17 +1,17 @@
-"""Which instance, and which credentials: arguments, environment, configuration file, keyring, Kerberos, in turn."""
+"""The instance and its credentials: from arguments, environment, configuration file, keyring and Kerberos."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.credentials import KeyringCredentials, find_keyring_user
+from lading._core.credentials import INSTALL_KEYRING, KeyringCredentials, find_keyring_user, is_keyring_installed
 from lading._core.service import origin
 from lading._core.threads import run_in_thread
-from lading.copr._auth import TokenPairAuth
+from lading.copr._auth import MissingCredentials, TokenPairAuth
 from lading.copr._config_file import ConfigFile, read_config
 from lading.copr._kerberos import GssapiAuth
 from lading.errors import ConfigError
@@ -29,16 +29,17 @@ CONFIG = "~/.config/copr"
 
 @dataclass(frozen=True, slots=True)
 class CoprConfig:
-    """An instance, and what was found to get in.
+    """An instance, and the credentials for it that were found.
 
     Attributes:
-        url: The instance.
-        allow_http: Whether it may be at plain http.
+        url: The instance's URL.
+        allow_http: Whether that may be plain http.
         username: The user.
         login: The login.
         token: The token. Not shown.
-        gssapi: Whether to log in with Kerberos; ``None`` where nobody says.
-        expires_on: The day that the token ends on.
+        gssapi: Whether to log in with Kerberos; ``None`` where the file does not set it.
+        expires_on: The day that the token expires on.
+        config_file: The configuration file that was looked for.
     """
 
     url: str
@@ -48,10 +49,19 @@ class CoprConfig:
     token: str | None = field(default=None, repr=False)
     gssapi: bool | None = None
     expires_on: date | None = None
+    config_file: str = CONFIG
 
 
 async def load_config(url: str | None, config_file: StrPath | None) -> CoprConfig:
-    """What environment and file say; ``ConfigError`` when they cannot be understood."""
+    """Read environment and configuration file.
+
+    Args:
+        url: The instance's URL, where an argument names it.
+        config_file: The file, where an argument names it.
+
+    Raises:
+        ConfigError: They are invalid; the message names file, section and key.
+    """
     named = config_file if config_file is not None else os.environ.get("COPR_CONFIG") or None
     path = Path(CONFIG if named is None else named)
     explicit = named is not None
@@ -59,20 +69,23 @@ async def load_config(url: str | None, config_file: StrPath | None) -> CoprConfi
     def read() -> ConfigFile | None:
         return read_config(path, explicit=explicit)
 
-    return resolve_config(url, os.environ, await run_in_thread(read))
+    return replace(resolve_config(url, os.environ, await run_in_thread(read)), config_file=str(path))
 
 
 def resolve_config(url: str | None, env: Mapping[str, str], file: ConfigFile | None) -> CoprConfig:
-    """The same, of what was read. Pure.
+    """Resolve which instance and credentials to use. Pure.
 
     Args:
-        url: The instance, where an argument names it.
+        url: The instance's URL, where an argument names it.
         env: The environment: ``COPR_URL``, ``COPR_LOGIN``, ``COPR_TOKEN``, ``COPR_USERNAME``.
-        file: What the file says.
+        file: The configuration file, where there is one.
+
+    Raises:
+        ConfigError: The environment has a login without a token, or a token without a login.
     """
     there = {name: env.get(f"COPR_{name}", "").strip() or None for name in ("URL", "LOGIN", "TOKEN", "USERNAME")}
     chosen = url or there["URL"] or (file.copr_url if file else DEFAULT_URL)
-    # A file's secrets are for its own instance, whatever other is named.
+    # A file's secrets are for its own instance, whichever other one is named.
     ours = file if file and origin(file.copr_url) == origin(chosen) else None
     allow_http = ours is not None and not ours.encrypted
     if (there["LOGIN"] is None) != (there["TOKEN"] is None):
@@ -86,18 +99,25 @@ def resolve_config(url: str | None, env: Mapping[str, str], file: ConfigFile | N
     return CoprConfig(chosen, allow_http, username, ours.login, ours.token, ours.gssapi, ours.expires_on)
 
 
-async def find_credentials(found: CoprConfig) -> Auth | None:
-    """The credentials to use: what was found, else the keyring's, else Kerberos where that is installed."""
+async def find_credentials(found: CoprConfig) -> Auth:
+    """Return the credentials to use: those that were found, else the keyring's, else Kerberos where it is installed.
+
+    Without any, return an ``Auth`` whose error names the places that were searched.
+    """
     if found.login is not None and found.token is not None:
         return TokenPairAuth(found.login, found.token, expires_on=found.expires_on)
-    if not found.gssapi:
+    has_keyring = await is_keyring_installed()
+    if has_keyring and not found.gssapi:
         try:
             login = await find_keyring_user(found.url)
             if login is not None:
                 return TokenPairAuth(login, KeyringCredentials(found.url, login))
         except ConfigError:
-            pass  # no keyring, or a locked one: it was only one of the places to look in
-    # As copr-cli does, and python-copr does not: without a token, Kerberos unless that is switched off.
+            pass  # there is no keyring, or it is locked: it is only one of several places
+    # As copr-cli does, and python-copr does not: without a token, use Kerberos unless that is disabled.
     if found.gssapi or (found.gssapi is None and await run_in_thread(find_spec, "spnego") is not None):
         return GssapiAuth()
-    return None
+    searched = f"searched: COPR_LOGIN and COPR_TOKEN, {found.config_file}"
+    if has_keyring:
+        return MissingCredentials(f"{searched}, the keyring")
+    return MissingCredentials(f"{searched}; not the keyring, whose library is not installed: {INSTALL_KEYRING}")

@@ -1,25 +1,24 @@
-"""The configuration file of Copr's own client: reading it, and putting a new token into it."""
+"""The configuration file of Copr's own client: reading it, and writing a new token to it."""
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.config_files import parse_ini, read_config_file
+from lading._core.config_files import parse_ini, read_config_file, write_private_file
 from lading._core.service import validate_base_url
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
-    from lading.copr._models.builds import ApiToken
+    from lading.copr._models.account import ApiToken
 
 SECTION = "copr-cli"
-# A comment that the frontend's page writes, and no key.
+# Not a key but a comment, which the frontend's web page writes.
 _EXPIRES = re.compile(r"(?mi)^[#;]\s*expiration date:\s*(\d{4}-\d{2}-\d{2})")
 _EXPIRES_LINE = re.compile(r"(?i)^[#;]\s*expiration date:")
 _HEADER = re.compile(r"\s*\[([^\]]*)\]")
@@ -29,16 +28,16 @@ _TRUE, _FALSE = {"1", "yes", "true", "on"}, {"0", "no", "false", "off"}
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What a configuration file says.
+    """The content of a configuration file.
 
     Attributes:
-        copr_url: The instance.
+        copr_url: The instance's URL.
         username: The user.
         login: The login.
         token: The token. Not shown.
-        gssapi: Whether to log in with Kerberos; ``None`` where it does not say.
-        encrypted: Whether the instance must be at https.
-        expires_on: The day that the token ends on.
+        gssapi: Whether to log in with Kerberos; ``None`` where the file does not set it.
+        encrypted: Whether the instance's URL must be https.
+        expires_on: The day that the token expires on.
     """
 
     copr_url: str
@@ -51,17 +50,29 @@ class ConfigFile:
 
 
 def read_config(path: Path, *, explicit: bool) -> ConfigFile | None:
-    """What the file says; ``None`` when there is none and nobody named it.
+    """Read a configuration file; ``None`` when there is no such file and it was not named explicitly.
+
+    Args:
+        path: The file.
+        explicit: Whether the caller or the environment named it.
 
     Raises:
-        ConfigError: It cannot be read or understood; the text names file, section and key.
+        ConfigError: It cannot be read or is invalid; the message names file, section and key.
     """
     text = read_config_file(path, explicit=explicit)
     return None if text is None else parse_config(text, str(path))
 
 
 def parse_config(text: str, path: str) -> ConfigFile:
-    """The same, of its text."""
+    """Parse the text of a configuration file.
+
+    Args:
+        text: The text.
+        path: The file's name, for errors.
+
+    Raises:
+        ConfigError: It is invalid; the message names file, section and key.
+    """
     sections = parse_ini(text, path)
     if SECTION not in sections:
         raise ConfigError(f"{path} has no section [{SECTION}]")
@@ -75,9 +86,9 @@ def parse_config(text: str, path: str) -> ConfigFile:
         there, missing = ("login", "token") if token is None else ("token", "login")
         raise ConfigError(f"{where} has a key {there} and no key {missing}")
     for key, colons in (("copr_url", True), ("login", False), ("token", False)):
-        # The frontend splits login and token at the colon, and answers 500 to two of them.
+        # The frontend splits login and token at the colon, and responds with 500 to two of them.
         if not keys.get(key, "").isprintable() or (not colons and ":" in keys.get(key, "")):
-            raise ConfigError(f"{where}, key {key}: it has {'' if colons else 'a colon or '}a line break in it")
+            raise ConfigError(f"{where}, key {key}: it contains {'' if colons else 'a colon or '}a line break")
     encrypted = _boolean(keys, "encrypted", where) is not False
     validate_base_url(
         url, f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})", allow_http=not encrypted
@@ -86,7 +97,7 @@ def parse_config(text: str, path: str) -> ConfigFile:
     try:
         expires_on = date.fromisoformat(expires[1]) if expires else None
     except ValueError:
-        expires_on = None  # a comment is nothing to fail over
+        expires_on = None  # a malformed comment is not an error
     return ConfigFile(
         url,
         keys.get("username") or None,
@@ -108,35 +119,40 @@ def _boolean(keys: dict[str, str], key: str, where: str) -> bool | None:
 
 
 def validate_config_file(path: StrPath) -> None:
-    """``ConfigError`` or ``OSError`` when no token can be put into the file at *path*."""
+    """Check that a token can be written to the file at *path*.
+
+    Raises:
+        ConfigError: It is not a configuration file, or has an unusual form.
+        OSError: It cannot be read or replaced.
+    """
     real = Path(path).expanduser()
     before = read_config(real, explicit=True)
-    # A rehearsal: a token that cannot be read back from the file would be nobody's.
-    rehearsed = "rehearsed"
-    text = with_token(real.read_text("utf-8-sig"), rehearsed, rehearsed, None)
-    wanted = None if before is None else replace(before, login=rehearsed, token=rehearsed, expires_on=None)
+    # A token that cannot be read back from the file would be lost: try it with a placeholder, in memory.
+    placeholder = "placeholder"
+    text = with_token(real.read_text("utf-8-sig"), placeholder, placeholder, None)
+    wanted = None if before is None else replace(before, login=placeholder, token=placeholder, expires_on=None)
     try:
         found = parse_config(text, str(path))
     except ConfigError:
         found = None
     if found is None or found != wanted:
-        raise ConfigError(f"{path}: section [{SECTION}] is written in a way that no token can be put into")
+        raise ConfigError(f"{path}: section [{SECTION}] has a form that no token can be written to")
     if not os.access(real.resolve().parent, os.W_OK):
         raise PermissionError(f"{real.resolve().parent} cannot be written to")
 
 
 def write_token(path: StrPath, token: ApiToken) -> None:
-    """Put *token* into the file at *path*, in one step; everything else in it stays."""
+    """Write *token* to the file at *path* in one step; everything else in it stays."""
     real = Path(path).expanduser().resolve()
     text = with_token(real.read_text("utf-8-sig"), token.login, token.token, token.expiration)
     write_private_file(real, text.encode())
 
 
 def with_token(text: str, login: str, token: str, expires_on: date | None) -> str:
-    """A configuration file's *text* with another login, token and expiration date in its section."""
+    """Return a configuration file's *text* with another login, token and expiration date in its section."""
     lines: list[str] = []
     section, at = "", 0
-    dropped: int | None = None  # how far the key is indented whose lines are being left out
+    dropped: int | None = None  # the indentation of the key whose lines are being left out
     for line in text.splitlines():
         if _EXPIRES_LINE.match(line):
             continue
@@ -153,25 +169,10 @@ def with_token(text: str, login: str, token: str, expires_on: date | None) -> st
         lines.append(line)
         if header and section == SECTION:
             at = len(lines)
-    # As far in as the keys around them: one that stands further in would be the rest of a value.
+    # Indented as the keys around them: one that is indented further would continue a value.
     indents = [line[: len(line) - len(line.lstrip())] for line in lines[at:] if _KEY.match(line)]
     before = indents[0] if indents else ""
     lines[at:at] = [f"{before}login = {login}", f"{before}token = {token}"]
     if expires_on is not None:
         lines.append(f"# expiration date: {expires_on.isoformat()}")
     return "\n".join(lines) + "\n"
-
-
-def write_private_file(path: Path, data: bytes) -> None:
-    """A file with *data* at *path*, for its owner's eyes only; the old one or the new is there at any moment."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

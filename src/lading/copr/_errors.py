@@ -1,4 +1,4 @@
-"""What Copr means when it says no. Pure."""
+"""Copr's errors, read from its responses. Pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from lading.copr._models.builds import Build
     from lading.errors import ApiError
 
-# Said with 400 or 500, and meaning: not as things are now.
+# Sent with 400 or 500, and caused by the current state of what the request is about.
 _CONFLICT = re.compile(
     r"(?i)\balready (?:have|has|exist)|into existing project|still running|in progress|unfinished|not finished"
     r"|can not delete build"
 )
-# A caller's mistake, said with 500 (frontend of August 2026).
+# A caller's mistake, sent with 500 (frontend of August 2026).
 _MISTAKE = re.compile(r"(?i)^cannot order by|not a valid|invalid")
 _FORM = re.compile(r"(?s)^Bad request parameters: (\{.*\})$")
-# Longer ones are no list of form errors, and not worth a parser's time.
+# Longer ones are not a list of form errors, and too costly to parse.
 _LONGEST_FORM = 4096
 
 
@@ -33,7 +33,7 @@ class BuildFailed(JobFailed):
     """A build that failed, or was canceled.
 
     Attributes:
-        build: The build as it ended.
+        build: The build in its final state.
     """
 
     def __init__(self, message: str, *, build: Build | None = None) -> None:
@@ -41,37 +41,46 @@ class BuildFailed(JobFailed):
         self.build = build
 
 
-def read_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
-    """The error of a Copr frontend, or of a proxy before it."""
-    by_copr = _is_json(reply)
-    detail = error_detail(reply)
+def read_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Return the error that a Copr frontend, or a proxy before it, has sent.
+
+    Args:
+        service: The frontend.
+        response: The response.
+        method: The request's method.
+        secrets: To be masked in the message.
+    """
+    by_copr = _is_from_copr(response)
+    status = response.status
+    detail = error_detail(response)
     if by_copr:
         detail = _flatten_detail(detail)
-    elif reply.status == 401:
-        detail = f"{detail}: the web server wants a Kerberos ticket (kinit), or there is no login and token"
-    kind = error_class(reply.status)
-    if by_copr and reply.status in (400, 500) and _CONFLICT.search(detail):
+    elif status == 401:
+        detail = f"{detail}: the web server requires a Kerberos ticket (kinit), or there is no login and token"
+    kind = error_class(status)
+    if by_copr and status in (400, 500) and _CONFLICT.search(detail):
         kind = Conflict
-    elif by_copr and reply.status == 500 and _MISTAKE.search(detail):
+    elif by_copr and status == 500 and _MISTAKE.search(detail):
         kind = BadRequest
-    # The frontend's own handler of exceptions has responded: the work was rolled back, and would fail again.
-    final = by_copr and reply.status == 500
-    error = api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets, final=final)
+    # The frontend's own exception handler has responded: the work was rolled back, and would fail again.
+    final = by_copr and status == 500
+    error = api_error(service.name, response, method=method, detail=detail, kind=kind, secrets=secrets, final=final)
     if final:
         error.outcome = "not_done"
     return error
 
 
-def _is_json(reply: Response) -> bool:
+def _is_from_copr(response: Response) -> bool:
+    """Return whether the frontend itself has responded, and not a proxy."""
     try:
-        found: Any = reply.json() if reply.media_type.endswith("json") else None
+        found: Any = response.json() if response.media_type.endswith("json") else None
     except ValueError:
         return False
     return isinstance(found, dict) and "error" in found
 
 
 def _flatten_detail(text: str) -> str:
-    """Form errors without the braces of Python; lines as one."""
+    """Return *text* in one line, and form errors without Python's braces."""
     form = _FORM.match(text) if len(text) <= _LONGEST_FORM else None
     if form is not None:
         try:

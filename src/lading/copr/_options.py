@@ -1,10 +1,9 @@
-"""The options of projects, builds, packages and chroots, and the sources of packages, as Copr's API v3 names them."""
+"""The options of projects, builds, packages and chroots, as Copr's API v3 names them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 - part of public types, which others resolve
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
+from typing import Literal, TypedDict
 
 Bootstrap = Literal["default", "on", "off", "image"] | str
 Isolation = Literal["default", "nspawn", "simple"] | str
@@ -16,23 +15,23 @@ class ProjectOptions(TypedDict, total=False):
     Attributes:
         description: What it is.
         instructions: How to use it.
-        homepage: A web page.
-        contact: A mail address or a web page.
-        additional_repos: Repositories that builds may use besides: addresses, or ``copr://owner/project``.
-        unlisted_on_hp: Leave it out of the front page.
-        enable_net: Give builds network.
-        auto_prune: Delete old builds; only admins can switch it off.
-        devel_mode: Make repository metadata by hand only.
-        delete_after_days: Delete the whole project after 0 to 720 days; -1 never.
+        homepage: The URL of its homepage.
+        contact: An email address or a URL.
+        additional_repos: Further repositories that builds may use: URLs, or ``copr://owner/project``.
+        unlisted_on_hp: Omit it from the front page.
+        enable_net: Allow builds network access.
+        auto_prune: Delete old builds; only admins can disable it.
+        devel_mode: Create repository metadata on request only.
+        delete_after_days: Delete the project after 0 to 720 days; -1 for never.
         multilib: Mark the 64-bit repositories as multilib.
-        module_hotfixes: Mark the repositories so for DNF.
+        module_hotfixes: Set DNF's option ``module_hotfixes`` on the repositories.
         bootstrap: How chroots are bootstrapped.
-        bootstrap_image: The image for ``bootstrap="image"``. Copr ignores it for whole projects.
+        bootstrap_image: The image for ``bootstrap="image"``. Copr ignores it for projects.
         isolation: How builds are isolated.
-        follow_fedora_branching: Add new Fedora releases by themselves.
+        follow_fedora_branching: Add new Fedora releases automatically.
         fedora_review: Run fedora-review on each build.
-        appstream: Make AppStream metadata.
-        runtime_dependencies: Repositories that users of the project need besides.
+        appstream: Create AppStream metadata.
+        runtime_dependencies: Further repositories that users of the project need.
         packit_forge_projects_allowed: Forge projects whose packages Packit may build here.
         repo_priority: The priority of the repositories for DNF, 1 or more.
     """
@@ -61,11 +60,11 @@ class ProjectOptions(TypedDict, total=False):
 
 
 class NewProjectOptions(ProjectOptions, total=False):
-    """The settings that only a new project takes besides.
+    """The settings of a new project: those of :class:`ProjectOptions`, and two that cannot be changed later.
 
     Attributes:
-        persistent: Keep it for ever; for admins.
-        storage: Where results are kept; for admins.
+        persistent: Never delete it automatically; for admins.
+        storage: Where results are stored; for admins.
     """
 
     persistent: bool | None
@@ -73,14 +72,15 @@ class NewProjectOptions(ProjectOptions, total=False):
 
 
 class BuildOptions(TypedDict, total=False):
-    """How a build is done.
+    """The options of a build.
 
     Attributes:
-        chroots: In which chroots; patterns such as ``fedora-*-x86_64`` are allowed. All of the project's by default.
-        exclude_chroots: In which chroots not; patterns are allowed.
-        timeout: Seconds, up to 108000; 18000 by default.
-        background: Give way to other builds.
-        enable_net: Give it network; by default what the project says.
+        chroots: The chroots to build in; patterns such as ``fedora-*-x86_64`` are allowed. By default all of the
+            project's.
+        exclude_chroots: Chroots not to build in; patterns are allowed.
+        timeout: Seconds, up to 108000; by default 18000.
+        background: Let other builds have priority over it.
+        enable_net: Allow it network access; by default the project's setting.
         bootstrap: How the chroot is bootstrapped.
         isolation: How it is isolated.
         with_build_id: Build in one batch with that build.
@@ -101,12 +101,12 @@ class BuildOptions(TypedDict, total=False):
 
 
 class PackageOptions(TypedDict, total=False):
-    """The settings that packages of every source have.
+    """The settings of a package, whatever its source.
 
     Attributes:
-        webhook_rebuild: Rebuild it when a webhook says so.
+        webhook_rebuild: Rebuild it when a webhook requests it.
         max_builds: How many builds are kept, 0 to 100; 0 keeps all.
-        timeout: Seconds that a build may take, up to 108000.
+        timeout: Seconds that a build may run, up to 108000.
         chroot_denylist: Chroots that it is not built in; patterns are allowed.
     """
 
@@ -121,14 +121,14 @@ class ChrootOptions(TypedDict, total=False):
 
     Attributes:
         additional_packages: Packages that are installed first.
-        additional_repos: Repositories that builds may use besides.
+        additional_repos: Further repositories that builds may use.
         additional_modules: Modules that are enabled, or disabled with a ``!`` before the name.
         with_opts: ``--with`` of rpmbuild.
         without_opts: ``--without`` of rpmbuild.
         bootstrap: How it is bootstrapped.
         bootstrap_image: The image that it is bootstrapped from; sets *bootstrap* with it.
         isolation: How builds are isolated.
-        reset_fields: Settings to put back to what they are by default.
+        reset_fields: Settings to reset to their defaults.
     """
 
     additional_packages: Sequence[str] | None
@@ -140,113 +140,3 @@ class ChrootOptions(TypedDict, total=False):
     bootstrap_image: str | None
     isolation: Literal["unchanged"] | Isolation | None
     reset_fields: Sequence[str] | None
-
-
-class _Source:
-    """Where a package comes from: what is ``None`` is left to Copr, or as it is."""
-
-    __slots__ = ()
-
-    type: ClassVar[str]
-    needed: ClassVar[tuple[str, ...]] = ()
-
-    def wire(self) -> dict[str, Any]:
-        """The settings as they are sent."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class ScmSource(_Source):
-    """A repository under version control.
-
-    Attributes:
-        clone_url: Its address.
-        committish: Branch, tag or commit; the default branch where not given.
-        subdirectory: Where in it.
-        spec: The spec file, from there.
-        scm_type: ``git`` or ``svn``.
-        source_build_method: How the source package is made.
-    """
-
-    type: ClassVar[str] = "scm"
-    needed: ClassVar[tuple[str, ...]] = ("clone_url",)
-    clone_url: str | None = None
-    committish: str | None = None
-    subdirectory: str | None = None
-    spec: str | None = None
-    scm_type: Literal["git", "svn"] | None = None
-    source_build_method: Literal["rpkg", "tito", "tito_test", "make_srpm"] | str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PyPISource(_Source):
-    """A project of the Python Package Index.
-
-    Attributes:
-        pypi_package_name: Its name there.
-        pypi_package_version: The version; the newest where not given.
-        spec_generator: The program that writes the spec file.
-        spec_template: The template that it uses.
-        python_versions: Python versions to build for, such as ``"3"``.
-    """
-
-    type: ClassVar[str] = "pypi"
-    needed: ClassVar[tuple[str, ...]] = ("pypi_package_name",)
-    pypi_package_name: str | None = None
-    pypi_package_version: str | None = None
-    spec_generator: Literal["pyp2rpm", "pyp2spec"] | str | None = None
-    spec_template: str | None = None
-    python_versions: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RubyGemsSource(_Source):
-    """A gem.
-
-    Attributes:
-        gem_name: Its name.
-    """
-
-    type: ClassVar[str] = "rubygems"
-    needed: ClassVar[tuple[str, ...]] = ("gem_name",)
-    gem_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CustomSource(_Source):
-    """A script that makes the source package.
-
-    Attributes:
-        script: The script.
-        script_chroot: The chroot that it runs in.
-        script_builddeps: Packages that it needs.
-        script_resultdir: Where it leaves its results.
-        script_repos: Repositories that it needs.
-    """
-
-    type: ClassVar[str] = "custom"
-    needed: ClassVar[tuple[str, ...]] = ("script",)
-    script: str | None = None
-    script_chroot: str | None = None
-    script_builddeps: str | Sequence[str] | None = None
-    script_resultdir: str | None = None
-    script_repos: str | Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DistGitSource(_Source):
-    """A package of a distribution's dist-git; its name there is the package's.
-
-    Attributes:
-        distgit: Which dist-git; the store's default where not given.
-        namespace: The namespace in it.
-        committish: Branch, tag or commit.
-    """
-
-    type: ClassVar[str] = "distgit"
-    distgit: str | None = None
-    namespace: str | None = None
-    committish: str | None = None
-
-
-Source: TypeAlias = ScmSource | PyPISource | RubyGemsSource | CustomSource | DistGitSource

@@ -1,11 +1,11 @@
-"""Who may do what in a project."""
+"""Permissions in projects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 from lading._core.call import Call
-from lading.copr._models.builds import Project
+from lading.copr._queries import get_project
 from lading.copr._wire import json_fields, read_ack
 from lading.errors import NotFound
 
@@ -18,84 +18,47 @@ if TYPE_CHECKING:
 Permission = Literal["nothing", "request", "approved"]
 
 
-class Permissions:
-    """The part of ``copr.projects`` that is about permissions."""
+async def can_build_in(sender: Sender, who: str, owner: str, project: str) -> bool:
+    """Return whether *who* may build in the project."""
+    at = {"who": who, "owner": owner, "project": project}
+    path = "project/permissions/can_build_in/{who}/{owner}/{project}"
+    return await sender.send(Call("GET", path, _read_can_build, path_params=at, auth=None))
 
-    __slots__ = ("_sender",)
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
-    async def can_build_in(self, who: str, owner: str, project: str) -> bool:
-        """Whether *who* may build in the project.
-
-        Source: ``GET /api_3/project/permissions/can_build_in/{who}/{owner}/{project}``.
-        """
-        at = {"who": who, "owner": owner, "project": project}
-        path = "project/permissions/can_build_in/{who}/{owner}/{project}"
-        return await self._sender.send(Call("GET", path, _can_build, path_params=at, auth=None))
-
-    async def permissions(self, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:
-        """By user: the state of ``admin`` and ``builder``. Empty when nobody has or wants any.
-
-        Raises:
-            Forbidden: Only admins of the project may look.
-
-        Source: ``GET /api_3/project/permissions/get/{owner}/{project}``, whose 404 means "none" too.
-        """
-        at = {"owner": owner, "project": project}
-        try:
-            return await self._sender.send(
-                Call("GET", "project/permissions/get/{owner}/{project}", _permissions, path_params=at)
-            )
-        except NotFound:
-            await self._sender.send(get_project(owner, project))  # that, or no such project
-            return {}
-
-    async def set_permissions(
-        self, owner: str, project: str, permissions: Mapping[str, Mapping[str, Permission]]
-    ) -> None:
-        """Give and take permissions, all of them or none.
-
-        Args:
-            owner: Whose.
-            project: Its name.
-            permissions: By user: new states, such as ``{"someone": {"builder": "approved"}}``.
-
-        Raises:
-            BadRequest: No such user or permission, or nothing to change.
-
-        Source: ``PUT /api_3/project/permissions/set/{owner}/{project}``.
-        """
-        at = {"owner": owner, "project": project}
-        json = {user: dict(states) for user, states in permissions.items()}
-        await self._sender.send(
-            Call("PUT", "project/permissions/set/{owner}/{project}", read_ack, path_params=at, json=json)
+async def get_permissions(sender: Sender, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:
+    """Return the permissions in a project, by user."""
+    at = {"owner": owner, "project": project}
+    try:
+        return await sender.send(
+            Call("GET", "project/permissions/get/{owner}/{project}", _read_permissions, path_params=at)
         )
-
-    async def request_permissions(
-        self, owner: str, project: str, *, builder: bool | None = None, admin: bool | None = None
-    ) -> None:
-        """Ask the project's admins for permissions, or take the question back with ``False``.
-
-        Source: ``PUT /api_3/project/permissions/request/{owner}/{project}``.
-        """
-        at = {"owner": owner, "project": project}
-        json = json_fields({"builder": builder, "admin": admin})
-        await self._sender.send(
-            Call("PUT", "project/permissions/request/{owner}/{project}", read_ack, path_params=at, json=json)
-        )
+    except NotFound:
+        await sender.send(get_project(owner, project))  # either there are none, or no such project
+        return {}
 
 
-def get_project(owner: str, project: str) -> Call[Project]:
-    """The question for one project."""
-    return Call("GET", "project", Project, params={"ownername": owner, "projectname": project}, auth=None)
+async def set_permissions(
+    sender: Sender, owner: str, project: str, permissions: Mapping[str, Mapping[str, Permission]]
+) -> None:
+    """Change permissions, all of them or none."""
+    at = {"owner": owner, "project": project}
+    json = {user: dict(states) for user, states in permissions.items()}
+    await sender.send(Call("PUT", "project/permissions/set/{owner}/{project}", read_ack, path_params=at, json=json))
 
 
-def _can_build(reply: Response) -> bool:
-    return bool(reply.json()["can_build_in"])
+async def request_permissions(
+    sender: Sender, owner: str, project: str, *, builder: bool | None, admin: bool | None
+) -> None:
+    """Request permissions from the project's admins, or withdraw the request."""
+    at = {"owner": owner, "project": project}
+    json = json_fields({"builder": builder, "admin": admin})
+    await sender.send(Call("PUT", "project/permissions/request/{owner}/{project}", read_ack, path_params=at, json=json))
 
 
-def _permissions(reply: Response) -> dict[str, dict[str, Permission | str]]:
-    found = reply.json()["permissions"]
+def _read_can_build(response: Response) -> bool:
+    return bool(response.json()["can_build_in"])
+
+
+def _read_permissions(response: Response) -> dict[str, dict[str, Permission | str]]:
+    found = response.json()["permissions"]
     return {str(user): {str(name): str(state) for name, state in states.items()} for user, states in found.items()}

@@ -1,4 +1,4 @@
-"""How Copr wants things written (API v3). Pure."""
+"""Copr's formats of requests and acknowledgements (API v3). Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from lading._core.call import Params
     from lading._core.messages import Response
 
-# The server knows this text only; "true" it takes for false.
+# The server knows only this string; it reads "true" as false.
 TRUE = "True"
 
 
 def json_fields(*mappings: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said in *mappings*, later ones winning. Nothing is sent for ``None``, which the server skips anyway."""
+    """Merge *mappings*, later ones winning, without values of ``None``, which the server skips anyway."""
     merged: dict[str, Any] = {}
     for mapping in mappings:
         merged.update(mapping)
@@ -33,21 +33,21 @@ def _plain(value: Any) -> Any:
 
 
 def join_list(value: Iterable[str] | str | None, separator: str = " ") -> str | None:
-    """A list for a field that takes one text."""
+    """Join a list for a field that accepts one string."""
     return value if value is None or isinstance(value, str) else separator.join(value)
 
 
 def multipart_form(fields: Mapping[str, Any], *files: FilePart) -> Multipart:
-    """A form as the frontend reads it: files, and all other fields in one JSON file called ``json``.
+    """Create a form as the frontend reads it: files, and all other fields in one JSON file called ``json``.
 
-    That part needs a file name: without one the frontend does not see it.
+    That part needs a file name: without one the frontend ignores it.
     """
     text = json.dumps(json_fields(fields)).encode()
     return Multipart([*files, FilePart("json", BytesBody(text, "application/json"), "json")])
 
 
 def page_query(limit: int, offset: int, order: str | None, *, descending: bool) -> Params:
-    """The query for one page. An empty ``order_type`` would turn the order round, so it is left out."""
+    """Return the query for one page. An empty ``order_type`` would reverse the order, so it is left out."""
     return {
         "limit": limit,
         "offset": offset or None,
@@ -56,9 +56,9 @@ def page_query(limit: int, offset: int, order: str | None, *, descending: bool) 
     }
 
 
-def read_ack(reply: Response) -> bool:
-    """``True`` for an answer that says no more than that it was done."""
-    # A page for people, from a gate or proxy that answers 200 to anything, has done nothing.
-    if not isinstance(reply.json(), dict):
+def read_ack(response: Response) -> bool:
+    """Return ``True`` for a response that only acknowledges the request."""
+    # An HTML page, from a gate or proxy that responds with 200 to anything, acknowledges nothing.
+    if not isinstance(response.json(), dict):
         raise TypeError
     return True

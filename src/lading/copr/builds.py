@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
-from lading._core.call import Call
-from lading._core.send_once import NOT_FOUND, Found, Rejected, lookup_deleted
-from lading.copr._builds.create import BuildCreation
+from lading.copr._builds.cancel import cancel_build, delete_build, delete_builds
+from lading.copr._builds.create import (
+    check_before_build,
+    create_from_file,
+    create_from_rpm_upload,
+    create_from_urls,
+)
+from lading.copr._builds.create_from_source import create_from_source
 from lading.copr._builds.download import KINDS, Kind, download_results
 from lading.copr._builds.log import BuildLog
+from lading.copr._builds.submit import BuildSubmitter, BuildTarget
 from lading.copr._builds.watch import BuildWatch, wait_finished
-from lading.copr._models.builds import Build, ListPage
-from lading.copr._models.chroots import BuiltPackages, SourceBuildConfig, SourceChroot
-from lading.copr._pagination import PAGE_SIZE, paginate
-from lading.copr._wire import read_ack
-from lading.errors import Conflict
+from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
+from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._queries import get_build, get_built_packages, get_source_build_config, get_source_chroot
+from lading.copr._wire import join_list
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Iterable, Sequence
     from pathlib import Path
 
+    from lading._core.body import Body
     from lading._core.files import StrPath
-    from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading._core.polling import PollInterval
-    from lading._core.send_once import LookupResult, LookupSender
+    from lading._core.sender import Sender
     from lading.copr._models.builds import BuildState
-    from lading.errors import LadingError
+    from lading.copr._options import BuildOptions
     from lading.types import OnProgress
 
 
-class Builds(BuildCreation):
-    """The builds of a Copr instance; reached as ``copr.builds``. A *build* is a build's number, or a :class:`Build`."""
+class Builds:
+    """The builds of a Copr instance; reached as ``copr.builds``. A *build* is a build's number, or a :class:`Build`.
 
-    __slots__ = ()
+    A build is submitted at most once: after a lost response the project's builds are looked up before anything is
+    sent again. When it cannot be determined whether the build was submitted, the error's ``outcome`` is
+    ``"unknown"``.
+    """
+
+    __slots__ = ("_sender", "_submitter")
+
+    def __init__(self, sender: Sender, submitter: BuildSubmitter) -> None:
+        self._sender = sender
+        self._submitter = submitter
 
     async def get(self, build: int) -> Build:
-        """One build.
+        """Return one build.
+
+        Args:
+            build: The build's number.
 
         Raises:
             NotFound: There is no such build.
 
         Source: ``GET /api_3/build/{id}``.
         """
-        return await self._sender.send(_get(build))
+        return await self._sender.send(get_build(build))
 
     def list(
         self,
@@ -58,18 +75,18 @@ class Builds(BuildCreation):
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Build]:
-        """The builds of a project. Current frontends give the newest first, whatever *order* says.
+        """List the builds of a project. Current frontends send the newest first, whatever *order* is.
 
         Args:
-            owner: Whose project.
-            project: Its name.
-            package: Of this package alone.
-            status: In this state alone.
-            page_size: How many are asked for at once.
-            max_items: Stop after so many.
+            owner: The project's owner.
+            project: The project's name.
+            package: List builds of this package only.
+            status: List builds in this state only.
+            page_size: How many to request at once.
+            max_items: Stop after this many.
             order: A column such as ``"id"``.
-            descending: Turn the order round.
-            offset: Leave out so many at the beginning; with *status*, of the builds of all states.
+            descending: Reverse the order.
+            offset: Skip this many at the beginning; with *status*, of the builds in all states.
 
         Source: ``GET /api_3/build/list``.
         """
@@ -87,27 +104,355 @@ class Builds(BuildCreation):
             offset=offset,
         )
 
-    async def cancel(self, build: int) -> Build:
-        """The build, canceled. Its state says so at once, its builders may work on for a while.
+    async def create_from_urls(
+        self,
+        owner: str,
+        project: str,
+        urls: Sequence[str],
+        *,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> tuple[Build, ...]:
+        """Submit one build for each of *urls* and return the builds in that order.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            urls: The URLs of source packages or spec files (``.src.rpm``, ``.nosrc.rpm``, ``.spec``).
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
 
         Raises:
+            InputError: One of *urls* is not a URL.
+
+        Source: ``POST /api_3/build/create/url``.
+        """
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_urls(self._sender, self._submitter, target, urls, options)
+
+    async def create_from_url(
+        self,
+        owner: str,
+        project: str,
+        url: str,
+        *,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build of the source package or spec file at *url* and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            url: The URL of a source package or spec file (``.src.rpm``, ``.nosrc.rpm``, ``.spec``).
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Raises:
+            InputError: *url* is not a URL.
+
+        Source: ``POST /api_3/build/create/url``.
+        """
+        target = BuildTarget(owner, project, project_dirname)
+        return (await create_from_urls(self._sender, self._submitter, target, [url], options))[0]
+
+    async def create_from_file(
+        self,
+        owner: str,
+        project: str,
+        source: StrPath | Body,
+        *,
+        filename: str | None = None,
+        project_dirname: str | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Upload a source package or spec file, streamed from disk, and return its build.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            source: The file, or a body such as :class:`lading.BytesBody`.
+            filename: The file name to send; required with a body. It must end in ``.src.rpm``, ``.nosrc.rpm`` or
+                ``.spec``.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            on_progress: Called with how many bytes have been sent.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Raises:
+            InputError: The file has another name, or changed while it was read.
+            PayloadTooLarge: The file is too large for the frontend, or for the web server before it; mostly raised
+                early.
+            OSError: The file cannot be read.
+
+        Source: ``POST /api_3/build/create/upload``.
+        """
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_file(
+            self._sender,
+            self._submitter,
+            target,
+            source,
+            filename=filename,
+            options=options,
+            on_progress=on_progress,
+        )
+
+    async def create_from_rpm_upload(
+        self,
+        owner: str,
+        project: str,
+        source: StrPath | Body,
+        *,
+        filename: str | None = None,
+        chroot: str | None = None,
+        project_dirname: str | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Upload a binary RPM that was built elsewhere and return its build.
+
+        Few frontends support this; the public one does not.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            source: The file, or a body such as :class:`lading.BytesBody`.
+            filename: The file name to send; required with a body. It must end in ``.rpm``.
+            chroot: The chroot that it is for, at frontends that require this instead of the option ``chroots``.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            on_progress: Called with how many bytes have been sent.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Raises:
+            InputError: The file has another name, or changed while it was read.
+            NotFound: The frontend does not support this.
+            OSError: The file cannot be read.
+
+        Source: ``POST /api_3/build/create/rpm-upload`` (client 2.7).
+        """
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_rpm_upload(
+            self._sender,
+            self._submitter,
+            target,
+            source,
+            filename=filename,
+            chroot=chroot,
+            options=options,
+            on_progress=on_progress,
+        )
+
+    async def create_from_scm(
+        self,
+        owner: str,
+        project: str,
+        clone_url: str,
+        *,
+        committish: str = "",
+        subdirectory: str = "",
+        spec: str = "",
+        scm_type: Literal["git", "svn"] = "git",
+        source_build_method: Literal["rpkg", "tito", "tito_test", "make_srpm"] | str = "rpkg",
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build from a repository under version control and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            clone_url: The URL of the repository.
+            committish: Branch, tag or commit; the default branch where empty.
+            subdirectory: The directory in the repository.
+            spec: The spec file, relative to that directory.
+            scm_type: ``git`` or ``svn``.
+            source_build_method: How the source package is created.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Source: ``POST /api_3/build/create/scm``.
+        """
+        source = {
+            "clone_url": clone_url,
+            "committish": committish,
+            "subdirectory": subdirectory,
+            "spec": spec,
+            "scm_type": scm_type,
+            "source_build_method": source_build_method,
+        }
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_source(self._sender, self._submitter, target, "scm", source, options=options)
+
+    async def create_from_distgit(
+        self,
+        owner: str,
+        project: str,
+        package: str,
+        *,
+        committish: str | None = None,
+        namespace: str | None = None,
+        distgit: str | None = None,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build of a package in a distribution's dist-git and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            package: The package.
+            committish: Branch, tag or commit.
+            namespace: The namespace in the dist-git.
+            distgit: The name of the dist-git; by default the store's default.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Source: ``POST /api_3/build/create/distgit``.
+        """
+        source = {"package_name": package, "committish": committish, "namespace": namespace, "distgit": distgit}
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_source(self._sender, self._submitter, target, "distgit", source, options=options)
+
+    async def create_from_pypi(
+        self,
+        owner: str,
+        project: str,
+        pypi_package_name: str,
+        *,
+        pypi_package_version: str | None = None,
+        spec_generator: Literal["pyp2rpm", "pyp2spec"] | str | None = None,
+        spec_template: str = "",
+        python_versions: Sequence[str] | None = None,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build of a project of the Python Package Index and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            pypi_package_name: The name on the index.
+            pypi_package_version: The version; by default the newest.
+            spec_generator: The program that writes the spec file.
+            spec_template: The template that it uses.
+            python_versions: Python versions to build for, such as ``"3"``.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Source: ``POST /api_3/build/create/pypi``.
+        """
+        source = {
+            "pypi_package_name": pypi_package_name,
+            "pypi_package_version": pypi_package_version,
+            "spec_generator": spec_generator,
+            "spec_template": spec_template,
+            "python_versions": python_versions,
+        }
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_source(self._sender, self._submitter, target, "pypi", source, options=options)
+
+    async def create_from_rubygems(
+        self,
+        owner: str,
+        project: str,
+        gem_name: str,
+        *,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build of a gem and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            gem_name: The gem's name.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Source: ``POST /api_3/build/create/rubygems``.
+        """
+        source = {"gem_name": gem_name}
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_source(self._sender, self._submitter, target, "rubygems", source, options=options)
+
+    async def create_from_custom(
+        self,
+        owner: str,
+        project: str,
+        script: str,
+        *,
+        script_chroot: str | None = None,
+        script_builddeps: str | Sequence[str] | None = None,
+        script_resultdir: str | None = None,
+        script_repos: str | Sequence[str] | None = None,
+        project_dirname: str | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Build:
+        """Submit a build whose source package a script creates, and return it.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            script: The script itself.
+            script_chroot: The chroot that it runs in.
+            script_builddeps: Packages that it needs.
+            script_resultdir: The directory that it writes its results to.
+            script_repos: Repositories that it needs.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Source: ``POST /api_3/build/create/custom``.
+        """
+        source = {
+            "script": script,
+            "chroot": script_chroot,
+            "builddeps": join_list(script_builddeps),
+            "resultdir": script_resultdir,
+            "repos": join_list(script_repos),
+        }
+        target = BuildTarget(owner, project, project_dirname)
+        return await create_from_source(self._sender, self._submitter, target, "custom", source, options=options)
+
+    async def check_before_build(
+        self, owner: str, project: str, *, project_dirname: str | None = None, **options: Unpack[BuildOptions]
+    ) -> str:
+        """Validate the options of a build, which is not submitted, and return the frontend's message.
+
+        Call it before a long upload.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            options: See :class:`lading.copr.BuildOptions`.
+
+        Raises:
+            ApiError: The frontend would refuse the build; the error is that of the build itself.
+
+        Source: ``POST /api_3/build/check-before-build``.
+        """
+        return await check_before_build(self._sender, BuildTarget(owner, project, project_dirname), options)
+
+    async def cancel(self, build: int) -> Build:
+        """Cancel a build and return it. Its state changes at once; its builders may continue for a while.
+
+        Args:
+            build: The build's number.
+
+        Raises:
+            NotFound: There is no such build.
             Conflict: It has ended already.
 
         Source: ``PUT /api_3/build/cancel/{id}``.
         """
-
-        async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Build]:
-            found = await sender.send(_get(build))
-            if found.state == "canceled":
-                return Found(found)
-            return Rejected(_ended(sender, found)) if found.finished else NOT_FOUND
-
-        path_params = {"build_id": build}
-        call = Call("PUT", "build/cancel/{build_id}", _build, path_params=path_params, idempotent=False)
-        return await self._sender.send_once(call, look_up)
+        return await cancel_build(self._sender, build)
 
     async def delete(self, build: int) -> None:
-        """Delete it with its results.
+        """Delete a build with its results.
+
+        Args:
+            build: The build's number.
 
         Raises:
             NotFound: There is no such build.
@@ -115,60 +460,61 @@ class Builds(BuildCreation):
 
         Source: ``DELETE /api_3/build/delete/{id}``.
         """
-        at = {"build_id": build}
-        call = Call("DELETE", "build/delete/{build_id}", read_ack, path_params=at, idempotent=False)
-        await self._sender.send_once(call, lookup_deleted(_get(build)))
+        await delete_build(self._sender, build)
 
     async def delete_many(self, builds: Iterable[int]) -> None:
-        """Delete them all or, when one cannot be deleted, none.
+        """Delete all of *builds* with their results or, when one cannot be deleted, none.
+
+        Args:
+            builds: The builds' numbers.
 
         Raises:
-            BadRequest: There is no such build; the text names those that there are not.
+            BadRequest: Some do not exist; the message names them.
             Conflict: Some are still running.
 
         Source: ``DELETE /api_3/build/delete/list``.
         """
-        ids = list(builds)
-
-        async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[bool]:
-            # All or none are deleted, so the first that exists decides. One that does not may never have existed.
-            for build in ids:
-                if await lookup_deleted(_get(build))(sender, lost) is NOT_FOUND:
-                    return NOT_FOUND
-            return Found(value=True)
-
-        if ids:
-            json = {"builds": ids}
-            await self._sender.send_once(
-                Call("DELETE", "build/delete/list", read_ack, json=json, idempotent=False), look_up
-            )
+        await delete_builds(self._sender, builds)
 
     async def source_chroot(self, build: int) -> SourceChroot:
-        """The part of the build that makes the source package.
+        """Return the part of a build that creates the source package.
+
+        Args:
+            build: The build's number.
 
         Raises:
-            ServerError: That part has not started yet: the frontend answers 500 then.
+            NotFound: There is no such build.
+            ServerError: That part has not started yet: the frontend responds with 500 then.
 
         Source: ``GET /api_3/build/source-chroot/{id}``.
         """
-        call = Call("GET", "build/source-chroot/{build_id}", SourceChroot, path_params={"build_id": build}, auth=None)
-        return await self._sender.send(call)
+        return await self._sender.send(get_source_chroot(build))
 
     async def source_build_config(self, build: int) -> SourceBuildConfig:
-        """What the build's source package is made from.
+        """Return what a build's source package is created from.
+
+        Args:
+            build: The build's number.
+
+        Raises:
+            NotFound: There is no such build.
 
         Source: ``GET /api_3/build/source-build-config/{id}``.
         """
-        path = "build/source-build-config/{build_id}"
-        return await self._sender.send(Call("GET", path, SourceBuildConfig, path_params={"build_id": build}, auth=None))
+        return await self._sender.send(get_source_build_config(build))
 
     async def built_packages(self, build: int) -> dict[str, BuiltPackages]:
-        """By chroot: the RPMs that were made there.
+        """Return the RPMs that a build created, by chroot.
+
+        Args:
+            build: The build's number.
+
+        Raises:
+            NotFound: There is no such build.
 
         Source: ``GET /api_3/build/built-packages/{id}``.
         """
-        path = "build/built-packages/{build_id}"
-        return await self._sender.send(Call("GET", path, _built, path_params={"build_id": build}, auth=None))
+        return await self._sender.send(get_built_packages(build))
 
     @overload
     def wait(self, builds: int | Build, *, poll: PollInterval | None = None) -> Awaitable[Build]: ...
@@ -177,38 +523,42 @@ class Builds(BuildCreation):
     def wait(
         self, builds: int | Build | Iterable[int | Build], *, poll: PollInterval | None = None
     ) -> Awaitable[Build] | BuildWatch:
-        """The build when it has ended; of many, an async iterator that gives each when it has ended.
+        """Wait for one build and return it when it has ended; iterate over many as each of them ends.
 
         ::
 
             done = await copr.builds.wait(build)          # raises BuildFailed
-            async for done in copr.builds.wait(builds):   # look at done.state
+            async for done in copr.builds.wait(builds):   # check done.state
                 ...
 
+        It waits without a time limit: use ``anyio.fail_after(seconds)`` for one. A state that is not known, and
+        ``unknown``, which is temporary, are waited out.
+
         Args:
-            builds: One build, or many: as numbers, or as they came from ``create_from_...``, which spares questions.
-            poll: How often to ask.
+            builds: One build, or many: as numbers, or as returned by ``create_from_...``, which saves requests.
+            poll: How often to poll.
 
         Raises:
-            BuildFailed: The one build failed, or was canceled. Of many, each is given in whatever state it ended.
+            BuildFailed: The one build failed, or was canceled. Of many, each is yielded in whatever state it ended.
             NotFound: It has been deleted.
 
-        It waits for as long as it takes: put ``anyio.fail_after(seconds)`` around it. A state that no version of Copr
-        knew so far, and ``unknown``, which comes and goes, are waited out.
+        Source: ``GET /api_3/build/{id}`` and ``GET /api_3/build/list``.
         """
         if isinstance(builds, (int, Build)):
             return wait_finished(self._sender, builds, poll)
         return BuildWatch(self._sender, builds, only_done=True, poll=poll)
 
     def watch(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch:
-        """An async iterator over builds each time that a state changes, until all have ended; first as they are now.
+        """Iterate over builds: first in their current states, then at each change, until all have ended.
 
-        One question serves many builds of a project. Questions come soon after news, and are then further and further
-        apart; with many projects they are a few a second.
+        One request serves many builds of a project. Polls follow a change soon and are then less and less frequent;
+        with many projects they are limited to a few requests a second.
 
         Args:
-            builds: As for :meth:`wait`.
-            poll: How often to ask.
+            builds: The builds: as numbers, or as returned by ``create_from_...``, which saves requests.
+            poll: How often to poll.
+
+        Source: ``GET /api_3/build/{id}`` and ``GET /api_3/build/list``.
         """
         return BuildWatch(self._sender, builds, only_done=False, poll=poll)
 
@@ -222,24 +572,24 @@ class Builds(BuildCreation):
         limit: int = 8,
         on_progress: OnProgress | None = None,
     ) -> tuple[Path, ...]:
-        """The paths of the downloaded files: ``to/<chroot>/<file>``.
+        """Download the results of a build and return the paths of the files: ``to/<chroot>/<file>``.
 
-        A file that is there already with the right size is left alone, so a download that broke off goes on when it
-        is called again. RPMs are found by the build's list of packages, which knows those of every kind of storage.
+        A file that exists with the right size is left alone, so a download that was interrupted resumes when it is
+        called again. RPMs are found by the build's list of packages, which is correct for every kind of storage.
 
         Args:
             build: The build.
-            to: A folder; made where it is not there.
-            chroots: From these alone; all by default.
+            to: A directory; created where it does not exist.
+            chroots: Download from these only; by default from all.
             kinds: ``"rpms"``, ``"spec"``, ``"logs"``, ``"info"`` (``results.json``, ``build.info``) and ``"review"``
-                (what fedora-review said). All of it by default; what a build has not got is left out, save RPMs.
-            limit: How many files at the same time.
-            on_progress: Told how many bytes have come, of all files together.
+                (the results of fedora-review). By default all; files that a build does not have are left out, except
+                RPMs.
+            limit: How many files to download concurrently.
+            on_progress: Called with how many bytes have arrived, of all files together.
 
         Raises:
             NotFound: The build has no such chroot, or the store has lost an RPM.
-            InvalidResponse: The store named a file that does not lie right inside its folder, or an address that is not
-                https.
+            InvalidResponse: The store named a file outside its directory, or a URL that is not https.
             OSError: A file cannot be written.
 
         Source: ``GET /api_3/build-chroot/list``, ``GET /api_3/build/built-packages/{id}`` and the files below each
@@ -252,7 +602,7 @@ class Builds(BuildCreation):
     def log(
         self, build: int | Build, chroot: str | None = None, *, name: str = "builder-live", follow: bool = False
     ) -> BuildLog:
-        """An async iterator over a log's lines.
+        """Iterate over the lines of a log.
 
         ::
 
@@ -261,9 +611,9 @@ class Builds(BuildCreation):
 
         Args:
             build: The build.
-            chroot: In which chroot; the log of making the source package where not given.
-            name: ``"builder-live"`` or ``"backend"``; once ended, also ``"build"``, ``"root"`` and their like.
-            follow: Go on with new lines until the build has ended in this chroot.
+            chroot: The chroot; by default the part that creates the source package.
+            name: ``"builder-live"`` or ``"backend"``; once ended, also ``"build"``, ``"root"`` and others.
+            follow: Continue with new lines until the build has ended in this chroot.
 
         Raises:
             NotFound: There is no such log.
@@ -271,20 +621,3 @@ class Builds(BuildCreation):
         Source: ``<result_url>/<name>.log``, and ``.log.gz`` when it has ended.
         """
         return BuildLog(self._sender, build if isinstance(build, int) else build.id, chroot, name, follow=follow)
-
-
-def _get(build: int) -> Call[Build]:
-    return Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=None)
-
-
-def _build(reply: Response) -> Build:
-    return Build.model_validate_json(reply.body)
-
-
-def _ended(sender: LookupSender, build: Build) -> Conflict:
-    name = sender.service.name
-    return Conflict(f"{name}: build {build.id} cannot be canceled, it has {build.state}", service=name)
-
-
-def _built(reply: Response) -> dict[str, BuiltPackages]:
-    return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}

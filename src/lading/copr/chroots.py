@@ -1,25 +1,23 @@
-"""Chroots of Copr: those that can be built in, and their settings and results in projects and builds."""
+"""Chroots of Copr: the available ones, their settings in projects, and their parts of builds."""
 
 from __future__ import annotations
 
-import os
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Unpack
 
-from lading._core.body import Body, FileBody
 from lading._core.call import Call
-from lading._core.multipart import FilePart
-from lading._core.paging import Page, Pager
-from lading.copr._models.builds import ListPage
-from lading.copr._models.chroots import BuildChroot, BuildConfig, BuiltPackages, MockChroot, ProjectChroot
-from lading.copr._pagination import PAGE_SIZE, paginate
+from lading._core.paging import Pager
+from lading.copr._models.builds import BuiltPackages
+from lading.copr._models.chroots import BuildChroot, BuildConfig, MockChroot, ProjectChroot
+from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._uploads import upload_filename, upload_part
 from lading.copr._wire import multipart_form
-from lading.errors import InputError
 
 if TYPE_CHECKING:
+    from lading._core.body import Body
     from lading._core.call import Params
     from lading._core.files import StrPath
     from lading._core.messages import Response
+    from lading._core.multipart import FilePart
     from lading._core.sender import Sender
     from lading.copr._options import ChrootOptions
 
@@ -33,7 +31,12 @@ class ProjectChroots:
         self._sender = sender
 
     async def get(self, owner: str, project: str, chroot: str) -> ProjectChroot:
-        """The settings of one chroot of a project.
+        """Return the settings of one chroot of a project.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            chroot: The chroot.
 
         Raises:
             NotFound: The project has no such chroot.
@@ -44,7 +47,15 @@ class ProjectChroots:
         return await self._sender.send(Call("GET", "project-chroot", ProjectChroot, params=params, auth=None))
 
     async def build_config(self, owner: str, project: str, chroot: str) -> BuildConfig:
-        """How builds are set up in that chroot.
+        """Return the configuration of builds in one chroot of a project.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            chroot: The chroot.
+
+        Raises:
+            NotFound: The project has no such chroot.
 
         Source: ``GET /api_3/project-chroot/build-config``.
         """
@@ -64,16 +75,20 @@ class ProjectChroots:
         delete_comps: bool = False,
         **options: Unpack[ChrootOptions],
     ) -> ProjectChroot:
-        """The chroot with its new settings. What is not given stays.
+        """Change the settings of one chroot of a project and return it. Options that are not given stay.
 
         Args:
-            owner: Whose project.
-            project: Its name.
+            owner: The project's owner.
+            project: The project's name.
             chroot: The chroot.
             comps: A comps file to upload.
-            comps_filename: What that is called; needed with a body.
-            delete_comps: Take the comps file away.
+            comps_filename: Its file name; required with a body.
+            delete_comps: Delete the comps file.
             options: See :class:`lading.copr.ChrootOptions`.
+
+        Raises:
+            NotFound: The project has no such chroot.
+            OSError: The comps file cannot be read.
 
         Source: ``PUT /api_3/project-chroot/edit/{owner}/{project}/{chroot}``.
         """
@@ -82,13 +97,8 @@ class ProjectChroots:
             fields["bootstrap"] = "custom_image"
         files: list[FilePart] = []
         if comps is not None:
-            name = comps_filename or (None if isinstance(comps, Body) else PurePath(os.fspath(comps)).name)
-            if name is None:
-                raise InputError("a body has no name: give comps_filename=", argument="comps_filename")
-            content = (
-                comps if isinstance(comps, Body) else await FileBody.from_path(comps, content_type="application/text")
-            )
-            files.append(FilePart("upload_comps", content, name))
+            name = upload_filename(comps, comps_filename or None, argument="comps_filename")
+            files.append(await upload_part("upload_comps", comps, name, "application/text"))
         at = {"owner": owner, "project": project, "chroot": chroot}
         path = "project-chroot/edit/{owner}/{project}/{chroot}"
         return await self._sender.send(
@@ -105,7 +115,11 @@ class BuildChroots:
         self._sender = sender
 
     async def get(self, build: int, chroot: str) -> BuildChroot:
-        """How far the build has come in that chroot, and where its results are.
+        """Return the state of a build in one chroot, and the URL of its results.
+
+        Args:
+            build: The build's number.
+            chroot: The chroot.
 
         Raises:
             NotFound: The build has no such chroot.
@@ -126,15 +140,15 @@ class BuildChroots:
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[BuildChroot]:
-        """The chroots of a build.
+        """List the chroots of a build.
 
         Args:
-            build: The build.
-            page_size: How many are asked for at once.
-            max_items: Stop after so many.
-            order: A column; ``"id"`` where not given.
-            descending: Turn the order round.
-            offset: Leave out so many at the beginning.
+            build: The build's number.
+            page_size: How many to request at once.
+            max_items: Stop after this many.
+            order: A column; by default ``"id"``.
+            descending: Reverse the order.
+            offset: Skip this many at the beginning.
 
         Source: ``GET /api_3/build-chroot/list``.
         """
@@ -152,7 +166,14 @@ class BuildChroots:
         )
 
     async def build_config(self, build: int, chroot: str) -> BuildConfig:
-        """How the build is set up in that chroot.
+        """Return the configuration of a build in one chroot.
+
+        Args:
+            build: The build's number.
+            chroot: The chroot.
+
+        Raises:
+            NotFound: The build has no such chroot.
 
         Source: ``GET /api_3/build-chroot/build-config``.
         """
@@ -161,7 +182,14 @@ class BuildChroots:
         )
 
     async def built_packages(self, build: int, chroot: str) -> BuiltPackages:
-        """The RPMs that were made there.
+        """Return the RPMs that a build created in one chroot.
+
+        Args:
+            build: The build's number.
+            chroot: The chroot.
+
+        Raises:
+            NotFound: The build has no such chroot.
 
         Source: ``GET /api_3/build-chroot/built-packages``.
         """
@@ -171,7 +199,7 @@ class BuildChroots:
 
 
 class MockChroots:
-    """The chroots that an instance has; reached as ``copr.mock_chroots``."""
+    """The chroots of an instance; reached as ``copr.mock_chroots``."""
 
     __slots__ = ("_sender",)
 
@@ -179,24 +207,20 @@ class MockChroots:
         self._sender = sender
 
     def list(self, *, max_items: int | None = None) -> Pager[MockChroot]:
-        """The chroots that projects can be built in. They come in one page.
+        """List the chroots that projects can be built in. They are sent in one page.
 
         Args:
-            max_items: Stop after so many.
+            max_items: Stop after this many.
 
         Source: ``GET /api_3/mock-chroots/list``.
         """
-
-        async def fetch(_: object) -> Page[MockChroot]:
-            found = await self._sender.send(Call("GET", "mock-chroots/list", _mock_chroots, auth=None))
-            return Page(found, None, len(found))
-
-        return Pager(fetch, max_items=max_items)
+        call = Call("GET", "mock-chroots/list", _read_mock_chroots, auth=None)
+        return Pager.single(lambda: self._sender.send(call), max_items=max_items)
 
 
 def _params(build: int, chroot: str) -> Params:
     return {"build_id": build, "chrootname": chroot}
 
 
-def _mock_chroots(reply: Response) -> tuple[MockChroot, ...]:
-    return tuple(MockChroot(name=name, comment=comment or "") for name, comment in reply.json().items())
+def _read_mock_chroots(response: Response) -> tuple[MockChroot, ...]:
+    return tuple(MockChroot(name=name, comment=comment or "") for name, comment in response.json().items())

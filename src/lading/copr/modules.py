@@ -1,19 +1,18 @@
-"""Modules, which old frontends of Copr can build."""
+"""Modules, which only old frontends of Copr can build."""
 
 from __future__ import annotations
 
-import os
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from lading._core.body import Body, FileBody
 from lading._core.call import Call
 from lading._core.model import Model
-from lading._core.multipart import FilePart, Multipart
+from lading._core.multipart import Multipart
+from lading.copr._uploads import upload_filename, upload_part
 from lading.copr._wire import json_fields, multipart_form
-from lading.errors import InputError, NotFound
+from lading.errors import NotFound
 
 if TYPE_CHECKING:
+    from lading._core.body import Body
     from lading._core.files import StrPath
     from lading._core.sender import Sender
 
@@ -31,8 +30,8 @@ class Module(Model):
 class Modules:
     """Modules; reached as ``copr.modules``.
 
-    Copr has given them up: only self-hosted frontends of an older version still answer (clients up to 1.132 had
-    this). A submission whose answer was lost is not sent again: its error's ``outcome`` is ``"unknown"``.
+    Copr has removed them: only self-hosted frontends of an older version support them (clients up to 1.132 did). A
+    submission whose response was lost is not sent again: the error's ``outcome`` is ``"unknown"``.
     """
 
     __slots__ = ("_sender",)
@@ -43,17 +42,17 @@ class Modules:
     async def build_from_url(
         self, owner: str, project: str, url: str, *, branch: str = "master", distgit: str | None = None
     ) -> Module:
-        """The module of a modulemd file at *url*.
+        """Submit the module of a modulemd file in the repository at *url* and return it.
 
         Args:
-            owner: Whose project.
-            project: Its name.
-            url: The repository with the file.
+            owner: The project's owner.
+            project: The project's name.
+            url: The URL of the repository with the file.
             branch: Its branch.
-            distgit: Which dist-git its packages come from.
+            distgit: The dist-git that its packages come from.
 
         Raises:
-            NotFound: This frontend has no modules any more, or no such project.
+            NotFound: This frontend does not support modules, or has no such project.
 
         Source: ``POST /api_3/module/build/{owner}/{project}``.
         """
@@ -69,29 +68,24 @@ class Modules:
         filename: str | None = None,
         distgit: str | None = None,
     ) -> Module:
-        """The module of a modulemd file that is uploaded.
+        """Upload a modulemd file and return its module.
 
         Args:
-            owner: Whose project.
-            project: Its name.
+            owner: The project's owner.
+            project: The project's name.
             source: The file, or a body such as :class:`lading.BytesBody`.
-            filename: What it is called; needed with a body.
-            distgit: Which dist-git its packages come from.
+            filename: The file name to send; required with a body.
+            distgit: The dist-git that its packages come from.
 
         Raises:
-            NotFound: This frontend has no modules any more, or no such project.
+            NotFound: This frontend does not support modules, or has no such project.
 
         Source: ``POST /api_3/module/build/{owner}/{project}``.
         """
-        name = filename or (None if isinstance(source, Body) else PurePath(os.fspath(source)).name)
-        if name is None:
-            raise InputError("a body has no name: give filename=", argument="filename")
-        content = (
-            source if isinstance(source, Body) else await FileBody.from_path(source, content_type="application/x-rpm")
-        )
-        part = FilePart("modulemd", content, name)
-        sent = Multipart([part]) if distgit is None else multipart_form({"distgit": distgit}, part)
-        return await self._build(owner, project, body=sent)
+        name = upload_filename(source, filename or None)
+        part = await upload_part("modulemd", source, name, "application/x-rpm")
+        body = Multipart([part]) if distgit is None else multipart_form({"distgit": distgit}, part)
+        return await self._build(owner, project, body=body)
 
     async def _build(self, owner: str, project: str, **content: Any) -> Module:
         at = {"owner": owner, "project": project}
@@ -103,5 +97,5 @@ class Modules:
             if "endpoint" not in error.detail:
                 raise
             name = self._sender.service.name
-            text = f"{name}: this frontend cannot build modules: Copr has given them up (HTTP 404)"
+            text = f"{name}: this frontend cannot build modules, which Copr has removed (HTTP 404)"
             raise NotFound(text, service=name, status=404, detail=error.detail) from error

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
-from lading.copr._builds.submit import BuildSubmitter, SubmittedBuild
-from lading.copr._models.builds import Build, ListPage, Package
-from lading.copr._options import CustomSource, ScmSource, Source
-from lading.copr._pagination import PAGE_SIZE, paginate
+from lading.copr._builds.submit import BuildSubmitter, BuildTarget, SubmittedBuild, read_build
+from lading.copr._models.packages import Package
+from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._sources import CustomSource, ScmSource, Source
 from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
+    from lading.copr._models.builds import Build
     from lading.copr._options import BuildOptions, PackageOptions
     from lading.errors import LadingError
 
@@ -43,14 +43,14 @@ class Packages:
         with_latest_build: bool = False,
         with_latest_succeeded_build: bool = False,
     ) -> Package:
-        """One package.
+        """Return one package.
 
         Args:
-            owner: Whose project.
-            project: Its name.
+            owner: The project's owner.
+            project: The project's name.
             package: The package.
-            with_latest_build: Give its newest build with it.
-            with_latest_succeeded_build: Give the newest that succeeded with it.
+            with_latest_build: Include its newest build.
+            with_latest_succeeded_build: Include its newest build that succeeded.
 
         Raises:
             NotFound: There is no such package.
@@ -73,18 +73,18 @@ class Packages:
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Package]:
-        """The packages of a project.
+        """List the packages of a project.
 
         Args:
-            owner: Whose project.
-            project: Its name.
-            with_latest_build: Give each one's newest build with it.
-            with_latest_succeeded_build: Give the newest that succeeded with it.
-            page_size: How many are asked for at once.
-            max_items: Stop after so many.
-            order: A column such as ``"name"``; ``"id"`` where not given.
-            descending: Turn the order round.
-            offset: Leave out so many at the beginning.
+            owner: The project's owner.
+            project: The project's name.
+            with_latest_build: Include the newest build of each.
+            with_latest_succeeded_build: Include the newest build of each that succeeded.
+            page_size: How many to request at once.
+            max_items: Stop after this many.
+            order: A column such as ``"name"``; by default ``"id"``.
+            descending: Reverse the order.
+            offset: Skip this many at the beginning.
 
         Source: ``GET /api_3/package/list``.
         """
@@ -105,18 +105,18 @@ class Packages:
     async def create(
         self, owner: str, project: str, package: str, source: Source, **options: Unpack[PackageOptions]
     ) -> Package:
-        """The new package.
+        """Create a package and return it.
 
         Args:
-            owner: Whose project.
-            project: Its name.
-            package: The package: letters, digits and ``-+_.``.
-            source: Where its source comes from, such as ``ScmSource("https://...")``.
+            owner: The project's owner.
+            project: The project's name.
+            package: The package's name: letters, digits and ``-+_.``.
+            source: Its source, such as ``ScmSource("https://...")``.
             options: See :class:`lading.copr.PackageOptions`.
 
         Raises:
-            Conflict: There is one of that name.
-            InputError: *source* lacks what it needs.
+            Conflict: There is a package of that name.
+            InputError: *source* lacks a required setting.
 
         Source: ``POST /api_3/package/add/{owner}/{project}/{package}/{source_type}``.
         """
@@ -132,7 +132,7 @@ class Packages:
             if found.source_type == source.type and _values(_settings(source)) <= _values(found.source_dict):
                 return Found(found)
             name = sender.service.name
-            raise Conflict(f"{name}: another package {package} is there now, with another source", service=name)
+            raise Conflict(f"{name}: there is another package {package} now, with another source", service=name)
 
         at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
         path = "package/add/{owner}/{project}/{package}/{source_type}"
@@ -146,21 +146,24 @@ class Packages:
         source: Source | None = None,
         **options: Unpack[PackageOptions],
     ) -> Package:
-        """The package with its new settings. What is not given stays.
+        """Change the settings of a package and return it. Options that are not given stay.
 
         Args:
-            owner: Whose project.
-            project: Its name.
+            owner: The project's owner.
+            project: The project's name.
             package: The package.
-            source: The new source, of the kind that it has or of another. Of the same kind, what is ``None`` in it
-                stays as it is.
+            source: The new source, of the current kind or of another. Settings of the current kind that are ``None``
+                stay.
             options: See :class:`lading.copr.PackageOptions`.
+
+        Raises:
+            NotFound: There is no such package.
 
         Source: ``POST /api_3/package/edit/{owner}/{project}/{package}/{source_type}``; without a *source* that
         without its last part.
         """
         if source is None or (isinstance(source, ScmSource) and source.scm_type is None):
-            # Copr keeps what is not sent, save this: a package from Subversion would become one from Git.
+            # Copr keeps settings that are not sent, except this: a package from Subversion would become one from Git.
             stored = await self.get(owner, project, package)
             kind = stored.source_dict.get("type") if stored.source_type == "scm" else None
             if kind is not None:
@@ -175,14 +178,27 @@ class Packages:
         return await self._sender.send(Call("POST", path, Package, path_params=at, json=fields, idempotent=True))
 
     async def reset(self, owner: str, project: str, package: str) -> Package:
-        """The package, which has no source any more.
+        """Remove the source of a package and return the package.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            package: The package.
+
+        Raises:
+            NotFound: There is no such package.
 
         Source: ``PUT /api_3/package/reset``.
         """
         return await self._sender.send(Call("PUT", "package/reset", Package, json=_names(owner, project, package)))
 
     async def delete(self, owner: str, project: str, package: str) -> None:
-        """Delete it with its builds.
+        """Delete a package with its builds.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            package: The package.
 
         Raises:
             NotFound: There is no such package.
@@ -202,25 +218,27 @@ class Packages:
         project_dirname: str | None = None,
         **options: Unpack[BuildOptions],
     ) -> Build:
-        """A new build of the package, from its own source.
+        """Submit a build of a package from its own source and return it.
+
+        It is submitted at most once, as the builds of ``copr.builds`` are.
 
         Args:
-            owner: Whose project.
-            project: Its name.
+            owner: The project's owner.
+            project: The project's name.
             package: The package.
             project_dirname: A directory of the project, such as ``name:pr:7``.
             options: See :class:`lading.copr.BuildOptions`.
 
         Raises:
-            BadRequest: It has no source.
+            BadRequest: The package has no source.
+            NotFound: There is no such package.
 
         Source: ``POST /api_3/package/build``.
         """
-        fields = {**_names(owner, project, package), "project_dirname": project_dirname}
-        call = Call("POST", "package/build", _build, json=json_fields(fields, options))
-        return (
-            await self._submitter.submit(self._sender, call, SubmittedBuild(owner, project, project_dirname, package))
-        )[0]
+        target = BuildTarget(owner, project, project_dirname)
+        fields = json_fields(target.fields(), {"package_name": package}, options)
+        call = Call("POST", "package/build", read_build, json=fields)
+        return (await self._submitter.submit(self._sender, call, SubmittedBuild(target, package)))[0]
 
 
 def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:
@@ -229,7 +247,7 @@ def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = 
 
 
 def _flags(latest: bool, succeeded: bool) -> dict[str, str]:
-    """The flags that are set. One that is not must not be sent: for a single package any text counts as true."""
+    """Return the flags that are set. Others must not be sent: for a single package any value counts as true."""
     flags = {"with_latest_build": latest, "with_latest_succeeded_build": succeeded}
     return {name: TRUE for name, value in flags.items() if value}
 
@@ -251,9 +269,8 @@ def _options(options: PackageOptions) -> dict[str, Any]:
 
 
 def _values(settings: Mapping[str, Any]) -> set[str]:
-    """What is said in *settings*, by whatever names, white space aside: the frontend ends a script with a line end."""
+    """Return the values in *settings* without their names, which differ, and with single blanks as white space.
+
+    The frontend appends a line end to a script.
+    """
     return {" ".join(str(value).split()) for value in json_fields(settings).values()}
-
-
-def _build(reply: Response) -> tuple[Build, ...]:
-    return (Build.model_validate_json(reply.body),)

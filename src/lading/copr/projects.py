@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from lading._core.call import Call
 from lading._core.send_once import lookup_absent, lookup_deleted
-from lading.copr._models.builds import ListPage, Project
-from lading.copr._models.chroots import Monitor, MonitoredPackage
-from lading.copr._pagination import PAGE_SIZE, paginate
-from lading.copr._permissions import Permissions, get_project
+from lading.copr._models.packages import Monitor, MonitoredPackage
+from lading.copr._models.projects import Project
+from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._permissions import can_build_in, get_permissions, request_permissions, set_permissions
+from lading.copr._queries import get_project
 from lading.copr._wire import TRUE, join_list, json_fields, read_ack
 from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lading._core.messages import Response
     from lading._core.paging import Pager
+    from lading._core.sender import Sender
     from lading.copr._options import NewProjectOptions, ProjectOptions
+    from lading.copr._permissions import Permission
 
-# The official client sends these with every new project, and the meaning of their absence is the server's own.
+# The official client sends these with every new project; what the server does without them is up to the server.
 _DEFAULTS = {
     "unlisted_on_hp": False,
     "enable_net": False,
@@ -33,19 +36,26 @@ _DEFAULTS = {
     "appstream": False,
 }
 # The table of a project with thousands of packages.
-_MONITOR = 256 * 1024 * 1024
+_MAX_MONITOR_BYTES = 256 * 1024 * 1024
 
 
-class Projects(Permissions):
+class Projects:
     """The projects of a Copr instance; reached as ``copr.projects``.
 
     An *owner* is a user's name or, with ``@`` in front, a group's.
     """
 
-    __slots__ = ()
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     async def get(self, owner: str, project: str) -> Project:
-        """One project.
+        """Return one project.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
 
         Raises:
             NotFound: There is no such project.
@@ -64,15 +74,15 @@ class Projects(Permissions):
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Project]:
-        """The projects of *owner*, or all there are.
+        """List the projects of *owner*, or all projects.
 
         Args:
-            owner: Whose.
-            page_size: How many are asked for at once.
-            max_items: Stop after so many.
-            order: A column such as ``"name"``; ``"id"`` where not given.
-            descending: Turn the order round.
-            offset: Leave out so many at the beginning.
+            owner: The projects' owner.
+            page_size: How many to request at once.
+            max_items: Stop after this many.
+            order: A column such as ``"name"``; by default ``"id"``.
+            descending: Reverse the order.
+            offset: Skip this many at the beginning.
 
         Source: ``GET /api_3/project/list``.
         """
@@ -99,15 +109,15 @@ class Projects(Permissions):
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Project]:
-        """The listed projects that *query* finds in their names and descriptions; ``owner/name`` finds one.
+        """Search the names and descriptions of listed projects for *query*; ``owner/name`` finds one project.
 
         Args:
             query: Three characters or more.
-            page_size: How many are asked for at once.
-            max_items: Stop after so many.
-            order: A column such as ``"name"``; ``"id"`` where not given.
-            descending: Turn the order round.
-            offset: Leave out so many at the beginning.
+            page_size: How many to request at once.
+            max_items: Stop after this many.
+            order: A column such as ``"name"``; by default ``"id"``.
+            descending: Reverse the order.
+            offset: Skip this many at the beginning.
 
         Source: ``GET /api_3/project/search``.
         """
@@ -133,20 +143,20 @@ class Projects(Permissions):
         exist_ok: bool = False,
         **options: Unpack[NewProjectOptions],
     ) -> Project:
-        """The new project or, with *exist_ok*, the one of that name as it is: its settings are then left alone.
+        """Create a project and return it; with *exist_ok*, return an existing one, whose settings are not changed.
 
-        Safe to call from many places at once with *exist_ok*: one creates it, all get it.
+        With *exist_ok* it may be called concurrently: one call creates the project, all return it.
 
         Args:
-            owner: Whose.
-            project: Its name.
-            chroots: What it can be built in: one or more names, no patterns; see ``copr.mock_chroots``.
-            exist_ok: Take one that exists.
+            owner: The project's owner.
+            project: The project's name.
+            chroots: The chroots that it can be built in: one or more names, no patterns; see ``copr.mock_chroots``.
+            exist_ok: Return a project of that name that exists, instead of raising ``Conflict``.
             options: See :class:`lading.copr.NewProjectOptions`.
 
         Raises:
-            Conflict: There is one of that name.
-            Forbidden: Not an owner, or an option for admins.
+            Conflict: There is a project of that name.
+            Forbidden: The user is not an owner, or set an option for admins.
 
         Source: ``POST /api_3/project/add/{owner}``.
         """
@@ -161,13 +171,12 @@ class Projects(Permissions):
             idempotent=exist_ok,
         )
         if not exist_ok:
-            return await self._sender.send_once(
-                call, lookup_absent(get_project(owner, project), "exist_ok=True takes one that exists")
-            )
+            lookup = lookup_absent(get_project(owner, project), "exist_ok=True accepts one that exists")
+            return await self._sender.send_once(call, lookup)
         try:
             return await self._sender.send(call)
         except (BadRequest, Conflict, ServerError) as error:
-            # Two requests at once: the frontend looks for it, finds none, and then the database refuses the second.
+            # Two concurrent requests: the frontend finds no project for either, then the database refuses the second.
             try:
                 return await self.get(owner, project)
             except NotFound:
@@ -176,18 +185,21 @@ class Projects(Permissions):
     async def update(
         self, owner: str, project: str, *, chroots: Sequence[str] | None = None, **options: Unpack[ProjectOptions]
     ) -> Project:
-        """The project with its new settings. What is not given stays; an empty list clears a setting.
+        """Change the settings of a project and return it. Options that are not given stay; an empty list clears one.
 
         Args:
-            owner: Whose.
-            project: Its name.
-            chroots: All chroots that it is to have from now on. An empty list is no change.
+            owner: The project's owner.
+            project: The project's name.
+            chroots: All chroots that it has from now on. An empty list changes nothing.
             options: See :class:`lading.copr.ProjectOptions`.
+
+        Raises:
+            NotFound: There is no such project.
 
         Source: ``PUT /api_3/project/edit/{owner}/{project}``.
         """
         fields: dict[str, Any] = {**options, "chroots": None if chroots is None else _names(chroots)}
-        # Called so here and nowhere else.
+        # This request alone calls it "repos".
         fields["repos"] = fields.pop("additional_repos", None)
         return await self._sender.send(
             Call(
@@ -200,7 +212,11 @@ class Projects(Permissions):
         )
 
     async def delete(self, owner: str, project: str) -> None:
-        """Delete it with all its builds.
+        """Delete a project with all its builds.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
 
         Raises:
             Conflict: Builds are still running.
@@ -208,29 +224,29 @@ class Projects(Permissions):
 
         Source: ``DELETE /api_3/project/delete/{owner}/{project}``.
         """
-        at = {"owner": owner, "project": project}
         call = Call(
             "DELETE",
             "project/delete/{owner}/{project}",
             read_ack,
-            path_params=at,
+            path_params={"owner": owner, "project": project},
             json={"verify": True},
             idempotent=False,
         )
         await self._sender.send_once(call, lookup_deleted(get_project(owner, project)))
 
     async def fork(self, owner: str, project: str, to_owner: str, to_project: str, *, confirm: bool = False) -> Project:
-        """The new project. Its builds are copied afterwards, in the background.
+        """Fork a project and return the new one. Its builds are copied afterwards, in the background.
 
         Args:
-            owner: Whose is forked.
-            project: Which one.
-            to_owner: Whose the new one is.
-            to_project: Its name.
+            owner: The owner of the project to fork.
+            project: The project to fork.
+            to_owner: The owner of the new project.
+            to_project: The name of the new project.
             confirm: Fork into a project that exists.
 
         Raises:
             Conflict: The destination exists, and *confirm* is not set.
+            NotFound: There is no such project.
 
         Source: ``POST /api_3/project/fork/{owner}/{project}``.
         """
@@ -241,12 +257,18 @@ class Projects(Permissions):
             path_params={"owner": owner, "project": project},
             json={"name": to_project, "ownername": to_owner, "confirm": confirm},
         )
-        return await self._sender.send_once(
-            call, lookup_absent(get_project(to_owner, to_project), "look at what it holds")
-        )
+        lookup = lookup_absent(get_project(to_owner, to_project), "check what it contains")
+        return await self._sender.send_once(call, lookup)
 
     async def regenerate_repos(self, owner: str, project: str) -> Project:
-        """The project, whose repository metadata is made anew in the background.
+        """Have the repository metadata of a project created anew, in the background, and return the project.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+
+        Raises:
+            NotFound: There is no such project.
 
         Source: ``PUT /api_3/project/regenerate-repos/{owner}/{project}``.
         """
@@ -263,16 +285,17 @@ class Projects(Permissions):
         project_dirname: str | None = None,
         additional_fields: Sequence[Literal["url_build_log", "url_backend_log"] | str] = (),
     ) -> tuple[MonitoredPackage, ...]:
-        """Every package, with the newest build in each chroot.
+        """Return every package of a project, with the newest build in each chroot.
 
         Args:
-            owner: Whose.
-            project: Its name.
-            project_dirname: A directory of it, such as ``name:pr:7``.
-            additional_fields: The addresses of logs to give besides.
+            owner: The project's owner.
+            project: The project's name.
+            project_dirname: A directory of the project, such as ``name:pr:7``.
+            additional_fields: The URLs of logs to include.
 
         Raises:
-            InvalidResponse: The frontend broke off in the middle, which it does with status 200.
+            InvalidResponse: The frontend's response ended early, which happens with status 200.
+            NotFound: There is no such project.
 
         Source: ``GET /api_3/monitor``. It has no pages.
         """
@@ -283,8 +306,73 @@ class Projects(Permissions):
             "additional_fields[]": tuple(additional_fields),
         }
         return await self._sender.send(
-            Call("GET", "monitor", _monitored, params=params, auth=None, max_response_size=_MONITOR)
+            Call("GET", "monitor", _read_monitor, params=params, auth=None, max_response_size=_MAX_MONITOR_BYTES)
         )
+
+    async def can_build_in(self, who: str, owner: str, project: str) -> bool:
+        """Return whether *who* may build in a project.
+
+        Args:
+            who: The user's name.
+            owner: The project's owner.
+            project: The project's name.
+
+        Raises:
+            NotFound: There is no such project.
+
+        Source: ``GET /api_3/project/permissions/can_build_in/{who}/{owner}/{project}``.
+        """
+        return await can_build_in(self._sender, who, owner, project)
+
+    async def permissions(self, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:
+        """Return the states of ``admin`` and ``builder`` by user; empty when nobody has or requested any.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+
+        Raises:
+            Forbidden: The user is not an admin of the project.
+            NotFound: There is no such project.
+
+        Source: ``GET /api_3/project/permissions/get/{owner}/{project}``, whose 404 means "none" too.
+        """
+        return await get_permissions(self._sender, owner, project)
+
+    async def set_permissions(
+        self, owner: str, project: str, permissions: Mapping[str, Mapping[str, Permission]]
+    ) -> None:
+        """Change permissions in a project, all of them or none.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            permissions: New states by user, such as ``{"someone": {"builder": "approved"}}``.
+
+        Raises:
+            BadRequest: There is no such user or permission, or nothing to change.
+
+        Source: ``PUT /api_3/project/permissions/set/{owner}/{project}``.
+        """
+        await set_permissions(self._sender, owner, project, permissions)
+
+    async def request_permissions(
+        self, owner: str, project: str, *, builder: bool | None = None, admin: bool | None = None
+    ) -> None:
+        """Request permissions from the project's admins, or withdraw a request.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+            builder: Request to build in it; ``False`` withdraws the request.
+            admin: Request to be an admin of it; ``False`` withdraws the request.
+
+        Raises:
+            NotFound: There is no such project.
+
+        Source: ``PUT /api_3/project/permissions/request/{owner}/{project}``.
+        """
+        await request_permissions(self._sender, owner, project, builder=builder, admin=admin)
 
 
 def _key(project: Project) -> int | str:
@@ -293,9 +381,9 @@ def _key(project: Project) -> int | str:
 
 def _names(chroots: Sequence[str]) -> tuple[str, ...]:
     if isinstance(chroots, str):
-        raise InputError("chroots is a list of names, not one text", argument="chroots")
+        raise InputError("chroots is a list of names, not one string", argument="chroots")
     return tuple(chroots)
 
 
-def _monitored(reply: Response) -> tuple[MonitoredPackage, ...]:
-    return Monitor.model_validate_json(reply.body).packages
+def _read_monitor(response: Response) -> tuple[MonitoredPackage, ...]:
+    return Monitor.model_validate_json(response.body).packages

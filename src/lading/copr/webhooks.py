@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading.copr._models.builds import WebhookSecret
+from lading.copr._models.projects import WebhookSecret
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender
@@ -20,11 +20,18 @@ class Webhooks:
         self._sender = sender
 
     async def generate(self, owner: str, project: str) -> WebhookSecret:
-        """A new secret for the project's webhook addresses. The one before it is of no use any more.
+        """Create a new secret for a project's webhook URLs and return it. The previous one becomes invalid.
+
+        Args:
+            owner: The project's owner.
+            project: The project's name.
+
+        Raises:
+            NotFound: There is no such project.
 
         Source: ``POST /api_3/webhook/generate/{owner}/{project}``.
         """
         at = {"owner": owner, "project": project}
         path = "webhook/generate/{owner}/{project}"
-        # A secret whose answer was lost is nobody's: making another does no harm.
+        # A secret whose response was lost is unknown to everyone: creating another does no harm.
         return await self._sender.send(Call("POST", path, WebhookSecret, path_params=at, idempotent=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,8 +62,9 @@ async def find_credentials(found: IndexConfig) -> Auth | None:
         entry = KeyringCredentials(url, user)
         if await entry.get() is not None:
             return BasicAuth(user, entry)
-    except ConfigError:
-        pass  # no keyring, or a locked one: it was only one of the places to look in
+    except ConfigError as error:
+        # It is only one of several places. Without lading[keyring] the message names that extra.
+        logging.getLogger("lading").info("%s: the keyring was skipped: %s", found.index.name, error)
     if found.index.official and detect_provider(os.environ) is not None:
         return TrustedPublishing(found.index)
     return None

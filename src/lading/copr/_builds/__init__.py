@@ -1,1 +1,1 @@
-"""Submitting, watching and downloading builds."""
+"""The work behind ``copr.builds``: submitting, watching, logs, downloads."""

@@ -1,4 +1,4 @@
-"""Downloading what builds made."""
+"""Downloading the results of builds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.progress import CombinedProgress
 from lading._core.threads import run_in_thread
-from lading.copr._models.builds import Build, ListPage, Project
-from lading.copr._models.chroots import BuildChroot, BuiltPackages
-from lading.copr._pagination import PAGE_SIZE, paginate
+from lading._core.unretried import unwrap
+from lading.copr._models.builds import Build, BuiltPackages
+from lading.copr._models.chroots import BuildChroot
+from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._queries import get_build, get_built_packages, get_project
 from lading.errors import InputError, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
@@ -29,20 +31,21 @@ if TYPE_CHECKING:
 Kind = Literal["rpms", "spec", "logs", "info", "review"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# What a folder of results can have; a build has those of its kind and time.
+# The files that a directory of results can have; which a build has depends on its kind and time.
 _LOGS = ("builder-live.log", "backend.log", "build.log", "root.log", "state.log", "hw_info.log")
 _INFO = ("results.json", "build.info", "success")
 _REVIEW = ("review.txt", "review.json", "fedora-review.log", "licensecheck.txt", "rpmlint.txt")
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
 class _ResultFile:
-    """One file to fetch.
+    """One file to download.
 
     Attributes:
-        target: Where to.
-        urls: Where it may be, in turn.
-        needed: Whether it is an error when it is nowhere.
+        target: The path to download it to.
+        urls: The URLs that it may be at, in the order to try them.
+        needed: Whether it is an error when it is at none of them.
     """
 
     target: Path
@@ -60,27 +63,30 @@ async def download_results(
     limit: int,
     on_progress: OnProgress | None,
 ) -> tuple[Path, ...]:
-    """See :meth:`Builds.download`."""
+    """Download the results of one build and return the paths of the files; see :meth:`Builds.download`."""
     wanted_kinds = frozenset(kinds)
     if unknown := wanted_kinds - set(KINDS):
-        raise InputError(f"kinds has {sorted(unknown)}; there are {list(KINDS)}", argument="kinds")
+        raise InputError(f"kinds has {sorted(unknown)}; known are {list(KINDS)}", argument="kinds")
     number = build if isinstance(build, int) else build.id
-    folders = await _folders(sender, number, None if chroots is None else tuple(chroots))
-    files = await _files(sender, number, folders, wanted_kinds, Path(to))
-    await run_in_thread(_make_folders, {file.target.parent for file in files})
+    result_urls = await _fetch_result_urls(sender, number, None if chroots is None else tuple(chroots))
+    files = await _list_files(sender, number, result_urls, wanted_kinds, Path(to))
+    await run_in_thread(_make_directories, {file.target.parent for file in files})
     total = CombinedProgress(on_progress)
 
     async def fetch(file: _ResultFile) -> Path | None:
         return await _fetch(sender, file, total)
 
-    async with fan_out(fetch, files, limit=limit) as outcomes:
-        paths = [outcome.value async for outcome in outcomes]
-    total.end()
-    return tuple(sorted(path for path in paths if path is not None))
+    async def fetch_all() -> list[Path | None]:
+        async with fan_out(fetch, files, limit=limit) as outcomes:
+            paths = [outcome.value async for outcome in outcomes]
+        total.end()
+        return paths
+
+    return tuple(sorted(path for path in await unwrap(fetch_all()) if path is not None))
 
 
-async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) -> dict[str, str]:
-    """By chroot: the address of the folder of its results."""
+async def _fetch_result_urls(sender: Sender, build: int, chroots: tuple[str, ...] | None) -> dict[str, str]:
+    """Return the URL of the directory of results of each chroot."""
     pager = paginate(
         sender,
         "build-chroot/list",
@@ -97,7 +103,7 @@ async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) 
             f"{', '.join(sorted(found)) or 'none yet'}",
             service=sender.service.name,
         )
-    # None: nothing was begun in that chroot, so there is nothing to fetch.
+    # None: the build has not started in that chroot, so there is nothing to download.
     return {
         name: checked_result_url(sender, url)
         for name, url in found.items()
@@ -106,69 +112,66 @@ async def _folders(sender: Sender, build: int, chroots: tuple[str, ...] | None) 
 
 
 def checked_result_url(sender: Sender, url: str) -> str:
-    """*url*, a folder's address that the frontend gave us, with a slash at its end.
+    """Return *url*, of a directory that the frontend named, with a slash at its end.
 
-    Results lie on another host than the frontend. That must be https, or plain http where the frontend is itself.
+    Results are on another host than the frontend. The URL must be https, or plain http where the frontend's is.
+
+    Raises:
+        InvalidResponse: It is neither.
     """
     service = sender.service
     plain = service.base_url.startswith("http://") and url.startswith("http://")
     if not service.host_of(url) or not (plain or service.may_fetch(url)):
-        raise InvalidResponse(f"{service.name}: results are listed at an address that is not https; not followed")
+        raise InvalidResponse(f"{service.name}: the URL of the results is not https; not followed")
     return url if url.endswith("/") else url + "/"
 
 
-async def _files(
-    sender: Sender, build: int, folders: dict[str, str], kinds: frozenset[Kind], to: Path
+async def _list_files(
+    sender: Sender, build: int, result_urls: dict[str, str], kinds: frozenset[Kind], to: Path
 ) -> list[_ResultFile]:
+    """Return the files to download below *to*."""
     files: list[_ResultFile] = []
     packages: dict[str, BuiltPackages] = {}
     about: Build | None = None
     devel = False
     if "rpms" in kinds:
-        packages = await sender.send(_packages(build))
+        packages = await sender.send(get_built_packages(build))
     if "spec" in kinds or packages:
-        about = await sender.send(Call("GET", "build/{build_id}", Build, path_params={"build_id": build}, auth=None))
+        about = await sender.send(get_build(build))
     if packages and about is not None:
-        params = {"ownername": about.ownername, "projectname": about.projectname}
-        project = await sender.send(Call("GET", "project", Project, params=params, auth=None))
+        project = await sender.send(get_project(about.ownername, about.projectname))
         devel = bool(project.devel_mode)
-    for chroot, url in folders.items():
-        folder = to / safe_name(chroot)
+    for chroot, url in result_urls.items():
+        directory = to / safe_name(chroot)
         for nevra in packages.get(chroot, BuiltPackages()).packages:
             name = safe_name(nevra.filename)
             urls = [url + quote(name, safe="+~")]
             if devel and f"/{chroot}/" in url:
-                # Pulp keeps the packages of such projects in a repository of its own, and frontends do not say
+                # Pulp keeps the packages of such projects in a repository of its own, and frontends do not report
                 # reliably which projects it keeps.
                 urls.append(f"/{chroot}-devel/".join(url.rsplit(f"/{chroot}/", 1)) + quote(name, safe="+~"))
-            files.append(_ResultFile(folder / name, tuple(urls), needed=True))
+            files.append(_ResultFile(directory / name, tuple(urls), needed=True))
         spec = about.source_package.name if about is not None and "spec" in kinds else None
-        files += (_ResultFile(folder / name, tuple(urls), needed=False) for name, urls in _others(url, kinds, spec))
+        files += (_ResultFile(directory / name, (at,), needed=False) for name, at in _other_files(url, kinds, spec))
     return files
 
 
-def _others(url: str, kinds: frozenset[Kind], package: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _other_files(url: str, kinds: frozenset[Kind], package: str | None) -> Iterator[tuple[str, str]]:
+    """Yield name and URL of each file that may be in the directory of results at *url*."""
     if package is not None:
         name = safe_name(f"{package}.spec")
-        yield name, (url + quote(name, safe="+~"),)
+        yield name, url + quote(name, safe="+~")
     if "logs" in kinds:
         # Compressed when the chroot has ended, plain before.
-        yield from ((f"{name}.gz", (f"{url}{name}.gz",)) for name in _LOGS)
+        yield from ((f"{name}.gz", f"{url}{name}.gz") for name in _LOGS)
     if "info" in kinds:
-        yield from ((name, (url + name,)) for name in _INFO)
+        yield from ((name, url + name) for name in _INFO)
     if "review" in kinds:
-        yield from ((f"fedora-review-{name}", (f"{url}fedora-review/{name}",)) for name in _REVIEW)
-
-
-def _packages(build: int) -> Call[dict[str, BuiltPackages]]:
-    def read(reply: Response) -> dict[str, BuiltPackages]:
-        return {str(chroot): BuiltPackages.model_validate(found) for chroot, found in reply.json().items()}
-
-    return Call("GET", "build/built-packages/{build_id}", read, path_params={"build_id": build}, auth=None)
+        yield from ((f"fedora-review-{name}", f"{url}fedora-review/{name}") for name in _REVIEW)
 
 
 async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> Path | None:
-    """The file's path once it is there; ``None`` when it is nowhere and need not be."""
+    """Download one file and return its path; ``None`` when it is at none of its URLs and not needed."""
     missing: NotFound | None = None
     for url in file.urls:
         size = await run_in_thread(_size, file.target)
@@ -189,18 +192,15 @@ async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> 
     return None
 
 
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
-
-
-def _length(reply: Response) -> int | None:
-    length = reply.headers.get("content-length", "")
-    return int(length) if reply.status == 200 and length.isdigit() else None
+def _length(response: Response) -> int | None:
+    length = response.headers.get("content-length", "")
+    return int(length) if response.status == 200 and length.isdigit() else None
 
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _make_folders(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+def _make_directories(directories: Iterable[Path]) -> None:
+    for directory in directories:
+        directory.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Models of the Copr API."""
+"""The models of Copr's API v3."""

@@ -1,15 +1,12 @@
-"""What Copr answers (API v3, frontend of August 2026)."""
+"""Builds, the parts of builds, and what they built (API v3, frontend of August 2026)."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field
 
 from lading._core.model import Model, UtcDatetime
-
-T = TypeVar("T")
 
 BuildState = (
     Literal[
@@ -27,25 +24,12 @@ BuildState = (
     ]
     | str
 )
-"""How far a build, or its part in one chroot, has come. A word that a server adds later is carried on as it is."""
+"""The state of a build, or of its part in one chroot. A state that a server adds later is kept as it is."""
 
-Storage = Literal["backend", "pulp"] | str
 SourceType = Literal["unset", "link", "upload", "pypi", "rubygems", "scm", "custom", "distgit", "rpm_upload"] | str
 
 FINAL = frozenset({"succeeded", "failed", "canceled", "skipped", "forked"})
-"""The states that no build leaves. ``forked`` is the state of a build that came with the project it was forked with."""
-
-
-class User(Model):
-    """Who the credentials belong to.
-
-    Attributes:
-        name: The user name.
-        id: Its number.
-    """
-
-    name: str
-    id: int | None = None
+"""The states that no build leaves. ``forked`` is the state of a build that was copied with its forked project."""
 
 
 class SourcePackage(Model):
@@ -54,7 +38,7 @@ class SourcePackage(Model):
     Attributes:
         name: Its name.
         version: Version and release.
-        url: Where it can be downloaded, or where it was taken from.
+        url: The URL that it can be downloaded from, or was taken from.
     """
 
     name: str | None = None
@@ -67,18 +51,18 @@ class Build(Model):
 
     Attributes:
         id: Its number, unique in the store.
-        state: How far it has come.
+        state: Its state.
         ownername: The owner: a user, or ``@group``.
         projectname: The project.
-        project_dirname: The directory of the project: the project's name, or ``name:pr:7`` and its like.
-        repo_url: Where the project's results are.
-        source_package: What is built.
+        project_dirname: The directory of the project: the project's name, or one such as ``name:pr:7``.
+        repo_url: The URL of the project's results.
+        source_package: The source package that is built.
         submitted_on: When it was submitted.
         started_on: When the first chroot started.
         ended_on: When the last chroot ended.
-        submitter: Who submitted it; ``None`` for a webhook.
+        submitter: The user who submitted it; ``None`` for a webhook.
         chroots: The chroots that it is built in; empty until imported, where none were named.
-        is_background: Whether it gives way to others.
+        is_background: Whether other builds have priority over it.
     """
 
     id: int
@@ -97,7 +81,7 @@ class Build(Model):
 
     @property
     def finished(self) -> bool:
-        """Whether it has come to its end, good or bad."""
+        """Whether it has ended, successfully or not."""
         return self.state in FINAL
 
     @property
@@ -106,147 +90,68 @@ class Build(Model):
         return self.state == "succeeded"
 
 
-class Project(Model):
-    """One project.
+class SourceChroot(Model):
+    """The part of a build that creates the source package.
 
     Attributes:
-        name: Its name.
-        ownername: The owner: a user, or ``@group``.
-        id: Its number.
-        full_name: ``owner/name``.
-        homepage: A web page.
-        contact: A mail address or a web page.
-        description: What it is.
-        instructions: How to use it.
-        devel_mode: Whether repository metadata is made by hand only.
-        persistent: Whether it is kept for ever.
-        unlisted_on_hp: Whether the front page leaves it out.
-        auto_prune: Whether old builds are deleted.
-        chroot_repos: The address of the repository for each chroot.
-        additional_repos: Repositories that builds may use besides.
-        enable_net: Whether builds have network.
-        bootstrap: How the chroot is bootstrapped.
-        isolation: How builds are isolated.
-        module_hotfixes: Whether the repositories are marked so for DNF.
-        appstream: Whether AppStream metadata is made.
-        packit_forge_projects_allowed: Forge projects whose packages Packit may build here.
-        follow_fedora_branching: Whether new Fedora releases are added by themselves.
-        repo_priority: The priority of the repositories for DNF.
-        storage: Where results are kept; ``None`` was seen on the public instance.
+        state: Its state.
+        result_url: The URL of the directory of its results.
     """
 
-    name: str
-    ownername: str = ""
-    id: int | None = None
-    full_name: str = ""
-    homepage: str | None = None
-    contact: str | None = None
-    description: str | None = None
-    instructions: str | None = None
-    devel_mode: bool | None = None
-    persistent: bool | None = None
-    unlisted_on_hp: bool | None = None
-    auto_prune: bool | None = None
-    chroot_repos: dict[str, str] = Field(default_factory=dict)
-    additional_repos: tuple[str, ...] = ()
-    enable_net: bool | None = None
-    bootstrap: str | None = None
-    isolation: str | None = None
-    module_hotfixes: bool | None = None
-    appstream: bool | None = None
-    packit_forge_projects_allowed: tuple[str, ...] = ()
-    follow_fedora_branching: bool | None = None
-    repo_priority: int | None = None
-    storage: Storage | None = None
+    state: BuildState = "unknown"
+    result_url: str | None = None
 
 
-class LatestBuilds(Model):
-    """The newest builds of a package, where they were asked for.
+class SourceBuildConfig(Model):
+    """What a build's source package is created from.
 
     Attributes:
-        latest: The newest.
-        latest_succeeded: The newest that succeeded.
+        source_type: The kind of source.
+        source_dict: The settings of that source, under the store's names.
+        memory_limit: MiB.
+        timeout: Seconds.
+        is_background: Whether other builds have priority over it.
     """
 
-    latest: Build | None = None
-    latest_succeeded: Build | None = None
-
-
-class Package(Model):
-    """One package of a project.
-
-    Attributes:
-        name: Its name.
-        id: Its number.
-        ownername: The owner: a user, or ``@group``.
-        projectname: The project.
-        source_type: Where its source comes from.
-        source_dict: The settings of that source, in the store's own words.
-        auto_rebuild: Whether webhooks rebuild it.
-        builds: Its newest builds.
-    """
-
-    name: str
-    id: int | None = None
-    ownername: str = ""
-    projectname: str = ""
-    source_type: SourceType = "unset"
+    source_type: SourceType
     source_dict: dict[str, Any] = Field(default_factory=dict)
-    auto_rebuild: bool | None = None
-    builds: LatestBuilds = Field(default_factory=LatestBuilds)
+    memory_limit: int | None = None
+    timeout: int | None = None
+    is_background: bool | None = None
 
 
-class WebhookSecret(Model):
-    """The new secret in a project's webhook addresses. Its ``repr`` does not show it.
-
-    Attributes:
-        webhook_secret: The secret.
-        id: The project's number.
-        name: The project.
-        ownername: The owner.
-        full_name: ``owner/name``.
-    """
-
-    webhook_secret: str = Field(repr=False)
-    id: int | None = None
-    name: str = ""
-    ownername: str = ""
-    full_name: str = ""
-
-
-class ApiToken(Model):
-    """A new login and token. Its ``repr`` does not show the token.
+class Nevra(Model):
+    """Name, epoch, version, release and architecture of an RPM.
 
     Attributes:
-        login: The login, which is not the user name.
-        token: The token.
-        expiration: The day they end on.
+        name: The name.
+        epoch: The epoch; ``None`` or 0 where there is none.
+        version: The version.
+        release: The release.
+        arch: The architecture; ``src`` for a source package.
     """
 
-    login: str = Field(alias="api_login")
-    token: str = Field(alias="api_token", repr=False)
-    expiration: date | None = None
+    name: str
+    epoch: int | None = None
+    version: str = ""
+    release: str = ""
+    arch: str = ""
+
+    @property
+    def filename(self) -> str:
+        """The RPM's file name, which does not contain the epoch."""
+        return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
+
+    def __str__(self) -> str:
+        epoch = f"{self.epoch}:" if self.epoch else ""
+        return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
 
 
-class PageMeta(Model):
-    """How a page was cut.
+class BuiltPackages(Model):
+    """The RPMs that a build created in one chroot.
 
     Attributes:
-        limit: How many items it may have; ``None`` for all.
-        offset: How many items come before it.
+        packages: One entry for each RPM, source package included.
     """
 
-    limit: int | None = None
-    offset: int | None = None
-
-
-class ListPage(Model, Generic[T]):
-    """One page of a list, as it is sent.
-
-    Attributes:
-        items: The items.
-        meta: How it was cut.
-    """
-
-    items: tuple[T, ...]
-    meta: PageMeta = Field(default_factory=PageMeta)
+    packages: tuple[Nevra, ...] = ()
