@@ -26,7 +26,7 @@ _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 
 
 def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:
-    """Return the seconds of a ``Retry-After`` header: seconds or an HTTP date (RFC 9110 10.2.3); ``None`` for neither."""
+    """Return the seconds of a ``Retry-After`` header: a number or an HTTP date (RFC 9110 10.2.3), else ``None``."""
     if value is None:
         return None
     value = value.strip()
