@@ -263,7 +263,7 @@ def errors_and_names() -> None:
     LEDGER.compare("default", {"(token) PREFIX": pypitoken.token.PREFIX}, {"(token) PREFIX": token(Token).prefix})
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", sorted(ROWS))
 def test_row(compared: Ledger, row: str) -> None:
     compared.check(row)
 

@@ -320,7 +320,7 @@ async def nowhere() -> None:
         pass
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", sorted(ROWS))
 def test_row(compared: Ledger, row: str):
     compared.check(row)
 
