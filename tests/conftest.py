@@ -16,6 +16,7 @@ import pytest
 import trustme
 from blockbuster import BlockBuster
 
+from tests.support.memory_keyring import Ring, in_place
 from tests.support.open_files import opened
 
 if TYPE_CHECKING:
@@ -172,6 +173,15 @@ def aws(behind: Behind, moto: str) -> Iterator[Aws]:
 
     with Aws(moto) as aws:
         yield aws
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    """A keyring in the place of the machine's, which is asked off the event loop."""
+    ring = Ring()
+    with in_place(ring):
+        yield ring
+    assert ring.threads <= {"lading keyring"}
 
 
 @pytest.fixture
