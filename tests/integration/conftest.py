@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.copr_frontend import Store
+from tests.support.copr_frontend import RecordingCopr
 from tests.support.distributions import sha256, wheel
 from tests.support.fake_index import FakeIndex
 
@@ -50,16 +50,16 @@ def demo_sha256(demo_wheel: Path) -> str:
 
 
 @pytest.fixture
-def crew_store() -> Iterator[Store]:
+def crew_store() -> Iterator[RecordingCopr]:
     """The embedded Copr, with ``ada`` of the group ``crew``."""
-    with Store() as store:
+    with RecordingCopr() as store:
         store.add_user("ada", groups=["crew"])
         yield store
     assert store.errors == []
 
 
 @pytest.fixture
-def crew_demo(crew_store: Store) -> Store:
+def crew_demo(crew_store: RecordingCopr) -> RecordingCopr:
     """The same, with the project ``demo``."""
     crew_store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
     return crew_store

@@ -14,13 +14,13 @@ from anyio import to_thread
 
 from lading import BasicAuth, ConfigError, Copr, Unauthorized
 from lading.copr import GssapiAuth, TokenPairAuth
-from tests.support.copr_frontend import Store
-from tests.support.memory_keyring import Ring
+from tests.support.copr_frontend import RecordingCopr
+from tests.support.memory_keyring import MemoryKeyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("memory_keyring")]
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def no_spnego(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store(now=datetime.now(UTC) - timedelta(days=170)) as store:
+def store() -> Iterator[RecordingCopr]:
+    with RecordingCopr(now=datetime.now(UTC) - timedelta(days=170)) as store:
         yield store
 
 
-async def written(store: Store, text: str | None = None) -> Path:
+async def written(store: RecordingCopr, text: str | None = None) -> Path:
     """``~/.config/copr`` of the store's owner; written off the loop."""
     path = Path(os.environ["HOME"]) / ".config" / "copr"
     await to_thread.run_sync(store.write_config, path)
@@ -47,7 +47,7 @@ def auth_of(copr: Copr) -> object:
     return copr._settings.auth
 
 
-async def test_the_file(store: Store):
+async def test_the_file(store: RecordingCopr):
     await written(store)
     async with Copr.from_config() as copr:
         assert (await copr.tokens.whoami()).name == "owner"
@@ -63,10 +63,10 @@ async def test_the_file(store: Store):
 
 
 async def test_arguments_environment_file_keyring_in_turn(
-    store: Store, ring: Ring, monkeypatch: pytest.MonkeyPatch, no_spnego: None
+    store: RecordingCopr, memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, no_spnego: None
 ):
     path = await written(store)
-    ring.entries[store.url, "of-the-ring"] = "r1ng"
+    memory_keyring.entries[store.url, "of-the-ring"] = "r1ng"
 
     async def used(**options: object) -> str | None:
         async with Copr.from_config(retry=store.client()._settings.retry, **options) as copr:  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ async def test_arguments_environment_file_keyring_in_turn(
     monkeypatch.delenv("COPR_LOGIN")
     monkeypatch.delenv("COPR_TOKEN")
     assert await used() == f"{store.owner.login}:{store.owner.token}"
-    assert ring.asked == []
+    assert memory_keyring.asked == []
     await to_thread.run_sync(path.write_text, f"[copr-cli]\ncopr_url = {store.url}\n")
     assert await used() == "of-the-ring:r1ng"
     await to_thread.run_sync(path.unlink)
@@ -93,7 +93,7 @@ async def test_arguments_environment_file_keyring_in_turn(
         await Copr.from_config(login="a", token="b", auth=BasicAuth("b", "auth"))
 
 
-async def test_another_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_another_file(store: RecordingCopr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     await written(store, "nonsense")
     path = await to_thread.run_sync(store.write_config, tmp_path / "other")
     async with Copr.from_config(config_file=path) as copr:
@@ -110,7 +110,9 @@ async def test_another_file(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("said", ["", "gssapi = true", "gssapi = false"])
-async def test_the_library_finds_what_the_command_line_finds(store: Store, ring: Ring, said: str):
+async def test_the_library_finds_what_the_command_line_finds(
+    store: RecordingCopr, memory_keyring: MemoryKeyring, said: str
+):
     """Without a token it is Kerberos, unless that is switched off; the keyring before that."""
     await written(store, f"[copr-cli]\ncopr_url = {store.url}\n{said}\n")
     copr = await Copr.from_config()
@@ -120,14 +122,16 @@ async def test_the_library_finds_what_the_command_line_finds(store: Store, ring:
         with pytest.raises(ConfigError, match="kinit, or give a token" if kerberos else "needs a login and token"):
             await copr.tokens.whoami()
     assert store.seen == []
-    ring.entries[store.url, "of-the-ring"] = "r1ng"
+    memory_keyring.entries[store.url, "of-the-ring"] = "r1ng"
     copr = await Copr.from_config()
     assert isinstance(auth_of(copr), GssapiAuth if "true" in said else TokenPairAuth)
     await copr.aclose()
 
 
-async def test_without_a_file_and_without_the_library_it_reads(store: Store, ring: Ring, no_spnego: None, monkeypatch):
-    ring.locked = True
+async def test_without_a_file_and_without_the_library_it_reads(
+    store: RecordingCopr, memory_keyring: MemoryKeyring, no_spnego: None, monkeypatch
+):
+    memory_keyring.locked = True
     monkeypatch.setenv("COPR_URL", store.url)
     store.add_project("demo")
     async with Copr.from_config() as copr:
@@ -141,7 +145,7 @@ async def test_without_a_file_and_without_the_library_it_reads(store: Store, rin
     assert store.lines == ["GET project"]
 
 
-async def test_kerberos_that_the_file_wants_and_nobody_installed(store: Store, no_spnego: None):
+async def test_kerberos_that_the_file_wants_and_nobody_installed(store: RecordingCopr, no_spnego: None):
     await written(store, f"[copr-cli]\ncopr_url = {store.url}\ngssapi = 1\n")
     async with Copr.from_config() as copr:
         with pytest.raises(ConfigError, match=r"needs lading\[gssapi\]: please install that"):

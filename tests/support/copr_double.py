@@ -31,7 +31,7 @@ HELLO = "https://example.com/hello-1.0-1.src.rpm"
 QUICK = Retry(attempts=3, backoff=0)
 
 
-class Store(EmbeddedCopr):
+class SteppedCopr(EmbeddedCopr):
     """The embedded Copr, with the project ``demo``.
 
     Attributes:
@@ -86,7 +86,7 @@ async def do(func: Callable[..., T], *args: Any, **options: Any) -> T:
     return await to_thread.run_sync(partial(func, *args, **options))
 
 
-class Time:
+class FakeClock:
     """Time that passes for those who wait for builds, and only by their waiting.
 
     Attributes:
@@ -118,12 +118,12 @@ async def lines(log: BuildLog) -> list[str]:
     return [line async for line in log]
 
 
-def add_builds(store: Store, count: int, project: str = "demo") -> list[int]:
+def add_builds(store: SteppedCopr, count: int, project: str = "demo") -> list[int]:
     """The numbers of so many new builds."""
     return [store.add_build(project, HELLO) for _ in range(count)]
 
 
-def set_states(store: Store, builds: Iterable[int], state: str) -> None:
+def set_states(store: SteppedCopr, builds: Iterable[int], state: str) -> None:
     """Say that all these builds are in *state*."""
     for build in builds:
         store.set_state(build, state)

@@ -51,7 +51,7 @@ def direct(service: str, region: str, url: str) -> Any:
     return client
 
 
-class Behind:
+class Backdoor:
     """What lies in the regions, past every proxy."""
 
     def __init__(self, url: str) -> None:
@@ -121,14 +121,14 @@ class Behind:
         return [upload["Key"] for uploads in found for upload in uploads]
 
 
-def stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) -> Stager:
+def make_stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) -> Stager:
     """A stager of *aws*'s regions, which does not wait before it tries again."""
     given = {"endpoint_urls": aws.endpoints, "path_style": True, "retry": QUICK, **options}
     return Stager(None if regions is None else tuple(regions), **given)
 
 
 def stage_as_startifact(
-    behind: Behind,
+    aws_backdoor: Backdoor,
     data: bytes = b"old",
     metadata: dict[str, str] | None = None,
     *,
@@ -144,7 +144,7 @@ def stage_as_startifact(
     if kms:
         more["ServerSideEncryption"] = "aws:kms"
     for region in REGIONS:
-        behind.put(region, key, data, ContentMD5=base64.b64encode(hashlib.md5(data).digest()).decode(), **more)
+        aws_backdoor.put(region, key, data, ContentMD5=base64.b64encode(hashlib.md5(data).digest()).decode(), **more)
         if metadata:
-            behind.put(region, f"{key}/metadata", json.dumps(metadata, indent=2, sort_keys=True).encode())
-        behind.put_parameter(region, "/arts/P/latest", "1.0.0")
+            aws_backdoor.put(region, f"{key}/metadata", json.dumps(metadata, indent=2, sort_keys=True).encode())
+        aws_backdoor.put_parameter(region, "/arts/P/latest", "1.0.0")

@@ -13,7 +13,7 @@ from lading import ConfigError, Copr
 from lading.copr._config import DEFAULT_URL, resolve_config
 from lading.copr._config_file import ConfigFile
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("memory_keyring")]
 
 URL = "https://copr.example"
 FILE = ConfigFile(URL, "ada", "log1n", "t0ken%s", gssapi=None, encrypted=True, expires_on=date(2027, 5, 19))

@@ -14,7 +14,7 @@ import keyring.errors
 import pytest
 
 from lading import ConfigError, InputError, KeyringCredentials
-from tests.support.memory_keyring import in_place
+from tests.support.memory_keyring import installed
 from tests.support.raw_server import until
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Hanging(Memory):
 @pytest.fixture
 def ring() -> Iterator[Memory]:
     ring = Memory()
-    with in_place(ring):
+    with installed(ring):
         yield ring
 
 
