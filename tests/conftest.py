@@ -32,6 +32,11 @@ try:
 except ImportError:  # it has no Windows wheels
     uvloop = None
 
+# Set for the workers of pytest-xdist, which are measured. The programs that tests start are not: measuring slows them
+# down, and what it imports and prints is not theirs.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
 STRANGE = ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_", "AWS_", "BOTO_", "STARTIFACT_")
 
 BACKENDS = [
