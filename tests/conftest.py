@@ -146,14 +146,15 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     In a process of its own: else it would wait for the interpreter that runs the tests, and be measured with them.
     """
-    from tests.support.moto_aws import close_direct
+    from tests.support.moto_aws import botocore_data_read_once, close_direct
     from tests.support.servers import running
 
     def command(port: int) -> list[str]:
         serve = "from moto.server import main; main()"
         return [sys.executable, "-c", serve, "-H", "127.0.0.1", "-p", str(port)]
 
-    with running(command, tmp_path_factory.mktemp("moto") / "log", "/moto-api/data.json", b"{") as url:
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with running(command, log, "/moto-api/data.json", b"{") as url, botocore_data_read_once():
         yield url
         close_direct()
 

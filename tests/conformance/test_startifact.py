@@ -288,9 +288,9 @@ async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Pa
         ours["NoConfiguration"] = await raised(lambda: stager.get(PROJECT))
     write_as_startifact(aws_backdoor, layout, metadata=b'{"startifact:filename": "/elsewhere/escaped.txt"}')
     async with make_stager(moto) as stager:
-        ours["a project's name with a newline at its end"] = await raised(lambda: stager.stage("P\n", VERSION, DATA))
+        ours["a project name with a trailing newline"] = await raised(lambda: stager.stage("P\n", VERSION, DATA))
         escaping = await stager.get(PROJECT)
-        ours["a saved name that leaves the folder"] = await raised(lambda: escaping.download(folder))
+        ours["a saved name that leads out of the directory"] = await raised(lambda: escaping.download(folder))
         for region in REGIONS[:2]:
             aws_backdoor.ssm(region).delete_parameter(Name=layout.bucket_param)
     async with make_stager(moto) as stager:
@@ -310,13 +310,13 @@ async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Pa
     theirs |= {
         "Session.validate_project_name": NAMES,
         "LatestVersionLoader.version": VERSION,
-        "a project's name with a newline at its end": "",
-        "a saved name that leaves the folder": "",
+        "a project name with a trailing newline": "",
+        "a saved name that leads out of the directory": "",
     }
     LEDGER.compare(case, theirs, ours)
     assert ours["NoConfiguration"] == ours["NoRegionsConfigured"] == ConfigError.__name__
     assert ours["CannotStageArtifact"] == StageFailed.__name__
-    assert ours["a saved name that leaves the folder"] == InvalidResponse.__name__
+    assert ours["a saved name that leads out of the directory"] == InvalidResponse.__name__
     assert ours["ParameterNotFound"] == NotFound.__name__
 
 

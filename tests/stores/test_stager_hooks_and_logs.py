@@ -13,7 +13,7 @@ from lading import AttemptEvent, CallEvent, LadingError
 from lading.testing import Answer
 from tests.conftest import let_coverage_block
 from tests.support.aws_proxy import error
-from tests.support.moto_aws import MIB, SECRET, TOKEN, make_stager
+from tests.support.moto_aws import MIB, SECRET, TOKEN, botocore_data_read_each_time, make_stager
 
 if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
@@ -83,6 +83,11 @@ async def test_one_pool_and_clients_made_once(aws: Aws):
 
 async def test_no_file_is_read_on_the_loop(aws: Aws):
     """aiobotocore #1023: once the stager is entered, without the exception that making clients has."""
+    with botocore_data_read_each_time():
+        await _stage_and_read_without_blocking(aws)
+
+
+async def _stage_and_read_without_blocking(aws: Aws) -> None:
     async with make_stager(aws) as stager:
         blockbuster = BlockBuster("lading")
         let_coverage_block(blockbuster)

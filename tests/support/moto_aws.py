@@ -6,18 +6,19 @@ import base64
 import hashlib
 import json
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader
 
 from lading import Retry, Stager
 from tests.support.aws_proxy import REGIONS, Aws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 KEY, SECRET, TOKEN = "AKIATESTTESTTEST0001", "a-secret-that-nobody-may-see", "a-token-that-nobody-may-see"
 QUICK = Retry(attempts=3, backoff=0.0)
@@ -34,6 +35,35 @@ def close_direct() -> None:
 
 
 _direct: list[Any] = []
+_read_file = JSONFileLoader.load_file
+_contents: dict[str, Any] = {}
+
+
+def _read_file_once(loader: JSONFileLoader, path: str) -> Any:
+    if path not in _contents:
+        _contents[path] = _read_file(loader, path)
+    return _contents[path]
+
+
+@contextmanager
+def botocore_data_read_once() -> Iterator[None]:
+    """Let botocore parse each of its service descriptions once, which is half of the cost of opening a stager."""
+    JSONFileLoader.load_file = _read_file_once
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = _read_file
+        _contents.clear()
+
+
+@contextmanager
+def botocore_data_read_each_time() -> Iterator[None]:
+    """Let botocore read its files for every session, as it does in programs."""
+    JSONFileLoader.load_file = _read_file
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = _read_file_once
 
 
 @cache
