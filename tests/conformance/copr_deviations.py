@@ -221,12 +221,16 @@ DEVIATIONS = (
     ),
     Deviation(NO_BUILDS, "sends it", "sends nothing", "the frontend responds 400", "build.delete_list []"),
     Deviation(
-        LACKING, "sends it", "raises an error before the request", "the frontend rejects it", "package.add scm lacking"
+        LACKING,
+        "sends it",
+        "raises `InputError` before the request",
+        "the frontend rejects it",
+        "package.add scm lacking",
     ),
     Deviation(
         LACKING_BACK,
         "sends it",
-        "raises an error before the request",
+        "raises `InputError` before the request",
         "the frontend rejects it",
         "package.add scm lacking",
     ),
@@ -386,7 +390,13 @@ DEVIATIONS = (
         "the message says what to correct",
         "gssapi = maybe",
     ),
-    Deviation(PERCENT, "interpolates them", "reads them as they are", "a token may contain them", "percent"),
+    Deviation(
+        PERCENT,
+        "interpolates them, or raises an error",
+        "reads them as they are",
+        "a token may contain them",
+        "percent",
+    ),
     Deviation(
         NOTHING,
         "reads an empty token, or raises `ValueError`",

@@ -21,13 +21,13 @@ DEVIATIONS = (
     Deviation(
         "Restriction.check",
         "passes",
-        "is implemented by subclasses only",
+        "raises `NotImplementedError`",
         "the base class restricts nothing, and must not pass for a restriction",
         "base",
     ),
     Deviation(
         "Restriction.from_parameters",
-        "raises an error",
+        "raises `NotImplementedError`",
         "returns `None`",
         "no parameter requests the base class",
         "all",
@@ -59,7 +59,7 @@ DEVIATIONS = (
     ),
     _deviation(
         "load: a value that is not a string",
-        "raises `TypeError`",
+        "raises `AttributeError` or `TypeError`",
         "raises `TokenUnreadable`",
         "errors of other libraries cannot be handled",
     ),
@@ -96,7 +96,7 @@ DEVIATIONS = (
     ),
     _deviation(
         "restrict: 0 as a time",
-        "treats it as not given, and omits a bound",
+        "treats it as not given: raises an error, or omits the bound",
         "accepts it as a time",
         "a requested bound must not be lost",
     ),
@@ -108,13 +108,13 @@ DEVIATIONS = (
     ),
     _deviation(
         "restrict: a boolean as a time, or 1 as a boolean",
-        "accepts it",
+        "accepts `True` as 1, and ignores `legacy_noop=1`",
         "raises `InvalidRestriction`",
         "it is a mistake",
     ),
     _deviation(
         "restrict: a value that is not a time",
-        "raises `AttributeError`, or accepts it",
+        "raises `AttributeError` or `ValueError`",
         "raises `InvalidRestriction`",
         "errors of other libraries cannot be handled",
     ),
@@ -148,7 +148,7 @@ DEVIATIONS = (
         "raises `InvalidRestriction`",
         "the token could never be used",
     ),
-    _deviation("restrict: a `uuid.UUID`", "raises an error", "accepts it", "it is a UUID"),
+    _deviation("restrict: a `uuid.UUID`", "raises `TypeError`", "accepts it", "it is a UUID"),
     _deviation(
         "restrict: one of several is invalid",
         "adds the ones before it",
