@@ -16,21 +16,26 @@ import pytest
 import trustme
 from blockbuster import BlockBuster
 
-from tests.support.open_files import opened
+from tests.support.memory_keyring import MemoryKeyring, installed
+from tests.support.open_files import open_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.aws_proxy import Aws
-    from tests.support.copr_double import Store, Time
-    from tests.support.copr_frontend import Frontend
-    from tests.support.copr_frontend import Store as DemoStore
-    from tests.support.moto_aws import Behind
+    from tests.support.copr_double import FakeClock, SteppedCopr
+    from tests.support.copr_frontend import CannedFrontend, RecordingCopr
+    from tests.support.moto_aws import Backdoor
 
 try:
     import uvloop
 except ImportError:  # it has no Windows wheels
     uvloop = None
+
+# Set for the workers of pytest-xdist, which are measured. The programs that tests start are not: measuring slows them
+# down, and what it imports and prints is not theirs.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 STRANGE = ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_", "AWS_", "BOTO_", "STARTIFACT_")
 
@@ -137,36 +142,37 @@ def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one AWS for all tests; each begins with an empty one (``behind``).
+    """The address of one AWS for all tests; each begins with an empty one (``aws_backdoor``).
 
     In a process of its own: else it would wait for the interpreter that runs the tests, and be measured with them.
     """
-    from tests.support.moto_aws import close_direct
+    from tests.support.moto_aws import botocore_data_read_once, close_direct
     from tests.support.servers import running
 
     def command(port: int) -> list[str]:
         serve = "from moto.server import main; main()"
         return [sys.executable, "-c", serve, "-H", "127.0.0.1", "-p", str(port)]
 
-    with running(command, tmp_path_factory.mktemp("moto") / "log", "/moto-api/data.json", b"{") as url:
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with running(command, log, "/moto-api/data.json", b"{") as url, botocore_data_read_once():
         yield url
         close_direct()
 
 
 @pytest.fixture
-def behind(moto: str, monkeypatch: pytest.MonkeyPatch) -> Behind:
+def aws_backdoor(moto: str, monkeypatch: pytest.MonkeyPatch) -> Backdoor:
     """Three regions with a bucket each, looked at past every proxy; and credentials."""
-    from tests.support.moto_aws import KEY, SECRET, Behind
+    from tests.support.moto_aws import KEY, SECRET, Backdoor
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    behind = Behind(moto)
-    behind.begin()
-    return behind
+    backdoor = Backdoor(moto)
+    backdoor.begin()
+    return backdoor
 
 
 @pytest.fixture
-def aws(behind: Behind, moto: str) -> Iterator[Aws]:
+def aws(aws_backdoor: Backdoor, moto: str) -> Iterator[Aws]:
     """The same regions as a stager sees them: through a proxy that counts, and fails as it is told."""
     from tests.support.aws_proxy import Aws
 
@@ -175,27 +181,36 @@ def aws(behind: Behind, moto: str) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def copr_store() -> Iterator[Store]:
-    """The embedded Copr, with the project ``demo``, that is told how its builds get on."""
-    from tests.support.copr_double import Store
+def memory_keyring() -> Iterator[MemoryKeyring]:
+    """A keyring in memory instead of the machine's; it must be queried off the event loop."""
+    memory = MemoryKeyring()
+    with installed(memory):
+        yield memory
+    assert memory.threads <= {"lading keyring"}
 
-    with Store() as store:
+
+@pytest.fixture
+def copr_store() -> Iterator[SteppedCopr]:
+    """The embedded Copr, with the project ``demo``, that is told how its builds get on."""
+    from tests.support.copr_double import SteppedCopr
+
+    with SteppedCopr() as store:
         yield store
 
 
 @pytest.fixture
-async def copr(copr_store: Store) -> Any:
+async def copr(copr_store: SteppedCopr) -> Any:
     """A client of it."""
     async with copr_store.client() as copr:
         yield copr
 
 
 @pytest.fixture
-def copr_time(monkeypatch: pytest.MonkeyPatch) -> Time:
+def copr_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Time that passes only by waiting for builds."""
-    from tests.support.copr_double import Time
+    from tests.support.copr_double import FakeClock
 
-    return Time(monkeypatch)
+    return FakeClock(monkeypatch)
 
 
 @pytest.fixture
@@ -208,29 +223,29 @@ def logs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def demo_store() -> Iterator[DemoStore]:
+def demo_store() -> Iterator[RecordingCopr]:
     """The embedded Copr, with the project ``demo``, that writes down all that it is sent."""
-    from tests.support.copr_frontend import Store
+    from tests.support.copr_frontend import RecordingCopr
 
-    with Store() as store:
+    with RecordingCopr() as store:
         store.add_project("demo")
         yield store
     assert store.errors == []
 
 
 @pytest.fixture
-def frontend() -> Iterator[Frontend]:
+def frontend() -> Iterator[CannedFrontend]:
     """A frontend that refuses everything, until it is told to answer otherwise."""
-    from tests.support.copr_frontend import Frontend, refusal
+    from tests.support.copr_frontend import CannedFrontend, refusal
 
-    with Frontend(refusal(403, "no")) as frontend:
+    with CannedFrontend(refusal(403, "no")) as frontend:
         yield frontend
 
 
 def open_files() -> set[str]:
     """What this process has open, by descriptor: sockets and files. Linux."""
     gc.collect()
-    return opened()
+    return open_descriptors()
 
 
 def threads() -> set[str]:

@@ -51,7 +51,7 @@ class Seen:
         return named if named == self.parameter else None
 
 
-class Behind:
+class Backdoor:
     """The real servers; its methods wait for them, so call them in threads."""
 
     def __init__(self, rgw: Rgw, ssm: str) -> None:
@@ -95,8 +95,8 @@ class Behind:
 class Place:
     """A key prefix, a parameter prefix and a configuration of one test's own."""
 
-    def __init__(self, behind: Behind, name: str) -> None:
-        self.behind = behind
+    def __init__(self, aws_backdoor: Backdoor, name: str) -> None:
+        self.aws_backdoor = aws_backdoor
         self.prefix = f"{name}/"
         self.parameter = f"/{name}/configuration"
         self._parameters = f"/{name}"
@@ -107,12 +107,12 @@ class Place:
             "regions": ",".join(REGIONS),
         }
         for region in REGIONS:
-            behind.put(region, self.parameter, json.dumps(value))
+            aws_backdoor.put(region, self.parameter, json.dumps(value))
 
     def stager(self, regions: Sequence[str] = REGIONS, **options: Any) -> Stager:
         """A stager to the regions themselves, or by way of a ``session``."""
         if "session" not in options:
-            options["endpoint_urls"] = self.behind.endpoints
+            options["endpoint_urls"] = self.aws_backdoor.endpoints
         return Stager(regions, parameter=self.parameter, path_style=True, **{"retry": QUICK, **options})
 
     def seen(self, project: str, version: str) -> dict[str, Seen]:
@@ -121,28 +121,28 @@ class Place:
 
     def _seen(self, region: str, project: str, version: str) -> Seen:
         key = f"{self.prefix}{project}@{version}"
-        data = self.behind.object(region, key)
-        metadata = self.behind.object(region, f"{key}/metadata")
+        data = self.aws_backdoor.object(region, key)
+        metadata = self.aws_backdoor.object(region, f"{key}/metadata")
         return Seen(
             None if data is None else sha256(data).hexdigest(),
             None if metadata is None else json.loads(metadata),
             self.pointer(region, project),
-            self.behind.parameter(region, f"{self._parameters}/{project}/latest"),
+            self.aws_backdoor.parameter(region, f"{self._parameters}/{project}/latest"),
         )
 
     def pointer(self, region: str, project: str) -> dict[str, Any] | None:
         """What a region's pointer says."""
-        pointer = self.behind.object(region, f"{self.prefix}{project}/latest")
+        pointer = self.aws_backdoor.object(region, f"{self.prefix}{project}/latest")
         return None if pointer is None else json.loads(pointer)
 
     def uploads(self) -> list[str]:
         """Uploads that were begun and neither completed nor aborted, in all regions."""
-        found = (self.behind.s3.list_multipart_uploads(Bucket=bucket(r), Prefix=self.prefix) for r in REGIONS)
+        found = (self.aws_backdoor.s3.list_multipart_uploads(Bucket=bucket(r), Prefix=self.prefix) for r in REGIONS)
         return [upload["Key"] for page in found for upload in page.get("Uploads", ())]
 
     def keys(self, region: str) -> list[str]:
         """All keys, without the prefix."""
-        page = self.behind.s3.list_objects_v2(Bucket=bucket(region), Prefix=self.prefix)
+        page = self.aws_backdoor.s3.list_objects_v2(Bucket=bucket(region), Prefix=self.prefix)
         return [entry["Key"].removeprefix(self.prefix) for entry in page.get("Contents", ())]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.ceph.artifacts import Behind, Place
+from tests.ceph.artifacts import Backdoor, Place
 from tests.ceph.regions import Mortal
 from tests.ceph.rgw import Rgw
 
@@ -54,23 +54,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def behind(rgw: Rgw, moto: str) -> Iterator[Behind]:
+def aws_backdoor(rgw: Rgw, moto: str) -> Iterator[Backdoor]:
     """The servers themselves, with three buckets."""
-    behind = Behind(rgw, moto)
-    yield behind
-    behind.close()
+    aws_backdoor = Backdoor(rgw, moto)
+    yield aws_backdoor
+    aws_backdoor.close()
 
 
 @pytest.fixture
-def place(behind: Behind, rgw: Rgw, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(aws_backdoor: Backdoor, rgw: Rgw, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A test's own part of everything, and credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", rgw.key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", rgw.secret)
-    return Place(behind, f"place{next(_numbers)}")
+    return Place(aws_backdoor, f"place{next(_numbers)}")
 
 
 @pytest.fixture
-def mortal(behind: Behind) -> Iterator[Mortal]:
+def mortal(aws_backdoor: Backdoor) -> Iterator[Mortal]:
     """Regions that can die."""
-    with Mortal(behind.endpoints["s3"], behind.endpoints["ssm"]) as mortal:
+    with Mortal(aws_backdoor.endpoints["s3"], aws_backdoor.endpoints["ssm"]) as mortal:
         yield mortal

@@ -61,7 +61,9 @@ async def test_every_region_has_the_right_checksum(
         assert path.read_bytes() == data
 
     def checksums() -> set[str]:
-        heads = [place.behind.s3.head_object(Bucket=bucket(r), Key=staged.key, ChecksumMode="ENABLED") for r in REGIONS]
+        heads = [
+            place.aws_backdoor.s3.head_object(Bucket=bucket(r), Key=staged.key, ChecksumMode="ENABLED") for r in REGIONS
+        ]
         # Of an object of one part it says that this is the part's.
         return {str(head[f"Checksum{algorithm}"]).removesuffix("-1") for head in heads}
 

@@ -68,7 +68,9 @@ async def test_six_gibibytes_are_staged_copied_and_downloaded(place: Place, tmp_
         artifact = await stager.get("Big")
         assert (artifact.size, artifact.sha256) == (SIZE, staged.sha256)
         assert set(artifact.regions) == set(REGIONS)
-        heads = [place.behind.s3.head_object(Bucket=bucket(r), Key=staged.key, ChecksumMode="ENABLED") for r in REGIONS]
+        heads = [
+            place.aws_backdoor.s3.head_object(Bucket=bucket(r), Key=staged.key, ChecksumMode="ENABLED") for r in REGIONS
+        ]
         assert len({head["ChecksumCRC32C"] for head in heads}) == 1
         await artifact.download(out)
     # The buffers of some parts, and not the file.

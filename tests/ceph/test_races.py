@@ -111,7 +111,7 @@ class Others:
 
 async def test_one_of_several_processes_wins(place: Place, anyio_backend_name: str) -> None:
     count, rounds, size = 5, 4, 17 * MIB
-    options = {"regions": REGIONS, "parameter": place.parameter, "endpoint_urls": place.behind.endpoints}
+    options = {"regions": REGIONS, "parameter": place.parameter, "endpoint_urls": place.aws_backdoor.endpoints}
     with Others(count, [anyio_backend_name, str(rounds), str(size)], **options) as others:
         for version in range(rounds):
             assert await to_thread.run_sync(others.said) == [["ready"]] * count

@@ -103,7 +103,7 @@ async def test_what_all_regions_have_lost_is_repaired(place: Place) -> None:
         staged = await stager.stage(PROJECT, "1.0.0", PARTS, metadata=METADATA)
 
         def lose() -> None:
-            s3, bucket = place.behind.s3, {name: staged.regions[name].bucket for name in REGIONS}
+            s3, bucket = place.aws_backdoor.s3, {name: staged.regions[name].bucket for name in REGIONS}
             s3.delete_object(Bucket=bucket[REGIONS[0]], Key=staged.key)
             s3.delete_object(Bucket=bucket[REGIONS[1]], Key=f"{staged.key}/metadata")
             s3.delete_object(Bucket=bucket[REGIONS[2]], Key=f"{place.prefix}{PROJECT}/latest")

@@ -114,7 +114,7 @@ def refusals() -> Iterator[Case]:
         ("no JSON", 200, "text/html", page, rows.PAGE),
         ("400 that is data", 400, "application/json", told, rows.DATA),
         ("429 that is data", 429, "application/json", told, rows.DATA),
-        ("404", 404, "application/json", b'{"error": "there is none"}', "(what comes back)"),
+        ("404", 404, "application/json", b'{"error": "there is none"}', "(result)"),
         ("401", 401, "application/json", b'{"error": "expired"}', rows.MEANINGS),
         ("403", 403, "application/json", b'{"error": "not yours"}', rows.MEANINGS),
         ("409", 409, "application/json", b'{"error": "is there"}', rows.MEANINGS),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.conformance.copr_case_server import Frontend
     from tests.conformance.recorder import Recorded
 
-BACK = "(what comes back)"
+BACK = "(result)"
 HEADERS = ("accept", "accept-encoding", "connection", "user-agent")
 
 

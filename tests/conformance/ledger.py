@@ -1,8 +1,8 @@
-"""What official clients and lading sent, side by side: one row for each thing compared.
+"""Comparison of what official clients and lading sent: one row for each thing compared.
 
-A row says that both are equal, or that lading differs on purpose and why. A row that is missing, that is not true any
-more, or that was never put to the test fails the suite. Each official client has a module of its own, which makes a
-:class:`Ledger`, lets both clients do the same for a number of cases, and has one test for each row.
+A row says that both are equal, or is a :class:`~tests.conformance.deviations.Deviation`. A row that is missing, that no
+longer holds, or that no case has tested fails the suite. Each official client has a module of its own, which creates a
+:class:`Ledger`, lets both clients do the same in a number of cases, and has one test for each row.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.conformance.deviations import Deviation
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 EQUAL = ""
-"""The row of what is the same in both."""
+"""The row of something that is the same in both."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,19 @@ class Ledger:
 
     Attributes:
         client: Its name.
-        methods: What it can do and lading is measured by: public methods, or upload fields. Each needs a row.
-        rows: By what is compared: :data:`EQUAL`, or the reason why lading differs on purpose. There may be more
-            rows than methods, as for headers.
+        methods: The public methods or upload fields that lading is measured by. Each needs a row.
+        rows: By what is compared: :data:`EQUAL`, or the deviation. There may be more rows than methods, as for
+            headers.
     """
 
     client: str
     methods: frozenset[str]
-    rows: Mapping[str, str]
+    rows: Mapping[str, str | Deviation]
     equal: Counter[str] = field(default_factory=Counter)
     different: dict[str, list[Difference]] = field(default_factory=dict)
 
     def compare(self, case: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-        """Note what is equal and what is not; something that only one of them has is a difference."""
+        """Record what is equal and what is not; something that only one of them has is a difference."""
         for name in theirs.keys() | ours.keys():
             if theirs.get(name) == ours.get(name):
                 self.equal[name] += 1
@@ -58,23 +60,25 @@ class Ledger:
         return {*self.equal, *self.different}
 
     def check_complete(self) -> None:
-        """Every method and everything that was seen has a row."""
+        """Assert that every method and everything that was compared has a row."""
         missing = (self.methods | self.seen) - self.rows.keys()
         assert not missing, f"no row for {sorted(missing)}: {[self.different.get(name) for name in sorted(missing)]}"
 
     def check(self, name: str) -> None:
-        """The row is true, and it is needed."""
-        reason = self.rows[name]
+        """Assert that the row holds, that it is needed, and that its case shows it."""
+        row = self.rows[name]
         found = self.different.get(name, [])
         assert name in self.seen, f"no case has {name!r}"
-        if reason == EQUAL:
-            assert found == [], f"{name!r} differs from what {self.client} sends, and its row does not say so"
+        if isinstance(row, Deviation):
+            assert found, f"{name!r} is always equal: this row is not needed ({row.reason})"
+            cases = {difference.case for difference in found}
+            assert row.shown_by in cases, f"{row.shown_by!r} does not show {name!r}; these do: {sorted(cases)}"
         else:
-            assert found, f"{name!r} is always equal: this row is not needed ({reason})"
+            assert found == [], f"{name!r} differs from what {self.client} sends, and its row does not say so"
 
     @property
     def summary(self) -> str:
-        """One line."""
+        """One line for the end of the run."""
         covered = len(self.methods & self.seen)
         different = sum(name in self.different for name in self.rows)
         equal = sum(name in self.seen and name not in self.different for name in self.rows)
@@ -87,8 +91,8 @@ class Ledger:
 LEDGERS: list[Ledger] = []
 
 
-def ledger(client: str, methods: Iterable[str], rows: Mapping[str, str]) -> Ledger:
-    """A ledger whose summary is printed when all tests have run."""
-    made = Ledger(client, frozenset(methods), rows)
-    LEDGERS.append(made)
-    return made
+def ledger(client: str, methods: Iterable[str], rows: Mapping[str, str | Deviation]) -> Ledger:
+    """Create a ledger whose summary is printed when all tests have run."""
+    created = Ledger(client, frozenset(methods), rows)
+    LEDGERS.append(created)
+    return created

@@ -1,288 +1,241 @@
-"""Where lading differs from pypitoken on purpose: the reason, and what shows it."""
+"""Where lading deviates from pypitoken on purpose. Everything else must be equal."""
 
 from __future__ import annotations
 
-import base64
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
-
-import pypitoken
-import pytest
-
-from lading import errors
-from lading.pypi import Token
-from tests.conformance.pypitoken_cases import IDENTIFIER, INDEX, KEY, ONE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.conformance.deviations import Deviation
 
 
-def token(kind: Any, **restrictions: Any) -> Any:
-    return kind.create(INDEX, IDENTIFIER, KEY).restrict(**restrictions)
+def _deviation(row: str, theirs: str, ours: str, reason: str) -> Deviation:
+    """Create a deviation that is shown by the first of its row's cases in ``pypitoken_deviation_cases``."""
+    return Deviation(row, theirs, ours, reason, f"{row} 0")
 
 
-def changed(change: Callable[[bytes], bytes], version: int = 2) -> str:
-    """A token of one caveat whose bytes were changed."""
-    made = Token.create(INDEX, IDENTIFIER, KEY, version=version).restrict(project_names=["foo"]).dump()
-    raw = change(base64.urlsafe_b64decode(made[5:] + "==="))
-    return "pypi-" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def signed(*contents: str) -> str:
-    """A genuine token with these caveats."""
-    made = pypitoken.Token.create(INDEX, IDENTIFIER, KEY)
-    for content in contents:
-        made._macaroon.add_first_party_caveat(content)
-    return str(made.dump())
-
-
-def check(text: str, key: Any = KEY, **context: Any) -> Callable[[Any, Any], Any]:
-    return lambda kind, _: kind.load(text).check(key, **context)
-
-
-def restrict(**asked: Any) -> Callable[[Any, Any], Any]:
-    return lambda kind, _: token(kind, **asked)
-
-
-def read(text: str | bytes) -> Callable[[Any, Any], Any]:
-    return lambda _, module: module.Restriction.load_json(text)
-
-
-def half_restricted(kind: Any, _: Any) -> int:
-    made = token(kind)
-    with suppress(pypitoken.InvalidRestriction, errors.InvalidRestriction):
-        made.restrict(project_names=["foo"], project_ids="not a list")
-    return len(made.restrictions)
-
-
-def change_one(_: Any, module: Any) -> Any:
-    made = module.ProjectNamesRestriction(["a"])
-    made.project_names = ["b"]
-    return made
-
-
-def message(act: Callable[[], Any]) -> bool:
-    """Whether the error is about the signature."""
-    with pytest.raises((pypitoken.ValidationError, errors.TokenInvalid)) as caught:
-        act()
-    return "ignature" in str(caught.value)
-
-
-# Each with its reason, and what shows it: given a class of tokens and a module of restrictions.
-V1_CAVEAT = b"000ecid [1,2]\n"
-DIFFERENCES: dict[str, tuple[str, list[Callable[[Any, Any], Any]]]] = {
-    "create: a key that is empty": (
-        "anybody could sign with it; pypitoken makes a token that never verifies",
-        [
-            lambda kind, _: kind.create(INDEX, IDENTIFIER, ""),
-            lambda kind, _: kind.create(INDEX, IDENTIFIER, b""),
-            lambda kind, _: kind.create(INDEX, IDENTIFIER, None),
-        ],
+DEVIATIONS = (
+    Deviation(
+        "Restriction",
+        "compares with `==`",
+        "is only the base class of the others",
+        "each restriction defines what it compares",
+        "equal",
     ),
-    "create: a prefix with a dash": (
-        "the token could not be loaded again",
-        [lambda kind, _: kind.create(INDEX, IDENTIFIER, KEY, prefix="my-index")],
+    Deviation(
+        "Restriction.check",
+        "passes",
+        "raises `NotImplementedError`",
+        "the base class restricts nothing, and must not pass for a restriction",
+        "base",
     ),
-    "create: a version that there is none of": (
-        "0 and 3 are written as if they were 2",
-        [
-            lambda kind, _: kind.create(INDEX, IDENTIFIER, KEY, version=3),
-            lambda kind, _: kind.create(INDEX, IDENTIFIER, KEY, version=0),
-        ],
+    Deviation(
+        "Restriction.from_parameters",
+        "raises `NotImplementedError`",
+        "returns `None`",
+        "no parameter requests the base class",
+        "all",
     ),
-    "create: a domain that is no text": (
-        "TypeErrors of another library are nothing to handle",
-        [lambda kind, _: kind.create(5, IDENTIFIER, KEY)],
+    _deviation(
+        "create: an empty key",
+        "creates a token that never verifies",
+        "raises `InputError`, in `check` as well",
+        "anyone could sign with it",
     ),
-    "dump: version 1 of what is not ASCII": (
-        "pypitoken counts its characters, so that nothing can load it again",
-        [
-            lambda kind, _: kind.create("é.example", IDENTIFIER, KEY, version=1).dump(),
-            lambda kind, _: kind.load(kind.create("é.example", IDENTIFIER, KEY, version=1).dump()).domain,
-        ],
+    _deviation(
+        "create: a prefix with a dash",
+        "creates a token that cannot be loaded",
+        "raises `InputError`",
+        "the token must be loadable",
     ),
-    "load: something that is no text": (
-        "TypeErrors of another library are nothing to handle",
-        [lambda kind, _: kind.load(None), lambda kind, _: kind.load(b"pypi-AgEI")],
+    _deviation("create: version 0 or 3", "writes version 2", "raises `InputError`", "there are versions 1 and 2"),
+    _deviation(
+        "create: a domain that is not a string",
+        "raises `TypeError`",
+        "raises `InputError`",
+        "errors of other libraries cannot be handled",
     ),
-    "load: characters that are in no token": (
-        "four at a time are skipped by pypitoken, so part of the text is ignored",
-        [lambda kind, _: kind.load(token(kind).dump() + "!!!!")],
+    _deviation(
+        "dump: version 1 with non-ASCII content",
+        "counts characters, so that no library can load it",
+        "counts bytes",
+        "the token must be loadable",
     ),
-    "load: something after the signature": (
-        "a second token that was run together with the first would be ignored",
-        [lambda kind, _: kind.load(changed(lambda raw: raw + raw))],
+    _deviation(
+        "load: a value that is not a string",
+        "raises `AttributeError` or `TypeError`",
+        "raises `TokenUnreadable`",
+        "errors of other libraries cannot be handled",
     ),
-    "load: a signature that is not 32 bytes long": (
-        "it can only be a token that was cut",
-        [lambda kind, _: kind.load(changed(lambda raw: raw[:-33] + b"\x10" + bytes(16)))],
+    _deviation(
+        "load: characters that no token contains",
+        "skips them in groups of four",
+        "raises `TokenUnreadable`",
+        "part of the input would be ignored",
     ),
-    "load: version 1 cut at its end": (
-        "it can only be a token that was cut",
-        [lambda kind, _: kind.load(changed(lambda raw: raw[:-6], 1))],
+    _deviation(
+        "load: data after the signature", "ignores it", "raises `TokenUnreadable`", "two tokens have been concatenated"
     ),
-    "load: version 1, lengths in capitals": (
-        "no library writes them",
-        [lambda kind, _: kind.load(changed(lambda raw: raw.replace(b"002f", b"002F"), 1))],
+    _deviation(
+        "load: a signature that is not 32 bytes long",
+        "accepts it",
+        "raises `TokenUnreadable`",
+        "the token is truncated",
     ),
-    "load: version 1, a caveat after the signature": (
-        "it would be taken for one that is covered by the signature",
-        [lambda kind, _: kind.load(changed(lambda raw: raw + V1_CAVEAT, 1))],
+    _deviation("load: version 1, truncated", "accepts it", "raises `TokenUnreadable`", "the token is truncated"),
+    _deviation(
+        "load: version 1 with lengths in capitals", "accepts it", "raises `TokenUnreadable`", "no library writes it"
     ),
-    "identifier: no text": (
-        "UnicodeDecodeErrors are nothing to handle",
-        [lambda kind, _: kind.load(kind.create(INDEX, b"\xff", KEY).dump()).identifier],
+    _deviation(
+        "load: version 1 with a caveat after the signature",
+        "accepts the caveat",
+        "raises `TokenUnreadable`",
+        "the signature does not cover it",
     ),
-    "restrict: 0 as a time": (
-        "it is one; to pypitoken it is none, and a bound that was asked for is left out",
-        [
-            restrict(not_before=0, not_after=5),
-            restrict(not_before=-5, not_after=0),
-            restrict(not_after=0),
-            restrict(legacy_not_before=0),
-        ],
+    _deviation(
+        "identifier: not UTF-8",
+        "raises `UnicodeDecodeError`",
+        "raises `TokenUnreadable`",
+        "errors of other libraries cannot be handled",
     ),
-    "restrict: an end that is not after the start": (
+    _deviation(
+        "restrict: 0 as a time",
+        "treats it as not given: raises an error, or omits the bound",
+        "accepts it as a time",
+        "a requested bound must not be lost",
+    ),
+    _deviation(
+        "restrict: an end that is not after the start",
+        "creates a token that is never valid",
+        "raises `InvalidRestriction`",
         "the token could never be used",
-        [
-            restrict(not_before=5, not_after=5),
-            restrict(legacy_not_before=6, legacy_not_after=5),
-        ],
     ),
-    "restrict: a number as True": (
-        "a boolean as a time, or 1 as a boolean, is a mistake",
-        [restrict(legacy_noop=1), restrict(not_before=True, not_after=5)],
+    _deviation(
+        "restrict: a boolean as a time, or 1 as a boolean",
+        "accepts `True` as 1, and ignores `legacy_noop=1`",
+        "raises `InvalidRestriction`",
+        "it is a mistake",
     ),
-    "restrict: a time that is neither": (
-        "AttributeErrors are nothing to handle",
-        [
-            restrict(not_before=1.5, not_after=5),
-            restrict(not_before="1", not_after="5"),
-            restrict(not_before=1, not_after=10**5000),
-        ],
+    _deviation(
+        "restrict: a value that is not a time",
+        "raises `AttributeError` or `ValueError`",
+        "raises `InvalidRestriction`",
+        "errors of other libraries cannot be handled",
     ),
-    "restrict: a name that is not normalised": (
-        "it is normalised; pypitoken writes a token that never verifies",
-        [
-            restrict(project_names=["Foo.Bar"]),
-            restrict(legacy_project_names=["Foo_Bar"]),
-        ],
+    _deviation(
+        "restrict: a name that is not normalised",
+        "creates a token that never verifies",
+        "normalises it",
+        "the token must be usable",
     ),
-    "restrict: a name that is none": (
-        "pypitoken writes a token that never verifies",
-        [
-            restrict(project_names=["-"]),
-            restrict(project_names=[""]),
-            restrict(project_names=[5]),
-            restrict(legacy_project_names=["a b"]),
-        ],
+    _deviation(
+        "restrict: an invalid name",
+        "creates a token that never verifies",
+        "raises `InvalidRestriction`",
+        "the token could never be used",
     ),
-    "restrict: several values that are none": (
-        "bytes become numbers, and of a mapping only the keys are taken",
-        [
-            restrict(project_names=b"foo"),
-            restrict(project_names={"foo": 1}),
-            restrict(project_ids=5),
-        ],
+    _deviation(
+        "restrict: bytes or a mapping as several values",
+        "uses the numbers or the keys",
+        "raises `InvalidRestriction`",
+        "it is a mistake",
     ),
-    "restrict: a UUID in capitals": (
-        "it is written small; pypitoken writes a token that never verifies",
-        [restrict(user_id=ONE.upper()), restrict(project_ids=[ONE.upper()])],
+    _deviation(
+        "restrict: a UUID in capitals",
+        "creates a token that never verifies",
+        "writes it in lower case",
+        "PyPI compares the lower-case form",
     ),
-    "restrict: a UUID that is none": (
-        "pypitoken writes a token that never verifies",
-        [restrict(user_id=""), restrict(user_id=5), restrict(project_ids=["x"])],
+    _deviation(
+        "restrict: an invalid UUID",
+        "creates a token that never verifies",
+        "raises `InvalidRestriction`",
+        "the token could never be used",
     ),
-    "restrict: a uuid.UUID": (
-        "it is what is asked for",
-        [restrict(user_id=UUID(ONE)), restrict(project_ids=[UUID(ONE)])],
+    _deviation("restrict: a `uuid.UUID`", "raises `TypeError`", "accepts it", "it is a UUID"),
+    _deviation(
+        "restrict: one of several is invalid",
+        "adds the ones before it",
+        "adds nothing",
+        "a failed call must change nothing",
     ),
-    "restrict: nothing if anything is wrong": (
-        "pypitoken adds the first ones and raises for a later one",
-        [half_restricted],
+    _deviation("read: tag 4", "cannot read it", "reads it", "every token of trusted publishing has it"),
+    _deviation("read: project_ids as an object", "cannot read it", "reads it", "PyPI reads it"),
+    _deviation(
+        "read: integers written as fractions", "reads them as floats", "raises `TokenUnreadable`", "PyPI rejects them"
     ),
-    "read: tag 4": (
-        "every token of trusted publishing has one; pypitoken can read none of these",
-        [read(f'[4, "{ONE}", null]'), read(f'[4,"{ONE}"]')],
+    _deviation(
+        "read: a line break after a name or UUID",
+        "accepts it",
+        "raises `TokenUnreadable`",
+        "names and UUIDs of PyPI have none",
     ),
-    "read: project_ids as an object": (
-        "PyPI reads it",
-        [read(f'{{"project_ids": ["{ONE}"]}}')],
+    _deviation(
+        "read: bytes in UTF-16 or with a byte order mark",
+        "guesses the encoding",
+        "raises `TokenUnreadable`",
+        "a restriction is JSON in UTF-8",
     ),
-    "read: whole numbers written as fractions": (
-        "PyPI refuses them",
-        [
-            read("[0, 2.0, 1]"),
-            read("[0.0, 2, 1]"),
-            read("[0, 1e3, 1]"),
-            read('{"nbf": 1.0, "exp": 2.0}'),
-            read('{"version": 1.0, "permissions": "user"}'),
-        ],
+    _deviation(
+        "check: a name that is not normalised",
+        "compares it unchanged",
+        "normalises it",
+        "the spellings name the same project",
     ),
-    "read: a line break at the end": (
-        "PyPI's names and ids have none",
-        [read('[1, ["foo\\n"]]'), read(f'[3, "{ONE}\\n"]'), read(f'[2, ["{ONE}\\n"]]')],
+    _deviation(
+        "check: a UUID in capitals, or a `uuid.UUID`", "compares it unchanged", "accepts it", "it is the same UUID"
     ),
-    "read: bytes that are not UTF-8": (
-        "a caveat is JSON in UTF-8; what pypitoken's loader gets as bytes it guesses at",
-        [read("[0, 2, 1]".encode("utf-16")), read(b"\xef\xbb\xbf[0, 2, 1]")],
+    _deviation(
+        "check: a legacy restriction with names that are not normalised",
+        "compares them unchanged",
+        "is never met",
+        "PyPI compares normalised names",
     ),
-    "check: a name that is not normalised": (
-        "the name of a project may be spelled in many ways, and is the same name",
-        [check(signed('[1, ["foo-bar"]]'), project_name="Foo.Bar")],
+    _deviation(
+        "check: two restrictions that are not met",
+        "raises a bare `ValueError`",
+        "raises `TokenInvalid` with both in `failures`",
+        "the caller can see every reason",
     ),
-    "check: a UUID in capitals, or as uuid.UUID": (
-        "they are the same UUID",
-        [
-            check(signed(f'[3, "{ONE}"]'), user_id=ONE.upper()),
-            check(signed(f'[2, ["{ONE}"]]'), project_id=UUID(ONE)),
-        ],
+    _deviation(
+        "check: a missing value",
+        "raises `ValidationError` with the reason as its cause",
+        "raises `MissingContext`",
+        "callers can catch it",
     ),
-    "check: an old caveat with names not normalised": (
-        "PyPI compares normalised names, so such a caveat is never met",
-        [check(signed('{"version": 1, "permissions": {"projects": ["Foo"]}}'), project_name="Foo")],
+    _deviation(
+        "check: a wrong key and a restriction that is not met",
+        "reports the restriction",
+        "reports the signature",
+        "without a valid signature nothing is known",
     ),
-    "check: two failing caveats": (
-        "all failures are collected; pypitoken breaks off with a bare ValueError",
-        [check(signed('[1, ["foo"]]', '[1, ["bar"]]'), project_name="other")],
+    _deviation(
+        "check: an unsigned restriction that is not met",
+        "leaves it out of the signature chain, so that the token passes",
+        "raises `TokenInvalid`: the signature does not match",
+        "the token was changed",
     ),
-    "check: a missing value": (
-        "MissingContext is raised as itself, and not only as a cause",
-        [check(signed('[1, ["foo"]]'))],
+    _deviation(
+        "check: an empty key",
+        "raises `ValidationError`",
+        "raises `InputError`",
+        "it is a mistake of the caller, not a fault of the token",
     ),
-    "check: a wrong key and a caveat that is not met": (
-        "the signature is verified first: until it is, nothing is known",
-        [lambda kind, _: message(lambda: kind.load(signed('[1, ["foo"]]')).check("another", "bar"))],
+    _deviation(
+        "check: `now` that is not a time",
+        "raises `AttributeError`",
+        "raises `InvalidRestriction`",
+        "errors of other libraries cannot be handled",
     ),
-    "check: an unmet caveat that is not signed for": (
-        "pypitoken leaves it out of the chain, so nobody notices",
-        [
-            check(changed(lambda raw: raw[:-35] + b'\x02\x0c[1, ["bar"]]\0' + raw[-35:]), project_name="foo"),
-            check(changed(lambda raw: raw[:-35] + b"\x02\x08nonsense\0" + raw[-35:]), project_name="foo"),
-        ],
+    _deviation(
+        "context: a name that is not normalised", "keeps it", "normalises it", "the spellings name the same project"
     ),
-    "check: an empty key": (
-        "it is a mistake of whoever calls, not a fault of the token",
-        [check(signed(), ""), check(signed(), None)],
+    _deviation(
+        "restrictions: changing one",
+        "changes the object",
+        "raises an error: they are frozen",
+        "changing one would change no token",
     ),
-    "check: now that is no time": (
-        "AttributeErrors are nothing to handle",
-        [check(signed(), now=1.5), check(signed(), now="1")],
+    _deviation(
+        "restrictions: current and legacy kinds",
+        "are unrelated classes",
+        "legacy kinds are subclasses",
+        "one `isinstance` finds both",
     ),
-    "context: normalised": (
-        "see check",
-        [lambda _, module: module.Context("Foo.Bar").project_name],
-    ),
-    "restrictions: can be changed": (
-        "they are frozen: changing one changes no token",
-        [change_one],
-    ),
-    "restrictions: the old kinds are kinds of the new": (
-        "so one isinstance finds both",
-        [
-            lambda _, module: issubclass(module.LegacyDateRestriction, module.DateRestriction),
-            lambda _, module: issubclass(module.LegacyProjectNamesRestriction, module.ProjectNamesRestriction),
-        ],
-    ),
-}
+)

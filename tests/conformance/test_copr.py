@@ -46,7 +46,7 @@ HELPING = (public(helpers) | public(pagination)) - DECORATORS
 ROWS = {
     **dict.fromkeys(ASKING | HELPING | CONSTRUCTORS | {BACK}, EQUAL),
     **dict.fromkeys((f"header {name}" for name in HEADERS), EQUAL),
-    **rows.DIFFERENCES,
+    **{deviation.row: deviation for deviation in rows.DEVIATIONS},
 }
 LEDGER = ledger("copr", ASKING | HELPING, ROWS)
 

@@ -41,7 +41,7 @@ from tests.conformance.startifact_layout import (
     read_latest,
 )
 from tests.support.aws_proxy import REGIONS
-from tests.support.moto_aws import KEY, SECRET, Behind
+from tests.support.moto_aws import KEY, SECRET, Backdoor
 
 LEDGER = ledger("startifact", METHODS, ROWS)
 HERE = REGIONS[0]
@@ -50,45 +50,50 @@ HERE = REGIONS[0]
 @pytest.fixture(scope="module")
 def compared(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """All cases, done once, on each layout."""
-    behind = Behind(moto)
+    aws_backdoor = Backdoor(moto)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", KEY)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         for number, layout in enumerate(LAYOUTS):
             for case in (writing, reading, refusing):
-                behind.begin()
+                aws_backdoor.begin()
                 folder = tmp_path_factory.mktemp("startifact")
-                anyio.run(partial(case, behind, moto, layout, folder, f"{case.__name__} {number}"))
+                anyio.run(partial(case, aws_backdoor, moto, layout, folder, f"{case.__name__} {number}"))
     return LEDGER
 
 
-def stager(moto: str, **options: Any) -> Stager:
+def make_stager(moto: str, **options: Any) -> Stager:
     return Stager(REGIONS, endpoint_urls={"s3": moto, "ssm": moto}, path_style=True, **options)
 
 
-async def set_up(s: Stager, layout: Layout) -> None:
-    await s.setup(
+async def set_up(stager: Stager, layout: Layout) -> None:
+    await stager.setup(
         bucket_name_param=layout.bucket_param,
         bucket_key_prefix=layout.key_prefix,
         parameter_name_prefix=layout.parameter_prefix,
     )
 
 
-async def writing(behind: Behind, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def writing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
     """What lading writes is what startifact writes."""
     (folder / FILENAME).write_bytes(DATA)
     metadata = dict(METADATA)
-    async with stager(moto) as s:
-        await set_up(s, layout)
-        await s.stage(PROJECT, VERSION, folder / FILENAME, metadata=metadata, save_filename=True)
-        await s.stage("Bare", "1.0.0", DATA)
-        await s.stage("Plain", "1.0.0", folder / FILENAME, metadata=METADATA)
-        again = await s.stage("Bare", "1.0.0", DATA)
-        await s.stage(PROJECT, "1.1.0", DATA)
-        configuration, buckets, regions, read_only = s.configuration, s.buckets, s.regions, s.read_only
+    async with make_stager(moto) as stager:
+        await set_up(stager, layout)
+        await stager.stage(PROJECT, VERSION, folder / FILENAME, metadata=metadata, save_filename=True)
+        await stager.stage("Bare", "1.0.0", DATA)
+        await stager.stage("Plain", "1.0.0", folder / FILENAME, metadata=METADATA)
+        again = await stager.stage("Bare", "1.0.0", DATA)
+        await stager.stage(PROJECT, "1.1.0", DATA)
+        configuration, buckets, regions, read_only = (
+            stager.configuration,
+            stager.buckets,
+            stager.regions,
+            stager.read_only,
+        )
     key, bare = layout.key(), layout.key("Bare", "1.0.0")
     for region in REGIONS:
-        head = behind.head(region, key)
+        head = aws_backdoor.head(region, key)
         theirs: dict[str, Any] = {
             "Session.stage": (DATA, METADATA_BYTES),
             "ConfigurationLoader.operate": layout.configuration,
@@ -113,21 +118,21 @@ async def writing(behind: Behind, moto: str, layout: Layout, folder: Path, case:
             "an older version staged": "1.1.0",
         }
         ours = {
-            "Session.stage": (behind.get(region, key), behind.get(region, f"{key}/metadata")),
-            "ConfigurationLoader.operate": behind.parameter(region, "/startifact"),
-            "configuration parameter": behind.parameter(region, "/startifact"),
-            "artifact object": behind.get(region, key),
-            "metadata object": behind.get(region, f"{key}/metadata"),
-            "no metadata object": behind.get(region, f"{bare}/metadata"),
-            "without filename": behind.get(region, layout.key("Plain", "1.0.0") + "/metadata"),
-            "content type of metadata": behind.head(region, f"{key}/metadata")["ContentType"],
+            "Session.stage": (aws_backdoor.get(region, key), aws_backdoor.get(region, f"{key}/metadata")),
+            "ConfigurationLoader.operate": aws_backdoor.parameter(region, "/startifact"),
+            "configuration parameter": aws_backdoor.parameter(region, "/startifact"),
+            "artifact object": aws_backdoor.get(region, key),
+            "metadata object": aws_backdoor.get(region, f"{key}/metadata"),
+            "no metadata object": aws_backdoor.get(region, f"{bare}/metadata"),
+            "without filename": aws_backdoor.get(region, layout.key("Plain", "1.0.0") + "/metadata"),
+            "content type of metadata": aws_backdoor.head(region, f"{key}/metadata")["ContentType"],
             "user metadata": head["Metadata"],
-            "keys": sorted(behind.keys(region)),
-            "latest parameter": behind.parameter(region, layout.latest("Bare")),
-            "an older version staged": behind.parameter(region, layout.latest()),
+            "keys": sorted(aws_backdoor.keys(region)),
+            "latest parameter": aws_backdoor.parameter(region, layout.latest("Bare")),
+            "an older version staged": aws_backdoor.parameter(region, layout.latest()),
         }
         LEDGER.compare(f"{case} in {region}", theirs, ours)
-    params = {region: behind.parameter(region, layout.latest()) for region in REGIONS}
+    params = {region: aws_backdoor.parameter(region, layout.latest()) for region in REGIONS}
     LEDGER.compare(
         case,
         {
@@ -156,7 +161,7 @@ async def writing(behind: Behind, moto: str, layout: Layout, folder: Path, case:
             "BucketNames.get": buckets,
             "Session.regions": list(regions),
             "Session.read_only": read_only,
-            "tag of an artifact of one request": behind.head(min(REGIONS), bare)["ETag"],
+            "tag of an artifact of one request": aws_backdoor.head(min(REGIONS), bare)["ETag"],
             "read by startifact: latest": read_latest(params),
             "a version staged again": ",".join(sorted({found.status for found in again.regions.values()})),
             "caller's metadata": metadata,
@@ -165,7 +170,7 @@ async def writing(behind: Behind, moto: str, layout: Layout, folder: Path, case:
 
 
 def write_as_startifact(
-    behind: Behind,
+    aws_backdoor: Backdoor,
     layout: Layout,
     *,
     metadata: bytes | None = METADATA_BYTES,
@@ -175,28 +180,28 @@ def write_as_startifact(
     """The artifact as startifact writes it, with the checksum that a newer boto3 adds, or without."""
     more = {"ChecksumAlgorithm": "CRC32"} if crc else {}
     for region in REGIONS:
-        behind.put_parameter(region, "/startifact", layout.configuration)
+        aws_backdoor.put_parameter(region, "/startifact", layout.configuration)
     for region in only:
-        behind.put(region, layout.key(), DATA, **md5_header(DATA), **more)
+        aws_backdoor.put(region, layout.key(), DATA, **md5_header(DATA), **more)
         if metadata is not None:
-            behind.put(region, f"{layout.key()}/metadata", metadata, **md5_header(metadata))
-        behind.put_parameter(region, layout.latest(), VERSION)
+            aws_backdoor.put(region, f"{layout.key()}/metadata", metadata, **md5_header(metadata))
+        aws_backdoor.put_parameter(region, layout.latest(), VERSION)
 
 
-async def reading(behind: Behind, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def reading(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
     """What startifact wrote, lading reads, with and without its checksum and metadata."""
     found = {**METADATA, "startifact:filename": FILENAME}
     for crc in (False, True):
-        behind.begin()
-        write_as_startifact(behind, layout, crc=crc, only=REGIONS[:2])
-        async with stager(moto, read_only=True) as s:
-            artifact = await s.get(PROJECT)
-            named = await s.get(PROJECT, VERSION)
+        aws_backdoor.begin()
+        write_as_startifact(aws_backdoor, layout, crc=crc, only=REGIONS[:2])
+        async with make_stager(moto, read_only=True) as stager:
+            artifact = await stager.get(PROJECT)
+            named = await stager.get(PROJECT, VERSION)
             into = folder / f"crc {crc}"
             into.mkdir()
             path = await artifact.download(into)
-            latest = await s.latest(PROJECT)
-            read_only = s.read_only
+            latest = await stager.latest(PROJECT)
+            read_only = stager.read_only
         first = next(iter(artifact.regions.values()))
         LEDGER.compare(
             f"{case}, CRC {crc}",
@@ -248,10 +253,10 @@ async def reading(behind: Behind, moto: str, layout: Layout, folder: Path, case:
                 "MetadataLoader.key": f"{artifact.key}/metadata",
             },
         )
-    behind.begin()
-    write_as_startifact(behind, layout, metadata=None)
-    async with stager(moto) as s:
-        bare = await s.get(PROJECT)
+    aws_backdoor.begin()
+    write_as_startifact(aws_backdoor, layout, metadata=None)
+    async with make_stager(moto) as stager:
+        bare = await stager.get(PROJECT)
     LEDGER.compare(
         f"{case}, no metadata",
         {"MetadataLoader.loaded": {}, "Artifact.__len__": 0},
@@ -268,7 +273,7 @@ async def raised(work: Callable[[], Any]) -> str:
     return ""
 
 
-async def refusing(behind: Behind, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
     """What neither takes, under whose name."""
     ours: dict[str, Any] = {"Session.validate_project_name": {}}
     for name in NAMES:
@@ -279,18 +284,18 @@ async def refusing(behind: Behind, moto: str, layout: Layout, folder: Path, case
             ours["Session.validate_project_name"][name] = False
         else:
             ours["Session.validate_project_name"][name] = True
-    async with stager(moto) as s:
-        ours["NoConfiguration"] = await raised(lambda: s.get(PROJECT))
-    write_as_startifact(behind, layout, metadata=b'{"startifact:filename": "/elsewhere/escaped.txt"}')
-    async with stager(moto) as s:
-        ours["a project's name with a newline at its end"] = await raised(lambda: s.stage("P\n", VERSION, DATA))
-        escaping = await s.get(PROJECT)
-        ours["a saved name that leaves the folder"] = await raised(lambda: escaping.download(folder))
+    async with make_stager(moto) as stager:
+        ours["NoConfiguration"] = await raised(lambda: stager.get(PROJECT))
+    write_as_startifact(aws_backdoor, layout, metadata=b'{"startifact:filename": "/elsewhere/escaped.txt"}')
+    async with make_stager(moto) as stager:
+        ours["a project name with a trailing newline"] = await raised(lambda: stager.stage("P\n", VERSION, DATA))
+        escaping = await stager.get(PROJECT)
+        ours["a saved name that leads out of the directory"] = await raised(lambda: escaping.download(folder))
         for region in REGIONS[:2]:
-            behind.ssm(region).delete_parameter(Name=layout.bucket_param)
-    async with stager(moto) as s:
-        ours["LatestVersionLoader.version"] = await raised(lambda: s.latest(PROJECT))
-        failing = await raised(lambda: s.stage("Other", "1.0.0", DATA))
+            aws_backdoor.ssm(region).delete_parameter(Name=layout.bucket_param)
+    async with make_stager(moto) as stager:
+        ours["LatestVersionLoader.version"] = await raised(lambda: stager.latest(PROJECT))
+        failing = await raised(lambda: stager.stage("Other", "1.0.0", DATA))
         ours["CannotStageArtifact"] = failing
     one = Stager(REGIONS[:1], endpoint_urls={"s3": moto, "ssm": moto}, path_style=True)
     async with one:
@@ -305,13 +310,13 @@ async def refusing(behind: Behind, moto: str, layout: Layout, folder: Path, case
     theirs |= {
         "Session.validate_project_name": NAMES,
         "LatestVersionLoader.version": VERSION,
-        "a project's name with a newline at its end": "",
-        "a saved name that leaves the folder": "",
+        "a project name with a trailing newline": "",
+        "a saved name that leads out of the directory": "",
     }
     LEDGER.compare(case, theirs, ours)
     assert ours["NoConfiguration"] == ours["NoRegionsConfigured"] == ConfigError.__name__
     assert ours["CannotStageArtifact"] == StageFailed.__name__
-    assert ours["a saved name that leaves the folder"] == InvalidResponse.__name__
+    assert ours["a saved name that leads out of the directory"] == InvalidResponse.__name__
     assert ours["ParameterNotFound"] == NotFound.__name__
 
 
@@ -320,7 +325,7 @@ async def nowhere() -> None:
         pass
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", sorted(ROWS))
 def test_row(compared: Ledger, row: str):
     compared.check(row)
 
@@ -332,19 +337,19 @@ def test_everything_has_a_row(compared: Ledger):
 @pytest.mark.anyio
 async def test_of_both_in_turn(compared: Ledger, moto: str, monkeypatch: pytest.MonkeyPatch):
     """Old and new writers in one organisation: each sees the other's newer versions."""
-    behind, layout = Behind(moto), LAYOUTS[0]
+    aws_backdoor, layout = Backdoor(moto), LAYOUTS[0]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    await anyio.to_thread.run_sync(behind.begin)
-    await anyio.to_thread.run_sync(partial(write_as_startifact, behind, layout))
-    async with stager(moto) as s:
+    await anyio.to_thread.run_sync(aws_backdoor.begin)
+    await anyio.to_thread.run_sync(partial(write_as_startifact, aws_backdoor, layout))
+    async with make_stager(moto) as stager:
         with pytest.raises(VersionExists):
-            await s.stage(PROJECT, VERSION, b"other")
-        await s.stage(PROJECT, "1.3.0", b"newer")
-        assert await s.latest(PROJECT) == "1.3.0"
+            await stager.stage(PROJECT, VERSION, b"other")
+        await stager.stage(PROJECT, "1.3.0", b"newer")
+        assert await stager.latest(PROJECT) == "1.3.0"
         for region in REGIONS:  # startifact again
-            await anyio.to_thread.run_sync(behind.put_parameter, region, layout.latest(), "1.4.0")
-        assert await s.latest(PROJECT) == "1.4.0"
+            await anyio.to_thread.run_sync(aws_backdoor.put_parameter, region, layout.latest(), "1.4.0")
+        assert await stager.latest(PROJECT) == "1.4.0"
         for region in REGIONS:  # startifact stages an older one: it has no memory, we have
-            await anyio.to_thread.run_sync(behind.put_parameter, region, layout.latest(), "1.0.0")
-        assert await s.latest(PROJECT) == "1.3.0"
+            await anyio.to_thread.run_sync(aws_backdoor.put_parameter, region, layout.latest(), "1.0.0")
+        assert await stager.latest(PROJECT) == "1.3.0"

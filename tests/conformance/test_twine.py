@@ -16,6 +16,7 @@ from lading.testing import ServerResponse
 from tests.conformance.ledger import EQUAL, Ledger, ledger
 from tests.conformance.recorder import Recorder, upload_seen
 from tests.conformance.twine_cases import attested, cases
+from tests.conformance.twine_deviations import DEVIATIONS
 from tests.support.distributions import wheel
 
 if TYPE_CHECKING:
@@ -26,29 +27,21 @@ PASSWORD = "pypi-made-up"
 
 FIELDS = frozenset({*PackageMetadata.__annotations__, ":action", "protocol_version", "content"})
 
+EQUAL_ROWS = (
+    "(method)",
+    "(path)",
+    "(last part)",
+    "(heads of text parts)",
+    "(head of the file's part)",
+    "(length announced)",
+    "header authorization",
+    "header content-type",
+    "header transfer-encoding",
+    "header expect",
+)
 ROWS = {
-    **dict.fromkeys(FIELDS, EQUAL),
-    "name": "twine makes one dash of each run of other characters than letters, digits and dots; the official index "
-    "calls a project what its last upload called it, so lading sends the name as the metadata have it",
-    "comment": "twine's option --comment, which no index shows; lading has none like it",
-    "gpg_signature": "indexes have no use for signatures any more; lading sends none",
-    "import_name": "twine leaves this field of metadata 2.5 out; the official index takes it",
-    "import_namespace": "twine leaves this field of metadata 2.5 out; the official index takes it",
-    "(empty fields)": "indexes drop them; lading does not send them",
-    "(method)": EQUAL,
-    "(path)": EQUAL,
-    "(requests before)": "lading looks whether the index has the file already; twine does when asked to, and at the "
-    "official index alone",
-    "(last part)": EQUAL,
-    "(heads of text parts)": EQUAL,
-    "(head of the file's part)": EQUAL,
-    "(length announced)": EQUAL,
-    "header authorization": EQUAL,
-    "header content-type": EQUAL,
-    "header transfer-encoding": EQUAL,
-    "header expect": EQUAL,
-    "header accept": "an error in JSON has its reason in the body, whatever becomes of the reason phrase on the way",
-    "header user-agent": "each by its own name",
+    **dict.fromkeys([*FIELDS, *EQUAL_ROWS], EQUAL),
+    **{deviation.row: deviation for deviation in DEVIATIONS},
 }
 LEDGER = ledger("twine", FIELDS, ROWS)
 

@@ -15,6 +15,7 @@ from lading.testing import ServerResponse
 from tests.conformance.ledger import EQUAL, Ledger, ledger
 from tests.conformance.recorder import Recorded, Recorder, upload_seen
 from tests.conformance.uv_cases import cases
+from tests.conformance.uv_deviations import DEVIATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,43 +63,19 @@ FIELDS = frozenset(
         "import_namespaces",
     }
 )
-UNFOLDED = (
-    "uv makes one line of a header of several, and leaves out 'UNKNOWN', as old tools wrote for nothing; the official "
-    "index leaves that out itself, and shows lines as lines"
+EQUAL_ROWS = (
+    "(method)",
+    "(path)",
+    "(heads of text parts)",
+    "(length announced)",
+    "header authorization",
+    "header content-type",
+    "header transfer-encoding",
+    "header expect",
 )
-LEFT_OUT = "uv leaves this field of old metadata out; the official index takes it"
-MISNAMED = "the official index takes 'import_name' and 'import_namespace', and ignores other names without a word"
-
 ROWS = {
-    **dict.fromkeys(FIELDS, EQUAL),
-    "license": UNFOLDED,
-    "description": UNFOLDED,
-    "author": UNFOLDED,
-    "keywords": "uv sends them as they stand in the metadata; lading separates them alike, as twine does",
-    "license_file": "uv sends it for metadata of before 2.4, which the official index then refuses",
-    "attestations": "uv sends the attestation called 'publish' alone, lading every one beside the file",
-    "import_names": MISNAMED,
-    "import_namespaces": MISNAMED,
-    "import_name": MISNAMED,
-    "import_namespace": MISNAMED,
-    **dict.fromkeys(["requires", "provides", "obsoletes", "supported_platform"], LEFT_OUT),
-    "(sent at all)": "uv sends no sdist as .zip, and no file whose name is not normalised; which ones it takes, the "
-    "index knows best",
-    "(empty fields)": "uv sends 'requires_python' even if empty; indexes drop it",
-    "(method)": EQUAL,
-    "(path)": EQUAL,
-    "(requests before)": "lading looks whether the index has the file already; uv does when given --check-url",
-    "(last part)": "uv sends attestations after the file; with the file last an index can refuse early",
-    "(heads of text parts)": EQUAL,
-    "(head of the file's part)": "uv says no type; the official index refuses a file of some types, so lading says "
-    "that it is application/octet-stream, as twine does",
-    "(length announced)": EQUAL,
-    "header authorization": EQUAL,
-    "header content-type": EQUAL,
-    "header transfer-encoding": EQUAL,
-    "header expect": EQUAL,
-    "header accept": "uv takes text and pages as well; both ask for JSON first",
-    "header user-agent": "each by its own name",
+    **dict.fromkeys([*FIELDS, *EQUAL_ROWS], EQUAL),
+    **{deviation.row: deviation for deviation in DEVIATIONS},
 }
 LEDGER = ledger("uv", FIELDS, ROWS)
 SENT: set[str] = set()

@@ -11,11 +11,11 @@ import pytest
 from lading import Call, Limits
 from lading.testing import ServerResponse
 from tests.support.bodies import CONTENT
-from tests.support.canned_store import ToldStore
+from tests.support.canned_store import CannedStore
 from tests.support.large_store import LargeStore
-from tests.support.recorded_sleeps import note_waits
+from tests.support.recorded_sleeps import record_sleeps
 from tests.support.sparse_files import sparse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -36,19 +36,19 @@ def library(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def told_store() -> Iterator[ToldStore]:
+def canned_store() -> Iterator[CannedStore]:
     """A store that answers what it is told to."""
-    store = ToldStore()
+    store = CannedStore()
     with store.server:
         yield store
 
 
 @pytest.fixture
-async def lasting_client(told_store: ToldStore) -> Any:
+async def lasting_client(canned_store: CannedStore) -> Any:
     """A client with one connection: it goes on working after every bad answer."""
-    async with client_of(told_store.server.url, limits=Limits(max_connections=1)) as client:
+    async with make_client(canned_store.server.url, limits=Limits(max_connections=1)) as client:
         yield client
-        told_store.response = ServerResponse(body=b"good")
+        canned_store.response = ServerResponse(body=b"good")
         assert (await client.send(Call("GET", "after", reply))).body == b"good"
 
 
@@ -77,4 +77,4 @@ def content_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits between attempts, none of which is waited; the clock goes on by each."""
-    return note_waits(monkeypatch)
+    return record_sleeps(monkeypatch)

@@ -22,7 +22,7 @@ from lading import (
 )
 from lading._core.auth import Auth
 from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -112,7 +112,7 @@ PUT = Call("PUT", "thing", Response.json)
 
 async def test_a_token_is_minted_once_and_kept(store: Store):
     auth = Minting()
-    async with client_of(store.server.url, auth=auth) as client:
+    async with make_client(store.server.url, auth=auth) as client:
         for _ in range(3):
             assert await client.send(PUT) == "done"
     assert [path for _, path, *_ in store.seen] == ["/mint", "/thing", "/thing", "/thing"]
@@ -125,7 +125,7 @@ async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body
     auth, events, told = Minting(), [], list[Progress]()
     auth.token = "token-0"
     call = Call("PUT", "thing", Response.json, body=body, on_progress=told.append if body else None)
-    async with client_of(store.server.url, auth=auth, hooks=[events.append], retry=Retry(attempts=1)) as client:
+    async with make_client(store.server.url, auth=auth, hooks=[events.append], retry=Retry(attempts=1)) as client:
         assert await client.send(call) == "done"
     length = 0 if body is None else len(CONTENT) if body.length is None else body.length
     assert store.seen == [
@@ -142,7 +142,7 @@ async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body
 async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
     auth = Minting()
     auth.token = "token-0"
-    async with client_of(store.server.url, auth=auth) as client:
+    async with make_client(store.server.url, auth=auth) as client:
         with pytest.raises(Unauthorized, match=r"\*\*\* has expired"):
             await client.send(Call("PUT", "thing", Response.json, body=StreamBody(source())))
     assert [token for _, path, token, _ in store.seen if path == "/thing"] == ["token-0"]
@@ -151,7 +151,7 @@ async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
 async def test_a_token_that_is_refused_again_is_the_error(store: Store):
     auth = Minting()
     store.faults.add(Respond(401, b'{"error": "no"}', {"Content-Type": "application/json"}), path="/thing", times=2)
-    async with client_of(store.server.url, auth=auth, retry=QUICK) as client:
+    async with make_client(store.server.url, auth=auth, retry=QUICK) as client:
         with pytest.raises(Unauthorized, match="no"):
             await client.send(PUT)
         assert await client.send(PUT) == "done"  # and the connection is good
@@ -159,7 +159,7 @@ async def test_a_token_that_is_refused_again_is_the_error(store: Store):
 
 async def test_what_the_minting_meets_is_the_calls_error(store: Store):
     store.faults.add(Respond(403), path="/mint")
-    async with client_of(store.server.url, auth=Minting(), retry=QUICK) as client:
+    async with make_client(store.server.url, auth=Minting(), retry=QUICK) as client:
         with pytest.raises(Forbidden):
             await client.send(PUT)
         store.faults.add(DropBefore(), path="/mint")
@@ -171,14 +171,14 @@ async def test_what_the_minting_meets_is_the_calls_error(store: Store):
 async def test_each_attempt_is_signed_anew(store: Store):
     auth = Minting()
     store.faults.add(Respond(500), path="/thing", times=2)
-    async with client_of(store.server.url, auth=auth, retry=QUICK) as client:
+    async with make_client(store.server.url, auth=auth, retry=QUICK) as client:
         assert await client.send(PUT) == "done"
     assert auth.prepared == 3
 
 
 async def test_a_call_without_auth_meets_no_flow(store: Store):
     auth = Minting()
-    async with client_of(store.server.url, auth=auth) as client:
+    async with make_client(store.server.url, auth=auth) as client:
         assert await client.send(auth.mint()) == "token-1"
     assert auth.prepared == 0
     assert store.seen[0][2] is None
@@ -189,14 +189,14 @@ async def test_no_credentials_is_said_before_anything_is_sent(store: Store):
         async def prepare(self, sender: Sender) -> None:
             raise ConfigError("no credentials")
 
-    async with client_of(store.server.url, auth=Missing(), retry=QUICK) as client:
+    async with make_client(store.server.url, auth=Missing(), retry=QUICK) as client:
         with pytest.raises(ConfigError):
             await client.send(PUT)
     assert not store.seen
 
 
 async def test_an_open_answer_is_signed_too(store: Store):
-    client = client_of(store.server.url, auth=Minting())
+    client = make_client(store.server.url, auth=Minting())
     async with client, client._sender.stream(Call("GET", "thing", reply)) as incoming:
         assert await incoming.read(100) == b'"done"'
 

@@ -24,7 +24,7 @@ from lading import (
 )
 from lading.testing import DropAfter, DropDuring, Fault, Respond, RespondEarly, Server, ServerRequest, ServerResponse
 from tests.support.bodies import whole
-from tests.support.transport_client import client_of
+from tests.support.transport_client import make_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -104,7 +104,7 @@ async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Stor
     body = await body_of(kind, path)
     told: list[Progress] = []
     store.faults.add(fault, times=2)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=told.append))
     assert not store.faults.pending
     expected = await whole(body)
@@ -127,7 +127,7 @@ async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: 
     if inside:
         body = Multipart([FilePart("content", body, "content.bin")])
     store.faults.add(fault, times=None)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises((LadingError,)) as caught:
             await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
     assert isinstance(caught.value, NetworkError if isinstance(fault, DropDuring) else LadingError)
@@ -136,7 +136,7 @@ async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: 
 
 
 async def test_a_source_that_can_be_read_once_does_arrive(store: Store):
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         await client.send(Call("POST", "thing", lambda reply: reply.status, body=StreamBody(source())))
     assert store.bodies == [CONTENT]
 
@@ -144,7 +144,7 @@ async def test_a_source_that_can_be_read_once_does_arrive(store: Store):
 @pytest.mark.parametrize("fault", [DropDuring(1000), DropAfter(), Respond(500)], ids=repr)
 async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: Path, fault: Fault):
     store.faults.add(fault, times=None)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(LadingError) as caught:
             await client.send(Call("POST", "thing", lambda reply: reply.status, body=await FileBody.from_path(path)))
     assert caught.value.outcome == "unknown"
@@ -153,7 +153,7 @@ async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: P
 
 @pytest.mark.parametrize("length", [len(CONTENT) - 1, len(CONTENT) + 1])
 async def test_a_source_that_breaks_its_word_leaves_nothing_whole(store: Store, length: int):
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(InputError) as caught:
             await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(source, length)))
         assert caught.value.argument == "body"
@@ -177,7 +177,7 @@ async def test_what_a_source_raises_comes_out_as_it_is(store: Store):
         opened.append(1)
         return broken()
 
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(Mine) as caught:
             await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(again)))
         assert caught.value.__cause__ is None
@@ -193,7 +193,7 @@ async def test_many_bodies_at_once_do_not_mix(store: Store, tmp_path: Path):
     for number, content in enumerate(contents):
         await to_thread.run_sync((tmp_path / str(number)).write_bytes, content)
     store.faults.add(DropDuring(200_000), times=6)
-    async with client_of(store.server.url, retry=Retry(attempts=20, backoff=0)) as client:
+    async with make_client(store.server.url, retry=Retry(attempts=20, backoff=0)) as client:
 
         async def upload(number: int) -> None:
             body = await FileBody.from_path(tmp_path / str(number))

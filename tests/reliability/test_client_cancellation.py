@@ -17,10 +17,10 @@ from lading._core.download import Expected, download
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
-from tests.support.open_files import opened
+from tests.support.open_files import open_descriptors
 from tests.support.raw_server import until
 from tests.support.sparse_files import SIZE
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -83,15 +83,15 @@ async def nothing_left(folder: Path, client: PyPI, store: Store) -> AsyncIterato
     await ask(client, folder)  # a connection that is kept alive is not left over
     store.at = at
     store.reached.clear()
-    before = await to_thread.run_sync(opened)
+    before = await to_thread.run_sync(open_descriptors)
     names = await to_thread.run_sync(lambda: sorted(os.listdir(folder)))
     yield
     store.over = True
     assert await to_thread.run_sync(lambda: sorted(os.listdir(folder))) == names
-    left = await to_thread.run_sync(opened) - before
+    left = await to_thread.run_sync(open_descriptors) - before
     assert not [name for name in left if "socket" not in name]
     with anyio.fail_after(20):
-        while await to_thread.run_sync(opened) - before:
+        while await to_thread.run_sync(open_descriptors) - before:
             await anyio.sleep(0.01)
     store.at = ""
     # The only slot, the only place among uploads and the only connection are free.
@@ -119,7 +119,7 @@ points = pytest.mark.parametrize(("at", "work"), POINTS, ids=lambda v: getattr(v
 
 @points
 async def test_on_the_wire(store: Store, large_file: Path, at: str, work: Any):
-    async with client_of(store.server.url, limits=ONE) as client:
+    async with make_client(store.server.url, limits=ONE) as client:
         store.at = at
         async with nothing_left(large_file.parent, client, store):
             await cancelled(lambda: work(client, large_file), store.reached.is_set)
@@ -128,7 +128,7 @@ async def test_on_the_wire(store: Store, large_file: Path, at: str, work: Any):
 @on_asyncio
 @points
 async def test_on_the_wire_by_asyncio(store: Store, large_file: Path, at: str, work: Any):
-    async with client_of(store.server.url, limits=ONE) as client:
+    async with make_client(store.server.url, limits=ONE) as client:
         store.at = at
         async with nothing_left(large_file.parent, client, store):
             await cancelled_by_asyncio(lambda: work(client, large_file), store.reached.is_set)
@@ -136,7 +136,7 @@ async def test_on_the_wire_by_asyncio(store: Store, large_file: Path, at: str, w
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
 async def test_between_attempts(store: Store, large_file: Path, work: Any):
-    client = client_of(store.server.url, limits=ONE, retry=Retry())
+    client = make_client(store.server.url, limits=ONE, retry=Retry())
     async with client, nothing_left(large_file.parent, client, store):
         store.server.faults.add(Respond(503, retry_after=100))
         await cancelled(lambda: work(client, large_file), lambda: store.server.faults.happened)
@@ -144,7 +144,7 @@ async def test_between_attempts(store: Store, large_file: Path, work: Any):
 
 @pytest.mark.parametrize("work", [upload, ask, fetch])
 async def test_while_waiting_for_a_slot(store: Store, large_file: Path, work: Any):
-    async with client_of(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
+    async with make_client(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
         store.at = "answer"
         async with anyio.create_task_group() as group:
             group.start_soon(upload, client, large_file)
@@ -170,7 +170,7 @@ async def test_while_credentials_are_looked_for(store: Store, large_file: Path, 
             looking.append(True)
             await anyio.sleep_forever()
 
-    async with client_of(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
+    async with make_client(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
         await cancelled(lambda: work(client.with_options(auth=Slow()), large_file), lambda: looking)
 
 
@@ -180,7 +180,7 @@ async def test_in_an_auth_flows_own_call(store: Store, large_file: Path):
             yield Call("GET", "mint", reply, auth=None)
             yield request
 
-    async with client_of(store.server.url, limits=ONE) as client:
+    async with make_client(store.server.url, limits=ONE) as client:
         store.at = "answer"
         async with nothing_left(large_file.parent, client, store):
             await cancelled(lambda: upload(client.with_options(auth=Minting()), large_file), store.reached.is_set)
@@ -192,7 +192,7 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
             yield request
             raise ZeroDivisionError
 
-    async with client_of(store.server.url, limits=ONE) as client:
+    async with make_client(store.server.url, limits=ONE) as client:
         store.at = "answer's body"
         async with nothing_left(large_file.parent, client, store):
             with pytest.raises(ZeroDivisionError):
@@ -202,9 +202,9 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
 async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, large_file: Path):
     auth = TokenAuth(MemoryCredentials("token-token"))
     limits = Limits(max_connections=4, max_requests=4, max_uploads=2)
-    async with client_of(store.server.url, limits=limits, auth=auth) as client:
+    async with make_client(store.server.url, limits=limits, auth=auth) as client:
         store.at = "answer"
-        before = await to_thread.run_sync(opened)
+        before = await to_thread.run_sync(open_descriptors)
         for _ in range(10):
             async with anyio.create_task_group() as group:
                 for number in range(30):
@@ -214,7 +214,7 @@ async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, 
                 group.cancel_scope.cancel()
         store.at, store.over = "", True
         with anyio.fail_after(20):
-            while await to_thread.run_sync(opened) - before:
+            while await to_thread.run_sync(open_descriptors) - before:
                 await anyio.sleep(0.01)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:

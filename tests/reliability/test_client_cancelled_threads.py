@@ -18,9 +18,9 @@ from lading._core.files import FileReader, hash_file
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
-from tests.support.open_files import opened
+from tests.support.open_files import open_descriptors
 from tests.support.sparse_files import sparse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ both_ways = pytest.mark.parametrize(("anyio_backend", "how"), HOWS)
 
 async def left_open(path: Path) -> list[str]:
     """Files of the test's folder that are open."""
-    return [name for name in await to_thread.run_sync(opened) if str(path.parent) in name]
+    return [name for name in await to_thread.run_sync(open_descriptors) if str(path.parent) in name]
 
 
 @both_ways
@@ -116,7 +116,7 @@ async def test_a_read_under_way_is_waited_for(
     monkeypatch.setattr(files, "_NOWAIT", 0)
     monkeypatch.setattr(FileReader, "_read", slow)
     monkeypatch.setattr(bodies, "_free", [])
-    async with client_of(url) as client:
+    async with make_client(url) as client:
         body = await FileBody.from_path(path)
         await in_a_thread(gate, lambda: client.send(Call("PUT", "thing", reply, body=body)), how)
         assert returned == [0]
@@ -148,7 +148,7 @@ async def test_a_download_at_the_disk_is_waited_for(
             original(self, *args)
 
         monkeypatch.setattr(downloading._Download, method, slow)
-    async with client_of(url) as client:
+    async with make_client(url) as client:
         target, call = path.with_name("target"), Call("GET", "thing")
         await in_a_thread(gate, lambda: download(client._sender, call, target, promise=Expected()), how)
         names = await to_thread.run_sync(lambda: sorted(os.listdir(path.parent)))

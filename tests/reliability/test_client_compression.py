@@ -10,7 +10,7 @@ import pytest
 
 from lading import Call, InvalidResponse, ServerError
 from lading.testing import ServerResponse
-from tests.support.canned_store import PLAIN, ToldStore, chunks, get, same
+from tests.support.canned_store import PLAIN, CannedStore, chunks, get, same
 from tests.support.transport_client import reply
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ ENCODED = {
 
 @pytest.mark.parametrize("kind", ENCODED)
 @pytest.mark.parametrize("size", [None, 777])
-async def test_compressed(lasting_client: PyPI, told_store: ToldStore, kind: str, size: int | None):
+async def test_compressed(lasting_client: PyPI, canned_store: CannedStore, kind: str, size: int | None):
     encoding, data = ENCODED[kind]
-    told_store.response = ServerResponse(
+    canned_store.response = ServerResponse(
         200, {"Content-Encoding": encoding}, data if size is None else chunks(data, size)
     )
     assert same((await lasting_client.send(get())).body, PLAIN)
 
 
-async def test_nothing_compressed_is_nothing(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, b"")
+async def test_nothing_compressed_is_nothing(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, b"")
     assert (await lasting_client.send(get())).body == b""
 
 
@@ -69,9 +69,11 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_damaged_compression(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
+async def test_damaged_compression(
+    lasting_client: PyPI, canned_store: CannedStore, kind: str, method: str, outcome: str
+):
     encoding, data = DAMAGED[kind]
-    told_store.response = ServerResponse(200, {"Content-Encoding": encoding}, data)
+    canned_store.response = ServerResponse(200, {"Content-Encoding": encoding}, data)
     with pytest.raises(InvalidResponse) as caught:
         await lasting_client.send(Call(method, "thing", reply))
     assert caught.value.outcome == outcome
@@ -79,9 +81,9 @@ async def test_damaged_compression(lasting_client: PyPI, told_store: ToldStore, 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br"])
 async def test_an_error_that_cannot_be_unpacked_is_still_that_error(
-    lasting_client: PyPI, told_store: ToldStore, encoding: str
+    lasting_client: PyPI, canned_store: CannedStore, encoding: str
 ):
-    told_store.response = ServerResponse(500, {"Content-Encoding": encoding}, b"garbage")
+    canned_store.response = ServerResponse(500, {"Content-Encoding": encoding}, b"garbage")
     with pytest.raises(ServerError, match="Internal Server Error"):
         await lasting_client.send(get())
 
@@ -89,16 +91,16 @@ async def test_an_error_that_cannot_be_unpacked_is_still_that_error(
 BOMB = gzip.compress(bytes(64 * 1024 * 1024))
 
 
-async def test_a_bomb_does_not_go_off(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, BOMB)
+async def test_a_bomb_does_not_go_off(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, BOMB)
     with pytest.raises(InvalidResponse, match="more than 1000000 bytes"):
         await lasting_client.send(get(max_response_size=1_000_000))
-    told_store.response = ServerResponse(500, {"Content-Encoding": "gzip"}, BOMB)
+    canned_store.response = ServerResponse(500, {"Content-Encoding": "gzip"}, BOMB)
     with pytest.raises(ServerError):
         await lasting_client.send(get())
 
 
-async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, told_store: ToldStore):
+async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, canned_store: CannedStore):
     """What follows compressed data counts as well."""
 
     async def endless() -> AsyncIterator[bytes]:
@@ -106,6 +108,6 @@ async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, told_store: 
         for _ in range(1000):
             yield bytes(100_000)
 
-    told_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, endless())
+    canned_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, endless())
     with pytest.raises(InvalidResponse):
         await lasting_client.send(get(max_response_size=1000))

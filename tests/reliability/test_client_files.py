@@ -11,9 +11,9 @@ from anyio import to_thread
 from lading import Call, FileBody, FilePart, InputError, Limits, Multipart, NetworkError, Retry
 from lading._core import retry
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
-from tests.support.open_files import opened
+from tests.support.open_files import open_descriptors
 from tests.support.sparse_files import SIZE
-from tests.support.transport_client import client_of
+from tests.support.transport_client import make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ kinds = pytest.mark.parametrize("kind", ["file", "form"])
 async def test_before_it_is_sent(store: Store, large_file: Path, kind: str, change: Callable[[Path], None]):
     body = await body_of(kind, large_file)
     await to_thread.run_sync(change, large_file)
-    async with client_of(store.server.url, retry=Retry(attempts=3, backoff=0)) as client:
+    async with make_client(store.server.url, retry=Retry(attempts=3, backoff=0)) as client:
         with pytest.raises(InputError, match="changed while it was being read") as caught:
             await client.send(put(body))
     assert (caught.value.argument, caught.value.outcome) == ("path", "not_done")
@@ -118,14 +118,14 @@ async def test_before_it_is_sent(store: Store, large_file: Path, kind: str, chan
 async def test_while_it_is_sent(store: Store, large_file: Path, kind: str, change: Callable[[Path], None]):
     body = await body_of(kind, large_file)
     store.meddle = lambda: change(large_file)
-    before = await to_thread.run_sync(opened)
-    async with client_of(
+    before = await to_thread.run_sync(open_descriptors)
+    async with make_client(
         store.server.url, retry=Retry(attempts=3, backoff=0), limits=Limits(max_connections=1)
     ) as client:
         with pytest.raises(InputError, match="changed while it was being read") as caught:
             await client.send(put(body))
         assert caught.value.argument == "path"
-        assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]
+        assert not [name for name in await to_thread.run_sync(open_descriptors) - before if "content" in name]
         assert not store.sizes
         # The connection is of no use after half a body; the next call has another.
         fresh = await body_of(kind, large_file)
@@ -142,7 +142,7 @@ async def test_another_file_in_its_place_while_it_is_sent_is_not_read(
     """The file that was looked at is still open, and is what arrives. (Windows would not let it go.)"""
     body = await body_of(kind, large_file)
     store.meddle = lambda: change(large_file)
-    async with client_of(store.server.url) as client:
+    async with make_client(store.server.url) as client:
         await client.send(put(body))
     assert store.sizes == [body.length]
 
@@ -157,7 +157,7 @@ async def test_between_two_attempts(store: Store, large_file: Path, change: Call
     store.server.faults.add(Respond(503, retry_after=0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry.anyio, "sleep", sleep)
-        async with client_of(store.server.url, retry=Retry(attempts=3), hooks=[events.append]) as client:
+        async with make_client(store.server.url, retry=Retry(attempts=3), hooks=[events.append]) as client:
             with pytest.raises(InputError):
                 await client.send(put(body))
     assert [event.error for event in events] == ["ServerError", "InputError", "InputError"]
@@ -166,10 +166,10 @@ async def test_between_two_attempts(store: Store, large_file: Path, change: Call
 
 async def test_nothing_is_opened_for_a_body_that_is_refused_unread(store: Store, large_file: Path):
     """Waiting for a slot, bodies hold no files."""
-    before = await to_thread.run_sync(opened)
+    before = await to_thread.run_sync(open_descriptors)
     bodies = [await body_of("form", large_file) for _ in range(5)]
     readers = [body.open() for body in bodies]
-    assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]
+    assert not [name for name in await to_thread.run_sync(open_descriptors) - before if "content" in name]
     for reader in readers:
         await reader.aclose()
 
@@ -181,11 +181,11 @@ async def test_what_the_system_says_of_the_callers_path_is_raised_as_it_is(tmp_p
 
 
 async def test_it_is_let_go_when_the_server_is_gone(store: Store, large_file: Path):
-    before = await to_thread.run_sync(opened)
+    before = await to_thread.run_sync(open_descriptors)
     body = await body_of("form", large_file)
     server = store.server
-    async with client_of(server.url) as client:
+    async with make_client(server.url) as client:
         await to_thread.run_sync(server.stop)
         with pytest.raises(NetworkError):
             await client.send(put(body))
-    assert not [name for name in await to_thread.run_sync(opened) - before if "content" in name]
+    assert not [name for name in await to_thread.run_sync(open_descriptors) - before if "content" in name]

@@ -20,8 +20,8 @@ from lading import (
 )
 from lading.testing import DropBefore, Respond
 from tests.support.large_store import LargeStore
-from tests.support.open_files import nothing_left, opened
-from tests.support.transport_client import client_of, reply
+from tests.support.open_files import assert_no_leaks, open_descriptors
+from tests.support.transport_client import make_client, reply
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
@@ -42,7 +42,7 @@ async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: Larg
     events: list[Any] = []
     large_store.faults.add(Respond(503, retry_after=0))
     large_store.faults.add(DropBefore())
-    async with client_of(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
+    async with make_client(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
         await client.send(
             Call("PUT", "a/{id}", reply, path_params={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345"))
         )
@@ -64,7 +64,7 @@ async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: Larg
 
 async def test_events_of_what_failed(large_store: LargeStore):
     events: list[Any] = []
-    async with client_of(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
+    async with make_client(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
         large_store.faults.add(Respond(404))
         with pytest.raises(NotFound):
             await client.send(Call("GET", "thing", reply))
@@ -81,7 +81,7 @@ async def test_events_of_what_failed(large_store: LargeStore):
 async def test_nothing_sent_is_told_as_nothing(large_store: LargeStore):
     events: list[Any] = []
     await to_thread.run_sync(large_store.server.stop)
-    async with client_of(large_store.server.url, hooks=[events.append]) as client:
+    async with make_client(large_store.server.url, hooks=[events.append]) as client:
         for options in ({"json": {"a": 1}}, {"body": BytesBody(b"12345")}, {"body": BytesBody(bytes(100_000))}):
             with pytest.raises(NetworkError):
                 await client.send(Call("POST", "thing", reply, **options))
@@ -91,7 +91,7 @@ async def test_nothing_sent_is_told_as_nothing(large_store: LargeStore):
 async def test_several_hooks_in_their_order(large_store: LargeStore):
     order: list[str] = []
     hooks = [lambda _: order.append("a"), lambda _: order.append("b")]
-    async with client_of(large_store.server.url, hooks=hooks) as client:
+    async with make_client(large_store.server.url, hooks=hooks) as client:
         await client.send(Call("HEAD", "thing", reply))
     assert order == ["a", "b", "a", "b"]
 
@@ -110,10 +110,10 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         if isinstance(e, event):
             raise error
 
-    async with client_of(
+    async with make_client(
         large_store.server.url, retry=QUICK, limits=Limits(max_connections=1, max_requests=1)
     ) as client:
-        before = await to_thread.run_sync(opened)
+        before = await to_thread.run_sync(open_descriptors)
         hooked = client.with_options(hooks=[hook])
         if way == "failing":
             large_store.faults.add(Respond(503, retry_after=0), times=None)
@@ -129,6 +129,6 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         )
         large_store.faults.clear()
         if way == "open":
-            await nothing_left(before)  # half an answer: the connection is of no use
+            await assert_no_leaks(before)  # half an answer: the connection is of no use
         # Neither the only slot nor the only connection was lost.
         assert (await client.send(Call("HEAD", "thing", reply))).status == 200

@@ -15,9 +15,9 @@ import lading
 from lading import Call, ConfigError, InputError, LadingError, Limits, Retry
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
-from tests.support.open_files import opened
+from tests.support.open_files import open_descriptors
 from tests.support.raw_server import until
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -63,13 +63,13 @@ def run(work: Callable[[], Awaitable[Any]], backend: Any) -> Any:
 
 def sockets() -> set[str]:
     """What is open, but for the pipes that uvloop keeps for the process."""
-    return {name for name in opened() if "socket" in name}
+    return {name for name in open_descriptors() if "socket" in name}
 
 
 def test_making_one_opens_nothing():
-    before, threads = opened(), threading.active_count()
-    clients = [client_of("http://127.0.0.1:9") for _ in range(50)]
-    assert opened() == before
+    before, threads = open_descriptors(), threading.active_count()
+    clients = [make_client("http://127.0.0.1:9") for _ in range(50)]
+    assert open_descriptors() == before
     assert threading.active_count() == threads
     del clients  # and leaves nothing to close
 
@@ -77,7 +77,7 @@ def test_making_one_opens_nothing():
 @pytest.mark.parametrize("first", BACKENDS)
 @pytest.mark.parametrize("second", BACKENDS)
 def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
-    client = client_of(store.server.url, limits=Limits(max_connections=1, max_requests=1))
+    client = make_client(store.server.url, limits=Limits(max_connections=1, max_requests=1))
 
     async def ask() -> None:
         async with anyio.create_task_group() as group:
@@ -96,7 +96,7 @@ def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
-    client = client_of(store.server.url, limits=Limits(max_connections=3, max_requests=3))
+    client = make_client(store.server.url, limits=Limits(max_connections=3, max_requests=3))
     errors: list[BaseException] = []
     counts: list[int] = []
     barrier = threading.Barrier(2)
@@ -127,7 +127,7 @@ def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
 
 @pytest.mark.anyio
 async def test_used_after_its_end(store: Store, tmp_path: Path):
-    client = client_of(store.server.url)
+    client = make_client(store.server.url)
     await client.send(GET)
     await client.aclose()
     await client.aclose()
@@ -145,7 +145,7 @@ async def test_used_after_its_end(store: Store, tmp_path: Path):
 
 @pytest.mark.anyio
 async def test_closing_ends_what_is_still_running(store: Store):
-    client = client_of(store.server.url)
+    client = make_client(store.server.url)
     failures: list[LadingError] = []
 
     async def ask() -> None:
@@ -166,12 +166,12 @@ async def test_closing_ends_what_is_still_running(store: Store):
 
 @pytest.mark.anyio
 async def test_its_end_leaves_nothing_open(store: Store):
-    before = await to_thread.run_sync(opened)
-    async with client_of(store.server.url) as client, anyio.create_task_group() as group:
+    before = await to_thread.run_sync(open_descriptors)
+    async with make_client(store.server.url) as client, anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(client.send, GET)
     with anyio.fail_after(20):
-        while await to_thread.run_sync(opened) - before:
+        while await to_thread.run_sync(open_descriptors) - before:
             await anyio.sleep(0.01)
 
 
@@ -181,7 +181,7 @@ async def test_a_handed_in_client_stays_its_owners(store: Store):
         return httpx.Response(200, content=b"mock")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        async with client_of(store.server.url, http_client=http) as client:
+        async with make_client(store.server.url, http_client=http) as client:
             assert (await client.send(GET)).body == b"mock"
         assert not http.is_closed
         with pytest.raises(ConfigError):
@@ -194,7 +194,7 @@ def test_what_is_no_client_is_refused_at_once(http: Any):
     if http is httpx.Client:
         http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
     with pytest.raises(ConfigError, match="http_client= takes"):
-        client_of("http://127.0.0.1:9", http_client=http)
+        make_client("http://127.0.0.1:9", http_client=http)
 
 
 def test_settings_that_contradict_each_other():
@@ -206,5 +206,5 @@ def test_settings_that_contradict_each_other():
 
 
 def test_a_printed_client_names_its_store(store: Store):
-    client: PyPI = client_of(store.server.url)
+    client: PyPI = make_client(store.server.url)
     assert repr(client) == f"<PyPI {store.server.url}/>"

@@ -11,7 +11,7 @@ import pytest
 from lading import Body, BytesBody, Call, Limits, NotFound, Progress, RequestTimeout, Retry, StreamBody, Timeout
 from lading._core.auth import Auth
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ def store() -> Store:
 
 
 def client_at(store: Store, **options: Any) -> PyPI:
-    return client_of("http://127.0.0.1:9", http_client=httpx.AsyncClient(transport=store), **options)
+    return make_client("http://127.0.0.1:9", http_client=httpx.AsyncClient(transport=store), **options)
 
 
 def get(name: object) -> Call[Any]:
@@ -248,7 +248,7 @@ async def test_a_server_never_sees_more_than_was_said():
     async with Server(answer) as server:
         server.faults.add(Respond(503, retry_after=0), times=10)
         limits = Limits(max_connections=6, max_requests=4, max_uploads=2)
-        client = client_of(server.url, limits=limits, retry=Retry(backoff=0))
+        client = make_client(server.url, limits=limits, retry=Retry(backoff=0))
         async with client, anyio.create_task_group() as group:
             for number in range(40):
                 group.start_soon(client.send, (get if number % 2 else put)(number))

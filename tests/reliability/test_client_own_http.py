@@ -35,7 +35,7 @@ from lading.testing import (
     Truncate,
 )
 from tests.support.bodies import CONTENT, bodies, whole
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -94,7 +94,7 @@ def http(library: Any, client_tls: ssl.SSLContext) -> Any:
 
 @pytest.fixture
 async def client(http: Any, store: Store) -> Any:
-    async with http, client_of(store.server.url, http_client=http, retry=Retry(attempts=3, backoff=0)) as client:
+    async with http, make_client(store.server.url, http_client=http, retry=Retry(attempts=3, backoff=0)) as client:
         yield client
 
 
@@ -187,7 +187,7 @@ async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: 
     transport = library.AsyncHTTPTransport(verify=client_tls, limits=library.Limits(max_connections=1))
     async with (
         library.AsyncClient(transport=transport) as http,
-        client_of(store.server.url, http_client=http, timeout=Timeout(pool=0.05)) as client,
+        make_client(store.server.url, http_client=http, timeout=Timeout(pool=0.05)) as client,
         client._sender.stream(Call("GET", "file")),
     ):
         with pytest.raises(RequestTimeout) as caught:
@@ -227,7 +227,7 @@ async def test_what_its_own_hooks_raise_comes_out_as_it_is(library: Any, store: 
     for when in ("request", "response"):
         async with (
             library.AsyncClient(transport=transport, event_hooks={when: [stop]}) as http,
-            client_of(store.server.url, http_client=http) as client,
+            make_client(store.server.url, http_client=http) as client,
         ):
             with pytest.raises(Mine):
                 await client.send(Call("GET", "file", reply))

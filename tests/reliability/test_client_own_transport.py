@@ -12,7 +12,7 @@ import lading
 from lading import BytesBody, Call, Retry
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.bodies import CONTENT, bodies, whole
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +31,7 @@ async def test_a_mock_transport(library: Any):
 
     async with (
         library.AsyncClient(transport=library.MockTransport(answer)) as http,
-        client_of("http://127.0.0.1:9", http_client=http) as client,
+        make_client("http://127.0.0.1:9", http_client=http) as client,
     ):
         found = await client.send(Call("GET", "some/{x}", reply, path_params={"x": "a/b"}))
     assert (found.json(), found.headers["x-a"]) == ({"path": "/some/a/b"}, "1, 2")
@@ -64,7 +64,7 @@ async def test_an_application_in_the_same_process(library: Any, content_file: Pa
     app = App()
     async with (
         library.AsyncClient(transport=library.ASGITransport(app=app)) as http,
-        client_of("http://127.0.0.1:9", http_client=http, retry=Retry(attempts=2, backoff=0)) as client,
+        make_client("http://127.0.0.1:9", http_client=http, retry=Retry(attempts=2, backoff=0)) as client,
     ):
         for body in await bodies(content_file):
             expected = await whole(body)
@@ -86,7 +86,7 @@ async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLCon
     async with (
         Server(answer, tls=server_tls) as server,
         httpx.AsyncClient(transport=lading.Transport(tls=client_tls)) as http,
-        client_of(server.url, http_client=http) as client,
+        make_client(server.url, http_client=http) as client,
     ):
         assert (await client.send(Call("GET", "file", reply))).json() == {"got": 0}
         assert (await http.post(f"{server.url}/file", content=CONTENT)).json() == {"got": len(CONTENT)}

@@ -21,9 +21,9 @@ from lading._core import progress
 from lading._core.download import Expected, download
 from lading.testing import DropDuring, Respond
 from tests.support.large_store import LargeStore
-from tests.support.open_files import nothing_left, opened
+from tests.support.open_files import assert_no_leaks, open_descriptors
 from tests.support.sparse_files import SIZE
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -69,7 +69,7 @@ async def test_progress_is_told_now_and_then_and_the_end_once(
     def note(p: Progress) -> None:
         told.append((clock[0], p))
 
-    async with client_of(large_store.server.url) as client:
+    async with make_client(large_store.server.url) as client:
         if way == "up":
             await client.send(put(large_file, await FileBody.from_path(large_file), note))
         else:
@@ -87,7 +87,7 @@ async def test_a_count_starts_again_with_each_attempt(large_store: LargeStore, l
     # Early: what is left then is more than the sockets between hold, so the first attempt cannot be handed over whole.
     large_store.faults.add(DropDuring(1024))
     large_store.faults.add(Respond(503, retry_after=0))
-    async with client_of(large_store.server.url, retry=QUICK) as client:
+    async with make_client(large_store.server.url, retry=QUICK) as client:
         await client.send(put(large_file, await FileBody.from_path(large_file), told.append))
     for attempt in (1, 2, 3):
         sent = [p.completed for p in told if p.attempt == attempt]
@@ -110,7 +110,7 @@ async def test_bodies_of_unknown_length_and_of_none(large_store: LargeStore, clo
         (BytesBody(b"small"), Progress(5, 5)),
     ):
         told: list[Progress] = []
-        async with client_of(large_store.server.url) as client:
+        async with make_client(large_store.server.url) as client:
             await client.send(Call("PUT", "thing", reply, body=body, on_progress=told.append))
         assert told[-1] == end
         assert end.total is None or told.count(end) == 1
@@ -130,8 +130,8 @@ async def test_what_a_callback_raises_aborts_the_call_as_it_is(
         if when == "start" or (when == "middle" and p.completed > SIZE // 3) or p.completed == SIZE:
             raise error
 
-    async with client_of(large_store.server.url, retry=QUICK, limits=Limits(max_connections=1)) as client:
-        before = await to_thread.run_sync(opened)
+    async with make_client(large_store.server.url, retry=QUICK, limits=Limits(max_connections=1)) as client:
+        before = await to_thread.run_sync(open_descriptors)
         with pytest.raises(kind) as caught:
             if way == "up":
                 await client.send(put(large_file, await FileBody.from_path(large_file), raising))
@@ -141,6 +141,6 @@ async def test_what_a_callback_raises_aborts_the_call_as_it_is(
         assert len([p for p in told if p.completed in (0, SIZE)]) <= 2
         assert {p.attempt for p in told} == {1}
         if (way, when) != ("down", "end"):  # then the answer was whole, and the connection is good
-            await nothing_left(before)
+            await assert_no_leaks(before)
         assert await to_thread.run_sync(lambda: [p.name for p in large_file.parent.iterdir()]) == ["content"]
         assert (await client.send(Call("HEAD", "thing", reply))).status == 200

@@ -12,7 +12,7 @@ from lading import ApiError, BasicAuth, Call, LadingError, Limits
 from lading._core.sender import Sender
 from lading._core.service import origin
 from lading.testing import Server, ServerRequest, ServerResponse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -81,7 +81,7 @@ def elsewhere(server_tls: ssl.SSLContext) -> Iterator[Host]:
 
 
 def client_at(host: Host, tls: ssl.SSLContext, **options: Any) -> PyPI:
-    return client_of(host.url, tls, auth=BasicAuth("me", SECRET), user_agent="mine/1", **options)
+    return make_client(host.url, tls, auth=BasicAuth("me", SECRET), user_agent="mine/1", **options)
 
 
 def go(method: str = "GET", **options: Any) -> Call[lading.Response]:

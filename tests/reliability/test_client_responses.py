@@ -9,8 +9,8 @@ import pytest
 
 from lading import Call, InvalidResponse, LadingError, Model, NetworkError, Response, Retry, ServerError
 from lading.testing import Respond, RespondRaw, ServerResponse, Truncate
-from tests.support.canned_store import PLAIN, ToldStore, chunks, get, same
-from tests.support.transport_client import client_of, reply
+from tests.support.canned_store import PLAIN, CannedStore, chunks, get, same
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from lading import PyPI
@@ -23,19 +23,19 @@ class Thing(Model):
 
 
 @pytest.mark.parametrize("size", [1000, 70_000, 10_000_000])
-async def test_chunked(lasting_client: PyPI, told_store: ToldStore, size: int):
-    told_store.response = ServerResponse(body=chunks(PLAIN, size))
+async def test_chunked(lasting_client: PyPI, canned_store: CannedStore, size: int):
+    canned_store.response = ServerResponse(body=chunks(PLAIN, size))
     assert same((await lasting_client.send(get())).body, PLAIN)
 
 
 @pytest.mark.parametrize("how", ["length", "chunked", "until the end"])
 @pytest.mark.parametrize("size", [1000, 1001, 3_000_000])
-async def test_a_limit_on_what_is_read(lasting_client: PyPI, told_store: ToldStore, how: str, size: int):
+async def test_a_limit_on_what_is_read(lasting_client: PyPI, canned_store: CannedStore, how: str, size: int):
     data = PLAIN[:size] if size < len(PLAIN) else PLAIN * 5
     if how == "until the end":
-        told_store.faults.add(RespondRaw(b"HTTP/1.1 200 OK\r\n\r\n" + data))
+        canned_store.faults.add(RespondRaw(b"HTTP/1.1 200 OK\r\n\r\n" + data))
     else:
-        told_store.response = ServerResponse(body=data if how == "length" else chunks(data, 50_000))
+        canned_store.response = ServerResponse(body=data if how == "length" else chunks(data, 50_000))
     if size == 1000:
         assert same((await lasting_client.send(get(max_response_size=1000))).body, data)
         return
@@ -44,15 +44,15 @@ async def test_a_limit_on_what_is_read(lasting_client: PyPI, told_store: ToldSto
     assert caught.value.outcome == "not_done"
 
 
-async def test_a_write_whose_answer_is_too_long_may_have_worked(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(body=PLAIN)
+async def test_a_write_whose_answer_is_too_long_may_have_worked(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(body=PLAIN)
     with pytest.raises(InvalidResponse) as caught:
         await lasting_client.send(Call("POST", "thing", reply, max_response_size=1000))
     assert caught.value.outcome == "unknown"
 
 
-async def test_a_long_error_page_is_still_that_error(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(502, {"Content-Type": "text/plain"}, PLAIN)
+async def test_a_long_error_page_is_still_that_error(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(502, {"Content-Type": "text/plain"}, PLAIN)
     with pytest.raises(ServerError, match="Bad Gateway") as caught:
         await lasting_client.send(get())
     assert len(str(caught.value)) < 500
@@ -74,18 +74,18 @@ CUT = {
 
 @pytest.mark.parametrize("kind", CUT)
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_cut_and_broken(lasting_client: PyPI, told_store: ToldStore, kind: str, method: str, outcome: str):
-    told_store.faults.add(RespondRaw(CUT[kind]))
+async def test_cut_and_broken(lasting_client: PyPI, canned_store: CannedStore, kind: str, method: str, outcome: str):
+    canned_store.faults.add(RespondRaw(CUT[kind]))
     with pytest.raises(NetworkError) as caught:
         await lasting_client.send(Call(method, "thing", reply))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
 
 
-async def test_an_error_whose_body_is_cut_is_still_that_error(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(
+async def test_an_error_whose_body_is_cut_is_still_that_error(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(
         500, {"Content-Type": "application/json"}, json.dumps({"error": "x" * 5000}).encode()
     )
-    told_store.faults.add(Truncate(10))
+    canned_store.faults.add(Truncate(10))
     with pytest.raises(ServerError, match="Internal Server Error"):
         await lasting_client.send(get())
 
@@ -106,17 +106,17 @@ WRONG = {
 @pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize("read", [Thing, lambda r: {"name": str(r.json()["name"] + "")}], ids=["model", "function"])
 async def test_a_success_that_is_not_what_was_promised(
-    lasting_client: PyPI, told_store: ToldStore, kind: str, read: Any
+    lasting_client: PyPI, canned_store: CannedStore, kind: str, read: Any
 ):
     media_type, body = WRONG[kind]
-    told_store.response = ServerResponse(200, {"Content-Type": media_type}, body)
+    canned_store.response = ServerResponse(200, {"Content-Type": media_type}, body)
     for method, outcome in (("GET", "not_done"), ("POST", "unknown")):
         with pytest.raises(InvalidResponse, match=f"{media_type}, which is not what the store promises") as caught:
             await lasting_client.send(Call(method, "thing", read))
         assert caught.value.outcome == outcome
 
 
-async def test_a_bad_answer_is_not_asked_for_again(told_store: ToldStore):
+async def test_a_bad_answer_is_not_asked_for_again(canned_store: CannedStore):
     count = 0
 
     def read(reply: Response) -> None:
@@ -124,27 +124,27 @@ async def test_a_bad_answer_is_not_asked_for_again(told_store: ToldStore):
         count += 1
         raise ValueError
 
-    async with client_of(told_store.server.url, retry=Retry(attempts=5, backoff=0)) as client:
+    async with make_client(canned_store.server.url, retry=Retry(attempts=5, backoff=0)) as client:
         with pytest.raises(LadingError):
             await client.send(Call("GET", "thing", read))
     assert count == 1
 
 
-async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, told_store: ToldStore):
+async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, canned_store: CannedStore):
     for status in (404, 500, 304):
-        told_store.faults.add(Respond(status, b"" if status == 304 else b"body"))
+        canned_store.faults.add(Respond(status, b"" if status == 304 else b"body"))
         found = await lasting_client.send(get(allow_statuses=frozenset({404, 500, 304})))
         assert (found.status, found.body) == (status, b"" if status == 304 else b"body")
 
 
-async def test_answers_without_a_body(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(204)
+async def test_answers_without_a_body(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(204)
     assert (await lasting_client.send(Call("DELETE", "thing", reply))).status == 204
-    told_store.response = ServerResponse(200, {"Content-Length": "1000", "X-A": "1"})
+    canned_store.response = ServerResponse(200, {"Content-Length": "1000", "X-A": "1"})
     head = await lasting_client.send(Call("HEAD", "thing", reply))
     assert (head.body, head.headers["content-length"], head.headers["x-a"]) == (b"", "1000", "1")
 
 
-async def test_headers_are_found_by_lower_case_name_and_joined(lasting_client: PyPI, told_store: ToldStore):
-    told_store.response = ServerResponse(200, [("X-Many", "a"), ("x-many", "b")], b"")
+async def test_headers_are_found_by_lower_case_name_and_joined(lasting_client: PyPI, canned_store: CannedStore):
+    canned_store.response = ServerResponse(200, [("X-Many", "a"), ("x-many", "b")], b"")
     assert (await lasting_client.send(get())).headers["x-many"] == "a, b"

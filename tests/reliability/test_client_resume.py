@@ -12,7 +12,7 @@ from anyio import to_thread
 from lading import Call, IntegrityError, InvalidResponse, LadingError, Progress, Retry
 from lading._core.download import Expected, download
 from lading.testing import Server, ServerRequest, ServerResponse, Truncate
-from tests.support.transport_client import client_of
+from tests.support.transport_client import make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,7 @@ async def fetch(host: Host, target: Path, promise: Expected | None = None, **opt
     told: list[Progress] = []
     call = Call("GET", "file", headers={"X-Own": "1"})
     options = {"retry": Retry(attempts=3, backoff=0), **options}
-    async with client_of(host.server.url, **options) as client:
+    async with make_client(host.server.url, **options) as client:
         await download(client._sender, call, target, promise=promise or Expected(), on_progress=told.append)
     return told
 

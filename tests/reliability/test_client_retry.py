@@ -23,7 +23,7 @@ from lading.testing import (
     Truncate,
 )
 from tests.support.raw_server import until
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ FINAL = [*map(Respond, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 5
 async def sent(store: Store, fault: Fault, method: str, idempotent: bool | None) -> int:
     """How many requests arrived until the call was done, or not."""
     store.faults.add(fault, times=1)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         body = None if method in ("GET", "HEAD", "DELETE") else lading.BytesBody(b"content")
         call = Call(method, "thing", reply, idempotent=idempotent, body=body)
         try:
@@ -107,7 +107,7 @@ def nobody() -> str:
 
 async def test_what_never_left_is_always_sent_again(nobody: str, slept: list[float]):
     for method, idempotent in ONCE + OFTEN:
-        async with client_of(nobody, retry=QUICK) as client:
+        async with make_client(nobody, retry=QUICK) as client:
             with pytest.raises(NetworkError) as caught:
                 await client.send(Call(method, "thing", reply, idempotent=idempotent))
             assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
@@ -118,7 +118,7 @@ async def test_what_never_left_is_always_sent_again(nobody: str, slept: list[flo
 async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: str):
     store.faults.add(Delay(60), times=None)
     timeout = Timeout(read=0.05)
-    async with client_of(store.server.url, timeout=timeout, retry=QUICK) as client:
+    async with make_client(store.server.url, timeout=timeout, retry=QUICK) as client:
         with pytest.raises(RequestTimeout) as caught:
             await client.send(Call(method, "thing", reply))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
@@ -128,7 +128,7 @@ async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: st
 
 
 async def test_the_outcome_says_what_became_of_it(store: Store):
-    async with client_of(store.server.url) as client:
+    async with make_client(store.server.url) as client:
         for fault, outcome in (
             (Respond(400), "not_done"),
             (Respond(503, retry_after=1), "not_done"),
@@ -146,7 +146,7 @@ async def test_the_outcome_says_what_became_of_it(store: Store):
 async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]):
     store.faults.add(Respond(429), times=None)
     for most in (1, 2, 5):
-        async with client_of(store.server.url, retry=Retry(attempts=most)) as client:
+        async with make_client(store.server.url, retry=Retry(attempts=most)) as client:
             with pytest.raises(RateLimited) as caught:
                 await client.send(Call("POST", "thing", reply))
         assert caught.value.attempts == most
@@ -155,7 +155,7 @@ async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]
 
 async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
     store.faults.add(Respond(429, retry_after=100), times=None)
-    async with client_of(store.server.url, retry=Retry()) as client:
+    async with make_client(store.server.url, retry=Retry()) as client:
         with anyio.move_on_after(0.05) as scope:
             await client.send(Call("GET", "thing", reply))
         assert scope.cancelled_caught
@@ -166,7 +166,7 @@ async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
 async def test_no_retrying_at_all(store: Store):
     for fault in (Respond(429, retry_after=0), Respond(500), DropBefore()):
         store.faults.add(fault)
-        async with client_of(store.server.url, retry=Retry(attempts=1)) as client:
+        async with make_client(store.server.url, retry=Retry(attempts=1)) as client:
             with pytest.raises(LadingError):
                 await client.send(Call("GET", "thing", reply))
     assert not store.requests
@@ -175,7 +175,7 @@ async def test_no_retrying_at_all(store: Store):
 async def test_what_is_no_json_is_not_sent(store: Store):
     circle: list[Any] = []
     circle.append(circle)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         for value in (object(), {"a": {1, 2}}, float("nan"), circle, {(1, 2): 3}):
             with pytest.raises(lading.InputError) as caught:
                 await client.send(Call("POST", "thing", reply, json=value))
@@ -188,7 +188,7 @@ async def test_errors_know_how_often_it_was_tried(store: Store):
     found: list[Any] = []
     store.faults.add(Respond(500))
     store.faults.add(Respond(404))
-    async with client_of(store.server.url, retry=QUICK, hooks=[found.append]) as client:
+    async with make_client(store.server.url, retry=QUICK, hooks=[found.append]) as client:
         with pytest.raises(lading.NotFound) as caught:
             await client.send(Call("GET", "thing", reply))
     assert caught.value.attempts == 2

@@ -10,7 +10,7 @@ import pytest
 from lading import ApiError, Call, RateLimited, Retry, ServerError
 from lading.testing import Faults, Respond, Server, ServerRequest, ServerResponse
 from tests.support.recorded_sleeps import NOW
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def store() -> Iterator[Store]:
 )
 async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: list[float], header: str, wait: float):
     store.faults.add(Respond(429, retry_after=header))
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         await client.send(Call("POST", "thing", reply))
     assert slept == [wait]
 
@@ -78,7 +78,7 @@ async def test_a_wait_that_is_too_long_fails_at_once_and_says_how_long(
     store: Store, slept: list[float], header: str, says: str, status: int, kind: type[ApiError]
 ):
     store.faults.add(Respond(status, retry_after=header), times=None)
-    async with client_of(store.server.url, retry=QUICK) as client:
+    async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(kind, match=f"asks to wait {says}") as caught:
             await client.send(Call("GET", "thing", reply))
     assert not slept
@@ -91,7 +91,7 @@ async def test_waiting_is_bounded_by_the_deadline(store: Store, slept: list[floa
     store.faults.add(Respond(429, retry_after=4), times=None)
     for deadline, waits in ((9.0, [4, 4]), (8.0, [4, 4]), (7.9, [4]), (3.0, []), (None, [4] * 9)):
         slept.clear()
-        async with client_of(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
+        async with make_client(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
             with pytest.raises(RateLimited):
                 await client.send(Call("GET", "thing", reply))
         assert slept == waits
@@ -103,7 +103,7 @@ async def test_backoff_doubles_to_its_cap_with_full_jitter(
     # The draw is a default of the decision's, and so bound once: this policy shows its bounds instead.
     store.faults.add(Respond(500), times=None)
     policy = Retry(attempts=8, backoff=1, backoff_max=10, deadline=None)
-    async with client_of(store.server.url, retry=policy) as client:
+    async with make_client(store.server.url, retry=policy) as client:
         for _ in range(3):
             with pytest.raises(ServerError):
                 await client.send(Call("GET", "thing", reply))

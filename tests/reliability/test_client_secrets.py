@@ -29,7 +29,7 @@ from lading.testing import (
     ServerResponse,
     Truncate,
 )
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -136,7 +136,7 @@ async def watched(request: pytest.FixtureRequest, echo: Echo, caplog: pytest.Log
     echo.secret = SECRET if isinstance(request.param, BasicAuth) else TOKEN
     events: list[Any] = []
     retry = Retry(attempts=2, backoff=0)
-    async with client_of(echo.server.url, auth=request.param, hooks=[events.append], retry=retry) as client:
+    async with make_client(echo.server.url, auth=request.param, hooks=[events.append], retry=retry) as client:
         yield Watched(client, caplog, events)
 
 
@@ -219,7 +219,7 @@ def http(client_tls: ssl.SSLContext) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("value", [TOKEN + "\r\nX: y", "ö" + TOKEN, TOKEN + "\0"])
 async def test_nor_with_a_client_of_the_users(echo: Echo, http: httpx.AsyncClient, value: str):
-    async with http, client_of(echo.server.url, http_client=http) as client:
+    async with http, make_client(echo.server.url, http_client=http) as client:
         with pytest.raises(lading.InputError) as caught:
             await client.send(Call("GET", "a", reply, headers={"X-Key": value}))
     assert TOKEN not in await shown(caught.value)
@@ -243,6 +243,6 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
     caplog.set_level(logging.DEBUG)
     events: list[Any] = []
     echo.server.faults.add(Respond(200), path="/mint")
-    async with client_of(echo.server.url, auth=Minting(), hooks=[events.append]) as client:
+    async with make_client(echo.server.url, auth=Minting(), hooks=[events.append]) as client:
         await Watched(client, caplog, events).failing(call())
     assert [getattr(event, "path", "") for event in events[:2]] == ["mint", "mint"]

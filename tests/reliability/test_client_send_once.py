@@ -32,7 +32,7 @@ from lading.testing import (
     ServerRequest,
     ServerResponse,
 )
-from tests.support.transport_client import client_of
+from tests.support.transport_client import make_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ async def make(client: PyPI) -> str:
 
 
 async def test_nobody_asks_when_all_went_well(shop: Shop):
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
     assert (shop.made, shop.asked) == (1, 0)
 
@@ -116,7 +116,7 @@ async def test_nobody_asks_when_all_went_well(shop: Shop):
 async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attempts: int):
     shop.there = not isinstance(fault, DropAfter)  # done by a request whose answer was a failure
     shop.faults.add(fault, method="POST")
-    async with client_of(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
+    async with make_client(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
         assert await make(client) == "found"
     assert shop.made == (1 if isinstance(fault, DropAfter) else 0)
     assert shop.asked == 1
@@ -127,14 +127,14 @@ async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attemp
 )
 async def test_work_that_is_not_there_is_sent_again(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST", times=2)
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
     assert (shop.made, shop.asked) == (1, 2)
 
 
 async def test_work_that_never_gets_there_is_not_done(shop: Shop):
     shop.faults.add(DropBefore(), method="POST", times=None)
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(NetworkError) as caught:
             await make(client)
     assert caught.value.outcome == "not_done"
@@ -146,7 +146,7 @@ async def test_work_that_never_gets_there_is_not_done(shop: Shop):
 async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, answer: Fault):
     shop.faults.add(fault, method="POST", times=None)
     shop.faults.add(answer, method="GET", times=None)
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(LadingError) as caught:
             await make(client)
     assert caught.value.outcome == "unknown"
@@ -157,7 +157,7 @@ async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fa
 @pytest.mark.parametrize("fault", [Respond(400), Respond(409), Respond(413), Respond(501)], ids=repr)
 async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST")
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ApiError) as caught:
             await make(client)
     assert caught.value.outcome == "not_done"
@@ -167,7 +167,7 @@ async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
 async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
     shop.faults.add(Respond(429, retry_after=0), method="POST")
     shop.faults.add(Respond(503, retry_after=0), method="POST")
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
     assert (shop.made, shop.asked) == (1, 0)
 
@@ -175,7 +175,7 @@ async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
 async def test_lost_then_refused_is_not_done(shop: Shop):
     shop.faults.add(DropBefore(), method="POST")
     shop.faults.add(Respond(429), method="POST", times=None)
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(RateLimited) as caught:
             await make(client)
     assert (caught.value.outcome, shop.asked) == ("not_done", 1)
@@ -186,7 +186,7 @@ async def test_what_ask_raises_besides_comes_out(shop: Shop):
         raise ZeroDivisionError
 
     shop.faults.add(DropAfter(), method="POST")
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ZeroDivisionError):
             await client._sender.send_once(MAKE, look_up)
 
@@ -195,7 +195,7 @@ async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
     def broken(reply: Response) -> str:
         raise InvalidResponse("a page for people")
 
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         assert await client._sender.send_once(Call("POST", "thing", broken), find) == "found"
         assert (shop.made, shop.asked) == (1, 1)
         with pytest.raises(InvalidResponse) as caught:
@@ -207,7 +207,7 @@ async def test_questions_use_their_calls_slot(shop: Shop):
     """One slot and five calls whose answers are lost: a question that took a slot of its own would wait for ever."""
     shop.faults.add(DropAfter(), method="POST", times=5)
     found: list[str] = []
-    async with client_of(shop.server.url, retry=QUICK, limits=Limits(max_requests=1, max_uploads=1)) as client:
+    async with make_client(shop.server.url, retry=QUICK, limits=Limits(max_requests=1, max_uploads=1)) as client:
 
         async def run() -> None:
             found.append(await make(client))
@@ -222,7 +222,7 @@ async def test_questions_use_their_calls_slot(shop: Shop):
 async def test_events_count_what_was_sent(shop: Shop):
     events: list[Any] = []
     shop.faults.add(DropAfter(), method="POST")
-    async with client_of(shop.server.url, retry=QUICK, hooks=[events.append]) as client:
+    async with make_client(shop.server.url, retry=QUICK, hooks=[events.append]) as client:
         assert await make(client) == "found"
     shown = [(type(e).__name__, e.method, getattr(e, "attempt", None) or e.attempts, e.error) for e in events]
     assert shown == [
@@ -236,7 +236,7 @@ async def test_events_count_what_was_sent(shop: Shop):
 async def test_an_error_counts_what_was_sent(shop: Shop):
     shop.faults.add(Respond(500), method="POST", times=None)
     shop.faults.add(Respond(403), method="GET", times=None)
-    async with client_of(shop.server.url, retry=QUICK) as client:
+    async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ApiError) as caught:
             await make(client)
     assert (caught.value.status, caught.value.attempts) == (500, 1)
@@ -249,7 +249,7 @@ async def test_a_rejection_that_a_look_up_found_is_raised_as_it_is(shop: Shop, v
         return Rejected(verdict)
 
     shop.faults.add(DropAfter(), method="POST")
-    async with client_of(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
+    async with make_client(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
         with pytest.raises(type(verdict)) as caught:
             await client._sender.send_once(MAKE, look_up)
     assert caught.value is verdict

@@ -13,7 +13,7 @@ import pytest
 from lading import BasicAuth, Call, ConfigError, Limits, PyPI, Response, Retry, TokenAuth
 from lading._core.auth import Auth
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import client_of, reply
+from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -57,7 +57,7 @@ def http(request: pytest.FixtureRequest, client_tls: ssl.SSLContext) -> Any:
 @pytest.fixture
 async def client(http: Any, store: Store) -> Any:
     """A client with one connection, over each of the transports."""
-    async with http or nullcontext(), client_of(store.server.url, http_client=http, limits=Limits(1, 5)) as client:
+    async with http or nullcontext(), make_client(store.server.url, http_client=http, limits=Limits(1, 5)) as client:
         yield client
 
 
@@ -99,7 +99,7 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
 async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
     events: list[Any] = []
     mine: list[Any] = []
-    async with client_of(store.server.url, auth=TokenAuth("first-first"), hooks=[events.append]) as client:
+    async with make_client(store.server.url, auth=TokenAuth("first-first"), hooks=[events.append]) as client:
         copy = client.with_options(hooks=[mine.append], retry=Retry(attempts=2, backoff=0))
         again = copy.with_options(auth=Auth())
         store.server.faults.add(Respond(500), times=1)
@@ -113,7 +113,7 @@ async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
 
 
 async def test_copies_share_slots_and_connections(store: Store):
-    async with client_of(store.server.url, limits=Limits(max_requests=1)) as client:
+    async with make_client(store.server.url, limits=Limits(max_requests=1)) as client:
         copy = client.with_options(auth=TokenAuth("copy-copy"))
         waited: list[str] = []
 
@@ -141,7 +141,7 @@ async def test_copies_share_slots_and_connections(store: Store):
 
 
 async def test_closing_a_copy_ends_the_copy_alone(store: Store):
-    async with client_of(store.server.url) as client:
+    async with make_client(store.server.url) as client:
         async with client.with_options() as copy:
             await copy.send(Call("GET", "a", reply))
         with pytest.raises(ConfigError, match="closed"):

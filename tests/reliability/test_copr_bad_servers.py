@@ -21,7 +21,7 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, Respond, RespondRaw, ServerResponse
-from tests.support.copr_frontend import CHROOT, QUICK, READS, WRITES, Asked, Frontend, Store, refusal
+from tests.support.copr_frontend import CHROOT, QUICK, READS, WRITES, Asked, CannedFrontend, RecordingCopr, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def failing(call: Any) -> LadingError:
     ],
     ids=["gate", "empty", "204", "truncated", "list", "null", "text", "deep", "open", "bytes"],
 )
-async def test_successes_that_are_none(frontend: Frontend, answer: ServerResponse):
+async def test_successes_that_are_none(frontend: CannedFrontend, answer: ServerResponse):
     """Whatever is called: a InvalidResponse, which for a write says that nobody knows."""
     frontend.answers = [answer]
     async with frontend.client(retry=Retry(attempts=1)) as copr:
@@ -72,7 +72,7 @@ async def test_successes_that_are_none(frontend: Frontend, answer: ServerRespons
         assert "text/html" in str(error)
 
 
-async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
+async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: CannedFrontend):
     frontend.answers = [ServerResponse(200, HTML, GATE)]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
@@ -114,7 +114,7 @@ async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: Frontend):
     ids=lambda value: str(getattr(value, "status", "")) if isinstance(value, ServerResponse) else "",
 )
 async def test_outages(
-    frontend: Frontend, answer: ServerResponse, kind: type[ApiError], said: str, reads: int, writes: int
+    frontend: CannedFrontend, answer: ServerResponse, kind: type[ApiError], said: str, reads: int, writes: int
 ):
     """A read is asked again, a write only where it was refused before any work."""
     frontend.answers = [answer]
@@ -135,7 +135,7 @@ async def test_outages(
         )
 
 
-async def test_a_read_survives_an_outage(demo_store: Store):
+async def test_a_read_survives_an_outage(demo_store: RecordingCopr):
     for fault in (DropAfter(), Respond(502, b"<html>"), RespondRaw(b"nonsense\r\n\r\n"), Respond(503, retry_after=0)):
         demo_store.faults.add(fault)
     async with demo_store.client(retry=Retry(attempts=5, backoff=0)) as copr:
@@ -143,7 +143,7 @@ async def test_a_read_survives_an_outage(demo_store: Store):
     assert len(demo_store.faults.happened) == 4
 
 
-async def test_how_long_it_asks_to_wait(frontend: Frontend):
+async def test_how_long_it_asks_to_wait(frontend: CannedFrontend):
     frontend.answers = [ServerResponse(429, {"Retry-After": "86400"})]
     async with frontend.client() as copr:
         error = await failing(copr.projects.delete("owner", "demo"))
@@ -152,7 +152,7 @@ async def test_how_long_it_asks_to_wait(frontend: Frontend):
     assert len(frontend.seen) == 1
 
 
-async def test_words_and_fields_of_later_frontends(frontend: Frontend):
+async def test_words_and_fields_of_later_frontends(frontend: CannedFrontend):
     """Unknown states, kinds and fields are carried on."""
     async with frontend.client() as copr:
         frontend.answers = [
@@ -173,7 +173,7 @@ async def test_words_and_fields_of_later_frontends(frontend: Frontend):
         assert await copr.projects.permissions("owner", "demo") == {"ada": {"admin": "revoked", "owner": "yes"}}
 
 
-async def test_the_least_that_is_said(frontend: Frontend):
+async def test_the_least_that_is_said(frontend: CannedFrontend):
     """Only what identifies a thing has to be there, and null is nothing."""
     nulls = {"ownername": "", "homepage": None, "storage": None, "repo_priority": None, "chroot_repos": {}}
     async with frontend.client() as copr:
@@ -185,7 +185,7 @@ async def test_the_least_that_is_said(frontend: Frontend):
         assert "name: Field required" in str(error)
 
 
-async def test_answers_that_are_too_long(frontend: Frontend):
+async def test_answers_that_are_too_long(frontend: CannedFrontend):
     """16 MiB for one project; lists and the monitor are longer by nature."""
     many = [{"name": f"p{number}", "id": number, "description": "x" * 1000} for number in range(20_000)]
     frontend.answers = [ServerResponse(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
@@ -197,7 +197,7 @@ async def test_answers_that_are_too_long(frontend: Frontend):
         assert len(await copr.projects.monitor("owner", "demo")) == 20_000
 
 
-async def test_redirects(frontend: Frontend):
+async def test_redirects(frontend: CannedFrontend):
     """A read follows within the instance; a write says where it was sent, and stays."""
 
     def answer(asked: Asked) -> ServerResponse:
@@ -219,7 +219,7 @@ async def test_redirects(frontend: Frontend):
 
 
 async def test_nobody_at_home():
-    frontend = Frontend(refusal(403, "no"))
+    frontend = CannedFrontend(refusal(403, "no"))
     async with frontend:
         url = frontend.url
     async with Copr(url, login="a", token="b", retry=QUICK) as copr:
@@ -229,7 +229,7 @@ async def test_nobody_at_home():
             assert error.outcome == "not_done"
 
 
-async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: Store):
+async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: RecordingCopr):
     """500 for what cannot be: said as what it is, where its words tell."""
     async with demo_store.client() as copr:
         error = await failing(copr.projects.list("owner", order="nosuch"))

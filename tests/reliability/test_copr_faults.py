@@ -10,7 +10,7 @@ import pytest
 from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
 from lading.copr import PyPISource
 from lading.testing import Delay, DropAfter, DropBefore, Respond, ServerResponse
-from tests.support.copr_double import HELLO, Store, with_time
+from tests.support.copr_double import HELLO, SteppedCopr, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,21 +42,21 @@ url = CREATE["url"]
 
 
 @pytest.fixture
-async def copr(copr: Copr, copr_store: Store) -> Copr:
+async def copr(copr: Copr, copr_store: SteppedCopr) -> Copr:
     """With a package to build."""
     await copr.packages.create("owner", "demo", "pello", PyPISource("pello"))
     copr_store.seen.clear()
     return copr
 
 
-def submissions(store: Store) -> int:
+def submissions(store: SteppedCopr) -> int:
     """How many submissions the store was sent, done or not."""
     lost = [happened for happened in store.faults.happened if isinstance(happened.fault, (Respond, DropBefore))]
     return store.count("POST") + [happened.method for happened in lost].count("POST")
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind: str):
+async def test_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
     copr_store.faults.add(DropAfter(), method="POST")
     build = await CREATE[kind](copr)
     assert [build.id] == [made.id for made in copr_store.builds]
@@ -64,7 +64,7 @@ async def test_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind: str
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_not_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind: str):
+async def test_not_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
     copr_store.faults.add(DropBefore(), method="POST")
     build = await CREATE[kind](copr)
     assert [build.id] == [made.id for made in copr_store.builds]
@@ -72,7 +72,7 @@ async def test_not_done_and_the_answer_lost(copr_store: Store, copr: Copr, kind:
 
 
 @pytest.mark.parametrize("again", [url, CREATE["package"]], ids=["url", "package"])
-async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: Store, copr: Copr, again: Any):
+async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: SteppedCopr, copr: Copr, again: Any):
     """The same twice on purpose, by one client: the second's answer is lost, and the first is not the second."""
     first = await again(copr)
     copr_store.faults.add(DropBefore(), method="POST")
@@ -92,7 +92,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
-async def test_done_and_answered_with_something_else(copr_store: Store, copr: Copr, answer: ServerResponse):
+async def test_done_and_answered_with_something_else(copr_store: SteppedCopr, copr: Copr, answer: ServerResponse):
     """packit/packit-service#1579, #1901: no wrapper around the client that guesses what an outage did."""
     copr_store.instead = [answer]
     assert (await url(copr)).id == 1
@@ -100,14 +100,14 @@ async def test_done_and_answered_with_something_else(copr_store: Store, copr: Co
 
 
 @pytest.mark.parametrize("status", [502, 503])
-async def test_an_outage_is_sat_out(copr_store: Store, copr: Copr, status: int):
+async def test_an_outage_is_sat_out(copr_store: SteppedCopr, copr: Copr, status: int):
     """fedora-copr/copr#2609: a write that was not done is made again."""
     copr_store.faults.add(Respond(status, b"<title>down</title>", HTML), method="POST", times=2)
     assert (await url(copr)).id == 1
     assert (submissions(copr_store), len(copr_store.builds)) == (3, 1)
 
 
-async def test_an_outage_that_does_not_end(copr_store: Store, copr: Copr):
+async def test_an_outage_that_does_not_end(copr_store: SteppedCopr, copr: Copr):
     copr_store.faults.add(DropBefore(), method="POST", times=None)
     with pytest.raises(NetworkError) as caught:
         await url(copr)
@@ -115,15 +115,15 @@ async def test_an_outage_that_does_not_end(copr_store: Store, copr: Copr):
 
 
 @pytest.mark.parametrize("status", [408, 504])
-async def test_the_frontend_may_still_be_at_work(copr_store: Store, copr: Copr, status: int):
-    copr_store.faults.add(Respond(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
+async def test_the_frontend_may_still_be_at_work(copr_store: SteppedCopr, copr: Copr, status: int):
+    copr_store.faults.add(Respond(status, b"<title>Gateway FakeClock-out</title>", HTML), method="POST")
     with pytest.raises(LadingError) as caught:
         await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
     assert "may still be processing the request" in str(caught.value.__cause__)
 
 
-async def test_no_answer_in_time(copr_store: Store):
+async def test_no_answer_in_time(copr_store: SteppedCopr):
     copr_store.faults.add(Delay(1000), method="POST")
     async with copr_store.client(timeout=Timeout(read=0.2, upload_response=0.2)) as copr:
         with pytest.raises(RequestTimeout) as caught:
@@ -131,7 +131,7 @@ async def test_no_answer_in_time(copr_store: Store):
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 0)
 
 
-async def test_the_frontends_own_failure_is_a_refusal(copr_store: Store, copr: Copr):
+async def test_the_frontends_own_failure_is_a_refusal(copr_store: SteppedCopr, copr: Copr):
     body = b'{"error": "Request wasn\'t successful, there is probably a bug in the Copr code."}'
     copr_store.faults.add(Respond(500, body, JSON), method="POST")
     with pytest.raises(ServerError) as caught:
@@ -139,7 +139,7 @@ async def test_the_frontends_own_failure_is_a_refusal(copr_store: Store, copr: C
     assert (caught.value.outcome, submissions(copr_store), copr_store.seen) == ("not_done", 1, [])
 
 
-async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
+async def test_two_like_it_cannot_be_told_apart(copr_store: SteppedCopr, copr: Copr):
     copr_store.add_build("demo", HELLO)
     copr_store.faults.add(DropAfter(), method="POST")
     with pytest.raises(NetworkError) as caught:
@@ -148,7 +148,7 @@ async def test_two_like_it_cannot_be_told_apart(copr_store: Store, copr: Copr):
     assert "there are similar builds, but not as many" in str(caught.value.__cause__)
 
 
-async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
+async def test_a_store_that_cannot_be_asked(copr_store: SteppedCopr, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
     copr_store.faults.add(Respond(503, b"down", HTML), method="GET", times=None)
     with pytest.raises(NetworkError) as caught:
@@ -157,7 +157,7 @@ async def test_a_store_that_cannot_be_asked(copr_store: Store, copr: Copr):
     assert isinstance(caught.value.__cause__, ServerError)
 
 
-async def test_what_is_not_ours_is_not_taken_for_it(copr_store: Store, copr: Copr):
+async def test_what_is_not_ours_is_not_taken_for_it(copr_store: SteppedCopr, copr: Copr):
     await url(copr)  # ours, but older
     copr_store.advance_clock(60)
     async with copr_store.client(copr_store.add_user("other", admin=True)) as other:
@@ -175,7 +175,7 @@ async def test_what_is_not_ours_is_not_taken_for_it(copr_store: Store, copr: Cop
 @pytest.mark.parametrize("year", [1999, 2099])
 @pytest.mark.parametrize("kind", ["url", "package"])
 async def test_the_stores_clock_is_the_one_that_counts(year: int, kind: str):
-    async with Store(now=datetime(year, 1, 1, tzinfo=UTC)) as store, store.client() as copr:
+    async with SteppedCopr(now=datetime(year, 1, 1, tzinfo=UTC)) as store, store.client() as copr:
         await copr.packages.create("owner", "demo", "pello", PyPISource("pello"))
         await CREATE[kind](copr)
         store.advance_clock(60)
@@ -186,7 +186,7 @@ async def test_the_stores_clock_is_the_one_that_counts(year: int, kind: str):
         assert (await CREATE[kind](copr)).id == 3
 
 
-async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store):
+async def test_a_look_that_takes_its_time_still_finds_it(copr_store: SteppedCopr):
     def clock() -> float:
         return copr_store.now.timestamp()
 
@@ -201,7 +201,7 @@ async def test_a_look_that_takes_its_time_still_finds_it(copr_store: Store):
     assert submissions(copr_store) == 1
 
 
-async def test_a_file_name_that_the_frontend_tidied(copr_store: Store, copr: Copr):
+async def test_a_file_name_that_the_frontend_tidied(copr_store: SteppedCopr, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
     tidied = b'{"source_type": "upload", "source_dict": {"tmp": "tmpx", "pkg": "gtk-21rc1-1.src.rpm"}}'
     copr_store.faults.add(Respond(200, tidied, JSON), path="*/source-build-config/*")
@@ -214,7 +214,7 @@ A, B = HELLO.replace("hello", "a"), HELLO.replace("hello", "b")
 
 @pytest.mark.parametrize("urls", [[B, A], [A], [B, A, B]], ids=len)
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=repr)
-async def test_several_at_once(copr_store: Store, copr: Copr, urls: list[str], fault: Any):
+async def test_several_at_once(copr_store: SteppedCopr, copr: Copr, urls: list[str], fault: Any):
     copr_store.add_build("demo", HELLO)
     copr_store.faults.add(fault, method="POST")
     builds = await copr.builds.create_from_urls("owner", "demo", urls)
@@ -223,7 +223,7 @@ async def test_several_at_once(copr_store: Store, copr: Copr, urls: list[str], f
     assert submissions(copr_store) == (1 if isinstance(fault, DropAfter) else 2)
 
 
-async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
+async def test_some_of_several_are_there_already(copr_store: SteppedCopr, copr: Copr):
     copr_store.add_build("demo", A)
     copr_store.faults.add(DropBefore(), method="POST")
     with pytest.raises(NetworkError) as caught:
@@ -231,7 +231,7 @@ async def test_some_of_several_are_there_already(copr_store: Store, copr: Copr):
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
 
 
-async def test_a_page_for_people_when_nothing_was_done(copr_store: Store):
+async def test_a_page_for_people_when_nothing_was_done(copr_store: SteppedCopr):
     copr_store.faults.add(Respond(200, b"<html>Sign in</html>", HTML), method="POST")
     async with copr_store.client(retry=Retry(attempts=3, backoff=0)) as copr:
         with pytest.raises(InvalidResponse) as caught:

@@ -8,7 +8,7 @@ import pytest
 
 from lading import BadRequest, Conflict, NotFound
 from lading.testing import DropAfter, DropBefore
-from tests.support.copr_double import Store, add_builds, do, set_states
+from tests.support.copr_double import SteppedCopr, add_builds, do, set_states
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -18,7 +18,7 @@ LOST = pytest.mark.parametrize("fault", [DropAfter(), DropBefore()], ids=repr)
 
 
 @LOST
-async def test_canceling(copr_store: Store, copr: Copr, fault: Any):
+async def test_canceling(copr_store: SteppedCopr, copr: Copr, fault: Any):
     (build,) = add_builds(copr_store, 1)
     copr_store.faults.add(fault, method="PUT")
     assert (await copr.builds.cancel(build)).state == copr_store.build(build).state == "canceled"
@@ -28,7 +28,7 @@ async def test_canceling(copr_store: Store, copr: Copr, fault: Any):
     assert (caught.value.status, caught.value.outcome) == (409, "not_done")
 
 
-async def test_canceling_what_has_ended_meanwhile(copr_store: Store, copr: Copr):
+async def test_canceling_what_has_ended_meanwhile(copr_store: SteppedCopr, copr: Copr):
     (build,) = add_builds(copr_store, 1)
     await do(copr_store.finish, build)
     copr_store.faults.add(DropBefore(), method="PUT")
@@ -38,7 +38,7 @@ async def test_canceling_what_has_ended_meanwhile(copr_store: Store, copr: Copr)
 
 
 @LOST
-async def test_deleting(copr_store: Store, copr: Copr, fault: Any):
+async def test_deleting(copr_store: SteppedCopr, copr: Copr, fault: Any):
     builds = add_builds(copr_store, 4)
     set_states(copr_store, builds, "failed")
     copr_store.faults.add(fault, method="DELETE")
@@ -51,7 +51,7 @@ async def test_deleting(copr_store: Store, copr: Copr, fault: Any):
         await copr.builds.delete(builds[0])
 
 
-async def test_deleting_what_is_running(copr_store: Store, copr: Copr):
+async def test_deleting_what_is_running(copr_store: SteppedCopr, copr: Copr):
     builds = add_builds(copr_store, 2)
     with pytest.raises(Conflict):
         await copr.builds.delete(builds[0])
@@ -61,7 +61,7 @@ async def test_deleting_what_is_running(copr_store: Store, copr: Copr):
 
 
 @LOST
-async def test_deleting_some_that_never_were(copr_store: Store, copr: Copr, fault: Any):
+async def test_deleting_some_that_never_were(copr_store: SteppedCopr, copr: Copr, fault: Any):
     """All or none are deleted: that one is not there does not mean that it was done."""
     builds = add_builds(copr_store, 1)
     set_states(copr_store, builds, "failed")

@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from lading import NetworkError, PayloadTooLarge
 from lading.testing import DropAfter, DropBefore, DropDuring, RespondEarly
-from tests.support.copr_double import Store, do
+from tests.support.copr_double import SteppedCopr, do
 from tests.support.sparse_files import sparse
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ HTML = {"Content-Type": "text/html"}
 
 
 @pytest.mark.parametrize("then", ["close", "half-close", "hold"])
-async def test_two_gib_are_refused_early(copr_store: Store, tmp_path: Path, then: Any):
+async def test_two_gib_are_refused_early(copr_store: SteppedCopr, tmp_path: Path, then: Any):
     """fedora-copr/copr#4213, #2387: the web server's limit is heard while the file is being sent, not hours later."""
     path = await do(sparse, tmp_path / HUGE, 2048 * MIB)
     page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
@@ -39,7 +39,7 @@ async def test_two_gib_are_refused_early(copr_store: Store, tmp_path: Path, then
 
 
 @pytest.mark.parametrize("fault", [DropBefore(), DropDuring(4 * MIB), DropDuring(4 * MIB, reset=True)], ids=repr)
-async def test_a_broken_upload_is_sent_again_whole(copr_store: Store, tmp_path: Path, fault: Any):
+async def test_a_broken_upload_is_sent_again_whole(copr_store: SteppedCopr, tmp_path: Path, fault: Any):
     """fedora-copr/copr#2387, #2402: not with a body that was used up by the attempt before."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(fault, method="POST")
@@ -55,7 +55,7 @@ async def test_a_broken_upload_is_sent_again_whole(copr_store: Store, tmp_path: 
     assert told[-1] == (2, True)
 
 
-async def test_an_upload_that_arrived_is_not_sent_again(copr_store: Store, tmp_path: Path):
+async def test_an_upload_that_arrived_is_not_sent_again(copr_store: SteppedCopr, tmp_path: Path):
     """packit/packit-service#1710: a lost answer does not cost hours of uploading, nor a second build."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(DropAfter(), method="POST")
@@ -65,7 +65,7 @@ async def test_an_upload_that_arrived_is_not_sent_again(copr_store: Store, tmp_p
     assert copr_store.count("POST") == 1
 
 
-async def test_an_upload_that_never_gets_through(copr_store: Store, tmp_path: Path):
+async def test_an_upload_that_never_gets_through(copr_store: SteppedCopr, tmp_path: Path):
     path = await do(sparse, tmp_path / HUGE, MIB)
     copr_store.faults.add(DropDuring(1000), method="POST", times=None)
     async with copr_store.client() as copr:

@@ -11,17 +11,17 @@ from anyio import to_thread
 from lading import Retry, ServerError
 from lading.testing import DropBefore, Respond
 from tests.conftest import open_files
-from tests.support.copr_double import Store, add_builds, seen, set_states
+from tests.support.copr_double import SteppedCopr, add_builds, seen, set_states
 from tests.support.raw_server import until
 
 if TYPE_CHECKING:
     from lading import Copr
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_time")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_clock")]
 
 
 @pytest.mark.parametrize("fault", [Respond(502, b"<html>"), DropBefore()], ids=repr)
-async def test_an_outage_between_two_looks_is_sat_out(copr_store: Store, copr: Copr, fault: Any):
+async def test_an_outage_between_two_looks_is_sat_out(copr_store: SteppedCopr, copr: Copr, fault: Any):
     """fedora-copr/copr#2609: what passes is tried again, by itself."""
     ids = add_builds(copr_store, 5)
     copr_store.faults.add(fault, times=2)
@@ -31,7 +31,7 @@ async def test_an_outage_between_two_looks_is_sat_out(copr_store: Store, copr: C
 
 
 @pytest.mark.parametrize("count", [1, 5])
-async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store: Store, copr: Copr, count: int):
+async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store: SteppedCopr, copr: Copr, count: int):
     ids = add_builds(copr_store, count)
     watch = copr.builds.watch(ids)
     assert {(await anext(watch)).state for _ in ids} == {"pending"}
@@ -44,7 +44,7 @@ async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store
     assert sorted(await seen(watch)) == [(build, "succeeded") for build in ids]
 
 
-async def test_the_callers_deadline_bounds_it_and_leaves_nothing(copr_store: Store):
+async def test_the_callers_deadline_bounds_it_and_leaves_nothing(copr_store: SteppedCopr):
     """bernstein#3346: a wait can be ended, in the middle of a question too."""
     (build,) = add_builds(copr_store, 1)
     async with copr_store.client(retry=Retry(attempts=1)) as copr:

@@ -15,8 +15,8 @@ from lading import Transport
 from lading.types import Limits
 from tests.conftest import open_files, threads
 from tests.support.churn import KINDS, WIDTH, Churn, Server, scope
-from tests.support.raw_server import Peer, Scripted, until
-from tests.support.transport_client import ask, rest, start
+from tests.support.raw_server import Peer, RawServer, until
+from tests.support.transport_client import open_response, read_body, request
 
 pytestmark = pytest.mark.anyio
 
@@ -25,12 +25,12 @@ REQUESTS = 300
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_churn(seed: int, tls: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async with Scripted(Peer.serve) as warm, Transport() as transport:
-        await ask(transport, warm.url)  # what the loop opens on first use
+    async with RawServer(Peer.serve) as warm, Transport() as transport:
+        await request(transport, warm.url)  # what the loop opens on first use
         await to_thread.run_sync(lambda: None)
     before, tasks = await to_thread.run_sync(open_files), anyio.get_running_tasks()
     script = Server()
-    async with Scripted(script, tls[0]) as server:
+    async with RawServer(script, tls[0]) as server:
         transport = Transport(tls=tls[1], limits=Limits(max_connections=WIDTH))
         churn = Churn(transport, server.url, seed)
         async with anyio.create_task_group() as group:
@@ -44,14 +44,14 @@ async def test_churn(seed: int, tls: Any, caplog: pytest.LogCaptureFixture) -> N
     assert not caplog.records
 
 
-async def serves_at_full_width(transport: Transport, server: Scripted) -> None:
+async def serves_at_full_width(transport: Transport, server: RawServer) -> None:
     assert transport._transport.pool.share.busy == 0
     assert not transport._transport.pool._waiters
     assert not transport._transport.pool._busy
     assert not transport._transport.pool._making
     async with anyio.create_task_group() as group:
         for _ in range(WIDTH):
-            group.start_soon(ask, transport, f"{server.url}/all")
+            group.start_soon(request, transport, f"{server.url}/all")
     assert transport._transport.pool.idle == transport._transport.pool.total == WIDTH
 
 
@@ -71,7 +71,7 @@ async def test_churn_by_asyncios_own_cancelling(tls: Any, anyio_backend_name: st
     rng = random.Random(3)
     script = Server()
     before = await to_thread.run_sync(open_files)
-    async with Scripted(script, tls[0]) as server:
+    async with RawServer(script, tls[0]) as server:
         transport = Transport(tls=tls[1], limits=Limits(max_connections=WIDTH))
         churn = Churn(transport, server.url, 3)
 
@@ -97,14 +97,14 @@ async def test_churn_by_asyncios_own_cancelling(tls: Any, anyio_backend_name: st
 async def test_cancelled_while_it_waits_for_a_place() -> None:
     """And everybody else still gets one."""
     script = Server()
-    async with Scripted(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
-        response = await start(transport, f"{server.url}/stream")
+    async with RawServer(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
+        response = await open_response(transport, f"{server.url}/stream")
         done: list[int] = []
         scopes = [anyio.CancelScope() for _ in range(30)]
 
         async def one(number: int) -> None:
             with scopes[number]:
-                await ask(transport, f"{server.url}/get")
+                await request(transport, f"{server.url}/get")
                 done.append(number)
 
         async with anyio.create_task_group() as group:
@@ -113,6 +113,6 @@ async def test_cancelled_while_it_waits_for_a_place() -> None:
             await until(lambda: len(transport._transport.pool._waiters) == 30)
             for number in range(0, 30, 2):
                 scopes[number].cancel()
-            await rest(response)
+            await read_body(response)
         assert sorted(done) == list(range(1, 30, 2))
         assert transport._transport.pool.total == 1

@@ -15,8 +15,8 @@ from lading import Transport
 from lading._core.body import StreamBody
 from lading.types import Limits
 from tests.conftest import open_files
-from tests.support.raw_server import OK, Peer, Scripted, until
-from tests.support.transport_client import MIB, Source, ask, client_of, reply, rest, start
+from tests.support.raw_server import OK, Peer, RawServer, until
+from tests.support.transport_client import MIB, Source, make_client, open_response, read_body, reply, request
 
 if TYPE_CHECKING:
     import ssl
@@ -43,16 +43,16 @@ async def test_everything_ends(tls: Any) -> None:
         except httpx.TransportError as error:
             errors.append(error)
 
-    async with Scripted(stubborn, tls[0]) as server:
+    async with RawServer(stubborn, tls[0]) as server:
         url = server.url
-        held = await start(transport, f"{url}/partly")
+        held = await open_response(transport, f"{url}/partly")
         async with anyio.create_task_group() as group:
-            group.start_soon(failing, ask, f"{url}/silent")
-            group.start_soon(failing, ask, f"{url}/partly")
-            group.start_soon(lambda: failing(ask, f"{url}/upload", "POST", stream=Source(64 * MIB)))
+            group.start_soon(failing, request, f"{url}/silent")
+            group.start_soon(failing, request, f"{url}/partly")
+            group.start_soon(lambda: failing(request, f"{url}/upload", "POST", stream=Source(64 * MIB)))
             await until(lambda: len(server.requests) == 4)
             for _ in range(3):
-                group.start_soon(failing, ask, f"{url}/waiting")
+                group.start_soon(failing, request, f"{url}/waiting")
             await until(lambda: len(transport._transport.pool._waiters) == 3)
             # All but the held one, and the upload both ways: the kernel takes no more of it.
             await until(lambda: sum(c._link._waiting for c in transport._transport.pool._busy) == 4)
@@ -62,11 +62,11 @@ async def test_everything_ends(tls: Any) -> None:
         assert all("closed" in str(error) for error in errors)
         # An answer that nobody was reading from ends when it is read again.
         with pytest.raises(httpx.ReadError):
-            await rest(held)
+            await read_body(held)
         assert transport._transport.pool.total == 0
         assert len(server.requests) == 4
         with pytest.raises(RuntimeError, match="closed"):
-            await ask(transport, url)
+            await request(transport, url)
     gc.collect()
     assert await to_thread.run_sync(open_files) == before
 
@@ -75,12 +75,12 @@ async def test_connections_being_made_end(client_tls: ssl.SSLContext) -> None:
     """Without any timeout: nothing but the closing ends a server that accepts and then says nothing."""
     transport = Transport(tls=client_tls)
     ended: list[int] = []
-    async with Scripted(lambda peer: ended.append(peer.drain())) as server:
+    async with RawServer(lambda peer: ended.append(peer.drain())) as server:
         async with anyio.create_task_group() as group:
 
             async def failing() -> None:
                 with pytest.raises(httpx.ConnectError, match="closed"):
-                    await ask(transport, server.url.replace("http:", "https:"))
+                    await request(transport, server.url.replace("http:", "https:"))
 
             for _ in range(3):
                 group.start_soon(failing)
@@ -100,25 +100,25 @@ async def test_answer_that_flows_ends() -> None:
             peer.send(bytes(MIB))
 
     transport = Transport()
-    async with Scripted(script) as server:
-        response = await start(transport, server.url)
+    async with RawServer(script) as server:
+        response = await open_response(transport, server.url)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)
         await anext(aiter(stream))
         await transport.aclose()
         with pytest.raises(httpx.ReadError, match="closed"):
-            await rest(response)
+            await read_body(response)
         assert transport._transport.pool.total == 0
 
 
 async def test_idle_connections_end(tls: Any) -> None:
     transport = Transport(tls=tls[1])
-    async with Scripted(Peer.serve, tls[0]) as server:
+    async with RawServer(Peer.serve, tls[0]) as server:
         for _ in range(2):
-            await ask(transport, server.url)
+            await request(transport, server.url)
         transport.close_idle()
         await until(lambda: len(server.failures) == 1)
-        await ask(transport, server.url)  # it goes on with a fresh one
+        await request(transport, server.url)  # it goes on with a fresh one
         await transport.aclose()
         await until(lambda: len(server.failures) == 2)
 
@@ -126,13 +126,13 @@ async def test_idle_connections_end(tls: Any) -> None:
 async def test_answer_ended_from_another_task() -> None:
     """Closing an answer under its reader: the reader ends, and closes the socket itself."""
     transport = Transport()
-    async with Scripted(stubborn) as server, transport:
-        response = await start(transport, f"{server.url}/partly")
+    async with RawServer(stubborn) as server, transport:
+        response = await open_response(transport, f"{server.url}/partly")
         async with anyio.create_task_group() as group:
 
             async def reader() -> None:
                 with pytest.raises(httpx.ReadError):
-                    await rest(response)
+                    await read_body(response)
 
             group.start_soon(reader)
             (connection,) = transport._transport.pool._busy
@@ -148,8 +148,8 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
     limits = Limits(max_connections=1)
     retry = lading.Retry(attempts=5, backoff=0)
     errors: list[lading.LadingError] = []
-    async with Scripted(stubborn) as server:
-        client = client_of(server.url, retry=retry, limits=limits)
+    async with RawServer(stubborn) as server:
+        client = make_client(server.url, retry=retry, limits=limits)
 
         async def failing(call: lading.Call[Any]) -> None:
             try:
@@ -175,8 +175,8 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
 async def test_answer_at_hand_outlives_nothing() -> None:
     """An answer that was complete is not lost by the close."""
     transport = Transport()
-    async with Scripted(lambda peer: peer.serve(OK)) as server:
-        response = await start(transport, server.url)
+    async with RawServer(lambda peer: peer.serve(OK)) as server:
+        response = await open_response(transport, server.url)
         await until(lambda: transport._transport.pool.idle)
         await transport.aclose()
-        assert await rest(response) == b"ok"
+        assert await read_body(response) == b"ok"

@@ -16,8 +16,8 @@ from lading import Transport
 from lading._http import connect as dial
 from lading._http.connect import connect
 from tests.conftest import open_files
-from tests.support.raw_server import Peer, Scripted, until
-from tests.support.transport_client import ask, client_of, reply
+from tests.support.raw_server import Peer, RawServer, until
+from tests.support.transport_client import make_client, reply, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +61,12 @@ async def nothing_left(before: set[str]) -> None:
 
 
 async def test_next_address_when_the_first_refuses(leads_to: Any) -> None:
-    async with Scripted(Peer.serve) as server:
+    async with RawServer(Peer.serve) as server:
         with refusing() as no, refusing() as neither:
             leads_to(no, neither, server.port)
             before = await to_thread.run_sync(open_files)
             async with Transport() as transport:
-                assert (await ask(transport, "http://index.test/")).body == b"ok"
+                assert (await request(transport, "http://index.test/")).body == b"ok"
             await until(lambda: server.failures)
             server.peers[0].sock.close()
             await nothing_left(before)
@@ -74,12 +74,12 @@ async def test_next_address_when_the_first_refuses(leads_to: Any) -> None:
 
 async def test_next_address_when_the_first_is_silent(leads_to: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dial, "_HEAD_START", 0.01)
-    async with Scripted(Peer.serve) as server:
+    async with RawServer(Peer.serve) as server:
         with black_hole() as silent:
             leads_to(silent, server.port, silent)
             before = await to_thread.run_sync(open_files)
             async with Transport() as transport:
-                assert (await ask(transport, "http://index.test/", connect=20)).body == b"ok"
+                assert (await request(transport, "http://index.test/", connect=20)).body == b"ok"
             await until(lambda: server.failures)
             server.peers[0].sock.close()
             await nothing_left(before)
@@ -101,7 +101,7 @@ async def test_the_second_that_connects_is_closed(leads_to: Any, monkeypatch: py
         return sock
 
     monkeypatch.setattr(dial, "_connect_one", together)
-    async with Scripted(Peer.drain) as server:  # type: ignore[arg-type]
+    async with RawServer(Peer.drain) as server:  # type: ignore[arg-type]
         leads_to(server.port, server.port)
         before = await to_thread.run_sync(open_files)
         sock = await connect("index.test", 80)
@@ -120,7 +120,7 @@ async def test_every_address_refuses(count: int, leads_to: Any) -> None:
         before = await to_thread.run_sync(open_files)
         events: list[Any] = []
         retry = lading.Retry(attempts=2, backoff=0)
-        async with client_of("http://localhost", retry=retry, hooks=[events.append]) as client:
+        async with make_client("http://localhost", retry=retry, hooks=[events.append]) as client:
             with pytest.raises(lading.NetworkError, match="refused") as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
@@ -148,13 +148,13 @@ async def test_given_up_while_connecting(count: int, how: str, leads_to: Any, mo
 
             async def run() -> None:
                 if how == "cancelled":
-                    await ask(transport, "http://index.test/")
+                    await request(transport, "http://index.test/")
                 elif how == "timed out":
                     with pytest.raises(httpx.ConnectTimeout):
-                        await ask(transport, "http://index.test/", connect=0.1)
+                        await request(transport, "http://index.test/", connect=0.1)
                 else:
                     with pytest.raises(httpx.ConnectError, match="closed"):
-                        await ask(transport, "http://index.test/")
+                        await request(transport, "http://index.test/")
 
             group.start_soon(run)
             await until(lambda: len(opened) == count)
@@ -171,7 +171,7 @@ async def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> No
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(anyio, "getaddrinfo", unknown)
-    async with client_of("https://index.test") as client:
+    async with make_client("https://index.test") as client:
         with pytest.raises(lading.NetworkError, match=r"index\.test.*not known") as caught:
             await client.send(lading.Call("POST", "", reply))
     assert (caught.value.phase, caught.value.outcome) == ("resolve", "not_done")
@@ -198,8 +198,8 @@ async def test_addresses_are_not_looked_up(host: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(anyio, "getaddrinfo", lookup)
     if host == "::1" and not has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
-    async with Scripted(Peer.serve, host=host) as server, Transport() as transport:
-        assert (await ask(transport, server.url)).body == b"ok"
+    async with RawServer(Peer.serve, host=host) as server, Transport() as transport:
+        assert (await request(transport, server.url)).body == b"ok"
         assert server.requests[0].headers["host"] == server.url.removeprefix("http://")
 
 
@@ -212,5 +212,5 @@ def has_ipv6() -> bool:
 
 
 async def test_a_name_is_looked_up_by_the_system() -> None:
-    async with Scripted(Peer.serve) as server, Transport() as transport:
-        assert (await ask(transport, f"http://localhost:{server.port}/")).body == b"ok"
+    async with RawServer(Peer.serve) as server, Transport() as transport:
+        assert (await request(transport, f"http://localhost:{server.port}/")).body == b"ok"

@@ -8,8 +8,8 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from tests.support.raw_server import OK, Peer, Scripted
-from tests.support.transport_client import MIB, Source, client_of, reply
+from tests.support.raw_server import OK, Peer, RawServer
+from tests.support.transport_client import MIB, Source, make_client, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,8 @@ async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: byte
     source = Source(SIZE)
     events: list[Any] = []
     async with (
-        Scripted(early(answer, then), tls[0]) as server,
-        client_of(server.url, tls[1], hooks=[events.append]) as client,
+        RawServer(early(answer, then), tls[0]) as server,
+        make_client(server.url, tls[1], hooks=[events.append]) as client,
     ):
         call = lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length))
         with pytest.raises(lading.ApiError) as caught:
@@ -84,7 +84,7 @@ async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: byte
 
 
 async def test_early_answer_to_a_large_body_in_memory(tls: Any) -> None:
-    async with Scripted(early(TOO_LARGE, stop_reading), tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with RawServer(early(TOO_LARGE, stop_reading), tls[0]) as server, make_client(server.url, tls[1]) as client:
         with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "upload", reply, json="x" * (32 * MIB)))
         assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
@@ -99,7 +99,7 @@ async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
         received.append(len(peer.body(head)))
         peer.serve()
 
-    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
         for length in (source.size, None):
             answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length)))
@@ -112,7 +112,10 @@ async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
 async def test_refused_upload_ends_its_connection(tls: Any) -> None:
     """Though the system took the whole body: nobody knows how much of it the server will read."""
 
-    async with Scripted(lambda peer: peer.serve(TOO_LARGE), tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with (
+        RawServer(lambda peer: peer.serve(TOO_LARGE), tls[0]) as server,
+        make_client(server.url, tls[1]) as client,
+    ):
         for _ in range(2):
             with pytest.raises(lading.PayloadTooLarge):
                 await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: Source(10), 10)))
@@ -129,7 +132,7 @@ async def test_informational_answers_while_uploading(tls: Any) -> None:
         peer.exactly(int(head.headers["content-length"]) - 4 * MIB)
         peer.send(OK)
 
-    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
         answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
         assert (answer.status, answer.body) == (200, b"ok")
@@ -143,7 +146,7 @@ async def test_informational_answers_before_an_early_refusal(tls: Any) -> None:
             peer.exactly(1 * MIB)
         peer.hold()
 
-    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(SIZE)
         with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
@@ -158,7 +161,7 @@ async def test_server_ends_during_the_body_without_an_answer(tls: Any) -> None:
         peer.exactly(1 * MIB)
         return None
 
-    async with Scripted(script, tls[0]) as server, client_of(server.url, tls[1]) as client:
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(SIZE)
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))

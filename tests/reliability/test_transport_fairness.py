@@ -16,8 +16,8 @@ from anyio.lowlevel import checkpoint
 from lading import Transport
 from lading._http import sockets as network
 from lading._http.sockets import LoopShare, SocketStream
-from tests.support.raw_server import Peer, Scripted
-from tests.support.transport_client import MIB, Source, ask, start
+from tests.support.raw_server import Peer, RawServer
+from tests.support.transport_client import MIB, Source, open_response, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,14 +96,14 @@ async def test_uploads(tls: Any, turn: Turn) -> None:
         peer.hold()
 
     async with (
-        Scripted(script, tls[0]) as server,
+        RawServer(script, tls[0]) as server,
         Transport(tls=tls[1]) as transport,
         turn.watched(),
         anyio.create_task_group() as group,
     ):
         for _ in range(4):
             body = Counted(turn, 16 * MIB)
-            group.start_soon(lambda b=body: ask(transport, server.url, "POST", stream=b))
+            group.start_soon(lambda b=body: request(transport, server.url, "POST", stream=b))
     # Four at once, each some four looks at the clock between two of its turns.
     assert 0 < turn.longest <= 24
 
@@ -122,8 +122,8 @@ async def test_chunks_that_have_arrived(chunk: bytes, tls: Any, turn: Turn) -> N
         peer.send(b"0\r\n\r\n")
         peer.hold()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport, turn.watched():
-        response = await start(transport, server.url)
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport, turn.watched():
+        response = await open_response(transport, server.url)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         async for _ in response.stream:
             turn.step()
@@ -139,13 +139,13 @@ async def test_downloads(tls: Any, turn: Turn) -> None:
         peer.hold()
 
     async def download() -> None:
-        response = await start(transport, server.url)
+        response = await open_response(transport, server.url)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         async for _ in response.stream:
             turn.step()
 
     async with (
-        Scripted(script, tls[0]) as server,
+        RawServer(script, tls[0]) as server,
         Transport(tls=tls[1]) as transport,
         turn.watched(),
         anyio.create_task_group() as group,
@@ -197,10 +197,10 @@ async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkey
         peer.hold()
 
     monkeypatch.setattr(SocketStream, "yield_if_due", pause)
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with anyio.fail_after(20):
             headers = {"Content-Length": "1"}
-            answer = await ask(transport, server.url, "POST", stream=Body(1), headers=headers, read=2)
+            answer = await request(transport, server.url, "POST", stream=Body(1), headers=headers, read=2)
         assert answer.body == b"ok"
 
 

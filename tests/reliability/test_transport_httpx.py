@@ -10,7 +10,7 @@ import pytest
 
 from lading import Transport
 from lading.types import Limits
-from tests.support.raw_server import OK, Peer, Scripted
+from tests.support.raw_server import OK, Peer, RawServer
 from tests.support.transport_client import MIB, Source
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ def echo(peer: Peer) -> None:
 
 
 async def test_every_way_of_sending(tls: Any) -> None:
-    async with Scripted(echo, tls[0]) as server:
+    async with RawServer(echo, tls[0]) as server:
         transport = Transport(tls=tls[1], limits=Limits(max_connections=1))
         async with httpx.AsyncClient(transport=transport, base_url=server.url, follow_redirects=True) as client:
             assert (await client.get("/")).json() == {"size": 0}
@@ -55,7 +55,7 @@ async def test_refusal_of_a_large_body(tls: Any) -> None:
         peer.hold()
         return None
 
-    async with Scripted(script, tls[0]) as server, httpx.AsyncClient(transport=Transport(tls=tls[1])) as client:
+    async with RawServer(script, tls[0]) as server, httpx.AsyncClient(transport=Transport(tls=tls[1])) as client:
         source = Source(64 * MIB)
         assert (await client.post(server.url, content=source)).status_code == 413
         assert source.taken < source.size / 2
@@ -68,10 +68,10 @@ async def test_timeouts_and_errors_are_httpxs() -> None:
         peer.hold()
 
     transport = Transport(limits=Limits(max_connections=1))
-    async with Scripted(script) as server, httpx.AsyncClient(transport=transport) as client:
+    async with RawServer(script) as server, httpx.AsyncClient(transport=transport) as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.get(server.url, timeout=httpx.Timeout(20, read=0.05))
-        async with Scripted(half) as other, client.stream("GET", other.url) as response:
+        async with RawServer(half) as other, client.stream("GET", other.url) as response:
             assert response.status_code == 200
             with pytest.raises(httpx.PoolTimeout):
                 await client.get(other.url, timeout=httpx.Timeout(20, pool=0.05))

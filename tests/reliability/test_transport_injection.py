@@ -14,8 +14,8 @@ from lading import Transport
 from lading._core.body import Body, BytesBody, StreamBody
 from lading._http.errors import UnsendableRequest
 from lading._http.h1 import encode_fields, encode_head
-from tests.support.raw_server import Peer, Scripted, until
-from tests.support.transport_client import Source, client_of, reply
+from tests.support.raw_server import Peer, RawServer, until
+from tests.support.transport_client import Source, make_client, reply
 
 BREAKS = [
     "\r\nX-Injected: 1",
@@ -73,7 +73,7 @@ class _RawURL:
 @pytest.mark.parametrize("where", ["header name", "header value", "host header", "method", "target"])
 async def test_refused_before_anything_is_sent(where: str, text: str) -> None:
     watching = Watching()
-    async with Scripted(watching) as server, Transport() as transport:
+    async with RawServer(watching) as server, Transport() as transport:
         with pytest.raises(httpx.LocalProtocolError) as caught:
             await transport.handle_async_request(request_with(where, text, server.url))
         if where == "header name":
@@ -90,7 +90,7 @@ async def test_refused_before_anything_is_sent(where: str, text: str) -> None:
 async def test_header_values_of_a_call(text: str) -> None:
     """A token read from a file with its line end, for one: told by the header's name, never by its value."""
     watching = Watching()
-    async with Scripted(watching) as server, client_of(server.url) as client:
+    async with RawServer(watching) as server, make_client(server.url) as client:
         call = lading.Call("GET", "", reply, headers={"X-Token": SECRET + text})
         with pytest.raises(lading.InputError) as caught:
             await client.send(call)
@@ -112,7 +112,7 @@ async def test_the_rest_of_a_call(where: str, text: str) -> None:
         "query": lading.Call("GET", "", reply, params={"q": f"a{text}"}),
         "header name": lading.Call("GET", "", reply, headers={f"X-A{text}": "1"}),
     }
-    async with Scripted(watching) as server, client_of(server.url) as client:
+    async with RawServer(watching) as server, make_client(server.url) as client:
         if where in {"hole", "query"}:
             await client.send(calls[where])
         else:
@@ -142,7 +142,7 @@ async def test_the_rest_of_a_call(where: str, text: str) -> None:
 )
 async def test_where_the_body_ends_is_said_once_and_truly(headers: dict[str, str], body: Body) -> None:
     """Else the rest of it would be the server's next request."""
-    async with Scripted(Peer.serve) as server, client_of(server.url) as client:
+    async with RawServer(Peer.serve) as server, make_client(server.url) as client:
         try:
             await client.send(lading.Call("POST", "", reply, headers=headers, body=body))
         except lading.InputError:
@@ -156,7 +156,7 @@ async def test_where_the_body_ends_is_said_once_and_truly(headers: dict[str, str
 
 @pytest.mark.anyio
 async def test_length_that_nobody_announced() -> None:
-    async with Scripted(Peer.serve) as server, Transport() as transport:
+    async with RawServer(Peer.serve) as server, Transport() as transport:
         request = httpx.Request("POST", server.url, stream=httpx.ByteStream(b"0123456789"))
         await (await transport.handle_async_request(request)).aclose()
         assert server.requests[0].headers["content-length"] == "10"

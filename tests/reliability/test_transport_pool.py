@@ -12,8 +12,8 @@ import pytest
 import lading
 from lading import Transport
 from lading.types import Limits
-from tests.support.raw_server import OK, Peer, Scripted, until
-from tests.support.transport_client import ask, client_of, reply, rest, start
+from tests.support.raw_server import OK, Peer, RawServer, until
+from tests.support.transport_client import make_client, open_response, read_body, reply, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +49,10 @@ def in_use(transport: Transport) -> int:
 
 async def test_never_more_connections_than_the_limit() -> None:
     transport = Transport(limits=Limits(max_connections=4))
-    async with Scripted(Peer.serve) as server, transport:
+    async with RawServer(Peer.serve) as server, transport:
         async with anyio.create_task_group() as group:
             for _ in range(60):
-                group.start_soon(ask, transport, server.url)
+                group.start_soon(request, transport, server.url)
         assert len(server.requests) == 60
         assert len(server.peers) == 4
         assert (transport._transport.pool.total, transport._transport.pool.idle) == (4, 4)
@@ -61,10 +61,10 @@ async def test_never_more_connections_than_the_limit() -> None:
 async def test_first_come_first_served() -> None:
     gate = Gate()
     transport = Transport(limits=Limits(max_connections=1))
-    async with Scripted(gate) as server, transport:
+    async with RawServer(gate) as server, transport:
         async with anyio.create_task_group() as group:
             for number in range(40):
-                group.start_soon(ask, transport, f"{server.url}/{number}")
+                group.start_soon(request, transport, f"{server.url}/{number}")
                 await until(lambda n=number: in_use(transport) == 1 and waiting(transport) == n)
             gate.open(40)
         assert [request.target for request in server.requests] == [f"/{number}" for number in range(40)]
@@ -89,10 +89,10 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
 
     async def waiter(number: int, scope: anyio.CancelScope) -> None:
         with scope:
-            answers.append(b"%d" % number + (await ask(transport, server.url)).body)
+            answers.append(b"%d" % number + (await request(transport, server.url)).body)
 
-    async with Scripted(script) as server, transport:
-        response = await start(transport, server.url)
+    async with RawServer(script) as server, transport:
+        response = await open_response(transport, server.url)
         (connection,) = transport._transport.pool._busy
         async with anyio.create_task_group() as group:
             scopes = [anyio.CancelScope(), anyio.CancelScope()]
@@ -105,7 +105,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
             if first == "cancelled":
                 scopes[0].cancel()
             if whole:
-                await rest(response)
+                await read_body(response)
             else:
                 await response.aclose()
             scopes[0].cancel()
@@ -113,17 +113,17 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
         if first == "cancelled":  # else it may have used the connection, and ended it
             assert len(server.peers) == (1 if whole else 2)
         assert (in_use(transport), waiting(transport)) == (0, 0)
-        assert (await ask(transport, server.url)).body == b"ok"
+        assert (await request(transport, server.url)).body == b"ok"
 
 
 async def test_waiter_for_another_server_gets_the_place() -> None:
     gate = Gate()
     transport = Transport(limits=Limits(max_connections=1))
-    async with Scripted(gate) as one, Scripted(Peer.serve) as other, transport:
+    async with RawServer(gate) as one, RawServer(Peer.serve) as other, transport:
         async with anyio.create_task_group() as group:
-            group.start_soon(ask, transport, one.url)
+            group.start_soon(request, transport, one.url)
             await until(lambda: one.requests)
-            group.start_soon(ask, transport, other.url)
+            group.start_soon(request, transport, other.url)
             await until(lambda: waiting(transport) == 1)
             gate.open()
         assert len(other.requests) == 1
@@ -134,7 +134,7 @@ async def test_waiter_for_another_server_gets_the_place() -> None:
 async def test_pool_timeout() -> None:
     gate = Gate()
     limits = Limits(max_connections=1)
-    async with Scripted(gate) as server, client_of(server.url, limits=limits) as client:
+    async with RawServer(gate) as server, make_client(server.url, limits=limits) as client:
         impatient = client.with_options(timeout=lading.Timeout(pool=0.01))
         async with anyio.create_task_group() as group:
             group.start_soon(client.send, lading.Call("GET", "", reply))
@@ -151,13 +151,13 @@ async def test_pool_timeout() -> None:
 async def test_one_place_serves_one_waiter_after_the_other() -> None:
     """A place where no connection was made (connecting failed) is given on like one with a connection."""
     transport = Transport(limits=Limits(max_connections=1))
-    async with Scripted(Peer.serve) as server, transport:
+    async with RawServer(Peer.serve) as server, transport:
         pool = transport._transport.pool
         origin = ("http", "127.0.0.1", server.port)
         assert await pool.acquire(origin, None) is None  # type: ignore[arg-type]
         async with anyio.create_task_group() as group:
             for _ in range(2):
-                group.start_soon(ask, transport, server.url)
+                group.start_soon(request, transport, server.url)
             await until(lambda: waiting(transport) == 2)
             pool.free_slot()
         assert (in_use(transport), len(server.requests)) == (0, 2)
@@ -167,13 +167,13 @@ async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("lading._http.pool.monotonic", lambda: now)
     transport = Transport(limits=Limits(keepalive_expiry=30))
-    async with Scripted(Peer.serve) as server, transport:
-        await ask(transport, server.url)
+    async with RawServer(Peer.serve) as server, transport:
+        await request(transport, server.url)
         now += 29
-        await ask(transport, server.url)
+        await request(transport, server.url)
         assert len(server.peers) == 1
         now += 31
-        await ask(transport, server.url)
+        await request(transport, server.url)
         assert len(server.peers) == 2
         await until(lambda: server.failures)  # the first was ended
         assert transport._transport.pool.total == 1
@@ -181,23 +181,23 @@ async def test_idle_connections_expire(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_no_idle_time_at_all() -> None:
     transport = Transport(limits=Limits(keepalive_expiry=0))
-    async with Scripted(Peer.serve) as server, transport:
+    async with RawServer(Peer.serve) as server, transport:
         for _ in range(3):
-            await ask(transport, server.url)
+            await request(transport, server.url)
         assert len(server.peers) == 3
         assert transport._transport.pool.total == 1
 
 
 async def test_longest_idle_connection_makes_room() -> None:
     transport = Transport(limits=Limits(max_connections=2))
-    async with Scripted(Peer.serve) as a, Scripted(Peer.serve) as b, Scripted(Peer.serve) as c, transport:
+    async with RawServer(Peer.serve) as a, RawServer(Peer.serve) as b, RawServer(Peer.serve) as c, transport:
         for server in (a, b, a, c, a):
-            await ask(transport, server.url)
+            await request(transport, server.url)
         # c took b's place, for a had been used since.
         assert [len(server.peers) for server in (a, b, c)] == [1, 1, 1]
         await until(lambda: b.failures)
         assert transport._transport.pool.total == 2
-        await ask(transport, b.url)
+        await request(transport, b.url)
         assert [len(server.peers) for server in (a, b, c)] == [1, 2, 1]
 
 
@@ -208,9 +208,9 @@ async def test_connection_used_last_is_used_next() -> None:
     scripts: list[Callable[[Peer], None]] = list(gates)
 
     async def one() -> None:
-        order.append((await ask(transport, server.url)).body)
+        order.append((await request(transport, server.url)).body)
 
-    async with Scripted(lambda peer: scripts[peer.number](peer)) as server, transport:
+    async with RawServer(lambda peer: scripts[peer.number](peer)) as server, transport:
         async with anyio.create_task_group() as group:
             for number in range(3):
                 group.start_soon(one)
@@ -220,12 +220,12 @@ async def test_connection_used_last_is_used_next() -> None:
                 await until(lambda n=position: len(order) == n + 1)
         for gate in gates:
             gate.open(9)
-        assert [(await ask(transport, server.url)).body for _ in range(2)] == [b"0", b"0"]
+        assert [(await request(transport, server.url)).body for _ in range(2)] == [b"0", b"0"]
         assert order == [b"1", b"2", b"0"]
 
 
 async def test_scheme_that_is_not_ours() -> None:
     async with Transport() as transport:
         with pytest.raises(httpx.UnsupportedProtocol):
-            await ask(transport, "ftp://127.0.0.1/")
+            await request(transport, "ftp://127.0.0.1/")
         assert in_use(transport) == 0

@@ -12,8 +12,8 @@ import pytest
 import lading
 from lading import Transport
 from lading._core.body import StreamBody
-from tests.support.raw_server import Peer, Scripted
-from tests.support.transport_client import MIB, Source, ask, client_of, reply
+from tests.support.raw_server import Peer, RawServer
+from tests.support.transport_client import MIB, Source, make_client, reply, request
 
 if TYPE_CHECKING:
     import ssl
@@ -51,12 +51,12 @@ def tunnelling(server_tls: ssl.SSLContext) -> Callable[[Peer], None]:
 
 
 async def test_plain_http_asks_for_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Scripted(Peer.serve) as proxy:
+    async with RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Transport() as transport:
-            await ask(transport, "http://index.test/simple/?a=b")
-            await ask(transport, "http://index.test:8080/", "POST", content=b"x")
-            await ask(transport, "http://index.test/again")
+            await request(transport, "http://index.test/simple/?a=b")
+            await request(transport, "http://index.test:8080/", "POST", content=b"x")
+            await request(transport, "http://index.test/again")
         first, third = proxy.peers[0].requests
         (second,) = proxy.peers[1].requests
         assert (first.target, first.headers["host"]) == ("http://index.test:80/simple/?a=b", "index.test")
@@ -68,9 +68,9 @@ async def test_plain_http_asks_for_the_whole_address(monkeypatch: pytest.MonkeyP
 async def test_https_goes_through_a_tunnel(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, loopback_only: list[str]
 ) -> None:
-    async with Scripted(tunnelling(server_tls)) as proxy:
+    async with RawServer(tunnelling(server_tls)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
-        async with client_of("https://localhost:8443", client_tls, auth=lading.BasicAuth("me", "mine")) as client:
+        async with make_client("https://localhost:8443", client_tls, auth=lading.BasicAuth("me", "mine")) as client:
             source = Source(4 * MIB)
             for _ in range(2):
                 call = lading.Call("POST", "legacy/", reply, body=StreamBody(lambda: source, source.size))
@@ -86,11 +86,11 @@ async def test_https_goes_through_a_tunnel(
 
 
 async def test_credentials_go_with_every_plain_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Scripted(Peer.serve) as proxy:
+    async with RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
         async with Transport() as transport:
             for _ in range(2):
-                await ask(transport, "http://index.test/")
+                await request(transport, "http://index.test/")
         assert [request.headers["proxy-authorization"] for request in proxy.requests] == [CREDENTIALS, CREDENTIALS]
 
 
@@ -117,9 +117,9 @@ async def test_proxy_that_refuses(
     answer: bytes, words: str, monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext
 ) -> None:
     """It was the proxy, nothing was sent to the store, and the password is nowhere."""
-    async with Scripted(refusing(answer)) as proxy:
+    async with RawServer(refusing(answer)) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
-        async with client_of("https://index.test", client_tls) as client:
+        async with make_client("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
                 await client.send(lading.Call("POST", "", reply))
             assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
@@ -131,9 +131,9 @@ async def test_proxy_that_refuses(
 
 
 async def test_proxy_that_resets_the_connection(monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext) -> None:
-    async with Scripted(Peer.reset) as proxy:
+    async with RawServer(Peer.reset) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
-        async with client_of("https://index.test", client_tls) as client:
+        async with make_client("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError) as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
@@ -154,31 +154,31 @@ async def test_no_connection_to_the_proxy(scheme: str, monkeypatch: pytest.Monke
 
 
 async def test_silent_proxy(monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext) -> None:
-    async with Scripted(Peer.hold) as proxy:
+    async with RawServer(Peer.hold) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with Transport(tls=client_tls) as transport:
             with pytest.raises(httpx.ConnectTimeout):
-                await ask(transport, "https://index.test/", connect=0.05)
+                await request(transport, "https://index.test/", connect=0.05)
             assert transport._transport.pool.total == 0
 
 
 @pytest.mark.parametrize("exempt", ["localhost", "*", ".localhost, 127.0.0.1,localhost", "localhost:{port}"])
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
 async def test_hosts_without_a_proxy(exempt: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Scripted(Peer.serve) as server, Scripted(Peer.serve) as proxy:
+    async with RawServer(Peer.serve) as server, RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv(name, exempt.format(port=server.port))
         async with Transport() as transport:
-            assert (await ask(transport, f"http://localhost:{server.port}/direct")).body == b"ok"
+            assert (await request(transport, f"http://localhost:{server.port}/direct")).body == b"ok"
         assert [request.target for request in server.requests] == ["/direct"]
         assert not proxy.requests
 
 
 async def test_environment_is_left_alone_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Scripted(Peer.serve) as server, Scripted(Peer.serve) as proxy:
+    async with RawServer(Peer.serve) as server, RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Transport(trust_env=False) as transport:
-            await ask(transport, server.url)
+            await request(transport, server.url)
         assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
@@ -196,7 +196,7 @@ async def test_environment_is_left_alone_when_asked(monkeypatch: pytest.MonkeyPa
 )
 async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy.format(user=f"{USER}:s3cret%2Fpass"))
-    async with client_of("http://127.0.0.1:9", retry=lading.Retry(attempts=3, backoff=0)) as client:
+    async with make_client("http://127.0.0.1:9", retry=lading.Retry(attempts=3, backoff=0)) as client:
         with pytest.raises(lading.ConfigError) as caught:
             await client.send(lading.Call("GET", "", reply))
         assert_no_secret(caught.value)
@@ -205,9 +205,9 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
 
 async def test_refusal_of_a_plain_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    async with Scripted(lambda peer: peer.serve(refusal)) as proxy:
+    async with RawServer(lambda peer: peer.serve(refusal)) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
-        async with client_of("http://127.0.0.1:9") as client:
+        async with make_client("http://127.0.0.1:9") as client:
             with pytest.raises(lading.ApiError) as caught:
                 await client.send(lading.Call("GET", "", reply))
             assert caught.value.status == 407

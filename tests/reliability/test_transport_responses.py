@@ -14,8 +14,8 @@ import lading
 from lading import Transport
 from lading._http.errors import ProtocolError, ReadFailed
 from lading._http.httpx_adapter import _BodyStream
-from tests.support.raw_server import Peer, Scripted
-from tests.support.transport_client import MIB, ask, client_of, reply, start
+from tests.support.raw_server import Peer, RawServer
+from tests.support.transport_client import MIB, make_client, open_response, reply, request
 
 pytestmark = pytest.mark.anyio
 
@@ -111,11 +111,11 @@ async def test_good_answer(case: Case, how: str, tls: Any) -> None:
             peer.serve()
         return None
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        response = await start(transport, server.url, case.method)
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        response = await open_response(transport, server.url, case.method)
         assert response.status_code == case.status
         assert await (taken_into(response) if how == "into" else taken(response)) == case.body
-        assert (await ask(transport, server.url)).body == b"ok"
+        assert (await request(transport, server.url)).body == b"ok"
         assert len(server.peers) == (1 if case.again else 2)
         assert transport._transport.pool.share.busy == 0
 
@@ -143,10 +143,10 @@ async def test_bad_answer(sent: bytes, tls: Any) -> None:
         peer.request()
         peer.send(sent)
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         for take in (taken, taken_into):
             with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError, ProtocolError, ReadFailed)):
-                await take(await start(transport, server.url))
+                await take(await open_response(transport, server.url))
             assert transport._transport.pool.total == 0
         assert len(server.peers) == 2
 
@@ -157,7 +157,7 @@ async def test_bad_answer_in_our_words(name: str) -> None:
         peer.request()
         peer.send(BAD[name])
 
-    async with Scripted(script) as server, client_of(server.url) as client:
+    async with RawServer(script) as server, make_client(server.url) as client:
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
@@ -173,7 +173,7 @@ async def test_compressed_answer(coding: str, cut: int) -> None:
     packed = packed[: len(packed) - cut]
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n"
 
-    async with Scripted(lambda peer: peer.serve(head.encode() + packed)) as server, client_of(server.url) as client:
+    async with RawServer(lambda peer: peer.serve(head.encode() + packed)) as server, make_client(server.url) as client:
         call = lading.Call("GET", "", reply)
         if cut:
             with pytest.raises(lading.InvalidResponse):

@@ -15,8 +15,8 @@ from lading import Transport
 from lading._http.sockets import SocketStream
 from lading._http.tls import TLSStream
 from lading.types import Limits
-from tests.support.raw_server import OK, Peer, Scripted, until
-from tests.support.transport_client import MIB, Source, ask, client_of, reply
+from tests.support.raw_server import OK, Peer, RawServer, until
+from tests.support.transport_client import MIB, Source, make_client, reply, request
 
 pytestmark = pytest.mark.anyio
 
@@ -47,10 +47,10 @@ async def test_ended_while_idle(method: str, tls: Any) -> None:
         if peer.number:
             peer.serve()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        await ask(transport, server.url, method, content=content(method))
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await request(transport, server.url, method, content=content(method))
         await unquiet(transport)
-        await ask(transport, server.url, method, content=content(method))
+        await request(transport, server.url, method, content=content(method))
         assert [len(peer.requests) for peer in server.peers] == [1, 1]
         assert transport._transport.pool.total == 1
 
@@ -66,11 +66,11 @@ async def test_unasked_answer_on_an_idle_connection(method: str, tls: Any) -> No
             peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         answer(peer)
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        await ask(transport, server.url, method, content=content(method))
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await request(transport, server.url, method, content=content(method))
         idle.set()
         await unquiet(transport)
-        assert (await ask(transport, server.url, method, content=content(method))).status == 200
+        assert (await request(transport, server.url, method, content=content(method))).status == 200
         assert [len(peer.requests) for peer in server.peers] == [1, 1]
 
 
@@ -86,14 +86,14 @@ async def test_ended_upon_the_second_request(method: str, end: str, tls: Any) ->
             return
         peer.send(OK[:-2] if method == "HEAD" else OK)
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        await ask(transport, server.url, method, content=content(method))
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await request(transport, server.url, method, content=content(method))
         if method in SAFE:
-            assert (await ask(transport, server.url, method)).status == 200
+            assert (await request(transport, server.url, method)).status == 200
             assert [len(peer.requests) for peer in server.peers] == [2, 1]
         else:
             with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-                await ask(transport, server.url, method, content=content(method))
+                await request(transport, server.url, method, content=content(method))
             assert [len(peer.requests) for peer in server.peers] == [2]
 
 
@@ -105,10 +105,10 @@ async def test_moved_once_and_not_for_ever() -> None:
             answer(peer)
         peer.request()
 
-    async with Scripted(script) as server, Transport() as transport:
-        await ask(transport, server.url)
+    async with RawServer(script) as server, Transport() as transport:
+        await request(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
-            await ask(transport, server.url)
+            await request(transport, server.url)
         assert [len(peer.requests) for peer in server.peers] == [2, 1]
 
 
@@ -118,7 +118,7 @@ async def test_lost_answer_to_a_post_is_an_unknown_outcome() -> None:
         peer.request()
 
     retry = lading.Retry(attempts=3, backoff=0)
-    async with Scripted(script) as server, client_of(server.url, retry=retry) as client:
+    async with RawServer(script) as server, make_client(server.url, retry=retry) as client:
         await client.send(lading.Call("POST", "", reply, json=1))
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("POST", "", reply, json=2))
@@ -136,8 +136,8 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
         if not peer.number:
             peer.reset()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        await ask(transport, server.url, method)
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        await request(transport, server.url, method)
         await unquiet(transport)
         (connection,) = transport._transport.pool._ages
         # What the kernel would report to the look is taken away, so that the write is first to see it.
@@ -146,7 +146,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
             monkeypatch.setattr(kind, "is_quiet", lambda _: True)
         source = Source(2 * MIB) if streamed else None
         headers = {"Content-Length": str(2 * MIB)} if streamed else None
-        assert (await ask(transport, server.url, method, stream=source, headers=headers)).status == 200
+        assert (await request(transport, server.url, method, stream=source, headers=headers)).status == 200
         assert [len(peer.requests) for peer in server.peers] == [1, 1]
         if source is not None:
             assert source.taken == source.size
@@ -161,8 +161,8 @@ async def test_ended_while_handed_over() -> None:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         peer.send(OK)
 
-    async with Scripted(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
+    async with RawServer(script) as server, Transport(limits=Limits(max_connections=1)) as transport:
         async with anyio.create_task_group() as group:
             for _ in range(20):
-                group.start_soon(lambda: ask(transport, server.url, "POST", content=b"once"))
+                group.start_soon(lambda: request(transport, server.url, "POST", content=b"once"))
         assert len(server.peers) == len(server.requests) == 20

@@ -13,8 +13,8 @@ import pytest
 import lading
 from lading import Transport
 from lading._core.body import StreamBody
-from tests.support.raw_server import OK, Peer, Scripted
-from tests.support.transport_client import MIB, Source, ask, client_of, reply, rest, start
+from tests.support.raw_server import OK, Peer, RawServer
+from tests.support.transport_client import MIB, Source, make_client, open_response, read_body, reply, request
 
 if TYPE_CHECKING:
     import ssl
@@ -34,11 +34,11 @@ async def test_read_timeout_before_the_head(sent: bytes, tls: Any) -> None:
         peer.hold()
         return None
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with pytest.raises(httpx.ReadTimeout):
-            await ask(transport, server.url, read=SOON)
+            await request(transport, server.url, read=SOON)
         assert transport._transport.pool.total == 0
-        assert (await ask(transport, server.url, read=20)).body == b"ok"
+        assert (await request(transport, server.url, read=20)).body == b"ok"
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 10", b"Transfer-Encoding: chunked", b"X: y"])
@@ -48,10 +48,10 @@ async def test_read_timeout_in_the_body(framing: bytes, tls: Any) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n9")
         peer.hold()
 
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        response = await start(transport, server.url, read=SOON)
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        response = await open_response(transport, server.url, read=SOON)
         with pytest.raises(httpx.ReadTimeout):
-            await rest(response)
+            await read_body(response)
         assert transport._transport.pool.total == 0
 
 
@@ -61,9 +61,9 @@ async def test_write_timeout(tls: Any) -> None:
         peer.hold()
 
     source = Source(64 * MIB)
-    async with Scripted(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with pytest.raises(httpx.WriteTimeout):
-            await ask(transport, server.url, "POST", stream=source, write=SOON, read=20)
+            await request(transport, server.url, "POST", stream=source, write=SOON, read=20)
         assert source.taken < source.size
         assert source.closed
         assert transport._transport.pool.total == 0
@@ -86,8 +86,8 @@ async def test_a_slow_source_is_no_timeout(tls: Any) -> None:
 
             return Iterator()
 
-    async with Scripted(Peer.serve, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        answer = await ask(transport, server.url, "POST", stream=Slow(2, b"x"), write=SOON, read=20, connect=20)
+    async with RawServer(Peer.serve, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        answer = await request(transport, server.url, "POST", stream=Slow(2, b"x"), write=SOON, read=20, connect=20)
         assert answer.body == b"ok"
 
 
@@ -100,7 +100,7 @@ async def test_the_answer_to_an_upload_has_its_own_timeout() -> None:
         peer.hold()
 
     timeout = lading.Timeout(read=SOON, upload_response=20)
-    async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
+    async with RawServer(script) as server, make_client(server.url, timeout=timeout) as client:
         source = Source(MIB)
         answer = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
         assert answer.body == b"ok"
@@ -115,7 +115,7 @@ async def test_write_timeout_in_our_words() -> None:
         peer.hold()
 
     timeout = lading.Timeout(write=SOON)
-    async with Scripted(script) as server, client_of(server.url, timeout=timeout) as client:
+    async with RawServer(script) as server, make_client(server.url, timeout=timeout) as client:
         body = StreamBody(lambda: Source(64 * MIB))
         with pytest.raises(lading.RequestTimeout) as caught:
             await client.send(lading.Call("POST", "", reply, body=body))
@@ -126,9 +126,9 @@ async def test_connect_timeout_in_the_handshake(client_tls: ssl.SSLContext) -> N
     """A server that accepts and is silent: nothing was sent, and any method may go again."""
     timeout = lading.Timeout(connect=SOON)
     retry = lading.Retry(attempts=3, backoff=0)
-    async with Scripted(Peer.hold) as server:
+    async with RawServer(Peer.hold) as server:
         url = server.url.replace("http:", "https:")
-        async with client_of(url, client_tls, timeout=timeout, retry=retry) as client:
+        async with make_client(url, client_tls, timeout=timeout, retry=retry) as client:
             with pytest.raises(lading.RequestTimeout) as caught:
                 await client.send(lading.Call("POST", "", reply))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
@@ -145,9 +145,9 @@ async def test_connect_timeout_is_for_the_whole_of_it(server_tls: ssl.SSLContext
             greeting = greeting[1:] or b"\x02"
             time.sleep(SOON / 5)
 
-    async with Scripted(script) as server, Transport(tls=client_tls) as transport:
+    async with RawServer(script) as server, Transport(tls=client_tls) as transport:
         with anyio.fail_after(20), pytest.raises(httpx.ConnectTimeout):
-            await ask(transport, server.url.replace("http:", "https:"), connect=4 * SOON)
+            await request(transport, server.url.replace("http:", "https:"), connect=4 * SOON)
         assert transport._transport.pool.total == 0
 
 
@@ -159,7 +159,7 @@ async def test_connect_timeout_of_a_host_that_is_silent() -> None:
             sock.connect_ex(full.getsockname())
         async with Transport() as transport:
             with pytest.raises(httpx.ConnectTimeout):
-                await ask(transport, f"http://127.0.0.1:{full.getsockname()[1]}", connect=SOON)
+                await request(transport, f"http://127.0.0.1:{full.getsockname()[1]}", connect=SOON)
             assert transport._transport.pool.total == 0
 
 
@@ -171,4 +171,4 @@ async def test_the_systems_own_connect_timeout(timeout: Any, monkeypatch: pytest
     monkeypatch.setattr("lading._http.connect._connect_one", gone)
     async with Transport() as transport:
         with pytest.raises(httpx.ConnectError, match="timed out"):
-            await ask(transport, "http://127.0.0.1:9", **timeout)
+            await request(transport, "http://127.0.0.1:9", **timeout)

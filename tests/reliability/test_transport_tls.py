@@ -15,8 +15,8 @@ from lading._core.body import StreamBody
 from lading._http.connect import connect
 from lading._http.sockets import LoopShare, SocketStream
 from lading._http.tls import TLSStream
-from tests.support.raw_server import OK, Peer, Scripted, until
-from tests.support.transport_client import MIB, Source, ask, client_of, reply
+from tests.support.raw_server import OK, Peer, RawServer, until
+from tests.support.transport_client import MIB, Source, make_client, reply, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tuple[lading.NetworkError, int]:
+async def refused(server: RawServer, tls: Any, *, host: str = "127.0.0.1") -> tuple[lading.NetworkError, int]:
     """The error of a call that may go again, and how many times it was made."""
     events: list[Any] = []
     url = f"https://{host}:{server.port}"
     retry = lading.Retry(attempts=3, backoff=0)
-    async with client_of(url, tls, retry=retry, hooks=[events.append]) as client:
+    async with make_client(url, tls, retry=retry, hooks=[events.append]) as client:
         with pytest.raises(lading.NetworkError) as caught:
             await client.send(lading.Call("GET", "", reply))
         lane = client._connections.loop_state()
@@ -42,7 +42,7 @@ async def refused(server: Scripted, tls: Any, *, host: str = "127.0.0.1") -> tup
 
 
 async def test_certificate_of_an_unknown_authority(server_tls: ssl.SSLContext) -> None:
-    async with Scripted(Peer.serve, server_tls) as server:
+    async with RawServer(Peer.serve, server_tls) as server:
         error, attempts = await refused(server, None)
         assert not server.requests
     assert (error.phase, attempts) == ("tls", 1)
@@ -57,7 +57,7 @@ async def test_certificate_for_another_host(
         return [(socket.AF_INET, ("127.0.0.1", port))]
 
     monkeypatch.setattr("lading._http.connect._resolve", resolve)
-    async with Scripted(Peer.serve, server_tls) as server:
+    async with RawServer(Peer.serve, server_tls) as server:
         error, attempts = await refused(server, client_tls, host="another.test")
         assert not server.requests
     assert (error.phase, attempts) == ("tls", 1)
@@ -71,7 +71,7 @@ async def test_no_tls_behind_https(client_tls: ssl.SSLContext) -> None:
         peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         peer.drain()
 
-    async with Scripted(script) as server:
+    async with RawServer(script) as server:
         error, attempts = await refused(server, client_tls)
     assert (error.phase, attempts) == ("tls", 1)
 
@@ -93,7 +93,7 @@ def half_a_record(peer: Peer) -> None:
 @pytest.mark.parametrize("script", [end, reset, half_a_record])
 async def test_handshake_that_breaks_off(script: Callable[[Peer], None], client_tls: ssl.SSLContext) -> None:
     """Nothing was sent, and it says nothing about certificates: it is tried again."""
-    async with Scripted(script) as server:
+    async with RawServer(script) as server:
         error, attempts = await refused(server, client_tls)
         assert len(server.peers) == 3
     assert "TLS handshake" in str(error)
@@ -101,10 +101,10 @@ async def test_handshake_that_breaks_off(script: Callable[[Peer], None], client_
 
 
 async def test_authorities_from_a_file(server_tls: ssl.SSLContext, ca_file: Path) -> None:
-    async with Scripted(Peer.serve, server_tls) as server:
+    async with RawServer(Peer.serve, server_tls) as server:
         for path in (ca_file, str(ca_file)):
             async with Transport(tls=path) as transport:
-                assert (await ask(transport, server.url)).body == b"ok"
+                assert (await request(transport, server.url)).body == b"ok"
 
 
 @pytest.fixture(params=["missing", "no certificates", "a folder"])
@@ -123,8 +123,8 @@ async def test_authorities_from_no_such_file(
 ) -> None:
     if how == "environment":
         monkeypatch.setenv("SSL_CERT_FILE", str(no_ca_file))
-    async with Scripted(Peer.serve, server_tls) as server:
-        async with client_of(server.url, no_ca_file if how == "argument" else None) as client:
+    async with RawServer(Peer.serve, server_tls) as server:
+        async with make_client(server.url, no_ca_file if how == "argument" else None) as client:
             with pytest.raises(lading.ConfigError, match=r"ca\.pem"):
                 await client.send(lading.Call("GET", "", reply))
         assert not server.requests
@@ -134,7 +134,7 @@ async def test_authorities_from_the_environment(
     server_tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    async with Scripted(Peer.serve, server_tls) as server, client_of(server.url) as client:
+    async with RawServer(Peer.serve, server_tls) as server, make_client(server.url) as client:
         assert (await client.send(lading.Call("GET", "", reply))).body == b"ok"
 
 
@@ -161,7 +161,7 @@ async def test_versions(version: ssl.TLSVersion, own_server_tls: ssl.SSLContext,
         peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
         peer.hold()
 
-    async with Scripted(script, own_server_tls) as server, client_of(server.url, client_tls) as client:
+    async with RawServer(script, own_server_tls) as server, make_client(server.url, client_tls) as client:
         assert (await client.send(lading.Call("GET", "", reply))).body == b"ok"
         source = Source(8 * MIB)
         body = StreamBody(lambda: source, source.size)
@@ -185,7 +185,7 @@ async def test_certificate_of_the_client(
 ) -> None:
     own_server_tls.verify_mode = ssl.CERT_REQUIRED
     context = showing_tls if shown else client_tls
-    async with Scripted(Peer.serve, own_server_tls) as server, client_of(server.url, context) as client:
+    async with RawServer(Peer.serve, own_server_tls) as server, make_client(server.url, context) as client:
         call = lading.Call("GET", "", reply)
         if shown:
             assert (await client.send(call)).body == b"ok"
@@ -196,7 +196,7 @@ async def test_certificate_of_the_client(
 
 async def test_session_tickets_are_nothing_said(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     """An idle connection with tickets to read is as good as one without."""
-    async with Scripted(Peer.serve, server_tls) as server:
+    async with RawServer(Peer.serve, server_tls) as server:
         link = TLSStream(await connect("127.0.0.1", server.port), LoopShare(), client_tls, "127.0.0.1")
         try:
             await link.handshake()
@@ -228,8 +228,8 @@ async def test_answer_that_came_with_the_handshake(own_server_tls: ssl.SSLContex
         peer.send(outgoing.read())
         peer.hold()
 
-    async with Scripted(script) as server, Transport(tls=client_tls) as transport:
-        answer = await ask(transport, server.url.replace("http:", "https:"), read=5)
+    async with RawServer(script) as server, Transport(tls=client_tls) as transport:
+        answer = await request(transport, server.url.replace("http:", "https:"), read=5)
         assert answer.status == 503
 
 
@@ -246,7 +246,7 @@ async def test_the_end_of_a_tls_connection(
             assert isinstance(peer.sock, ssl.SSLSocket)
             peer.sock.unwrap()
 
-    async with Scripted(script, server_tls) as server, Transport(tls=client_tls) as transport:
+    async with RawServer(script, server_tls) as server, Transport(tls=client_tls) as transport:
         with pytest.raises(httpx.RemoteProtocolError, match="after 5 of 10"):
-            await ask(transport, server.url, read=20)
+            await request(transport, server.url, read=20)
         await until(lambda: transport._transport.pool.total == 0)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from blockbuster import BlockBuster
 
     from tests.support.aws_proxy import Aws
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 USER = "__token__"
 PASSWORD = "correct horse"
@@ -216,16 +216,16 @@ def embedded_copr() -> Iterator[EmbeddedCopr]:
 
 
 @pytest.fixture
-def set_up(behind: Behind) -> None:
+def set_up(aws_backdoor: Backdoor) -> None:
     """The organisation's configuration is in its place."""
-    behind.set_up()
+    aws_backdoor.set_up()
 
 
 @pytest.fixture
-async def s(aws: Aws, set_up: None) -> Any:
+async def stager(aws: Aws, set_up: None) -> Any:
     """A stager, of whose beginning nothing is counted."""
-    from tests.support.moto_aws import stager
+    from tests.support.moto_aws import make_stager
 
-    async with stager(aws) as s:
+    async with make_stager(aws) as stager:
         aws.asked.clear()
-        yield s
+        yield stager

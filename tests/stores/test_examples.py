@@ -181,8 +181,8 @@ def test_stage(stage):
     assert done.stdout.endswith("demo.bin came back from eu-west-1 or us-east-1 or ap-south-1: the same.\n")
 
 
-def test_stage_in_regions(stage, behind, moto: str, tmp_path: Path):
-    behind.set_up()
+def test_stage_in_regions(stage, aws_backdoor, moto: str, tmp_path: Path):
+    aws_backdoor.set_up()
     path = tmp_path / "tool.tar.gz"
     path.write_bytes(b"a tool")
     there = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
@@ -191,8 +191,8 @@ def test_stage_in_regions(stage, behind, moto: str, tmp_path: Path):
     done = stage(*arguments, path, **there)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The latest version of tool is 2.1.0.\n" in done.stdout
-    assert behind.get("us-east-1", "pre/tool@2.1.0") == b"a tool"
-    assert b'"lang": "c"' in behind.get("eu-west-1", "pre/tool@2.1.0/metadata")
+    assert aws_backdoor.get("us-east-1", "pre/tool@2.1.0") == b"a tool"
+    assert b'"lang": "c"' in aws_backdoor.get("eu-west-1", "pre/tool@2.1.0/metadata")
     # A version is staged once.
     path.write_bytes(b"another tool")
     again = stage(*arguments, path, **there)

@@ -9,13 +9,13 @@ import pytest
 from lading import AttemptEvent, ConfigError, LadingError, Stager, Unauthorized
 from lading.testing import Respond
 from tests.support.aws_proxy import REGIONS, error
-from tests.support.moto_aws import KEY, MIB, QUICK, SECRET, TOKEN, stager
+from tests.support.moto_aws import KEY, MIB, QUICK, SECRET, TOKEN, make_stager
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.aws_proxy import Aws
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("set_up")]
 BIG = bytes(17 * MIB)
@@ -23,66 +23,66 @@ BIG = bytes(17 * MIB)
 
 async def test_regions_of_the_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STARTIFACT_REGIONS", " us-east-1, eu-west-1,,us-east-1 ")
-    async with stager(aws, None) as s:
-        assert s.regions == ("us-east-1", "eu-west-1")
-    async with stager(aws, ["ap-south-1"]) as s:
-        assert s.regions == ("ap-south-1",)
+    async with make_stager(aws, None) as stager:
+        assert stager.regions == ("us-east-1", "eu-west-1")
+    async with make_stager(aws, ["ap-south-1"]) as stager:
+        assert stager.regions == ("ap-south-1",)
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 async def test_regions_of_the_configuration(aws: Aws, monkeypatch: pytest.MonkeyPatch, name: str):
     monkeypatch.setenv(name, "us-east-1")
-    async with stager(aws, None) as s:
-        assert s.regions == REGIONS
-        assert (await s.stage("P", "1.0.0", b"a")).failed == {}
+    async with make_stager(aws, None) as stager:
+        assert stager.regions == REGIONS
+        assert (await stager.stage("P", "1.0.0", b"a")).failed == {}
 
 
-async def test_no_regions(aws: Aws, behind: Behind, monkeypatch: pytest.MonkeyPatch):
+async def test_no_regions(aws: Aws, aws_backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch):
     told = "regions=.*STARTIFACT_REGIONS"
     with pytest.raises(ConfigError, match=told):
-        await stager(aws, None).get("P")
+        await make_stager(aws, None).get("P")
     with pytest.raises(ConfigError, match=told):
-        stager(aws, [])
+        make_stager(aws, [])
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    behind.ssm("us-east-1").delete_parameter(Name="/startifact")
+    aws_backdoor.ssm("us-east-1").delete_parameter(Name="/startifact")
     with pytest.raises(ConfigError, match=told):
-        await stager(aws, None).__aenter__()  # what it had opened by then is closed
+        await make_stager(aws, None).__aenter__()  # what it had opened by then is closed
 
 
 @pytest.mark.parametrize("how", ["environment", "argument"])
-async def test_another_parameter(aws: Aws, behind: Behind, monkeypatch: pytest.MonkeyPatch, how: str):
+async def test_another_parameter(aws: Aws, aws_backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch, how: str):
     for region in REGIONS:
-        behind.put_parameter(region, "/mine", '{"bucket_name_param": "/buckets/name"}')
+        aws_backdoor.put_parameter(region, "/mine", '{"bucket_name_param": "/buckets/name"}')
     if how == "environment":
         monkeypatch.setenv("STARTIFACT_PARAMETER", "/mine")
-    async with stager(aws, **({"parameter": "/mine"} if how == "argument" else {})) as s:
-        await s.stage("P", "1.0.0", b"a")
-        assert s.configuration.bucket_key_prefix == ""
-    assert behind.keys("us-east-1") == ["P/latest", "P@1.0.0"]
-    assert behind.parameter("us-east-1", "/P/latest") == "1.0.0"
+    async with make_stager(aws, **({"parameter": "/mine"} if how == "argument" else {})) as stager:
+        await stager.stage("P", "1.0.0", b"a")
+        assert stager.configuration.bucket_key_prefix == ""
+    assert aws_backdoor.keys("us-east-1") == ["P/latest", "P@1.0.0"]
+    assert aws_backdoor.parameter("us-east-1", "/P/latest") == "1.0.0"
 
 
-async def test_a_configuration_that_is_none(aws: Aws, behind: Behind):
+async def test_a_configuration_that_is_none(aws: Aws, aws_backdoor: Backdoor):
     for region in REGIONS:
-        behind.put_parameter(region, "/startifact", '{"bucket_key_prefix": "pre/"}')
-    async with stager(aws) as s:
+        aws_backdoor.put_parameter(region, "/startifact", '{"bucket_key_prefix": "pre/"}')
+    async with make_stager(aws) as stager:
         with pytest.raises(ConfigError, match=r"/startifact has no bucket_name_param: call setup\(\)"):
-            await s.stage("P", "1.0.0", b"a")
+            await stager.stage("P", "1.0.0", b"a")
 
 
 async def test_no_credentials(aws: Aws, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(ConfigError, match="no AWS credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
-        await stager(aws).get("P")
+        await make_stager(aws).get("P")
     assert not aws.asked
 
 
 async def test_wrong_credentials(aws: Aws):
-    async with stager(aws) as s:
+    async with make_stager(aws) as stager:
         aws.on("HeadObject", Respond(403, b""), times=None)
         aws.on("PutObject", Respond(403, error("InvalidAccessKeyId", "who is that?")), times=None)
         with pytest.raises(LadingError, match=r"InvalidAccessKeyId: who is that\?") as caught:
-            await s.stage("P", "1.0.0", b"a", policy="any")
+            await stager.stage("P", "1.0.0", b"a", policy="any")
         assert all(isinstance(failed, Unauthorized) for failed in caught.value.failed.values())
 
 
@@ -90,11 +90,11 @@ async def test_a_profile(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     (tmp_path / "credentials").write_text("[work]\naws_access_key_id = AKIAOFTHEPROFILE\naws_secret_access_key = s\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    async with stager(aws, profile="work") as s:
-        await s.stage("P", "1.0.0", b"a")
+    async with make_stager(aws, profile="work") as stager:
+        await stager.stage("P", "1.0.0", b"a")
     assert all("Credential=AKIAOFTHEPROFILE/" in asked.headers["authorization"] for asked in aws.asked)
     with pytest.raises(ConfigError, match=r"ProfileNotFound: .*\(play\)"):
-        await stager(aws, profile="play").get("P")
+        await make_stager(aws, profile="play").get("P")
 
 
 async def test_a_session(aws: Aws):
@@ -102,16 +102,16 @@ async def test_a_session(aws: Aws):
 
     session = AioSession()
     session.set_credentials("AKIAOFTHESESSION", SECRET, TOKEN)
-    async with stager(aws, session=session) as s:
-        await s.stage("P", "1.0.0", b"a")
+    async with make_stager(aws, session=session) as stager:
+        await stager.stage("P", "1.0.0", b"a")
     assert all("Credential=AKIAOFTHESESSION/" in asked.headers["authorization"] for asked in aws.asked)
     assert all(asked.headers["x-amz-security-token"] == TOKEN for asked in aws.asked)
 
 
 async def test_a_role(aws: Aws):
-    async with stager(aws, role_arn="arn:aws:iam::123456789012:role/stager") as s:
-        await s.stage("P", "1.0.0", b"a")
-        assert (await s.get("P")).size == 1
+    async with make_stager(aws, role_arn="arn:aws:iam::123456789012:role/stager") as stager:
+        await stager.stage("P", "1.0.0", b"a")
+        assert (await stager.get("P")).size == 1
     first, *others = aws.asked
     assert (first.operation, aws.count("AssumeRole")) == ("AssumeRole", 1)
     assert f"Credential={KEY}/" in first.headers["authorization"]
@@ -122,30 +122,32 @@ async def test_a_role(aws: Aws):
 async def test_addresses_of_the_environment(aws: Aws, moto: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"{aws.url}/us-east-1")
-    async with Stager(["us-east-1"], path_style=True, retry=QUICK) as s:
-        await s.stage("P", "1.0.0", b"a")
+    async with Stager(["us-east-1"], path_style=True, retry=QUICK) as stager:
+        await stager.stage("P", "1.0.0", b"a")
     assert {asked.operation for asked in aws.asked} == {"GetParameter", "PutParameter"}
 
 
-async def test_how_it_is_kept(aws: Aws, behind: Behind):
-    key = behind.kms("us-east-1").create_key()["KeyMetadata"]["Arn"]
+async def test_how_it_is_kept(aws: Aws, aws_backdoor: Backdoor):
+    key = aws_backdoor.kms("us-east-1").create_key()["KeyMetadata"]["Arn"]
     kept = {"content_type": "application/gzip", "storage_class": "STANDARD_IA", "kms_key_id": key, "tags": {"a": "b c"}}
-    async with stager(aws, ["us-east-1"], **kept) as s:
-        await s.stage("P", "1.0.0", b"small")
-        await s.stage("P", "1.1.0", BIG)
+    async with make_stager(aws, ["us-east-1"], **kept) as stager:
+        await stager.stage("P", "1.0.0", b"small")
+        await stager.stage("P", "1.1.0", BIG)
     for version in ("1.0.0", "1.1.0"):
-        found = behind.head("us-east-1", f"pre/P@{version}")
+        found = aws_backdoor.head("us-east-1", f"pre/P@{version}")
         assert (found["ContentType"], found["StorageClass"]) == ("application/gzip", "STANDARD_IA")
         assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
-        tags = behind.s3("us-east-1").get_object_tagging(Bucket="bucket-us-east-1", Key=f"pre/P@{version}")["TagSet"]
+        tags = aws_backdoor.s3("us-east-1").get_object_tagging(Bucket="bucket-us-east-1", Key=f"pre/P@{version}")[
+            "TagSet"
+        ]
         assert tags == [{"Key": "a", "Value": "b c"}]
 
 
 @pytest.mark.parametrize("signed", [False, True])
-async def test_signed_payloads(aws: Aws, behind: Behind, signed: bool):
-    async with stager(aws, ["us-east-1"], sign_payload=signed) as s:
-        await s.stage("P", "1.0.0", b"small")
-        await s.stage("P", "1.1.0", BIG)
+async def test_signed_payloads(aws: Aws, aws_backdoor: Backdoor, signed: bool):
+    async with make_stager(aws, ["us-east-1"], sign_payload=signed) as stager:
+        await stager.stage("P", "1.0.0", b"small")
+        await stager.stage("P", "1.1.0", BIG)
     sent = [
         a
         for a in aws.asked
@@ -154,23 +156,23 @@ async def test_signed_payloads(aws: Aws, behind: Behind, signed: bool):
     assert len(sent) == 3
     assert all((a.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD") is not signed for a in sent)
     assert all(len(a.headers["x-amz-content-sha256"]) == 64 for a in sent) is signed
-    assert behind.get("us-east-1", "pre/P@1.1.0") == BIG
+    assert aws_backdoor.get("us-east-1", "pre/P@1.1.0") == BIG
 
 
 async def test_lifetime(aws: Aws):
-    s = stager(aws)
+    stager = make_stager(aws)
     with pytest.raises(ConfigError, match="enter the stager"):
-        _ = s.regions
-    await s.stage("P", "1.0.0", b"a")  # without ``async with``
-    assert s.regions == REGIONS
-    copy = s.with_options(retry=QUICK)
-    assert (copy.regions, copy.buckets) == (s.regions, s.buckets)
+        _ = stager.regions
+    await stager.stage("P", "1.0.0", b"a")  # without ``async with``
+    assert stager.regions == REGIONS
+    copy = stager.with_options(retry=QUICK)
+    assert (copy.regions, copy.buckets) == (stager.regions, stager.buckets)
     await copy.aclose()
-    assert await s.latest("P") == "1.0.0"
-    other = s.with_options()
-    await s.aclose()
-    await s.aclose()
-    for closed in (s, other):
+    assert await stager.latest("P") == "1.0.0"
+    other = stager.with_options()
+    await stager.aclose()
+    await stager.aclose()
+    for closed in (stager, other):
         with pytest.raises(ConfigError, match="has been closed"):
             await closed.latest("P")
 
@@ -178,9 +180,9 @@ async def test_lifetime(aws: Aws):
 async def test_a_copys_settings_are_its_own(aws: Aws):
     ours: list[object] = []
     theirs: list[object] = []
-    async with stager(aws, hooks=[ours.append]) as s:
-        await s.stage("P", "1.0.0", b"a")
-        copy = s.with_options(hooks=[theirs.append])
+    async with make_stager(aws, hooks=[ours.append]) as stager:
+        await stager.stage("P", "1.0.0", b"a")
+        copy = stager.with_options(hooks=[theirs.append])
         ours.clear()
         aws.on("HeadObject", Respond(503, b"", retry_after=0))
         assert (await copy.get("P", "1.0.0")).size == 1
@@ -193,8 +195,8 @@ async def test_an_address_for_each_region(aws: Aws):
     urls = {
         name: {region: url.replace("{region}", region) for region in REGIONS} for name, url in aws.endpoints.items()
     }
-    async with Stager(REGIONS, endpoint_urls=urls, path_style=True) as s:
-        assert (await s.stage("P", "1.0.0", b"a")).failed == {}
+    async with Stager(REGIONS, endpoint_urls=urls, path_style=True) as stager:
+        assert (await stager.stage("P", "1.0.0", b"a")).failed == {}
 
 
 def test_project_names():

@@ -10,7 +10,7 @@ from lading import AttemptEvent, ConfigError, Stager, VersionExists
 from lading.s3._aws.control import BotocoreBody
 from lading.testing import DropDuring, Respond
 from tests.support.aws_proxy import REGIONS
-from tests.support.moto_aws import MIB, stager
+from tests.support.moto_aws import MIB, make_stager
 from tests.support.s3_constants import BIG
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
     path.write_bytes(data)
     events: list[object] = []
     told: list[Progress] = []
-    async with stager(aws, sign_with_botocore=True, hooks=[events.append]) as s:
-        staged = await s.stage("P", "1.0.0", path, metadata={"a": "b"}, on_progress=told.append)
+    async with make_stager(aws, sign_with_botocore=True, hooks=[events.append]) as stager:
+        staged = await stager.stage("P", "1.0.0", path, metadata={"a": "b"}, on_progress=told.append)
         assert {one.status for one in staged.regions.values()} == {"created"}
-        assert {one.status for one in (await s.stage("P", "1.0.0", path, metadata={"a": "b"})).regions.values()} == {
-            "already there"
-        }
+        assert {
+            one.status for one in (await stager.stage("P", "1.0.0", path, metadata={"a": "b"})).regions.values()
+        } == {"already there"}
         with pytest.raises(VersionExists):
-            await s.stage("P", "1.0.0", b"other", metadata={"a": "b"})
-        artifact = await s.get("P")
+            await stager.stage("P", "1.0.0", b"other", metadata={"a": "b"})
+        artifact = await stager.get("P")
         assert (artifact["a"], artifact.size) == ("b", len(data))
         assert (await artifact.download(tmp_path / "out")).read_bytes() == data
     assert max(one.completed for one in told) == len(data)
@@ -56,12 +56,12 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
 
 
 async def test_a_part_that_breaks_off_is_sent_again(aws: Aws):
-    async with stager(aws, sign_with_botocore=True) as s:
+    async with make_stager(aws, sign_with_botocore=True) as stager:
         aws.on("UploadPart", DropDuring(MIB), times=2)
         aws.on("UploadPart", Respond(503, b"", retry_after=0))
-        assert (await s.stage("P", "1.0.0", BIG)).failed == {}
+        assert (await stager.stage("P", "1.0.0", BIG)).failed == {}
         aws.on("GetObject", Respond(500, b""))
-        async with (await s.get("P")).open() as pieces:
+        async with (await stager.get("P")).open() as pieces:
             assert b"".join([piece async for piece in pieces]) == BIG
 
 

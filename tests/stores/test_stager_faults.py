@@ -19,14 +19,14 @@ from lading import NetworkError, RateLimited, StageFailed, Stager
 from lading.testing import DropAfter, DropBefore, DropDuring, Respond
 from tests.conftest import open_files
 from tests.support.aws_proxy import REGIONS, error
-from tests.support.moto_aws import MIB, stager
+from tests.support.moto_aws import MIB, make_stager
 from tests.support.s3_constants import BIG, FIRST, KEY, have
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.support.aws_proxy import Aws
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 pytestmark = pytest.mark.anyio
 
@@ -41,113 +41,115 @@ def working() -> list[str]:
 
 @pytest.mark.parametrize("policy", ["all", "quorum", "any"])
 @pytest.mark.parametrize("dead", [(FIRST,), ("us-east-1",), (FIRST, "eu-west-1")], ids=str)
-async def test_regions_that_are_dead(aws: Aws, behind: Behind, s: Stager, policy: Any, dead: tuple[str, ...]):
+async def test_regions_that_are_dead(
+    aws: Aws, aws_backdoor: Backdoor, stager: Stager, policy: Any, dead: tuple[str, ...]
+):
     for region in dead:
         aws.regions[region].dead = True
     enough = {"all": 3, "quorum": 2, "any": 1}[policy] <= 3 - len(dead)
     if enough:
-        staged = await s.stage("P", "1.0.0", b"a", policy=policy)
+        staged = await stager.stage("P", "1.0.0", b"a", policy=policy)
         assert set(staged.failed) == set(dead)
         assert {name for name, found in staged.regions.items() if found.status == "failed"} == set(dead)
         assert all(isinstance(failed, NetworkError) for failed in staged.failed.values())
     else:
         with pytest.raises(StageFailed, match=f"in {3 - len(dead)} of 3 regions") as caught:
-            await s.stage("P", "1.0.0", b"a", policy=policy)
+            await stager.stage("P", "1.0.0", b"a", policy=policy)
         assert (set(caught.value.failed), len(caught.value.succeeded)) == (set(dead), 3 - len(dead))
-    assert have(behind) == [region for region in REGIONS if region not in dead]
+    assert have(aws_backdoor) == [region for region in REGIONS if region not in dead]
     # Once they live again, the same once more is all it takes.
     for region in dead:
         aws.regions[region].dead = False
-    staged = await s.stage("P", "1.0.0", b"a")
+    staged = await stager.stage("P", "1.0.0", b"a")
     assert {name for name, found in staged.regions.items() if found.status == "created"} == set(dead)
-    assert [behind.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
+    assert [aws_backdoor.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
 
 
-async def test_a_region_that_is_dead_from_the_start(aws: Aws, behind: Behind):
-    behind.set_up()
+async def test_a_region_that_is_dead_from_the_start(aws: Aws, aws_backdoor: Backdoor):
+    aws_backdoor.set_up()
     aws.regions["eu-west-1"].dead = True
-    async with stager(aws) as s:
-        assert set(s.buckets) == {"us-east-1", "ap-south-1"}
-        assert set((await s.stage("P", "1.0.0", b"a", policy="quorum")).failed) == {"eu-west-1"}
+    async with make_stager(aws) as stager:
+        assert set(stager.buckets) == {"us-east-1", "ap-south-1"}
+        assert set((await stager.stage("P", "1.0.0", b"a", policy="quorum")).failed) == {"eu-west-1"}
         aws.regions["eu-west-1"].dead = False
-        assert (await s.repair("P", "1.0.0")).regions["eu-west-1"].status == "created"
-    assert have(behind) == list(REGIONS)
+        assert (await stager.repair("P", "1.0.0")).regions["eu-west-1"].status == "created"
+    assert have(aws_backdoor) == list(REGIONS)
 
 
 @pytest.mark.parametrize(
     "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutParameter"]
 )
-async def test_the_first_region_dies_while_staging(aws: Aws, behind: Behind, s: Stager, operation: str):
+async def test_the_first_region_dies_while_staging(aws: Aws, aws_backdoor: Backdoor, stager: Stager, operation: str):
     aws.before(operation, lambda: setattr(aws.regions[FIRST], "dead", True))
     # The request in flight is lost with it.
     aws.on(operation, DropBefore(reset=True), region=FIRST)
-    staged = await s.stage("P", "1.0.0", BIG, metadata={"a": "b"}, policy="quorum")
+    staged = await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"}, policy="quorum")
     assert set(staged.failed) == {FIRST}
-    assert {"us-east-1", "eu-west-1"} <= set(have(behind))
+    assert {"us-east-1", "eu-west-1"} <= set(have(aws_backdoor))
     aws.regions[FIRST].dead = False
-    await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
-    assert have(behind) == have(behind, f"{KEY}/metadata") == list(REGIONS)
+    await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"})
+    assert have(aws_backdoor) == have(aws_backdoor, f"{KEY}/metadata") == list(REGIONS)
     # What could not be aborted, as nobody was there, can be found.
-    await s.abort_stale_uploads("P", older_than=0)
-    assert behind.uploads() == []
+    await stager.abort_stale_uploads("P", older_than=0)
+    assert aws_backdoor.uploads() == []
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_complete_answered_200_with_an_error(aws: Aws, behind: Behind, s: Stager, times: int):
+async def test_complete_answered_200_with_an_error(aws: Aws, aws_backdoor: Backdoor, stager: Stager, times: int):
     """aws-sdk-rust #1163, duckdb-httpfs #393."""
     fault = Respond(200, error("InternalError"), {"Content-Type": "application/xml"})
     aws.on("CompleteMultipartUpload", fault, region=FIRST, times=times)
     if times == 1:
-        staged = await s.stage("P", "1.0.0", BIG)
+        staged = await stager.stage("P", "1.0.0", BIG)
         assert not staged.failed
     else:
-        staged = await s.stage("P", "1.0.0", BIG, policy="quorum")
+        staged = await stager.stage("P", "1.0.0", BIG, policy="quorum")
         assert set(staged.failed) == {FIRST}
-        assert have(behind) == ["eu-west-1", "us-east-1"]
-    assert behind.uploads() == []
+        assert have(aws_backdoor) == ["eu-west-1", "us-east-1"]
+    assert aws_backdoor.uploads() == []
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
-async def test_complete_whose_answer_was_lost(aws: Aws, behind: Behind, s: Stager, data: bytes):
+async def test_complete_whose_answer_was_lost(aws: Aws, aws_backdoor: Backdoor, stager: Stager, data: bytes):
     """scylladb #19533: the second request is told 404 or 412, and it was the first one's doing."""
     for operation in ("CompleteMultipartUpload", "PutObject"):
         aws.on(operation, DropAfter(), path=KEY, times=3)
-    staged = await s.stage("P", "1.0.0", data)
+    staged = await stager.stage("P", "1.0.0", data)
     assert [found.status for found in staged.regions.values()] == ["created"] * 3
-    assert have(behind) == list(REGIONS)
-    assert behind.uploads() == []
+    assert have(aws_backdoor) == list(REGIONS)
+    assert aws_backdoor.uploads() == []
 
 
-async def test_a_409_sends_every_part_again(aws: Aws, behind: Behind, s: Stager):
+async def test_a_409_sends_every_part_again(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
     """CompleteMultipartUpload in AWS's reference: another one is under way, which may fail."""
     aws.on("CompleteMultipartUpload", Respond(409, error("ConditionalRequestConflict")), region=FIRST)
-    staged = await s.stage("P", "1.0.0", BIG)
+    staged = await stager.stage("P", "1.0.0", BIG)
     assert (aws.count("CreateMultipartUpload", FIRST), aws.count("UploadPart", FIRST)) == (2, 4)
     assert not staged.failed
-    assert behind.uploads() == []
+    assert aws_backdoor.uploads() == []
 
 
-async def test_slow_down(aws: Aws, s: Stager):
+async def test_slow_down(aws: Aws, stager: Stager):
     """Asked to wait, it waits: longer than it may, it says so."""
     busy = Respond(503, error("SlowDown", "please"), retry_after=0)
     for operation in ("HeadObject", "CreateMultipartUpload", "UploadPart", "GetParameter", "CompleteMultipartUpload"):
         aws.on(operation, busy, times=2)
-    assert not (await s.stage("P", "1.0.0", BIG)).failed
+    assert not (await stager.stage("P", "1.0.0", BIG)).failed
     aws.on("PutObject", Respond(503, error("SlowDown", "please"), retry_after=9999), region=FIRST)
-    staged = await s.stage("P", "1.1.0", b"a", policy="quorum")
+    staged = await stager.stage("P", "1.1.0", b"a", policy="quorum")
     failed = staged.failed[FIRST]
     assert isinstance(failed, RateLimited)
     assert (failed.retry_after, failed.code, failed.outcome) == (9999, "SlowDown", "not_done")
 
 
-async def test_parts_that_break_off(aws: Aws, behind: Behind, s: Stager):
+async def test_parts_that_break_off(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
     aws.faults.add(DropDuring(MIB, reset=True), method="PUT", path=f"*{KEY}", times=2)
-    staged = await s.stage("P", "1.0.0", BIG)
+    staged = await stager.stage("P", "1.0.0", BIG)
     assert not staged.failed
-    assert behind.get(FIRST, KEY) == BIG
+    assert aws_backdoor.get(FIRST, KEY) == BIG
 
 
-async def test_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, monkeypatch, tmp_path: Path):
+async def test_cancelling_leaves_nothing(aws: Aws, aws_backdoor: Backdoor, stager: Stager, monkeypatch, tmp_path: Path):
     """aioboto3 #409 and #209, obstore #99: wherever it is cancelled, no upload, file, connection or thread is left."""
     spool = tmp_path / "spool"
     spool.mkdir()
@@ -164,7 +166,7 @@ async def test_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, mo
     async def source() -> AsyncIterator[bytes]:
         yield BIG
 
-    await s.stage("P", "0.1.0", source())  # connections and worker threads are there
+    await stager.stage("P", "0.1.0", source())  # connections and worker threads are there
     files = open_files()
     for number, operation in enumerate([*often, *often]):
         reached, cancelled = threading.Event(), threading.Event()
@@ -175,12 +177,12 @@ async def test_cancelling_leaves_nothing(aws: Aws, behind: Behind, s: Stager, mo
 
         aws.before(operation, hold, skip=chosen.randrange(often[operation]))
         async with anyio.create_task_group() as group:
-            group.start_soon(s.stage, "P", f"1.{number}.0", source())
+            group.start_soon(stager.stage, "P", f"1.{number}.0", source())
             assert await anyio.to_thread.run_sync(reached.wait, 30)
             group.cancel_scope.cancel()
             cancelled.set()
-        assert behind.uploads() == []
+        assert aws_backdoor.uploads() == []
         assert list(spool.iterdir()) == []
     assert [name for name in open_files() - files if "socket:" not in name] == []  # connections come and go
     assert working() == []
-    assert not (await s.stage("P", "2.0.0", source())).failed
+    assert not (await stager.stage("P", "2.0.0", source())).failed

@@ -13,7 +13,7 @@ from lading import AttemptEvent, CallEvent, LadingError
 from lading.testing import Respond
 from tests.conftest import let_coverage_block
 from tests.support.aws_proxy import error
-from tests.support.moto_aws import MIB, SECRET, TOKEN, stager
+from tests.support.moto_aws import MIB, SECRET, TOKEN, botocore_data_read_each_time, make_stager
 
 if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
@@ -24,9 +24,9 @@ BIG = bytes(17 * MIB)
 
 async def test_hooks_see_every_attempt_by_its_operation(aws: Aws):
     events: list[AttemptEvent | CallEvent] = []
-    async with stager(aws, hooks=[events.append]) as s:
+    async with make_stager(aws, hooks=[events.append]) as stager:
         aws.on("HeadObject", Respond(500, b""), times=2)
-        await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
+        await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"})
     tried = [event for event in events if isinstance(event, AttemptEvent)]
     assert sorted(event.path for event in tried) == sorted(f"({asked.operation})" for asked in aws.asked)
     assert [event.status for event in tried if event.path == "(HeadObject)"].count(500) == 2
@@ -37,15 +37,15 @@ async def test_secrets_are_told_nobody(aws: Aws, caplog: pytest.LogCaptureFixtur
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
-    async with stager(aws, hooks=[lambda event: shown.append(repr(event))]) as s:
-        staged = await s.stage("P", "1.0.0", BIG)
-        artifact = await s.get("P")
-        shown += [repr(s), repr(staged), repr(artifact), repr(s.with_options())]
+    async with make_stager(aws, hooks=[lambda event: shown.append(repr(event))]) as stager:
+        staged = await stager.stage("P", "1.0.0", BIG)
+        artifact = await stager.get("P")
+        shown += [repr(stager), repr(staged), repr(artifact), repr(stager.with_options())]
         aws.on("HeadObject", Respond(403, b""), times=None)
         refusal = f"{TOKEN} {SECRET}"
         aws.on("PutObject", Respond(400, error("InvalidToken", refusal)), times=None)
         with pytest.raises(LadingError) as caught:
-            await s.stage("P", "1.1.0", b"a")
+            await stager.stage("P", "1.1.0", b"a")
         shown += [repr(caught.value), str(caught.value), repr(caught.value.__cause__), repr(vars(caught.value))]
     signatures = {asked.headers["authorization"].rpartition("Signature=")[2] for asked in aws.asked}
     # The proxy's own client is of this process, too.
@@ -74,22 +74,27 @@ async def test_one_pool_and_clients_made_once(aws: Aws):
             made.append(service_name)
             return super().create_client(service_name, *args, **options)
 
-    async with stager(aws, session=Counted()) as s:
+    async with make_stager(aws, session=Counted()) as stager:
         for number in range(3):
-            await s.stage("P", f"1.{number}.0", b"a")
+            await stager.stage("P", f"1.{number}.0", b"a")
         assert sorted(made) == ["s3"] * 3 + ["ssm"] * 3
-        assert len(s._connections._shared.states._values) == 1
+        assert len(stager._lifetime._exchanges) == 1
 
 
 async def test_no_file_is_read_on_the_loop(aws: Aws):
     """aiobotocore #1023: once the stager is entered, without the exception that making clients has."""
-    async with stager(aws) as s:
+    with botocore_data_read_each_time():
+        await _stage_and_read_without_blocking(aws)
+
+
+async def _stage_and_read_without_blocking(aws: Aws) -> None:
+    async with make_stager(aws) as stager:
         blockbuster = BlockBuster("lading")
         let_coverage_block(blockbuster)
         blockbuster.activate()
         try:
-            await s.stage("P", "1.0.0", BIG, metadata={"a": "b"})
-            async with (await s.get("P")).open() as pieces:
+            await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"})
+            async with (await stager.get("P")).open() as pieces:
                 assert sum([len(piece) async for piece in pieces]) == len(BIG)
         finally:
             blockbuster.deactivate()

@@ -13,7 +13,7 @@ from lading import ConfigError, Forbidden, InputError, NotFound, StageFailed, St
 from lading.s3 import Configuration
 from lading.testing import Server, ServerResponse
 from tests.support.aws_proxy import REGIONS, operation_of
-from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, stager
+from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, make_stager
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,53 +21,53 @@ if TYPE_CHECKING:
     from lading import Progress
     from lading.testing import ServerRequest
     from tests.support.aws_proxy import Aws
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_setup(aws: Aws, behind: Behind):
-    async with stager(aws) as s:
+async def test_setup(aws: Aws, aws_backdoor: Backdoor):
+    async with make_stager(aws) as stager:
         with pytest.raises(ConfigError, match=r"none of eu-west-1, .* has a parameter /startifact .*call setup"):
-            _ = s.configuration
+            _ = stager.configuration
         with pytest.raises(ConfigError, match="call setup"):
-            await s.stage("P", "1.0.0", b"a")
-        made = await s.setup(**CONFIGURATION)
-        assert made == s.configuration == Configuration("/buckets/name", "pre/", "/arts", REGIONS)
-        assert s.buckets == {region: f"bucket-{region}" for region in REGIONS}
-        await s.stage("P", "1.0.0", b"a")
+            await stager.stage("P", "1.0.0", b"a")
+        made = await stager.setup(**CONFIGURATION)
+        assert made == stager.configuration == Configuration("/buckets/name", "pre/", "/arts", REGIONS)
+        assert stager.buckets == {region: f"bucket-{region}" for region in REGIONS}
+        await stager.stage("P", "1.0.0", b"a")
     text = (
         '{\n  "bucket_key_prefix": "pre/",\n  "bucket_name_param": "/buckets/name",\n'
         '  "parameter_name_prefix": "/arts",\n  "regions": "eu-west-1,us-east-1,ap-south-1",\n  "save_ok": "y"\n}'
     )
-    assert [behind.parameter(region, "/startifact") for region in REGIONS] == [text] * 3
+    assert [aws_backdoor.parameter(region, "/startifact") for region in REGIONS] == [text] * 3
 
 
-async def test_setup_takes_it_out_of_dropped_regions(aws: Aws, behind: Behind, s: Stager):
-    made = await s.setup(**CONFIGURATION, regions=["eu-west-1", "us-east-1"])
-    assert made.regions == s.regions == tuple(s.buckets) == ("eu-west-1", "us-east-1")
-    assert behind.parameter("ap-south-1", "/startifact") is None
-    staged = await s.stage("P", "1.0.0", b"a")
+async def test_setup_takes_it_out_of_dropped_regions(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+    made = await stager.setup(**CONFIGURATION, regions=["eu-west-1", "us-east-1"])
+    assert made.regions == stager.regions == tuple(stager.buckets) == ("eu-west-1", "us-east-1")
+    assert aws_backdoor.parameter("ap-south-1", "/startifact") is None
+    staged = await stager.stage("P", "1.0.0", b"a")
     assert tuple(staged.regions) == ("eu-west-1", "us-east-1")
     # And back, from a stager that knows but one region.
-    async with stager(aws, ["us-east-1"]) as other:
+    async with make_stager(aws, ["us-east-1"]) as other:
         await other.setup(**CONFIGURATION, regions=REGIONS)
-    assert json.loads(behind.parameter("ap-south-1", "/startifact") or "")["regions"] == ",".join(REGIONS)
+    assert json.loads(aws_backdoor.parameter("ap-south-1", "/startifact") or "")["regions"] == ",".join(REGIONS)
 
 
-async def test_setup_where_a_region_fails(aws: Aws, behind: Behind):
-    behind.ssm("us-east-1").delete_parameter(Name="/buckets/name")
-    async with stager(aws) as s:
+async def test_setup_where_a_region_fails(aws: Aws, aws_backdoor: Backdoor):
+    aws_backdoor.ssm("us-east-1").delete_parameter(Name="/buckets/name")
+    async with make_stager(aws) as stager:
         with pytest.raises(StageFailed, match="us-east-1 has no parameter /buckets/name") as caught:
-            await s.setup(**CONFIGURATION)
+            await stager.setup(**CONFIGURATION)
         assert set(caught.value.failed) == {"us-east-1"}
         assert set(caught.value.succeeded) == {"eu-west-1", "ap-south-1"}
-        behind.put_parameter("us-east-1", "/buckets/name", "bucket-us-east-1")
+        aws_backdoor.put_parameter("us-east-1", "/buckets/name", "bucket-us-east-1")
         aws.forbid("PutParameter", regions=["eu-west-1"])
         with pytest.raises(StageFailed, match=r"eu-west-1.*AccessDenied"):
-            await s.setup(**CONFIGURATION)
+            await stager.setup(**CONFIGURATION)
         aws.forgive()
-        await s.setup(**CONFIGURATION)
+        await stager.setup(**CONFIGURATION)
 
 
 @pytest.mark.parametrize(
@@ -81,82 +81,84 @@ async def test_setup_where_a_region_fails(aws: Aws, behind: Behind):
         ({"regions": []}, "regions"),
     ],
 )
-async def test_what_cannot_be_set_up(aws: Aws, behind: Behind, s: Stager, wrong: dict[str, Any], argument: str):
-    before = behind.parameter("us-east-1", "/startifact")
+async def test_what_cannot_be_set_up(
+    aws: Aws, aws_backdoor: Backdoor, stager: Stager, wrong: dict[str, Any], argument: str
+):
+    before = aws_backdoor.parameter("us-east-1", "/startifact")
     with pytest.raises(InputError) as caught:
-        await s.setup(**{**CONFIGURATION, **wrong})
+        await stager.setup(**{**CONFIGURATION, **wrong})
     assert caught.value.argument == argument
-    assert behind.parameter("us-east-1", "/startifact") == before
+    assert aws_backdoor.parameter("us-east-1", "/startifact") == before
     assert aws.count("PutParameter") == 0
 
 
-async def test_set_latest(behind: Behind, s: Stager):
+async def test_set_latest(aws_backdoor: Backdoor, stager: Stager):
     for version in ("1.0.0", "1.1.0", "2.0.0"):
-        await s.stage("P", version, version.encode())
-    await s.set_latest("P", "1.0.0")
-    assert (await s.latest("P"), (await s.get("P")).version) == ("1.0.0", "1.0.0")
-    assert {behind.parameter(region, "/arts/P/latest") for region in REGIONS} == {"1.0.0"}
+        await stager.stage("P", version, version.encode())
+    await stager.set_latest("P", "1.0.0")
+    assert (await stager.latest("P"), (await stager.get("P")).version) == ("1.0.0", "1.0.0")
+    assert {aws_backdoor.parameter(region, "/arts/P/latest") for region in REGIONS} == {"1.0.0"}
     # It stays there until something greater than it is staged.
-    assert (await s.stage("P", "0.9.0", b"old")).latest == "1.0.0"
-    assert (await s.stage("P", "1.0.1", b"new")).latest == "1.0.1"
+    assert (await stager.stage("P", "0.9.0", b"old")).latest == "1.0.0"
+    assert (await stager.stage("P", "1.0.1", b"new")).latest == "1.0.1"
     # What an old startifact wrote is believed only above everything that was ever the latest.
-    behind.put_parameter("us-east-1", "/arts/P/latest", "1.5.0")
-    assert await s.latest("P") == "1.0.1"
-    behind.put_parameter("us-east-1", "/arts/P/latest", "2.0.1")
-    assert await s.latest("P") == "2.0.1"
+    aws_backdoor.put_parameter("us-east-1", "/arts/P/latest", "1.5.0")
+    assert await stager.latest("P") == "1.0.1"
+    aws_backdoor.put_parameter("us-east-1", "/arts/P/latest", "2.0.1")
+    assert await stager.latest("P") == "2.0.1"
     with pytest.raises(NotFound, match=r"P 3\.0\.0 is staged in none of"):
-        await s.set_latest("P", "3.0.0")
+        await stager.set_latest("P", "3.0.0")
 
 
-async def test_set_latest_where_a_region_is_dead(aws: Aws, s: Stager):
-    await s.stage("P", "1.0.0", b"1")
-    await s.stage("P", "2.0.0", b"2")
+async def test_set_latest_where_a_region_is_dead(aws: Aws, stager: Stager):
+    await stager.stage("P", "1.0.0", b"1")
+    await stager.stage("P", "2.0.0", b"2")
     aws.regions["us-east-1"].dead = True
     with pytest.raises(StageFailed) as caught:
-        await s.set_latest("P", "1.0.0")
+        await stager.set_latest("P", "1.0.0")
     assert set(caught.value.failed) == {"us-east-1"}
     aws.regions["us-east-1"].dead = False
-    assert await s.latest("P") == "1.0.0"
+    assert await stager.latest("P") == "1.0.0"
 
 
-async def test_repair(behind: Behind, s: Stager):
+async def test_repair(aws_backdoor: Backdoor, stager: Stager):
     key = "pre/P@1.0.0"
-    await s.stage("P", "1.0.0", b"bytes", metadata={"a": "b"})
-    behind.delete("eu-west-1", key)
-    behind.delete("us-east-1", f"{key}/metadata")
-    behind.delete("ap-south-1", "pre/P/latest")
-    behind.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
-    staged = await s.repair("P", "1.0.0")
+    await stager.stage("P", "1.0.0", b"bytes", metadata={"a": "b"})
+    aws_backdoor.delete("eu-west-1", key)
+    aws_backdoor.delete("us-east-1", f"{key}/metadata")
+    aws_backdoor.delete("ap-south-1", "pre/P/latest")
+    aws_backdoor.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
+    staged = await stager.repair("P", "1.0.0")
     assert [found.status for found in staged.regions.values()] == ["created", "repaired", "already there"]
     for region in REGIONS:
-        assert behind.get(region, key) == b"bytes"
-        assert behind.get(region, f"{key}/metadata") == b'{\n  "a": "b"\n}'
-        assert behind.parameter(region, "/arts/P/latest") == "1.0.0"
-    assert [found.status for found in (await s.repair("P", "1.0.0")).regions.values()] == ["already there"] * 3
+        assert aws_backdoor.get(region, key) == b"bytes"
+        assert aws_backdoor.get(region, f"{key}/metadata") == b'{\n  "a": "b"\n}'
+        assert aws_backdoor.parameter(region, "/arts/P/latest") == "1.0.0"
+    assert [found.status for found in (await stager.repair("P", "1.0.0")).regions.values()] == ["already there"] * 3
     with pytest.raises(NotFound):
-        await s.repair("P", "1.0.1")
-    behind.put("eu-west-1", key, b"other")
+        await stager.repair("P", "1.0.1")
+    aws_backdoor.put("eu-west-1", key, b"other")
     with pytest.raises(VersionExists):
-        await s.repair("P", "1.0.0")
+        await stager.repair("P", "1.0.0")
 
 
-async def test_clean_aborts_what_a_killed_process_left(behind: Behind, s: Stager):
+async def test_clean_aborts_what_a_killed_process_left(aws_backdoor: Backdoor, stager: Stager):
     """aioboto3 #209, obstore #99: nobody has to look for them by hand."""
     for key in ("pre/P@1.0.0", "pre/P@1.1.0", "pre/PP@1.0.0", "pre/Q@1.0.0"):
-        behind.s3("us-east-1").create_multipart_upload(Bucket="bucket-us-east-1", Key=key)
-    assert await s.abort_stale_uploads("P", older_than=10**9) == dict.fromkeys(REGIONS, ())
-    cleaned = await s.abort_stale_uploads("P")
+        aws_backdoor.s3("us-east-1").create_multipart_upload(Bucket="bucket-us-east-1", Key=key)
+    assert await stager.abort_stale_uploads("P", older_than=10**9) == dict.fromkeys(REGIONS, ())
+    cleaned = await stager.abort_stale_uploads("P")
     assert {region: [upload.key for upload in found] for region, found in cleaned.items()} == {
         "eu-west-1": [],
         "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"],
         "ap-south-1": [],
     }
-    assert behind.uploads() == ["pre/PP@1.0.0", "pre/Q@1.0.0"]
+    assert aws_backdoor.uploads() == ["pre/PP@1.0.0", "pre/Q@1.0.0"]
 
 
-async def test_read_only(aws: Aws, behind: Behind, s: Stager, tmp_path: Path):
-    await s.stage("P", "1.0.0", b"a")
-    async with stager(aws, read_only=True) as reader:
+async def test_read_only(aws: Aws, aws_backdoor: Backdoor, stager: Stager, tmp_path: Path):
+    await stager.stage("P", "1.0.0", b"a")
+    async with make_stager(aws, read_only=True) as reader:
         assert reader.read_only
         aws.asked.clear()
         staged = await reader.stage("P", "1.1.0", b"b", metadata={"a": "b"})
@@ -177,7 +179,7 @@ async def test_read_only(aws: Aws, behind: Behind, s: Stager, tmp_path: Path):
                 await refused()
         assert (await (await reader.get("P")).download(tmp_path / "out")).read_bytes() == b"a"
         assert {asked.operation for asked in aws.asked} == {"HeadObject", "GetObject", "GetParameter"}
-    assert behind.keys("us-east-1") == ["pre/P/latest", "pre/P@1.0.0"]
+    assert aws_backdoor.keys("us-east-1") == ["pre/P/latest", "pre/P@1.0.0"]
 
 
 async def _swallow(request: ServerRequest) -> ServerResponse:
@@ -196,17 +198,17 @@ async def _swallow(request: ServerRequest) -> ServerResponse:
     return ServerResponse(status, {"ETag": '"e"', **echoed}, body)
 
 
-async def test_memory_stays_flat(behind: Behind, tmp_path: Path):
+async def test_memory_stays_flat(aws_backdoor: Backdoor, tmp_path: Path):
     """marin #5624, botocore #2047: a file of 200 MiB costs no more than a few pieces of it."""
     with (tmp_path / "big").open("wb") as file:
         file.truncate(200 * MIB)
     async with Server(_swallow) as server:
         urls = dict.fromkeys(("s3", "ssm"), server.url)
-        async with Stager(["eu-west-1"], endpoint_urls=urls, path_style=True, retry=QUICK) as s:
-            await s.stage("P", "1.0.0", bytes(9 * MIB))
+        async with Stager(["eu-west-1"], endpoint_urls=urls, path_style=True, retry=QUICK) as stager:
+            await stager.stage("P", "1.0.0", bytes(9 * MIB))
             tracemalloc.start()
             try:
-                staged = await s.stage("P", "1.0.1", tmp_path / "big")
+                staged = await stager.stage("P", "1.0.1", tmp_path / "big")
                 _, peak = tracemalloc.get_traced_memory()
             finally:
                 tracemalloc.stop()
@@ -215,19 +217,19 @@ async def test_memory_stays_flat(behind: Behind, tmp_path: Path):
     assert peak < 12 * MIB
 
 
-async def test_going_back_on_purpose_survives_staging_and_repairing_again(s: Stager):
-    await s.stage("P", "1.0.0", b"a")
-    await s.stage("P", "2.0.0", b"b")
-    await s.set_latest("P", "1.0.0")
-    assert {one.status for one in (await s.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
-    assert await s.latest("P") == "1.0.0"
-    await s.repair("P", "2.0.0")
-    assert await s.latest("P") == "1.0.0"
-    await s.stage("P", "2.0.1", b"c")  # what is new counts
-    assert await s.latest("P") == "2.0.1"
+async def test_going_back_on_purpose_survives_staging_and_repairing_again(stager: Stager):
+    await stager.stage("P", "1.0.0", b"a")
+    await stager.stage("P", "2.0.0", b"b")
+    await stager.set_latest("P", "1.0.0")
+    assert {one.status for one in (await stager.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
+    assert await stager.latest("P") == "1.0.0"
+    await stager.repair("P", "2.0.0")
+    assert await stager.latest("P") == "1.0.0"
+    await stager.stage("P", "2.0.1", b"c")  # what is new counts
+    assert await stager.latest("P") == "2.0.1"
 
 
-async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(s: Stager, tmp_path: Path):
+async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(stager: Stager, tmp_path: Path):
     path = tmp_path / "a.bin"
     path.write_bytes(bytes(9 << 20))
 
@@ -235,23 +237,23 @@ async def test_a_file_that_changes_while_it_is_sent_is_no_regions_failure(s: Sta
         os.utime(path, (1, 1))
 
     with pytest.raises(InputError, match="changed while"):
-        await s.stage("P", "1.0.0", path, on_progress=touch)
-    assert await s.versions("P") == ()
+        await stager.stage("P", "1.0.0", path, on_progress=touch)
+    assert await stager.versions("P") == ()
 
 
-async def test_the_metadata_is_the_artifacts_own_wherever_it_was_spoilt(behind: Behind, s: Stager):
-    await s.stage("P", "1.0.0", b"a", metadata={"lang": "c"})
+async def test_the_metadata_is_the_artifacts_own_wherever_it_was_spoilt(aws_backdoor: Backdoor, stager: Stager):
+    await stager.stage("P", "1.0.0", b"a", metadata={"lang": "c"})
     for region in REGIONS:
-        behind.put(region, "pre/P@1.0.0/metadata", b"{}")
-        assert (await s.get("P")).metadata == ({} if region == REGIONS[-1] else {"lang": "c"})
+        aws_backdoor.put(region, "pre/P@1.0.0/metadata", b"{}")
+        assert (await stager.get("P")).metadata == ({} if region == REGIONS[-1] else {"lang": "c"})
         if region == REGIONS[0]:
-            await s.repair("P", "1.0.0")
-            assert json.loads(behind.get(region, "pre/P@1.0.0/metadata") or b"") == {"lang": "c"}
-            behind.put(region, "pre/P@1.0.0/metadata", b"{}")
+            await stager.repair("P", "1.0.0")
+            assert json.loads(aws_backdoor.get(region, "pre/P@1.0.0/metadata") or b"") == {"lang": "c"}
+            aws_backdoor.put(region, "pre/P@1.0.0/metadata", b"{}")
 
 
-async def test_who_may_read_neither_pointer_nor_parameter_is_told_so(aws: Aws, s: Stager):
-    await s.stage("P", "1.0.0", b"a")
+async def test_who_may_read_neither_pointer_nor_parameter_is_told_so(aws: Aws, stager: Stager):
+    await stager.stage("P", "1.0.0", b"a")
     aws.forbid("GetObject", "GetParameter")
     with pytest.raises(Forbidden, match="neither the pointer nor the parameter"):
-        await s.latest("P")
+        await stager.latest("P")

@@ -13,22 +13,22 @@ import pytest
 from lading import IntegrityError, InvalidResponse, LadingError, NetworkError, NotFound, Progress, Stager
 from lading.testing import Respond, Truncate
 from tests.support.aws_proxy import REGIONS
-from tests.support.moto_aws import MIB, stage_as_startifact, stager
+from tests.support.moto_aws import MIB, make_stager, stage_as_startifact
 from tests.support.s3_constants import KEY
 
 if TYPE_CHECKING:
     from lading.s3 import Artifact
     from tests.support.aws_proxy import Aws
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 16384  # 4 MiB
 
 
-async def test_what_get_says(s: Stager):
-    await s.stage("P", "1.0.0", b"a", metadata={"lang": "é"})
-    await s.stage("P", "1.1.0", b"bc")
-    artifact = await s.get("P")
+async def test_what_get_says(stager: Stager):
+    await stager.stage("P", "1.0.0", b"a", metadata={"lang": "é"})
+    await stager.stage("P", "1.1.0", b"bc")
+    artifact = await stager.get("P")
     assert (artifact.project, artifact.version, artifact.key, artifact.size) == ("P", "1.1.0", "pre/P@1.1.0", 2)
     assert artifact.sha256 == hashlib.sha256(b"bc").hexdigest()
     assert artifact.md5 == hashlib.md5(b"bc").hexdigest()
@@ -36,7 +36,7 @@ async def test_what_get_says(s: Stager):
     assert {name: (at.bucket, at.key) for name, at in artifact.regions.items()} == {
         region: (f"bucket-{region}", "pre/P@1.1.0") for region in REGIONS
     }
-    artifact = await s.get("P", "1.0.0")
+    artifact = await stager.get("P", "1.0.0")
     assert artifact["lang"] == "é"
     assert "lang" in artifact
     assert "else" not in artifact
@@ -44,38 +44,38 @@ async def test_what_get_says(s: Stager):
     assert "Reading" not in repr(artifact)
 
 
-async def test_versions(behind: Behind, s: Stager):
+async def test_versions(aws_backdoor: Backdoor, stager: Stager):
     for version in ("1.10.0", "1.9.0", "1.10.0-rc1", "1.9.0+b.1"):
-        await s.stage("P", version, version.encode(), metadata={"a": "b"})
-    await s.stage("PP", "7.0.0", b"another project's")
-    behind.delete("us-east-1", "pre/P@1.9.0")
-    behind.put("us-east-1", "pre/P@not-a-version", b"")
-    assert await s.versions("P") == ("1.9.0", "1.9.0+b.1", "1.10.0-rc1", "1.10.0")
-    assert await s.versions("Q") == ()
+        await stager.stage("P", version, version.encode(), metadata={"a": "b"})
+    await stager.stage("PP", "7.0.0", b"another project's")
+    aws_backdoor.delete("us-east-1", "pre/P@1.9.0")
+    aws_backdoor.put("us-east-1", "pre/P@not-a-version", b"")
+    assert await stager.versions("P") == ("1.9.0", "1.9.0+b.1", "1.10.0-rc1", "1.10.0")
+    assert await stager.versions("Q") == ()
 
 
-async def test_nothing_staged(s: Stager):
+async def test_nothing_staged(stager: Stager):
     with pytest.raises(NotFound, match="nothing of P is staged"):
-        await s.latest("P")
+        await stager.latest("P")
     with pytest.raises(NotFound, match="nothing of P is staged"):
-        await s.get("P")
+        await stager.get("P")
     with pytest.raises(NotFound, match=r"P 1\.0\.0 is staged in none"):
-        await s.get("P", "1.0.0")
+        await stager.get("P", "1.0.0")
 
 
-async def test_a_file(s: Stager, tmp_path: Path):
+async def test_a_file(stager: Stager, tmp_path: Path):
     (tmp_path / "dist.tar.gz").write_bytes(DATA)
     (tmp_path / "out").mkdir()
-    await s.stage("P", "1.0.0", tmp_path / "dist.tar.gz", save_filename=True)
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", tmp_path / "dist.tar.gz", save_filename=True)
+    artifact = await stager.get("P")
     told: list[Progress] = []
     assert artifact.filename == "dist.tar.gz"
     assert await artifact.download(tmp_path / "other", on_progress=told.append) == tmp_path / "other"
     assert (told[-1].completed, told[-1].total) == (len(DATA), len(DATA))
     assert await artifact.download(str(tmp_path / "out")) == tmp_path / "out" / "dist.tar.gz"
     assert (tmp_path / "other").read_bytes() == (tmp_path / "out" / "dist.tar.gz").read_bytes() == DATA
-    await s.stage("P", "1.1.0", b"")
-    assert await (await s.get("P")).download(tmp_path / "out") == tmp_path / "out" / "P-1.1.0"
+    await stager.stage("P", "1.1.0", b"")
+    assert await (await stager.get("P")).download(tmp_path / "out") == tmp_path / "out" / "P-1.1.0"
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         "P-1.1.0",
         "dist.tar.gz",
@@ -86,11 +86,11 @@ async def test_a_file(s: Stager, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "a\\b", "..", "", "nul", "x\0y"])
-async def test_a_stored_name_never_leaves_the_folder(behind: Behind, s: Stager, tmp_path: Path, name: str):
-    stage_as_startifact(behind, metadata={"startifact:filename": name})
+async def test_a_stored_name_never_leaves_the_folder(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, name: str):
+    stage_as_startifact(aws_backdoor, metadata={"startifact:filename": name})
     folder = tmp_path / "folder"
     folder.mkdir()
-    artifact = await s.get("P")
+    artifact = await stager.get("P")
     if name:
         with pytest.raises(InvalidResponse, match="plain file name"):
             await artifact.download(folder)
@@ -107,16 +107,16 @@ async def read(artifact: Artifact, how: str, to: Path) -> bytes:
         return b"".join([piece async for piece in pieces])
 
 
-async def test_as_a_stream(s: Stager):
-    await s.stage("P", "1.0.0", DATA)
-    async with (await s.get("P")).open() as pieces:
+async def test_as_a_stream(stager: Stager):
+    await stager.stage("P", "1.0.0", DATA)
+    async with (await stager.get("P")).open() as pieces:
         assert b"".join([piece async for piece in pieces]) == DATA
 
 
-async def test_an_artifact_left_half_read_gives_its_connection_back(aws: Aws, s: Stager):
+async def test_an_artifact_left_half_read_gives_its_connection_back(aws: Aws, stager: Stager):
     """aiobotocore #1061: left half-read more often than there are connections, and nothing waits."""
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     for _ in range(120):
         async with artifact.open() as pieces:
             assert await anext(pieces)
@@ -124,49 +124,49 @@ async def test_an_artifact_left_half_read_gives_its_connection_back(aws: Aws, s:
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_corrupted_bytes(behind: Behind, s: Stager, tmp_path: Path, how: str):
-    await s.stage("P", "1.0.0", DATA)
+async def test_corrupted_bytes(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, how: str):
+    await stager.stage("P", "1.0.0", DATA)
     for region in REGIONS:
-        behind.put(region, KEY, b"x" + DATA[1:], Metadata=behind.head(region, KEY)["Metadata"])
-    artifact = await s.get("P")
+        aws_backdoor.put(region, KEY, b"x" + DATA[1:], Metadata=aws_backdoor.head(region, KEY)["Metadata"])
+    artifact = await stager.get("P")
     with pytest.raises(IntegrityError, match="sha256"):
         await read(artifact, how, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_more_bytes_than_promised(aws: Aws, s: Stager, tmp_path: Path, how: str):
+async def test_more_bytes_than_promised(aws: Aws, stager: Stager, tmp_path: Path, how: str):
     """The rest is not waited for: it may have no end."""
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.faults.add(Respond(200, DATA + bytes(MIB)), method="GET", path=f"*/{KEY}", times=None)
     with pytest.raises(IntegrityError, match=f"more than the promised {len(DATA)} bytes came"):
         await read(artifact, how, tmp_path / "out")
 
 
-async def test_a_region_with_other_bytes_is_left_out(behind: Behind, s: Stager, tmp_path: Path):
-    await s.stage("P", "1.0.0", DATA)
-    behind.put("us-east-1", KEY, b"other")
-    artifact = await s.get("P")
+async def test_a_region_with_other_bytes_is_left_out(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path):
+    await stager.stage("P", "1.0.0", DATA)
+    aws_backdoor.put("us-east-1", KEY, b"other")
+    artifact = await stager.get("P")
     assert tuple(artifact.regions) == ("eu-west-1", "ap-south-1")
     assert (await artifact.download(tmp_path / "out")).read_bytes() == DATA
 
 
-async def test_overwritten_between_get_and_download(behind: Behind, s: Stager, tmp_path: Path):
+async def test_overwritten_between_get_and_download(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path):
     """What is asked for is the very object that get() has seen."""
-    await s.stage("P", "1.0.0", b"first")
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", b"first")
+    artifact = await stager.get("P")
     for region in REGIONS:
-        behind.put(region, KEY, b"other")
+        aws_backdoor.put(region, KEY, b"other")
     with pytest.raises(LadingError):
         await artifact.download(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_goes_on_in_another_region(aws: Aws, s: Stager, tmp_path: Path, how: str):
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+async def test_goes_on_in_another_region(aws: Aws, stager: Stager, tmp_path: Path, how: str):
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.asked.clear()
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
     assert await read(artifact, how, tmp_path / "out") == DATA
@@ -177,21 +177,21 @@ async def test_goes_on_in_another_region(aws: Aws, s: Stager, tmp_path: Path, ho
     assert [asked.headers["if-match"] for asked in aws.asked] == [artifact.regions[a.region].etag for a in aws.asked]
 
 
-async def test_a_stream_goes_on_in_the_only_region(aws: Aws, behind: Behind):
-    behind.set_up()
-    async with stager(aws, ["eu-west-1"]) as s:
-        await s.stage("P", "1.0.0", DATA)
-        artifact = await s.get("P")
+async def test_a_stream_goes_on_in_the_only_region(aws: Aws, aws_backdoor: Backdoor):
+    aws_backdoor.set_up()
+    async with make_stager(aws, ["eu-west-1"]) as stager:
+        await stager.stage("P", "1.0.0", DATA)
+        artifact = await stager.get("P")
         aws.asked.clear()
         aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}")
         assert await read(artifact, "open", Path()) == DATA
     assert aws.count("GetObject", "eu-west-1") == 2
 
 
-async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, s: Stager):
+async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, stager: Stager):
     """After as many attempts as the rule for retries gives one piece."""
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.asked.clear()
     for region in REGIONS:
         aws.faults.add(Truncate(0), method="GET", path=f"/{region}/*/{KEY}", times=None)
@@ -201,50 +201,50 @@ async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, s: Stager):
     assert aws.count("GetObject") == 3
 
 
-async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, s: Stager):
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, stager: Stager):
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
     aws.faults.add(Respond(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
     with pytest.raises(InvalidResponse, match="another part of it than it was asked for"):
         await read(artifact, "open", Path())
 
 
-async def test_a_dead_region_is_passed_over(aws: Aws, s: Stager, tmp_path: Path):
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+async def test_a_dead_region_is_passed_over(aws: Aws, stager: Stager, tmp_path: Path):
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.regions["eu-west-1"].dead = True
     assert (await artifact.download(tmp_path / "out")).read_bytes() == DATA
-    again = await s.get("P")
+    again = await stager.get("P")
     assert tuple(again.regions) == ("us-east-1", "ap-south-1")
     assert tuple(again.unreachable) == ("eu-west-1",)
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_a_region_that_does_not_answer_is_raced(aws: Aws, s: Stager, tmp_path: Path, how: str):
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+async def test_a_region_that_does_not_answer_is_raced(aws: Aws, stager: Stager, tmp_path: Path, how: str):
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     aws.regions["eu-west-1"].stalls = True
     aws.asked.clear()
     assert await read(artifact, how, tmp_path / "out") == DATA
     assert [asked.region for asked in aws.asked] == ["eu-west-1", "us-east-1"]
 
 
-async def test_latest_by_more_than_half(aws: Aws, behind: Behind, s: Stager):
-    await s.stage("P", "1.0.0", b"a")
-    behind.put_parameter("us-east-1", "/arts/P/latest", "1.1.0")  # by startifact, in one region only
-    assert await s.latest("P") == "1.1.0"
+async def test_latest_by_more_than_half(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+    await stager.stage("P", "1.0.0", b"a")
+    aws_backdoor.put_parameter("us-east-1", "/arts/P/latest", "1.1.0")  # by startifact, in one region only
+    assert await stager.latest("P") == "1.1.0"
     aws.regions["eu-west-1"].dead = True
-    assert await s.latest("P") == "1.1.0"
+    assert await stager.latest("P") == "1.1.0"
     aws.regions["us-east-1"].dead = True
     with pytest.raises(LadingError, match="1 of 3 regions say which version of P"):
-        await s.latest("P")
+        await stager.latest("P")
 
 
-async def test_cancelled_while_regions_are_raced(aws: Aws, s: Stager):
+async def test_cancelled_while_regions_are_raced(aws: Aws, stager: Stager):
     """Whichever answer comes just then is given back: there are as many connections as before."""
-    await s.stage("P", "1.0.0", DATA)
-    artifact = await s.get("P")
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
     for turn in range(30):
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:

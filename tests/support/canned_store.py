@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PLAIN = os.urandom(1000) + b"x" * 700_000
 
 
-class ToldStore:
+class CannedStore:
     """Answers what it is told to.
 
     Attributes:

@@ -12,7 +12,7 @@ import httpx
 from anyio.lowlevel import checkpoint
 
 from tests.support.raw_server import OK, Peer
-from tests.support.transport_client import MIB, Source, ask, rest, start
+from tests.support.transport_client import MIB, Source, open_response, read_body, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -85,12 +85,12 @@ class Churn:
 
     async def get(self, step: Callable[[], None]) -> None:
         step()
-        response = await start(self.transport, f"{self.url}/get")
+        response = await open_response(self.transport, f"{self.url}/get")
         step()
-        await rest(response)
+        await read_body(response)
 
     async def stream(self, step: Callable[[], None]) -> None:
-        response = await start(self.transport, f"{self.url}/stream")
+        response = await open_response(self.transport, f"{self.url}/stream")
         assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
             async for _ in response.stream:
@@ -100,17 +100,17 @@ class Churn:
 
     async def upload(self, step: Callable[[], None]) -> None:
         headers = {"Content-Length": str(MIB // 2)}
-        await ask(self.transport, f"{self.url}/upload", "POST", stream=Stepping(step), headers=headers)
+        await request(self.transport, f"{self.url}/upload", "POST", stream=Stepping(step), headers=headers)
 
     async def chunked(self, step: Callable[[], None]) -> None:
-        await ask(self.transport, f"{self.url}/upload", "PUT", stream=Stepping(step))
+        await request(self.transport, f"{self.url}/upload", "PUT", stream=Stepping(step))
 
     async def early(self, step: Callable[[], None]) -> None:
-        assert (await ask(self.transport, f"{self.url}/early", "POST", stream=Stepping(step))).status == 413
+        assert (await request(self.transport, f"{self.url}/early", "POST", stream=Stepping(step))).status == 413
 
     async def leave(self, step: Callable[[], None]) -> None:
         """Not cancelled, but left in the middle of the answer."""
-        response = await start(self.transport, f"{self.url}/stream")
+        response = await open_response(self.transport, f"{self.url}/stream")
         step()
         await response.aclose()
 

@@ -28,7 +28,7 @@ HELLO = "https://example.com/hello-1.0-1.src.rpm"
 QUICK = Retry(attempts=3, backoff=0)
 
 
-class Store(EmbeddedCopr):
+class SteppedCopr(EmbeddedCopr):
     """The embedded Copr, with the project ``demo``.
 
     Attributes:
@@ -42,7 +42,7 @@ class Store(EmbeddedCopr):
         most_waiting: How many were at the same time.
     """
 
-    time: Time | None = None
+    time: FakeClock | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -94,8 +94,8 @@ async def do(func: Callable[..., T], *args: Any, **options: Any) -> T:
     return await to_thread.run_sync(partial(func, *args, **options))
 
 
-class Time:
-    """The clock and sleep of all clients of :class:`Store`: time that passes only by their waiting.
+class FakeClock:
+    """The clock and sleep of all clients of :class:`SteppedCopr`: time that passes only by their waiting.
 
     Attributes:
         now: The current time, in seconds.
@@ -105,7 +105,7 @@ class Time:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.waits: list[float] = []
-        monkeypatch.setattr(Store, "time", self)
+        monkeypatch.setattr(SteppedCopr, "time", self)
 
     def read(self) -> float:
         """Return the current time."""
@@ -129,12 +129,12 @@ async def lines(log: BuildLog) -> list[str]:
     return [line async for line in log]
 
 
-def add_builds(store: Store, count: int, project: str = "demo") -> list[int]:
+def add_builds(store: SteppedCopr, count: int, project: str = "demo") -> list[int]:
     """The numbers of so many new builds."""
     return [store.add_build(project, HELLO) for _ in range(count)]
 
 
-def set_states(store: Store, builds: Iterable[int], state: str) -> None:
+def set_states(store: SteppedCopr, builds: Iterable[int], state: str) -> None:
     """Say that all these builds are in *state*."""
     for build in builds:
         store.set_state(build, state)

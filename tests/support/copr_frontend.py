@@ -110,7 +110,7 @@ def refusal(status: int, text: str) -> ServerResponse:
     return ServerResponse.json({"error": text}, status)
 
 
-class Frontend(Server):
+class CannedFrontend(Server):
     """Gives *answers* in turn, the last one again and again.
 
     Attributes:
@@ -139,7 +139,7 @@ class Frontend(Server):
         return Copr(self.url, **{"login": LOGIN, "token": TOKEN, "retry": QUICK, **options})
 
 
-class Store(EmbeddedCopr):
+class RecordingCopr(EmbeddedCopr):
     """The embedded Copr.
 
     Attributes:

@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.support.memory_s3 import Scripted
+from tests.support.memory_s3 import FaultyStore
 
 
 class _Turn:
@@ -47,7 +47,7 @@ class Actors:
     """
 
     work: dict[str, Coroutine[Any, Any, Any]]
-    stores: list[Scripted]
+    stores: list[FaultyStore]
     state: Callable[[], object]
     results: dict[str, Any] = field(default_factory=dict)
     crashed: set[str] = field(default_factory=set)

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def in_place(ring: keyring.backend.KeyringBackend) -> Iterator[None]:
-    """*ring* in the place of the machine's keyring."""
+def installed(memory: keyring.backend.KeyringBackend) -> Iterator[None]:
+    """*memory* in the place of the machine's keyring."""
     before = keyring.get_keyring()
-    keyring.set_keyring(ring)
+    keyring.set_keyring(memory)
     try:
         yield
     finally:
         keyring.set_keyring(before)
 
 
-class Ring(keyring.backend.KeyringBackend):
+class MemoryKeyring(keyring.backend.KeyringBackend):
     """A keyring in memory, which can only be read.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Regions in memory: a bucket that keeps conditions, checksums and uploads as S3 does, and parameters as SSM does.
 
-What goes wrong, and who acts in between, is said by rules: :meth:`Scripted.fail` has an operation fail before or after
-it was done, :meth:`Scripted.before` and :meth:`Scripted.after` have somebody else act. Every operation waits at
-:attr:`Scripted.turn` before it is done and again before its answer arrives, so that a test can put several stagers in
+What goes wrong, and who acts in between, is said by rules: :meth:`FaultyStore.fail` has an operation fail before or after
+it was done, :meth:`FaultyStore.before` and :meth:`FaultyStore.after` have somebody else act. Every operation waits at
+:attr:`FaultyStore.turn` before it is done and again before its answer arrives, so that a test can put several stagers in
 any order, or cancel one anywhere.
 """
 
@@ -69,7 +69,7 @@ class _Rule:
         return self.times > 0 and self.done is done and self.operation == operation and self.key in (None, key)
 
 
-class Scripted:
+class FaultyStore:
     """What goes on around operations.
 
     Attributes:
@@ -176,7 +176,7 @@ def tag(data: bytes) -> str:
     return f'"{hashlib.md5(data).hexdigest()}"'
 
 
-class Bucket(Scripted):
+class Bucket(FaultyStore):
     """An ``ObjectStore`` in memory.
 
     Attributes:
@@ -313,7 +313,7 @@ def _check(data: bytes, checked: Checksum) -> None:
         raise BadRequest("s3: BadDigest (HTTP 400)", service="s3", status=400, code="BadDigest")
 
 
-class Parameters(Scripted):
+class Parameters(FaultyStore):
     """A ``ParameterStore`` in memory.
 
     Attributes:
@@ -354,7 +354,7 @@ class Region:
 CONFIGURATION = Configuration("/buckets/name", "pre/", "/arts", ("a", "b", "c"))
 
 
-def world(*names: str, configuration: Configuration = CONFIGURATION) -> dict[str, Region]:
+def make_regions(*names: str, configuration: Configuration = CONFIGURATION) -> dict[str, Region]:
     """Regions of those names, set up, whose buckets copy from each other."""
     found = {}
     for name in names:

@@ -6,18 +6,19 @@ import base64
 import hashlib
 import json
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader
 
 from lading import Retry, Stager
 from tests.support.aws_proxy import REGIONS, Aws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 KEY, SECRET, TOKEN = "AKIATESTTESTTEST0001", "a-secret-that-nobody-may-see", "a-token-that-nobody-may-see"
 QUICK = Retry(attempts=3, backoff=0.0)
@@ -34,6 +35,35 @@ def close_direct() -> None:
 
 
 _direct: list[Any] = []
+_read_file = JSONFileLoader.load_file
+_contents: dict[str, Any] = {}
+
+
+def _read_file_once(loader: JSONFileLoader, path: str) -> Any:
+    if path not in _contents:
+        _contents[path] = _read_file(loader, path)
+    return _contents[path]
+
+
+@contextmanager
+def botocore_data_read_once() -> Iterator[None]:
+    """Let botocore parse each of its service descriptions once, which is half of the cost of opening a stager."""
+    JSONFileLoader.load_file = _read_file_once
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = _read_file
+        _contents.clear()
+
+
+@contextmanager
+def botocore_data_read_each_time() -> Iterator[None]:
+    """Let botocore read its files for every session, as it does in programs."""
+    JSONFileLoader.load_file = _read_file
+    try:
+        yield
+    finally:
+        JSONFileLoader.load_file = _read_file_once
 
 
 @cache
@@ -51,7 +81,7 @@ def direct(service: str, region: str, url: str) -> Any:
     return client
 
 
-class Behind:
+class Backdoor:
     """What lies in the regions, past every proxy."""
 
     def __init__(self, url: str) -> None:
@@ -121,14 +151,14 @@ class Behind:
         return [upload["Key"] for uploads in found for upload in uploads]
 
 
-def stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) -> Stager:
+def make_stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) -> Stager:
     """A stager of *aws*'s regions, which does not wait before it tries again."""
     given = {"endpoint_urls": aws.endpoints, "path_style": True, "retry": QUICK, **options}
     return Stager(None if regions is None else tuple(regions), **given)
 
 
 def stage_as_startifact(
-    behind: Behind,
+    aws_backdoor: Backdoor,
     data: bytes = b"old",
     metadata: dict[str, str] | None = None,
     *,
@@ -144,7 +174,7 @@ def stage_as_startifact(
     if kms:
         more["ServerSideEncryption"] = "aws:kms"
     for region in REGIONS:
-        behind.put(region, key, data, ContentMD5=base64.b64encode(hashlib.md5(data).digest()).decode(), **more)
+        aws_backdoor.put(region, key, data, ContentMD5=base64.b64encode(hashlib.md5(data).digest()).decode(), **more)
         if metadata:
-            behind.put(region, f"{key}/metadata", json.dumps(metadata, indent=2, sort_keys=True).encode())
-        behind.put_parameter(region, "/arts/P/latest", "1.0.0")
+            aws_backdoor.put(region, f"{key}/metadata", json.dumps(metadata, indent=2, sort_keys=True).encode())
+        aws_backdoor.put_parameter(region, "/arts/P/latest", "1.0.0")

@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 
 
-def opened() -> set[str]:
+def open_descriptors() -> set[str]:
     """What is open, by descriptor. Nothing is collected before: what only the collector would close was left open."""
     found = set()
     for fd in os.listdir("/proc/self/fd"):
@@ -18,8 +18,8 @@ def opened() -> set[str]:
     return found
 
 
-async def nothing_left(before: set[str]) -> None:
+async def assert_no_leaks(before: set[str]) -> None:
     """Return when what is open is what was open: the server, in this process too, may be slow to see an end."""
     with anyio.fail_after(20):
-        while await to_thread.run_sync(opened) - before:
+        while await to_thread.run_sync(open_descriptors) - before:
             await anyio.sleep(0.01)

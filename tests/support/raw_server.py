@@ -40,7 +40,7 @@ class Peer:
         requests: The heads read from it.
     """
 
-    def __init__(self, server: Scripted, sock: socket.socket, number: int) -> None:
+    def __init__(self, server: RawServer, sock: socket.socket, number: int) -> None:
         self.server = server
         self.sock = sock
         self.number = number
@@ -130,7 +130,7 @@ class Peer:
         self.sock.close()
 
 
-class Scripted:
+class RawServer:
     """The server, as an async context manager.
 
     What goes wrong because a client went away is no matter; any other exception of a script is raised at the end.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NOW = 1_700_000_000.0
 
 
-def note_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def record_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits between attempts, none of which is waited; it is NOW, and the clock goes on by each."""
     waits: list[float] = []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.support.aws_proxy import REGIONS
 
 if TYPE_CHECKING:
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 BIG = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts
 KEY = "pre/P@1.0.0"
@@ -15,6 +15,6 @@ KEY = "pre/P@1.0.0"
 FIRST = "ap-south-1"
 
 
-def have(behind: Behind, key: str = KEY) -> list[str]:
+def have(aws_backdoor: Backdoor, key: str = KEY) -> list[str]:
     """The regions that have it."""
-    return [region for region in REGIONS if key in behind.keys(region)]
+    return [region for region in REGIONS if key in aws_backdoor.keys(region)]

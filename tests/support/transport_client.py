@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def ask(
+async def request(
     transport: Transport,
     url: str,
     method: str = "GET",
@@ -35,11 +35,11 @@ async def ask(
     **timeouts: float,
 ) -> Answer:
     """The whole answer."""
-    response = await start(transport, url, method, content=content, stream=stream, headers=headers, **timeouts)
-    return Answer(response.status_code, await rest(response))
+    response = await open_response(transport, url, method, content=content, stream=stream, headers=headers, **timeouts)
+    return Answer(response.status_code, await read_body(response))
 
 
-async def start(
+async def open_response(
     transport: Transport,
     url: str,
     method: str = "GET",
@@ -58,7 +58,7 @@ async def start(
     return await transport.handle_async_request(request)
 
 
-async def rest(response: httpx.Response) -> bytes:
+async def read_body(response: httpx.Response) -> bytes:
     """The answer's body, as it is sent."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
@@ -106,7 +106,7 @@ class _Pieces:
         return piece
 
 
-def client_of(url: str, tls: ssl.SSLContext | Path | None = None, **options: Any) -> PyPI:
+def make_client(url: str, tls: ssl.SSLContext | Path | None = None, **options: Any) -> PyPI:
     """A client whose store is at *url*; it sends every request once, unless told otherwise."""
     return PyPI(Index(f"{url}/", None), tls=tls, **{"retry": Retry(attempts=1), **options})
 

@@ -1,78 +1,49 @@
-"""What several tests of this folder stand on."""
+"""Unit tests open no network socket, and this file holds them to it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+import sys
+from typing import Any
 
 import pytest
 
-from tests.support.copr_frontend import Store
-from tests.support.distributions import sha256, wheel
-from tests.support.fake_index import FakeIndex
-from tests.support.memory_keyring import Ring, in_place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from lading import PyPI
+_REAL_CONNECT = socket.socket.connect
+_REAL_CONNECT_EX = socket.socket.connect_ex
+_REAL_BIND = socket.socket.bind
 
 
-@pytest.fixture
-def fake_index() -> Iterator[FakeIndex]:
-    """An index that answers as it is told."""
-    fake = FakeIndex()
-    with fake.server:
-        yield fake
+def _check(sock: socket.socket) -> None:
+    # Where the system has no socket pairs, the standard library connects one over loopback for the event loop.
+    in_socketpair = sys._getframe(2).f_code.co_name in {"socketpair", "_fallback_socketpair"}
+    if sock.family in {socket.AF_INET, socket.AF_INET6} and not in_socketpair:
+        raise AssertionError("a unit test opened a network socket: such tests belong to tests/integration")
 
 
-@pytest.fixture
-def fake_client(fake_index: FakeIndex) -> PyPI:
-    """A client of it."""
-    return fake_index.client()
+def _connect(self: socket.socket, *args: Any) -> None:
+    _check(self)
+    _REAL_CONNECT(self, *args)
 
 
-@pytest.fixture
-def blind_client(fake_index: FakeIndex) -> PyPI:
-    """A client of it that cannot look anything up."""
-    return fake_index.blind_client()
+def _connect_ex(self: socket.socket, *args: Any) -> int:
+    _check(self)
+    return _REAL_CONNECT_EX(self, *args)
 
 
-@pytest.fixture
-def demo_wheel(tmp_path: Path) -> Path:
-    """A wheel whose name is not normalized."""
-    return wheel(tmp_path, "Demo_Pkg", "1.0")
+def _bind(self: socket.socket, *args: Any) -> None:
+    _check(self)
+    _REAL_BIND(self, *args)
 
 
-@pytest.fixture
-def demo_sha256(demo_wheel: Path) -> str:
-    """Its digest."""
-    return sha256(demo_wheel)
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that connects or binds a network socket, in whatever thread.
 
-
-@pytest.fixture
-def ring() -> Iterator[Ring]:
-    """A keyring in the place of the machine's, which is asked off the event loop."""
-    ring = Ring()
-    with in_place(ring):
-        yield ring
-    assert ring.threads <= {"lading keyring"}
-
-
-@pytest.fixture
-def crew_store() -> Iterator[Store]:
-    """The embedded Copr, with ``ada`` of the group ``crew``."""
-    with Store() as store:
-        store.add_user("ada", groups=["crew"])
-        yield store
-    assert store.errors == []
-
-
-@pytest.fixture
-def crew_demo(crew_store: Store) -> Store:
-    """The same, with the project ``demo``."""
-    crew_store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
-    return crew_store
+    uvloop calls the system itself and is not seen; the same test runs on asyncio and on trio, where it is.
+    """
+    monkeypatch.setattr(socket.socket, "connect", _connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", _connect_ex)
+    monkeypatch.setattr(socket.socket, "bind", _bind)
 
 
 @pytest.fixture

@@ -47,9 +47,9 @@ def test_a_value_that_is_no_text_is_refused():
 
 
 def test_a_hole_without_a_value_is_refused():
-    for at in ({}, {"other": 1}):
+    for params in ({}, {"other": 1}):
         with pytest.raises(InputError, match="'id'") as caught:
-            url("build/{id}", at=at)
+            url("build/{id}", path_params=params)
         assert caught.value.argument == "id"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from lading import ConfigError, InputError, KeyringCredentials
 from lading._core.credentials import find_keyring_user, is_keyring_installed
-from tests.support.memory_keyring import in_place
+from tests.support.memory_keyring import installed
 from tests.support.raw_server import until
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Hanging(Memory):
 @pytest.fixture
 def ring() -> Iterator[Memory]:
     ring = Memory()
-    with in_place(ring):
+    with installed(ring):
         yield ring
 
 

@@ -13,8 +13,8 @@ from lading import InputError, Limits, Progress, Retry, Timeout
     ("cls", "field", "value"),
     [
         *((Retry, name, -1) for name in ("attempts", "deadline", "backoff", "backoff_max", "retry_after_max")),
-        *((Timeout, name, -0.5) for name in ("connect", "read", "write", "pool", "upload")),
-        *((Limits, name, -1) for name in ("connections", "requests", "uploads", "idle")),
+        *((Timeout, name, -0.5) for name in ("connect", "read", "write", "pool", "upload_response")),
+        *((Limits, name, -1) for name in ("max_connections", "max_requests", "max_uploads", "keepalive_expiry")),
         (Retry, "backoff", float("nan")),
         (Timeout, "read", float("nan")),
     ],
@@ -26,7 +26,8 @@ def test_values_below_zero_and_nan_are_refused(cls, field, value):
 
 
 @pytest.mark.parametrize(
-    ("cls", "field"), [(Retry, "attempts"), (Limits, "connections"), (Limits, "requests"), (Limits, "uploads")]
+    ("cls", "field"),
+    [(Retry, "attempts"), (Limits, "max_connections"), (Limits, "max_requests"), (Limits, "max_uploads")],
 )
 def test_counts_start_at_one(cls, field):
     with pytest.raises(InputError, match="1 or more"):

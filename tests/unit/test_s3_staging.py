@@ -19,7 +19,7 @@ from lading.s3._staging import metadata as _metadata
 from lading.s3._staging import source as _source
 from lading.s3._staging import transfer as _transfer
 from lading.s3._staging.stage import StageOperation
-from tests.support.memory_s3 import Region, broken, forbidden, opened_regions, source_of, world
+from tests.support.memory_s3 import Region, broken, forbidden, make_regions, opened_regions, source_of
 
 KEY = "pre/P@1.0.0"
 META = b'{\n  "a": "1"\n}'
@@ -56,7 +56,7 @@ def check_there(known: dict[str, Region], data: bytes = b"0123456789", metadata:
 
 @pytest.mark.anyio
 async def test_it_is_uploaded_once_and_copied_to_the_others():
-    known = world("b", "a", "c")
+    known = make_regions("b", "a", "c")
     staged = await (await staging(known)).run()
     assert list(staged.regions) == ["b", "a", "c"]
     assert [found.copied for found in staged.regions.values()] == [True, False, True]
@@ -73,14 +73,14 @@ async def test_it_is_uploaded_once_and_copied_to_the_others():
 @pytest.mark.anyio
 async def test_all_stagers_begin_in_the_same_region_whatever_order_they_know():
     for names in ("abc", "cba", "bca"):
-        known = world(*names)
+        known = make_regions(*names)
         await (await staging(known)).run()
         assert known["a"].store.count("upload_part") == 3
 
 
 @pytest.mark.anyio
 async def test_the_same_again_changes_nothing():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     await (await staging(known)).run()
     for region in known.values():
         region.store.calls.clear()
@@ -91,7 +91,7 @@ async def test_the_same_again_changes_nothing():
 
 @pytest.mark.anyio
 async def test_a_region_that_missed_it_gets_it_the_next_time():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     await (await staging(known)).run()
     known["a"].store.objects.clear()
     staged = await (await staging(known)).run()
@@ -102,7 +102,7 @@ async def test_a_region_that_missed_it_gets_it_the_next_time():
 @pytest.mark.anyio
 @pytest.mark.parametrize("where", ["a", "b", "c"])
 async def test_another_artifact_anywhere_and_nothing_is_written(where: str):
-    known = world("a", "b", "c")
+    known = make_regions("a", "b", "c")
     known[where].store.write(KEY, b"theirs")
     with pytest.raises(VersionExists, match=f"staged in {where} already"):
         await (await staging(known)).run()
@@ -113,7 +113,7 @@ async def test_another_artifact_anywhere_and_nothing_is_written(where: str):
 
 @pytest.mark.anyio
 async def test_read_only_looks_and_writes_nothing():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     known["b"].store.write(KEY, b"0123456789")
     staged = await (await staging(known, read_only=True)).run()
     assert whats(staged) == ["would be created", "already there"]
@@ -133,7 +133,7 @@ STEPS = ["head", "put_small", "create_upload", "upload_part", "copy_part", "comp
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_region_that_dies_fails_alone(where: str, step: str):
     """From that step on nothing works there; the others do not notice."""
-    known = world("a", "b", "c")
+    known = make_regions("a", "b", "c")
     store = known[where].store
 
     def die() -> None:
@@ -168,7 +168,7 @@ async def test_a_region_that_dies_fails_alone(where: str, step: str):
 
 @pytest.mark.anyio
 async def test_a_region_whose_bucket_is_not_found_fails_alone():
-    known = world("a", "b", "c")
+    known = make_regions("a", "b", "c")
     del known["b"].parameters.values["/buckets/name"]
     known["c"].down = True
     staged = await (await staging(known)).run()
@@ -179,7 +179,7 @@ async def test_a_region_whose_bucket_is_not_found_fails_alone():
 
 @pytest.mark.anyio
 async def test_where_copying_is_not_allowed_it_is_uploaded():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     known["b"].store.denied.add("copy_part")
     staged = await (await staging(known)).run()
     check_there(known)
@@ -190,7 +190,7 @@ async def test_where_copying_is_not_allowed_it_is_uploaded():
 @pytest.mark.anyio
 async def test_without_permission_to_read_it_is_staged_with_warnings():
     """startifact's own write policy: objects may be written and listed, parameters written."""
-    known = world("a", "b")
+    known = make_regions("a", "b")
     for region in known.values():
         region.store.denied |= {"get", "copy_part", "abort"}
         region.parameters.fail("get", forbidden, times=99, key="/arts/P/latest")
@@ -212,7 +212,7 @@ async def test_without_permission_to_read_it_is_staged_with_warnings():
 
 @pytest.mark.anyio
 async def test_a_pointer_that_cannot_be_changed_fails_its_region():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     known["b"].store.before("put_small", lambda: None, times=1, key=f"{KEY}/metadata")
     known["b"].store.fail("put_small", broken, times=9, key="pre/P/latest")
     staged = await (await staging(known)).run()
@@ -223,7 +223,7 @@ async def test_a_pointer_that_cannot_be_changed_fails_its_region():
 
 @pytest.mark.anyio
 async def test_pointers_of_all_regions_count_on_from_the_greatest():
-    known = world("a", "b")
+    known = make_regions("a", "b")
     known["b"].store.write("pre/P/latest", LatestRecord("0.1.0", 6, "0.9.0").dump())
     await (await staging(known)).run()
     for region in known.values():
@@ -278,7 +278,7 @@ def test_half_of_the_regions_is_no_quorum():
 )
 def test_of_several_stagers_one_wins_in_all_regions_and_all_know(seed: int, stagers: list[tuple[bytes, bytes | None]]):
     order = random.Random(seed)
-    known = world("a", "b", "c")
+    known = make_regions("a", "b", "c")
     results: dict[int, StageResult | VersionExists] = {}
 
     async def turn(_: str) -> None:

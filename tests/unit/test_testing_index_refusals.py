@@ -101,8 +101,9 @@ def test_a_malformed_form(body, expected):
         parsed(body, 1000)
 
 
-USER, OTHER = User("owner"), User("other")
-PUBLISHER = Publisher(("foo-bar",), "example/demo", "release.yml", None)
+USER = User("owner", "11111111-1111-4111-8111-111111111111")
+OTHER = User("other", "22222222-2222-4222-8222-222222222222")
+PUBLISHER = Publisher(("foo-bar",), "example/demo", "release.yml", None, "33333333-3333-4333-8333-333333333333")
 NOW = 1_800_000_000
 NOT_FOR_IT = "project-scoped token is not valid for project: 'Foo.Bar'"
 

@@ -10,17 +10,17 @@ import pytest
 
 from lading import NotFound
 from lading.copr import BuildFailed
-from tests.support.copr_double import CHROOT, HELLO, Store, add_builds, do, seen
+from tests.support.copr_double import CHROOT, HELLO, SteppedCopr, add_builds, do, seen
 
 if TYPE_CHECKING:
     from lading import Copr
     from lading.copr import Build
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_time")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_clock")]
 
 
 @pytest.mark.parametrize("state", ["succeeded", "skipped", "forked"])
-async def test_one_that_ended_well(copr_store: Store, copr: Copr, state: str):
+async def test_one_that_ended_well(copr_store: SteppedCopr, copr: Copr, state: str):
     (build,) = add_builds(copr_store, 1)
     copr_store.steps = [int, int, partial(copr_store.set_state, build, state)]
     done = await copr.builds.wait(build)
@@ -29,7 +29,7 @@ async def test_one_that_ended_well(copr_store: Store, copr: Copr, state: str):
 
 
 @pytest.mark.parametrize("state", ["failed", "canceled"])
-async def test_one_that_ended_badly(copr_store: Store, copr: Copr, state: str):
+async def test_one_that_ended_badly(copr_store: SteppedCopr, copr: Copr, state: str):
     """packit/packit-service#1727, fedora-copr/copr#3653: the end is not missed, and carries the build."""
     build = await copr.builds.create_from_url("owner", "demo", HELLO)
     await do(copr_store.finish, build.id, state)
@@ -44,7 +44,7 @@ async def test_one_that_ended_badly(copr_store: Store, copr: Copr, state: str):
     assert (copied.build.state, str(copied)) == (state, str(caught.value))
 
 
-async def test_states_that_nobody_knows_are_waited_out(copr_store: Store, copr: Copr):
+async def test_states_that_nobody_knows_are_waited_out(copr_store: SteppedCopr, copr: Copr):
     (build,) = add_builds(copr_store, 1)
     change = partial(partial, copr_store.set_state, build)
     copr_store.steps = [change("unknown"), change("dreaming"), change("unknown"), change("succeeded")]
@@ -53,7 +53,7 @@ async def test_states_that_nobody_knows_are_waited_out(copr_store: Store, copr: 
     ]
 
 
-async def test_every_state_on_the_way(copr_store: Store, copr: Copr):
+async def test_every_state_on_the_way(copr_store: SteppedCopr, copr: Copr):
     (build,) = add_builds(copr_store, 1)
     copr_store.steps = [int, int, *[copr_store.advance_builds] * 20]
     states = [state for _, state in await seen(copr.builds.watch([build]))]
@@ -63,7 +63,7 @@ async def test_every_state_on_the_way(copr_store: Store, copr: Copr):
     assert {"starting", "running", "importing"} < set(states)
 
 
-async def test_deleted_meanwhile(copr_store: Store, copr: Copr):
+async def test_deleted_meanwhile(copr_store: SteppedCopr, copr: Copr):
     (build,) = add_builds(copr_store, 1)
     watch = copr.builds.watch([build])
     assert (await anext(watch)).state == "pending"
@@ -78,7 +78,7 @@ async def test_deleted_meanwhile(copr_store: Store, copr: Copr):
 
 
 @pytest.mark.parametrize("count", [2, 7])
-async def test_one_deleted_does_not_hide_the_others(copr_store: Store, copr: Copr, count: int):
+async def test_one_deleted_does_not_hide_the_others(copr_store: SteppedCopr, copr: Copr, count: int):
     ids = add_builds(copr_store, count)
     for number, build in enumerate(ids):
         await do(copr_store.finish, build, ("succeeded", "failed", "canceled")[number % 3])
@@ -98,7 +98,7 @@ async def test_one_deleted_does_not_hide_the_others(copr_store: Store, copr: Cop
         await anext(wait)
 
 
-async def test_each_of_many_as_it_ends_in_whatever_state(copr_store: Store, copr: Copr):
+async def test_each_of_many_as_it_ends_in_whatever_state(copr_store: SteppedCopr, copr: Copr):
     a, b, c = add_builds(copr_store, 3)
     copr_store.steps = [
         *[int] * 3,  # the first look at each: a list would not be less
@@ -111,13 +111,13 @@ async def test_each_of_many_as_it_ends_in_whatever_state(copr_store: Store, copr
     assert sorted(rest) == [(a, "succeeded"), (c, "canceled")]
 
 
-async def test_nothing_to_wait_for(copr_store: Store, copr: Copr):
+async def test_nothing_to_wait_for(copr_store: SteppedCopr, copr: Copr):
     assert await seen(copr.builds.wait([])) == []
     assert await seen(copr.builds.watch(iter(()))) == []
     assert not copr_store.seen
 
 
-async def test_many_are_iterated_over_with_what_they_were_built_in(copr_store: Store, copr: Copr):
+async def test_many_are_iterated_over_with_what_they_were_built_in(copr_store: SteppedCopr, copr: Copr):
     (build,) = add_builds(copr_store, 1)
     await do(copr_store.finish, build)
     done: list[Build] = [found async for found in copr.builds.wait([build])]

@@ -13,7 +13,7 @@ from anyio import to_thread
 from lading import InputError, NotFound, Progress, Retry, ServerError
 from lading.testing import DropBefore, Respond, Truncate
 from tests.conftest import open_files
-from tests.support.copr_double import CHROOT, HELLO, Store, do
+from tests.support.copr_double import CHROOT, HELLO, SteppedCopr, do
 from tests.support.raw_server import until
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ INFO = {"results.json", "build.info", "success"}
 
 
 @pytest.fixture
-def store(copr_store: Store) -> Store:
+def store(copr_store: SteppedCopr) -> SteppedCopr:
     """With a project in two chroots."""
     copr_store.add_project("two", chroots=[CHROOT, OTHER])
     return copr_store
 
 
 @pytest.fixture
-def build(store: Store) -> int:
+def build(store: SteppedCopr) -> int:
     """A build that succeeded in one chroot and failed in the other."""
     build = store.add_build("two", HELLO)
     while set(store.build(build).chroots) != {CHROOT, OTHER}:
@@ -58,12 +58,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def fetched(store: Store, end: str = "") -> list[str]:
+def fetched(store: SteppedCopr, end: str = "") -> list[str]:
     """The results that were really transferred, or asked for in vain."""
     return [r for r in store.seen if r.startswith(("GET /results", "GET /pulp")) and r.endswith(end)]
 
 
-async def test_all_of_it(store: Store, copr: Copr, build: int, folder: Path):
+async def test_all_of_it(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     """fedora-copr/copr#3448, #4236: every file of every chroot, without addresses made by hand."""
     paths = await copr.builds.download(build, folder)
     found = await do(contents, folder)
@@ -77,7 +77,7 @@ async def test_all_of_it(store: Store, copr: Copr, build: int, folder: Path):
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
 
 
-async def test_some_of_it(store: Store, copr: Copr, build: int, folder: Path):
+async def test_some_of_it(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["rpms"])) == 3
     assert (await do(contents, folder)).keys() == {f"{CHROOT}/{name}" for name in RPMS}
     assert await copr.builds.download(build, folder, chroots=[OTHER], kinds=["rpms", "spec", "review"]) == ()
@@ -90,7 +90,7 @@ async def test_some_of_it(store: Store, copr: Copr, build: int, folder: Path):
         await copr.builds.download(99, folder)
 
 
-async def test_what_fedora_review_said(store: Store, copr: Copr, build: int, folder: Path):
+async def test_what_fedora_review_said(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     def review() -> None:
         path = store.result_directory(build, CHROOT) / "fedora-review" / "review.txt"
         path.parent.mkdir()
@@ -101,12 +101,12 @@ async def test_what_fedora_review_said(store: Store, copr: Copr, build: int, fol
     assert (path.name, await do(path.read_bytes)) == ("fedora-review-review.txt", b"fine")
 
 
-async def test_a_build_that_has_not_begun(store: Store, copr: Copr, folder: Path):
+async def test_a_build_that_has_not_begun(store: SteppedCopr, copr: Copr, folder: Path):
     build = await copr.builds.create_from_url("owner", "demo", HELLO, chroots=[CHROOT])
     assert await copr.builds.download(build, folder) == ()
 
 
-async def test_what_is_there_is_left_alone(store: Store, copr: Copr, build: int, folder: Path):
+async def test_what_is_there_is_left_alone(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     first = await copr.builds.download(build, folder)
     package = folder / CHROOT / "hello-1.0-1.src.rpm"
     await do(package.write_bytes, b"half")
@@ -116,7 +116,7 @@ async def test_what_is_there_is_left_alone(store: Store, copr: Copr, build: int,
     assert await do(package.read_bytes) == b"source"
 
 
-async def test_a_download_that_broke_off_goes_on(store: Store, copr: Copr, build: int, folder: Path):
+async def test_a_download_that_broke_off_goes_on(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     """fedora-copr/copr#4169: within a file by ranges, and with the files that are missing when called again."""
     store.faults.add(Truncate(1024 * 1024), path="*x86_64.rpm")
     store.faults.add(DropBefore(), path="*x86_64.rpm")
@@ -133,7 +133,7 @@ async def test_a_download_that_broke_off_goes_on(store: Store, copr: Copr, build
 
 
 @pytest.mark.parametrize("devel", [False, True])
-async def test_packages_that_pulp_keeps(store: Store, copr: Copr, folder: Path, devel: bool):
+async def test_packages_that_pulp_keeps(store: SteppedCopr, copr: Copr, folder: Path, devel: bool):
     """fedora-copr/copr#4014, PR 4107: found by the list of what was built, wherever the files are."""
     await do(store.add_project, "pulp", storage="pulp", devel_mode=devel)
     build = await do(store.add_build, "pulp", HELLO)
@@ -144,7 +144,7 @@ async def test_packages_that_pulp_keeps(store: Store, copr: Copr, folder: Path, 
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
 
 
-async def test_what_the_store_lost(store: Store, copr: Copr, build: int, folder: Path):
+async def test_what_the_store_lost(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     theirs = store.result_directory(build, CHROOT)
     await do((theirs / "root.log.gz").unlink)
     assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["logs"])) == len(LOGS) - 1
@@ -153,7 +153,7 @@ async def test_what_the_store_lost(store: Store, copr: Copr, build: int, folder:
         await copr.builds.download(build, folder)
 
 
-async def test_progress_of_all_files_together(store: Store, copr: Copr, build: int, folder: Path):
+async def test_progress_of_all_files_together(store: SteppedCopr, copr: Copr, build: int, folder: Path):
     """fedora-copr/copr#4165: no half an hour of silence."""
     told: list[Progress] = []
     store.faults.add(Truncate(2 * 1024 * 1024), path="*x86_64.rpm")
@@ -175,7 +175,7 @@ async def test_progress_of_all_files_together(store: Store, copr: Copr, build: i
     assert not [name for name in await do(contents, folder) if name.endswith(".part")]
 
 
-async def test_cancelled_it_leaves_nothing_half_done(store: Store, build: int, folder: Path):
+async def test_cancelled_it_leaves_nothing_half_done(store: SteppedCopr, build: int, folder: Path):
     async with store.client(retry=Retry(attempts=1)) as copr:
         await copr.builds.get(build)
         before = await do(open_files)
@@ -192,7 +192,7 @@ async def test_cancelled_it_leaves_nothing_half_done(store: Store, build: int, f
                 await anyio.sleep(0.01)
 
 
-async def test_a_folder_that_cannot_be_made(store: Store, copr: Copr, build: int, tmp_path: Path):
+async def test_a_folder_that_cannot_be_made(store: SteppedCopr, copr: Copr, build: int, tmp_path: Path):
     await to_thread.run_sync((tmp_path / "file").touch)
     with pytest.raises(OSError, match="file"):
         await copr.builds.download(build, tmp_path / "file")

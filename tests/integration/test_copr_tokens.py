@@ -16,7 +16,7 @@ from lading import ConfigError, Copr, LadingError, Retry, Unauthorized
 from lading.copr import ApiToken, TokenPairAuth
 from lading.copr import tokens as tokens_module
 from lading.testing import DropAfter, DropBefore, Fault, Respond, RespondRaw, ServerResponse, Truncate
-from tests.support.copr_frontend import CHROOT, Frontend, Store
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +26,14 @@ ROTATE = "POST api-token"
 
 
 @pytest.fixture
-def config(demo_store: Store, tmp_path: Path) -> Path:
+def config(demo_store: RecordingCopr, tmp_path: Path) -> Path:
     path = demo_store.write_config(tmp_path / "copr")
     path.write_text("# mine\n" + path.read_text() + "[other]\ntoken = theirs\n")
     path.chmod(0o644)
     return path
 
 
-async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Path):
+async def test_rotating_goes_on_with_the_new_token(demo_store: RecordingCopr, config: Path):
     """The client, its copies, and the file."""
     old = (demo_store.owner.login, demo_store.owner.token)
     async with demo_store.client() as copr:
@@ -82,7 +82,7 @@ async def test_rotating_goes_on_with_the_new_token(demo_store: Store, config: Pa
     ids=repr,
 )
 async def test_rotating_is_sent_once_whatever_happens(
-    demo_store: Store, config: Path, fault: Fault, outcome: str, sent: int
+    demo_store: RecordingCopr, config: Path, fault: Fault, outcome: str, sent: int
 ):
     before = await to_thread.run_sync(config.read_bytes)
     auth = TokenPairAuth(demo_store.owner.login, demo_store.owner.token)
@@ -99,7 +99,7 @@ async def test_rotating_is_sent_once_whatever_happens(
 
 @pytest.mark.parametrize("content", [None, "[other]\n", "nonsense", "[copr-cli]\ntoken = x\n"])
 async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
-    demo_store: Store, tmp_path: Path, content: str | None
+    demo_store: RecordingCopr, tmp_path: Path, content: str | None
 ):
     path = tmp_path / "folder" / "copr"
     if content is not None:
@@ -112,7 +112,9 @@ async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
     assert demo_store.seen == []
 
 
-async def test_a_folder_that_cannot_be_written_to(demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_folder_that_cannot_be_written_to(
+    demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(os, "access", lambda path, mode: path != config.parent)  # who runs this may be root
     async with demo_store.client() as copr:
         with pytest.raises(PermissionError, match="cannot be written to"):
@@ -120,7 +122,9 @@ async def test_a_folder_that_cannot_be_written_to(demo_store: Store, config: Pat
     assert demo_store.seen == []
 
 
-async def test_a_file_that_is_not_a_file_any_more(demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_file_that_is_not_a_file_any_more(
+    demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Between the check and the writing: the error is said, and the client has the new token."""
 
     def gone(*_: Any) -> None:
@@ -138,7 +142,7 @@ async def test_a_file_that_is_not_a_file_any_more(demo_store: Store, config: Pat
 
 
 async def test_a_cancelled_rotation_that_was_answered_is_saved(
-    demo_store: Store, config: Path, monkeypatch: pytest.MonkeyPatch
+    demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """From the answer on the file's old token is worth nothing."""
     with anyio.CancelScope() as scope:
@@ -155,7 +159,7 @@ async def test_a_cancelled_rotation_that_was_answered_is_saved(
         assert (await again.tokens.verify()).name == "owner"
 
 
-async def test_only_a_login_and_token_can_be_rotated(demo_store: Store):
+async def test_only_a_login_and_token_can_be_rotated(demo_store: RecordingCopr):
     for auth in (None, lading.BasicAuth(demo_store.owner.login, demo_store.owner.token)):
         async with demo_store.client(login=None, token=None, auth=auth) as copr:
             assert copr.tokens.expires_on is None
@@ -164,7 +168,7 @@ async def test_only_a_login_and_token_can_be_rotated(demo_store: Store):
     assert demo_store.seen == []
 
 
-async def test_calls_of_others_while_it_rotates(demo_store: Store):
+async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
     """Whoever asks from the answer on comes with the new token, also where the token is kept elsewhere."""
 
     class Slow:
@@ -190,7 +194,7 @@ async def test_calls_of_others_while_it_rotates(demo_store: Store):
 
 
 async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
-    async with Store(now=datetime.now(UTC) - timedelta(days=200)) as store:
+    async with RecordingCopr(now=datetime.now(UTC) - timedelta(days=200)) as store:
         path = await to_thread.run_sync(store.write_config, tmp_path / "copr")
         store.advance_clock(200 * 86400)
         ended = store.owner.expiration
@@ -208,7 +212,7 @@ async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
         assert store.lines == ["GET auth-check", "POST project/add/owner"]  # neither is sent again
 
 
-async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store: Store):
+async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store: RecordingCopr):
     async with demo_store.client(token="wrong") as copr:
         with pytest.raises(Unauthorized) as caught:
             await copr.tokens.verify()
@@ -220,7 +224,7 @@ async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store
 async def test_unknown_fields_and_no_date():
     answer = {"api_login": "l0gin", "api_token": "t0ken", "more": 1}
     dated = ServerResponse.json({**answer, "expiration": "2027-05-19"})
-    async with Frontend(ServerResponse.json(answer), dated) as frontend, frontend.client() as copr:
+    async with CannedFrontend(ServerResponse.json(answer), dated) as frontend, frontend.client() as copr:
         assert (await copr.tokens.rotate()).expiration is None
         assert copr.tokens.days_left is None
         expected = ApiToken(api_login="l0gin", api_token="t0ken", expiration=date(2027, 5, 19), more=1)
@@ -229,7 +233,7 @@ async def test_unknown_fields_and_no_date():
     assert frontend.seen[1].user == "l0gin:t0ken"
 
 
-async def test_rotating_leaves_nothing_in_the_log(demo_store: Store, caplog: pytest.LogCaptureFixture):
+async def test_rotating_leaves_nothing_in_the_log(demo_store: RecordingCopr, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     old = demo_store.owner.token
     events: list[Any] = []

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading._core.polling import PollInterval
-from tests.support.copr_double import HELLO, Store, Time, add_builds, do, seen, set_states
+from tests.support.copr_double import HELLO, FakeClock, SteppedCopr, add_builds, do, seen, set_states
 
 if TYPE_CHECKING:
     from lading import Copr
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_time")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_clock")]
 
 
-async def test_hundreds_cost_one_question_a_look(copr_store: Store, copr: Copr):
+async def test_hundreds_cost_one_question_a_look(copr_store: SteppedCopr, copr: Copr):
     """fedora-copr/copr#3200, #3653: 500 builds are not 500 requests every time."""
     ids = add_builds(copr_store, 500)
     copr_store.steps = [int, int, int, int, partial(set_states, copr_store, ids, "succeeded")]
@@ -25,7 +25,7 @@ async def test_hundreds_cost_one_question_a_look(copr_store: Store, copr: Copr):
     assert copr_store.seen == [f"GET /api_3/build/{ids[-1]}", *["GET /api_3/build/list"] * 4]
 
 
-async def test_builds_that_say_their_project_need_no_first_question(copr_store: Store, copr: Copr):
+async def test_builds_that_say_their_project_need_no_first_question(copr_store: SteppedCopr, copr: Copr):
     urls = [HELLO] * 10
     made = await copr.builds.create_from_urls("owner", "demo", urls)
     set_states(copr_store, [build.id for build in made], "failed")
@@ -34,7 +34,7 @@ async def test_builds_that_say_their_project_need_no_first_question(copr_store: 
     assert copr_store.seen == ["GET /api_3/build/list"]
 
 
-async def test_old_builds_behind_many_new_ones(copr_store: Store, copr: Copr):
+async def test_old_builds_behind_many_new_ones(copr_store: SteppedCopr, copr: Copr):
     old = add_builds(copr_store, 4)
     add_builds(copr_store, 50)
     set_states(copr_store, old, "succeeded")
@@ -42,7 +42,7 @@ async def test_old_builds_behind_many_new_ones(copr_store: Store, copr: Copr):
     assert copr_store.count("GET /api_3/build/list") == 1  # not worth a second page
 
 
-async def test_many_projects_are_a_few_questions_a_second(copr_store: Store, copr: Copr, copr_time: Time):
+async def test_many_projects_are_a_few_questions_a_second(copr_store: SteppedCopr, copr: Copr, copr_clock: FakeClock):
     ids: list[int] = []
     for number in range(20):
         await do(copr_store.add_project, f"p{number}")
@@ -51,20 +51,20 @@ async def test_many_projects_are_a_few_questions_a_second(copr_store: Store, cop
     for _ in ids:
         await anext(watch)
     copr_store.seen.clear()
-    copr_time.waits.clear()
-    before = copr_time.now
+    copr_clock.waits.clear()
+    before = copr_clock.now
     set_states(copr_store, ids, "succeeded")
     assert len(await seen(watch)) == len(ids)
     # A list for each of ten projects; of the other ten, each build.
     assert (copr_store.count("GET /api_3/build/list"), len(copr_store.seen)) == (10, 30)
     assert copr_store.most_waiting <= 8
     # As many at the first look, and again as many seconds as five of them a second take.
-    assert copr_time.now - before >= 30 / 5
+    assert copr_clock.now - before >= 30 / 5
 
 
-async def test_the_pace_slows_down_and_news_quickens_it(copr_store: Store, copr: Copr, copr_time: Time):
+async def test_the_pace_slows_down_and_news_quickens_it(copr_store: SteppedCopr, copr: Copr, copr_clock: FakeClock):
     (build,) = add_builds(copr_store, 1)
     copr_store.steps = [*[int] * 4, partial(copr_store.set_state, build, "running"), int, int]
     copr_store.steps.append(partial(copr_store.set_state, build, "succeeded"))
     await copr.builds.wait(build, poll=PollInterval(2, 2, 10))
-    assert copr_time.waits == [2, 4, 8, 10, 2, 4, 8]
+    assert copr_clock.waits == [2, 4, 8, 10, 2, 4, 8]

@@ -10,7 +10,7 @@ import pytest
 from lading import BadRequest, Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import Asked, Frontend, Store
+from tests.support.copr_frontend import Asked, CannedFrontend, RecordingCopr
 
 pytestmark = pytest.mark.anyio
 GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
@@ -35,7 +35,7 @@ def add(source: Source = GIT) -> str:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
-async def test_every_kind_of_source(demo_store: Store, source: Source):
+async def test_every_kind_of_source(demo_store: RecordingCopr, source: Source):
     async with demo_store.client() as copr:
         made = await copr.packages.create("owner", "demo", "hello", source, webhook_rebuild=True)
         assert (made.name, made.source_type, made.auto_rebuild) == ("hello", source.type, True)
@@ -52,7 +52,7 @@ async def test_every_kind_of_source(demo_store: Store, source: Source):
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 @pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Respond(504)], ids=repr)
-async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: Store, source: Source, fault: Fault):
+async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: RecordingCopr, source: Source, fault: Fault):
     demo_store.faults.add(fault, method="POST")
     async with demo_store.client() as copr:
         made = await copr.packages.create("owner", "demo", "hello", source)
@@ -62,7 +62,7 @@ async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: Store, sour
 
 
 @pytest.mark.parametrize("other", [ScmSource("https://example.com/other.git"), RubyGemsSource("hello"), SVN], ids=repr)
-async def test_another_source_is_somebody_elses(demo_store: Store, other: Source):
+async def test_another_source_is_somebody_elses(demo_store: RecordingCopr, other: Source):
     """The answer is lost before anything was made, and somebody is quicker."""
     async with demo_store.client() as quicker, demo_store.client() as copr:
         await quicker.packages.create("owner", "demo", "hello", other)
@@ -73,7 +73,7 @@ async def test_another_source_is_somebody_elses(demo_store: Store, other: Source
     assert "there is another package hello now, with another source" in str(caught.value.__cause__)
 
 
-async def test_a_page_that_answers_200(demo_store: Store):
+async def test_a_page_that_answers_200(demo_store: RecordingCopr):
     demo_store.faults.add(Respond(200, b"<html>"), method="POST")
     async with demo_store.client() as copr:
         with pytest.raises(InvalidResponse) as caught:
@@ -81,7 +81,7 @@ async def test_a_page_that_answers_200(demo_store: Store):
     assert caught.value.outcome == "not_done"  # it was looked for
 
 
-async def test_a_package_from_subversion_stays_one(demo_store: Store):
+async def test_a_package_from_subversion_stays_one(demo_store: RecordingCopr):
     """The frontend, told nothing of it, takes Git."""
     async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", SVN)
@@ -104,7 +104,7 @@ async def test_what_is_sent():
     def answer(asked: Asked) -> ServerResponse:
         return ServerResponse.json({"name": "a+b", "source_type": "pypi", "source_dict": {}})
 
-    async with Frontend(answer) as frontend, frontend.client() as copr:
+    async with CannedFrontend(answer) as frontend, frontend.client() as copr:
         await copr.packages.update("@crew", "demo", "a+b", timeout=60, chroot_denylist=["epel-*", "fedora-43-*"])
         await copr.packages.update("@crew", "demo", "a+b", PyPISource(python_versions=()), chroot_denylist=[])
         custom = CustomSource("x", script_builddeps=["git", "make"], script_repos=[])
@@ -136,7 +136,7 @@ async def test_what_is_sent():
     assert full.query == {**plain.query, "with_latest_build": "True", "with_latest_succeeded_build": "True"}
 
 
-async def test_the_newest_builds_where_asked_for(demo_store: Store):
+async def test_the_newest_builds_where_asked_for(demo_store: RecordingCopr):
     build = demo_store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
     await anyio.to_thread.run_sync(demo_store.finish, build)
     async with demo_store.reader() as copr:
@@ -150,7 +150,7 @@ async def test_the_newest_builds_where_asked_for(demo_store: Store):
         assert (listed.builds.latest_succeeded.id, listed.builds.latest) == (build, None)
 
 
-async def test_reset_build_delete(demo_store: Store):
+async def test_reset_build_delete(demo_store: RecordingCopr):
     async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", GIT)
         build = await copr.packages.build("owner", "demo", "hello", timeout=3600)
@@ -169,7 +169,7 @@ async def test_reset_build_delete(demo_store: Store):
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(502), Truncate(3)], ids=repr)
-async def test_deleting_is_done_when_it_is_gone(demo_store: Store, fault: Fault):
+async def test_deleting_is_done_when_it_is_gone(demo_store: RecordingCopr, fault: Fault):
     async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", GIT)
         demo_store.faults.add(fault, method="DELETE")
@@ -177,7 +177,7 @@ async def test_deleting_is_done_when_it_is_gone(demo_store: Store, fault: Fault)
         assert len(await copr.packages.list("owner", "demo")) == 0
 
 
-async def test_mistakes(demo_store: Store):
+async def test_mistakes(demo_store: RecordingCopr):
     async with demo_store.client() as copr:
         for source in (ScmSource(), PyPISource(), RubyGemsSource(), CustomSource()):
             with pytest.raises(InputError, match=source.needed[0]) as caught:
@@ -195,7 +195,7 @@ async def test_mistakes(demo_store: Store):
             await copr.packages.create("owner", "demo", "hello", GIT)
 
 
-async def test_one_of_ten_creates_it(demo_store: Store):
+async def test_one_of_ten_creates_it(demo_store: RecordingCopr):
     outcomes: list[Any] = []
 
     async def create() -> None:

@@ -15,14 +15,14 @@ from lading import BasicAuth, Call, ConfigError, Copr, LadingError, Response, Un
 from lading._core.auth import Auth
 from lading.copr import TokenPairAuth
 from lading.testing import DropAfter, Respond, Server, ServerResponse
-from tests.support.copr_frontend import LOGIN, QUICK, READS, TOKEN, WRITES, Frontend, Store
+from tests.support.copr_frontend import LOGIN, QUICK, READS, TOKEN, WRITES, CannedFrontend, RecordingCopr
 
 pytestmark = pytest.mark.anyio
 
 BASIC = base64.b64encode(f"{LOGIN}:{TOKEN}".encode()).decode()
 
 
-async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: Frontend):
+async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: CannedFrontend):
     async with Copr(frontend.url, retry=QUICK) as copr:
         for write in WRITES:
             with pytest.raises(ConfigError, match="needs a login and token") as caught:
@@ -31,7 +31,7 @@ async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: Fro
     assert frontend.seen == []
 
 
-async def test_reading_is_anonymous_with_and_without_credentials(frontend: Frontend):
+async def test_reading_is_anonymous_with_and_without_credentials(frontend: CannedFrontend):
     async with Copr(frontend.url) as nobody, frontend.client() as somebody:
         for read, answer in READS:
             for copr in (nobody, somebody):
@@ -43,7 +43,7 @@ async def test_reading_is_anonymous_with_and_without_credentials(frontend: Front
         assert "Cookie" not in asked.headers
 
 
-async def test_writing_says_who(frontend: Frontend):
+async def test_writing_says_who(frontend: CannedFrontend):
     async with frontend.client() as copr:
         for write in WRITES:
             with pytest.raises(LadingError):
@@ -52,7 +52,7 @@ async def test_writing_says_who(frontend: Frontend):
     assert len(frontend.seen) == len(WRITES)
 
 
-async def test_bot_wall_the_agents_name_begins_with_copr(frontend: Frontend):
+async def test_bot_wall_the_agents_name_begins_with_copr(frontend: CannedFrontend):
     """The gate of the public instance lets these pass, and shows others a page."""
     frontend.answers = [ServerResponse.json({"version": 3})]
     for options in ({}, {"user_agent": "bot/1 (me)"}):
@@ -68,7 +68,7 @@ async def test_bot_wall_the_agents_name_begins_with_copr(frontend: Frontend):
 @pytest.mark.parametrize("how", ["json", "html", "reason", "header"])
 @pytest.mark.parametrize("status", [400, 401, 403, 500, 302])
 async def test_what_the_frontend_says_back_is_masked(
-    frontend: Frontend, caplog: pytest.LogCaptureFixture, how: str, status: int
+    frontend: CannedFrontend, caplog: pytest.LogCaptureFixture, how: str, status: int
 ):
     caplog.set_level(logging.DEBUG)
     said = f"bad token {TOKEN} in Authorization: Basic {BASIC}"
@@ -109,7 +109,7 @@ async def test_credentials_stay_with_their_instance():
     there: list[Any] = []
     async with (
         Server(other) as elsewhere,
-        Frontend(ServerResponse(302, {"Location": f"{elsewhere.url}/x"})) as frontend,
+        CannedFrontend(ServerResponse(302, {"Location": f"{elsewhere.url}/x"})) as frontend,
         frontend.client() as copr,
     ):
         with pytest.raises(LadingError, match="redirected"):  # plain http to another origin
@@ -120,7 +120,7 @@ async def test_credentials_stay_with_their_instance():
     assert [set(headers) & {"authorization", "cookie"} for headers in there] == [set()]
 
 
-async def test_no_cookies_are_kept(frontend: Frontend):
+async def test_no_cookies_are_kept(frontend: CannedFrontend):
     """A session of somebody's outranks login and token there."""
     frontend.answers = [ServerResponse.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
     async with frontend.client() as copr:
@@ -129,7 +129,7 @@ async def test_no_cookies_are_kept(frontend: Frontend):
     assert not any("Cookie" in asked.headers for asked in frontend.seen)
 
 
-async def test_a_token_from_elsewhere_and_other_credentials(demo_store: Store):
+async def test_a_token_from_elsewhere_and_other_credentials(demo_store: RecordingCopr):
     class Place:
         async def get(self) -> str:
             return demo_store.owner.token
@@ -148,7 +148,7 @@ def test_a_login_with_a_colon():
     assert repr(TokenPairAuth("a", "s3cret")) == "TokenPairAuth('a', ***)"
 
 
-async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: Store):
+async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: RecordingCopr):
     demo_store.faults.add(DropAfter(), path="/api_3/auth-check")
     demo_store.faults.add(Respond(503), path="/api_3/auth-check")
     async with demo_store.client() as copr:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lading import InputError, NotFound
-from tests.support.copr_double import CHROOT, HELLO, Store, do, lines
+from tests.support.copr_double import CHROOT, HELLO, SteppedCopr, do, lines
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -17,7 +17,7 @@ LOG = "builder-live.log"
 
 
 @pytest.fixture
-def build(copr_store: Store) -> int:
+def build(copr_store: SteppedCopr) -> int:
     """A build that is running in its chroot."""
     build = copr_store.add_build("demo", HELLO)
     while copr_store.build(build).chroots.get(CHROOT) != "running":
@@ -25,7 +25,7 @@ def build(copr_store: Store) -> int:
     return build
 
 
-async def test_a_running_log_is_followed_to_its_end(copr_store: Store, copr: Copr, build: int):
+async def test_a_running_log_is_followed_to_its_end(copr_store: SteppedCopr, copr: Copr, build: int):
     """fedora-copr/copr#4165, #3200: what goes on is seen as it goes on; nothing is lost or doubled at the end."""
     got: list[str] = []
     async for line in copr.builds.log(build, CHROOT, follow=True):
@@ -41,7 +41,7 @@ async def test_a_running_log_is_followed_to_its_end(copr_store: Store, copr: Cop
     assert f"GET /results/owner/demo/{CHROOT}/00000001-hello/{LOG}.gz" in copr_store.seen
 
 
-async def test_as_far_as_it_is(copr_store: Store, copr: Copr, build: int):
+async def test_as_far_as_it_is(copr_store: SteppedCopr, copr: Copr, build: int):
     await do(copr_store.append_log, build, CHROOT, "one\ntwo")
     assert await lines(copr.builds.log(build, CHROOT)) == ["builder-live.log: running", "one", "two"]
     assert await lines(copr.builds.log(build, CHROOT, name="backend")) == [
@@ -53,7 +53,7 @@ async def test_as_far_as_it_is(copr_store: Store, copr: Copr, build: int):
     assert await lines(copr.builds.log(build, CHROOT, name="root")) == ["root.log"]
 
 
-async def test_a_log_is_waited_for(copr_store: Store, copr: Copr):
+async def test_a_log_is_waited_for(copr_store: SteppedCopr, copr: Copr):
     build = copr_store.add_build("demo", HELLO)
     got: list[str] = []
     copr_store.steps = [
@@ -69,14 +69,14 @@ async def test_a_log_is_waited_for(copr_store: Store, copr: Copr):
     assert got == ["builder-live.log: running", "fetched"]
 
 
-async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: Store, copr: Copr):
+async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: SteppedCopr, copr: Copr):
     build = copr_store.add_build("demo", HELLO)
     while copr_store.build(build).source_state != "importing":
         await do(copr_store.advance_builds, build)
     assert await lines(copr.builds.log(build)) == ["builder-live.log: running"]
 
 
-async def test_what_is_not_there(copr_store: Store, copr: Copr, build: int):
+async def test_what_is_not_there(copr_store: SteppedCopr, copr: Copr, build: int):
     for name in ("build", "nonsense"):
         with pytest.raises(NotFound, match=rf"no log {name} of build 1 \({CHROOT}\)"):
             await lines(copr.builds.log(build, CHROOT, name=name))
@@ -93,7 +93,7 @@ async def test_what_is_not_there(copr_store: Store, copr: Copr, build: int):
             copr.builds.log(build, CHROOT, name=name)
 
 
-async def test_canceled_before_it_began(copr_store: Store, copr: Copr):
+async def test_canceled_before_it_began(copr_store: SteppedCopr, copr: Copr):
     build = await copr.builds.create_from_url("owner", "demo", HELLO, chroots=[CHROOT])
     await do(copr_store.finish, build.id, "canceled")
     with pytest.raises(NotFound, match="no log builder-live"):

@@ -13,14 +13,14 @@ from lading import (
     NotFound,
 )
 from lading.testing import DropAfter, DropBefore, ServerResponse
-from tests.support.copr_frontend import CHROOT, Frontend, Store
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
 
 pytestmark = pytest.mark.anyio
 OTHER = "fedora-43-x86_64"
 DELETE = "DELETE project/delete/owner/demo"
 
 
-async def test_from_the_beginning_to_the_end(crew_store: Store):
+async def test_from_the_beginning_to_the_end(crew_store: RecordingCopr):
     crew_store.add_project("other")
     async with crew_store.client() as copr:
         made = await copr.projects.create(
@@ -60,7 +60,7 @@ async def test_from_the_beginning_to_the_end(crew_store: Store):
             await copr.projects.get("owner", "demo")
 
 
-async def test_updating_changes_what_is_given(crew_demo: Store):
+async def test_updating_changes_what_is_given(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
         before = await copr.projects.get("owner", "demo")
         assert await copr.projects.update("owner", "demo") == before
@@ -71,7 +71,7 @@ async def test_updating_changes_what_is_given(crew_demo: Store):
         assert (again.enable_net, set(again.chroot_repos)) == (False, {OTHER})
 
 
-async def test_groups_and_rights(crew_demo: Store):
+async def test_groups_and_rights(crew_demo: RecordingCopr):
     ada = crew_demo.add_user("ada")
     async with crew_demo.client(ada) as copr:
         made = await copr.projects.create("@crew", "ours", chroots=[CHROOT])
@@ -95,7 +95,7 @@ async def test_groups_and_rights(crew_demo: Store):
     assert "Authorization" not in str(crew_demo.errors)
 
 
-async def test_mistakes(crew_demo: Store):
+async def test_mistakes(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
         for chroots in (["nope-1-x86_64"], ["fedora-*-x86_64"], []):
             with pytest.raises(BadRequest, match=r"chroots: .* is not a valid choice"):
@@ -121,7 +121,7 @@ async def test_mistakes(crew_demo: Store):
 
 async def test_what_is_sent():
     """The defaults of the official client, other words for two fields, and nothing twice."""
-    async with Frontend(ServerResponse.json({"name": "demo"})) as frontend, frontend.client() as copr:
+    async with CannedFrontend(ServerResponse.json({"name": "demo"})) as frontend, frontend.client() as copr:
         await copr.projects.create("@crew", "demo", chroots=[CHROOT])
         await copr.projects.create("me", "demo", chroots=[CHROOT], exist_ok=True, description="é", unlisted_on_hp=None)
         await copr.projects.update("me", "demo", additional_repos=["a"], runtime_dependencies=["b", "c"], chroots=[])
@@ -150,14 +150,14 @@ async def test_what_is_sent():
     assert not any(asked.query for asked in frontend.seen if asked is not kept)
 
 
-async def test_a_project_with_running_builds(crew_demo: Store):
+async def test_a_project_with_running_builds(crew_demo: RecordingCopr):
     build = crew_demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
     async with crew_demo.client() as copr:
         with pytest.raises(Conflict, match=rf"Build\(s\) {build} are still running\."):
             await copr.projects.delete("owner", "demo")
 
 
-async def test_forks(crew_demo: Store):
+async def test_forks(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
         made = await copr.projects.fork("owner", "demo", "owner", "forked")
         assert (made.full_name, made.description) == ("owner/forked", "A demo")

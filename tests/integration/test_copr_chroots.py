@@ -9,7 +9,7 @@ import pytest
 
 from lading import BadRequest, BytesBody, Forbidden, InputError, NotFound
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse
-from tests.support.copr_frontend import CHROOT, Frontend, Store
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,14 @@ EDIT = f"PUT project-chroot/edit/owner/demo/{CHROOT}"
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
+def store() -> Iterator[RecordingCopr]:
+    with RecordingCopr() as store:
         store.add_project("demo", chroots=[CHROOT, "fedora-43-x86_64"], additional_repos=["https://example.com/all/"])
         yield store
     assert store.errors == []
 
 
-async def test_what_there_is(store: Store):
+async def test_what_there_is(store: RecordingCopr):
     async with store.reader() as copr:
         found = [chroot.name async for chroot in copr.mock_chroots.list()]
         assert CHROOT in found
@@ -35,14 +35,14 @@ async def test_what_there_is(store: Store):
         assert len(await copr.mock_chroots.list(max_items=2)) == 2
     assert "limit" not in store.seen[0].query  # it has no pages
     answer = {"b": None, "a": "till next week"}
-    async with Frontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
+    async with CannedFrontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
         assert {chroot.name: chroot.comment for chroot in await copr.mock_chroots.list()} == {
             "b": "",
             "a": "till next week",
         }
 
 
-async def test_settings_of_a_projects_chroot(store: Store):
+async def test_settings_of_a_projects_chroot(store: RecordingCopr):
     async with store.client() as copr:
         before = await copr.project_chroots.get("owner", "demo", CHROOT)
         assert (before.mock_chroot, before.additional_packages, before.comps_name) == (CHROOT, (), None)
@@ -82,7 +82,7 @@ async def test_settings_of_a_projects_chroot(store: Store):
         )
 
 
-async def test_a_comps_file(store: Store, tmp_path: Path):
+async def test_a_comps_file(store: RecordingCopr, tmp_path: Path):
     path = tmp_path / "comps.xml"
     await anyio.Path(path).write_bytes(b"<comps/>" * 10)
     async with store.client() as copr:
@@ -102,7 +102,7 @@ async def test_what_is_sent(tmp_path: Path):
     path = tmp_path / "comps.xml"
     await anyio.Path(path).write_bytes(b"<comps/>")
     async with (
-        Frontend(ServerResponse.json({"mock_chroot": CHROOT, "name": CHROOT})) as frontend,
+        CannedFrontend(ServerResponse.json({"mock_chroot": CHROOT, "name": CHROOT})) as frontend,
         frontend.client() as copr,
     ):
         await copr.project_chroots.update("@crew", "demo", CHROOT, bootstrap_image="fedora:43", bootstrap="on")
@@ -120,7 +120,7 @@ async def test_what_is_sent(tmp_path: Path):
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(502)], ids=repr)
-async def test_an_update_may_be_sent_twice(store: Store, tmp_path: Path, fault: Fault):
+async def test_an_update_may_be_sent_twice(store: RecordingCopr, tmp_path: Path, fault: Fault):
     path = tmp_path / "comps.xml"
     await anyio.Path(path).write_bytes(b"<comps/>")
     store.faults.add(fault, method="PUT")
@@ -129,7 +129,7 @@ async def test_an_update_may_be_sent_twice(store: Store, tmp_path: Path, fault: 
     assert store.lines == [EDIT] * (2 if isinstance(fault, DropAfter) else 1)
 
 
-async def test_mistakes(store: Store):
+async def test_mistakes(store: RecordingCopr):
     async with store.client() as copr:
         for chroot, said in (
             ("epel-9-x86_64", "does not exist in Copr owner/demo"),
@@ -147,7 +147,7 @@ async def test_mistakes(store: Store):
             await copr.project_chroots.update("owner", "demo", CHROOT, with_opts=["x"])
 
 
-async def test_chroots_of_a_build(store: Store):
+async def test_chroots_of_a_build(store: RecordingCopr):
     build = store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
     await anyio.to_thread.run_sync(lambda: store.finish(build, chroots={"fedora-43-x86_64": "failed"}))
     async with store.reader() as copr:

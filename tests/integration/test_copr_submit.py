@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from lading import BadRequest, BytesBody, Copr, InputError, Progress
 from lading.testing import Server, ServerRequest, ServerResponse
-from tests.support.copr_double import CHROOT, HELLO, Store
+from tests.support.copr_double import CHROOT, HELLO, SteppedCopr
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -26,8 +26,8 @@ SIZE = 8 * 1024 * 1024
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store(rpm_upload=True) as store:
+def store() -> Iterator[SteppedCopr]:
+    with SteppedCopr(rpm_upload=True) as store:
         yield store
 
 
@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[Callable[[Builds], Awaitable[Any]], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_refused_before_anything_is_sent(store: Store, what: str):
+async def test_refused_before_anything_is_sent(store: SteppedCopr, what: str):
     create, argument = REFUSED[what]
     async with store.client() as copr:
         with pytest.raises(InputError) as caught:
@@ -64,7 +64,7 @@ async def test_refused_before_anything_is_sent(store: Store, what: str):
     assert not store.seen
 
 
-async def test_a_file_that_is_not_there(store: Store, tmp_path: Path):
+async def test_a_file_that_is_not_there(store: SteppedCopr, tmp_path: Path):
     async with store.client() as copr:
         with pytest.raises(FileNotFoundError):
             await copr.builds.create_from_file("owner", "demo", tmp_path / "hello.spec")
@@ -104,7 +104,7 @@ SOURCES: dict[str, tuple[Callable[[Builds], Awaitable[Build]], dict[str, Any]]] 
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-async def test_every_kind_of_source(store: Store, kind: str):
+async def test_every_kind_of_source(store: SteppedCopr, kind: str):
     create, source = SOURCES[kind]
     async with store.client() as copr:
         build = await create(copr.builds)
@@ -113,7 +113,7 @@ async def test_every_kind_of_source(store: Store, kind: str):
     assert source.items() <= made.source.items()
 
 
-async def test_several_addresses_are_several_builds_in_their_order(store: Store):
+async def test_several_addresses_are_several_builds_in_their_order(store: SteppedCopr):
     urls = [HELLO.replace("hello", name) for name in ("b", "a", "c")]
     async with store.client() as copr:
         builds = await copr.builds.create_from_urls("owner", "demo", iter(urls), chroots=[CHROOT], timeout=60)
@@ -172,7 +172,7 @@ async def test_an_upload_streams_from_disk_with_its_length_known(tmp_path: Path,
     }
 
 
-async def test_an_upload_arrives_as_it_is(store: Store, path: Path):
+async def test_an_upload_arrives_as_it_is(store: SteppedCopr, path: Path):
     async with store.client() as copr:
         build = await copr.builds.create_from_file("owner", "demo", path, filename="other-1-1.src.rpm")
     kept = store.build(build.id).upload
@@ -181,7 +181,7 @@ async def test_an_upload_arrives_as_it_is(store: Store, path: Path):
     assert await to_thread.run_sync(kept.read_bytes) == await to_thread.run_sync(path.read_bytes)
 
 
-async def test_what_a_callback_raises_ends_the_upload(store: Store, path: Path):
+async def test_what_a_callback_raises_ends_the_upload(store: SteppedCopr, path: Path):
     def show(progress: Progress) -> None:
         raise ZeroDivisionError
 
@@ -191,7 +191,7 @@ async def test_what_a_callback_raises_ends_the_upload(store: Store, path: Path):
     assert not store.builds
 
 
-async def test_it_can_be_asked_before_a_long_upload(store: Store):
+async def test_it_can_be_asked_before_a_long_upload(store: SteppedCopr):
     """fedora-copr/copr#2658: what stands against a build is said before the file is sent."""
     async with store.client() as copr:
         assert "safe" in await copr.builds.check_before_build("owner", "demo", chroots=[CHROOT])

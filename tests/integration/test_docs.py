@@ -45,7 +45,7 @@ from lading.testing import EmbeddedCopr, Server, ServerRequest, ServerResponse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.moto_aws import Behind
+    from tests.support.moto_aws import Backdoor
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -197,7 +197,7 @@ def program(
 
 
 @pytest.fixture
-def regions(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Behind | None:
+def regions(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backdoor | None:
     """What lies in AWS's regions, on a machine that may write there; for pages that want any."""
     if "Stager(" not in page.read_text("utf-8"):
         return None
@@ -205,8 +205,8 @@ def regions(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     for service in ("S3", "SSM"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
     monkeypatch.setenv("STARTIFACT_REGIONS", "eu-west-1,us-east-1,ap-south-1")
-    behind: Behind = request.getfixturevalue("behind")
-    return behind
+    aws_backdoor: Backdoor = request.getfixturevalue("aws_backdoor")
+    return aws_backdoor
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def test_examples_run(
     program: dict[str, Any],
     index: TinyIndex,
     store: EmbeddedCopr,
-    regions: Behind | None,
+    regions: Backdoor | None,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -237,7 +237,7 @@ def test_examples_run(
     helpers = {
         "index": index,
         "store": store,
-        "behind": regions,
+        "aws_backdoor": regions,
         "make_wheel": make_wheel,
         "anyio": anyio,
         "Path": Path,

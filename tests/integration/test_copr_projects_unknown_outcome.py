@@ -17,7 +17,7 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import CHROOT, Asked, Frontend, Store, refusal
+from tests.support.copr_frontend import CHROOT, Asked, CannedFrontend, RecordingCopr, refusal
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -29,7 +29,7 @@ GET = "GET project"
 DELETE = "DELETE project/delete/owner/demo"
 
 
-async def test_creating_at_once_from_many_places(crew_store: Store):
+async def test_creating_at_once_from_many_places(crew_store: RecordingCopr):
     """One project, and everybody gets it."""
     found: list[Any] = []
 
@@ -60,13 +60,13 @@ async def test_who_loses_a_race_gets_the_project(second: ServerResponse):
     def answer(asked: Asked) -> ServerResponse:
         return ServerResponse.json({"name": "demo", "ownername": "owner", "id": 7}) if asked.line == GET else second
 
-    async with Frontend(answer) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
+    async with CannedFrontend(answer) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
         found = await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
         assert found.id == 7
         assert frontend.lines == [ADD, GET]
 
 
-async def test_what_is_refused_for_another_reason_says_so(crew_store: Store):
+async def test_what_is_refused_for_another_reason_says_so(crew_store: RecordingCopr):
     async with crew_store.client() as copr:
         with pytest.raises(BadRequest, match="'nope' is not a valid choice"):
             await copr.projects.create("owner", "demo", chroots=["nope"], exist_ok=True)
@@ -78,7 +78,7 @@ async def test_what_is_refused_for_another_reason_says_so(crew_store: Store):
 @pytest.mark.parametrize(
     "fault", [DropAfter(), Respond(502), Truncate(30), DropBefore(), Respond(200, b"<html>")], ids=repr
 )
-async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: Store, fault: Fault):
+async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: RecordingCopr, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         if fault == Respond(200, b"<html>"):  # taken by somebody, who says nothing of it
@@ -90,7 +90,7 @@ async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: Store, f
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), Truncate(30)], ids=repr)
-async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault: Fault):
+async def test_whether_it_was_made_here_nobody_can_say(crew_store: RecordingCopr, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         with pytest.raises(LadingError) as caught:
@@ -101,7 +101,7 @@ async def test_whether_it_was_made_here_nobody_can_say(crew_store: Store, fault:
 
 
 @pytest.mark.parametrize("fault", [DropBefore(), Respond(502), Respond(503), Respond(429, retry_after=0)], ids=repr)
-async def test_what_was_not_made_is_made(crew_store: Store, fault: Fault):
+async def test_what_was_not_made_is_made(crew_store: RecordingCopr, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
@@ -109,7 +109,7 @@ async def test_what_was_not_made_is_made(crew_store: Store, fault: Fault):
     assert crew_store.lines == [*asked, ADD]
 
 
-async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
+async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: RecordingCopr):
     crew_store.faults.add(DropAfter(), method="POST")
     crew_store.faults.add(Respond(502), method="GET", times=None)
     async with crew_store.client() as copr:
@@ -121,7 +121,7 @@ async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: Store):
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), DropBefore(), Respond(504), Truncate(3)], ids=repr)
-async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
+async def test_deleting_is_done_when_it_is_gone(crew_demo: RecordingCopr, fault: Fault):
     crew_demo.faults.add(fault, method="DELETE")
     async with crew_demo.client() as copr:
         await copr.projects.delete("owner", "demo")
@@ -133,7 +133,7 @@ async def test_deleting_is_done_when_it_is_gone(crew_demo: Store, fault: Fault):
     assert crew_demo.lines == [DELETE]
 
 
-async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: Store):
+async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: RecordingCopr):
     crew_demo.faults.add(Respond(200, b"<html>"), method="DELETE")
     async with crew_demo.client() as copr:
         with pytest.raises(InvalidResponse) as caught:

@@ -34,7 +34,7 @@ from lading.copr import GssapiAuth
 from lading.copr import _kerberos as _gssapi
 from lading.testing import DropAfter, Respond, Server, ServerRequest, ServerResponse
 from lading.testing.copr._refusals import apache_unauthorized
-from tests.support.copr_frontend import CHROOT, QUICK, Asked, Store, _line
+from tests.support.copr_frontend import CHROOT, QUICK, Asked, RecordingCopr, _line
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "p4ssw0rd-of-ada"
@@ -440,7 +440,7 @@ async def test_lost_answers_on_the_way_in(frontend: Frontend, folder: Path):
 
 
 async def test_the_whole_at_the_embedded_copr(tmp_path: Path):
-    async with Store(gssapi="ada") as store, store.reader(auth=GssapiAuth(cache=tmp_path / "c")) as copr:
+    async with RecordingCopr(gssapi="ada") as store, store.reader(auth=GssapiAuth(cache=tmp_path / "c")) as copr:
         made = await copr.projects.create("ada", "demo", chroots=[CHROOT])
         assert made.full_name == "ada/demo"
         await to_thread.run_sync(store.expire_sessions)

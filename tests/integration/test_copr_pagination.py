@@ -13,7 +13,7 @@ from lading import BadRequest, Copr, InputError, ServerError
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage, paginate
 from lading.testing import Respond
-from tests.support.copr_frontend import QUICK, Asked, Frontend, ServerResponse, Store
+from tests.support.copr_frontend import QUICK, Asked, CannedFrontend, RecordingCopr, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as store:
+def store() -> Iterator[RecordingCopr]:
+    with RecordingCopr() as store:
         for number in range(7):
             store.add_project(f"page{number}")
         yield store
@@ -40,7 +40,7 @@ LISTS: list[Callable[..., Pager[Any]]] = [
 ]
 
 
-async def test_every_page_is_asked_for_with_a_size(store: Store):
+async def test_every_page_is_asked_for_with_a_size(store: RecordingCopr):
     """Without one the frontend sends all there is, or 504."""
     store.add_build("page0", "https://example.com/hello-1.0-1.src.rpm")
     async with store.reader() as copr:
@@ -54,7 +54,7 @@ async def test_every_page_is_asked_for_with_a_size(store: Store):
                 assert not any("order_type" in asked.query for asked in store.seen)
 
 
-async def test_all_of_it_some_of_it_and_in_which_order(store: Store):
+async def test_all_of_it_some_of_it_and_in_which_order(store: RecordingCopr):
     names = [f"page{number}" for number in range(7)]
     async with store.reader() as copr:
 
@@ -80,7 +80,7 @@ async def test_all_of_it_some_of_it_and_in_which_order(store: Store):
 
 
 @pytest.mark.parametrize("options", [{"page_size": 0}, {"page_size": -1}, {"offset": -1}, {"max_items": -1}], ids=repr)
-async def test_what_the_frontend_takes_for_something_else(store: Store, options: dict[str, int]):
+async def test_what_the_frontend_takes_for_something_else(store: RecordingCopr, options: dict[str, int]):
     """A size of 0 means everything there, a negative one a bug."""
     async with store.reader() as copr:
         for list_of in LISTS:
@@ -91,7 +91,7 @@ async def test_what_the_frontend_takes_for_something_else(store: Store, options:
 
 
 @pytest.mark.parametrize("order", ["nosuch", "full_name"])
-async def test_a_bad_order_is_the_callers_mistake_and_asked_once(store: Store, order: str):
+async def test_a_bad_order_is_the_callers_mistake_and_asked_once(store: RecordingCopr, order: str):
     async with store.reader() as copr:
         with pytest.raises(BadRequest, match="Cannot order by") as caught:
             await copr.projects.list("owner", order=order)
@@ -99,7 +99,7 @@ async def test_a_bad_order_is_the_callers_mistake_and_asked_once(store: Store, o
     assert len(store.seen) == 1
 
 
-async def test_a_list_is_gone_on_with_after_an_error(store: Store):
+async def test_a_list_is_gone_on_with_after_an_error(store: RecordingCopr):
     async with store.reader() as copr:
         cursor = copr.projects.list("owner", page_size=2).cursor()
         found = [(await anext(cursor)).name for _ in range(4)]
@@ -111,7 +111,7 @@ async def test_a_list_is_gone_on_with_after_an_error(store: Store):
     assert found == [f"page{number}" for number in range(7)]
 
 
-async def test_what_was_added_meanwhile(store: Store):
+async def test_what_was_added_meanwhile(store: RecordingCopr):
     """Nothing comes twice when something is added in front."""
     async with store.reader() as copr:
         found = []
@@ -130,14 +130,14 @@ async def test_pages_that_are_smaller_than_asked_for():
         items = [{"name": f"p{n}", "id": n, "new": {"field": []}} for n in range(offset, min(offset + 2, 5))]
         return ServerResponse.json({"items": items, "meta": {"limit": 2, "offset": offset}, "total": 5})
 
-    async with Frontend(page) as frontend, frontend.client() as copr:
+    async with CannedFrontend(page) as frontend, frontend.client() as copr:
         assert [project.id async for project in copr.projects.list(page_size=50)] == [0, 1, 2, 3, 4]
         assert [asked.query.get("offset") for asked in frontend.seen] == [None, "2", "4"]
 
 
 async def test_items_without_numbers_and_a_page_without_meta():
     answer = {"items": [{"name": "a", "ownername": "x"}, {"name": "a", "ownername": "y"}]}
-    async with Frontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
+    async with CannedFrontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
         found = [f"{project.ownername}/{project.name}" async for project in copr.projects.list(page_size=3)]
     assert found == ["x/a", "y/a"]
 
@@ -203,10 +203,10 @@ def test_nor_does_any_come_twice_while_others_are_added_in_front(
     assert {number for number in found if number < 1000} == set(range(len(states)))
 
 
-async def test_big_pages(store: Store):
+async def test_big_pages(store: RecordingCopr):
     """A page of a thousand projects is some megabytes."""
     item = {"name": "x" * 20, "chroot_repos": {f"chroot-{n}": "https://example.com/" + "y" * 100 for n in range(200)}}
     items = [{**item, "id": n} for n in range(1000)]
     answer = ServerResponse.json({"items": items, "meta": {"limit": 1000}})
-    async with Frontend(answer) as frontend, Copr(frontend.url, retry=QUICK) as copr:
+    async with CannedFrontend(answer) as frontend, Copr(frontend.url, retry=QUICK) as copr:
         assert len(await copr.projects.list(page_size=1000)) == 1000

@@ -17,7 +17,7 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, ServerResponse
-from tests.support.copr_frontend import CHROOT, Frontend, Store
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 GET = "GET project"
 
 
-async def test_permissions(crew_demo: Store):
+async def test_permissions(crew_demo: RecordingCopr):
     ada = crew_demo.add_user("ada")
     async with crew_demo.client() as copr, crew_demo.client(ada) as hers, crew_demo.reader() as anybody:
         assert await copr.projects.permissions("owner", "demo") == {}
@@ -54,7 +54,7 @@ async def test_permissions(crew_demo: Store):
             await anybody.projects.can_build_in("nobody", "owner", "demo")
 
 
-async def test_the_monitor(crew_demo: Store):
+async def test_the_monitor(crew_demo: RecordingCopr):
     build = crew_demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
     await anyio.to_thread.run_sync(crew_demo.finish, build)
     async with crew_demo.reader() as copr:
@@ -77,14 +77,14 @@ async def test_a_monitor_that_breaks_off_with_status_200():
     answer = ServerResponse(
         200, {"Content-Type": "application/json"}, b'{"output": "ok", "packages": [\n{"name": "a", "chr'
     )
-    async with Frontend(answer) as frontend, frontend.client() as copr:
+    async with CannedFrontend(answer) as frontend, frontend.client() as copr:
         with pytest.raises(
             InvalidResponse, match="copr: the response to GET monitor is 200 with 49 bytes of application/json"
         ):
             await copr.projects.monitor("owner", "demo")
 
 
-async def test_modules_of_a_current_frontend(crew_demo: Store):
+async def test_modules_of_a_current_frontend(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
         for build in (
             copr.modules.build_from_url("owner", "demo", "https://example.com/m.git"),
@@ -99,7 +99,7 @@ async def test_modules_of_a_current_frontend(crew_demo: Store):
 async def test_modules_of_an_old_frontend(tmp_path: Path):
     path = tmp_path / "demo.yaml"
     await anyio.Path(path).write_text("document: modulemd")
-    async with Store(modules=True) as store, store.client() as copr:
+    async with RecordingCopr(modules=True) as store, store.client() as copr:
         store.add_project("demo")
         found = await copr.modules.build_from_url("owner", "demo", "https://example.com/m.git", branch="main")
         assert "main" in str(found)
@@ -115,7 +115,7 @@ async def test_modules_of_an_old_frontend(tmp_path: Path):
         assert store.lines.count("POST module/build/owner/demo") == 4
         with pytest.raises(InputError, match="pass filename="):
             await copr.modules.build_from_file("owner", "demo", BytesBody(b"x"))
-    async with Frontend(ServerResponse.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
+    async with CannedFrontend(ServerResponse.json({"nsv": "demo-main-1"})) as frontend, frontend.client() as copr:
         assert (await copr.modules.build_from_url("o", "p", "u", distgit="fedora")).nsv == "demo-main-1"
         await copr.modules.build_from_file("o", "p", path)
         await copr.modules.build_from_file("o", "p", path, distgit="fedora")

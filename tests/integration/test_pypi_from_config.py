@@ -16,7 +16,7 @@ from lading.pypi import TrustedPublishing, _config, _indexes
 from tests.support.distributions import wheel
 from tests.support.fake_index import FakeIndex
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ring")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("memory_keyring")]
 
 
 @pytest.fixture(autouse=True)
@@ -98,38 +98,38 @@ async def test_another_file(fake_index, other, path, tmp_path):
 
 
 @pytest.mark.parametrize("user", ["ada", "__token__"])
-async def test_the_keyring_by_twines_convention(fake_index, pypirc, ring, path, user):
+async def test_the_keyring_by_twines_convention(fake_index, pypirc, memory_keyring, path, user):
     url = f"{fake_index.server.url}/legacy/"
-    ring.entries[url, user] = "s3cret of the ring"
+    memory_keyring.entries[url, user] = "s3cret of the memory_keyring"
     async with PyPI.from_config("bare") as pypi:
         await pypi.releases.upload(path)
-    assert sent(fake_index) == f"{user}:s3cret of the ring"
-    assert ring.asked[:2] == [(url, None), (url, user)]
-    assert ring.threads == {"lading keyring"}
+    assert sent(fake_index) == f"{user}:s3cret of the memory_keyring"
+    assert memory_keyring.asked[:2] == [(url, None), (url, user)]
+    assert memory_keyring.threads == {"lading keyring"}
     assert "s3cret" not in repr(pypi._connections.settings.auth)
 
 
-async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(ring):
+async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(memory_keyring):
     url = _indexes.resolve_index("pypi").upload_url
-    ring.entries[url, "__token__"] = "pypi-s3cret"
+    memory_keyring.entries[url, "__token__"] = "pypi-s3cret"
     pypi = await PyPI.from_config()
     assert repr(pypi._connections.settings.auth) == "BasicAuth('__token__', ***)"
-    assert ring.asked == [(url, "__token__")]
+    assert memory_keyring.asked == [(url, "__token__")]
     await pypi.aclose()
 
 
-async def test_a_named_user_in_the_keyring(fake_index, pypirc, ring, monkeypatch):
+async def test_a_named_user_in_the_keyring(fake_index, pypirc, memory_keyring, monkeypatch):
     monkeypatch.setenv("TWINE_USERNAME", "eve")
-    ring.entries[f"{fake_index.server.url}/legacy/", "eve"] = "hers"
+    memory_keyring.entries[f"{fake_index.server.url}/legacy/", "eve"] = "hers"
     pypi = await PyPI.from_config("bare")
     assert repr(pypi._connections.settings.auth) == "BasicAuth('eve', ***)"
-    assert {user for _, user in ring.asked} == {"eve"}
+    assert {user for _, user in memory_keyring.asked} == {"eve"}
     await pypi.aclose()
 
 
 @pytest.mark.parametrize("locked", [False, True])
-async def test_without_credentials_it_can_read(fake_index, pypirc, ring, path, locked):
-    ring.locked = locked
+async def test_without_credentials_it_can_read(fake_index, pypirc, memory_keyring, path, locked):
+    memory_keyring.locked = locked
     fake_index.lists("demo-1.0.tar.gz")
     async with PyPI.from_config("bare", simple_url=f"{fake_index.server.url}/simple/") as pypi:
         assert [file.filename async for file in pypi.files.list("demo")] == ["demo-1.0.tar.gz"]
@@ -139,10 +139,12 @@ async def test_without_credentials_it_can_read(fake_index, pypirc, ring, path, l
             await official.releases.upload(path)
 
 
-async def test_without_the_keyring_library_the_keyring_is_skipped(fake_index, pypirc, ring, path, monkeypatch, caplog):
+async def test_without_the_keyring_library_the_keyring_is_skipped(
+    fake_index, pypirc, memory_keyring, path, monkeypatch, caplog
+):
     caplog.set_level("INFO", logger="lading")
     url = f"{fake_index.server.url}/legacy/"
-    ring.entries[url, "ada"] = "s3cret of the ring"
+    memory_keyring.entries[url, "ada"] = "s3cret of the memory_keyring"
     monkeypatch.setitem(sys.modules, "keyring", None)
     fake_index.lists("demo-1.0.tar.gz")
     async with PyPI.from_config("bare", simple_url=f"{fake_index.server.url}/simple/") as pypi:
@@ -152,13 +154,15 @@ async def test_without_the_keyring_library_the_keyring_is_skipped(fake_index, py
     async with PyPI.from_config() as official:
         with pytest.raises(ConfigError, match="takes uploads with a token only"):
             await official.releases.upload(path)
-    assert ring.asked == []
+    assert memory_keyring.asked == []
     skipped = [r.getMessage() for r in caplog.records if "the keyring was skipped" in r.getMessage()]
     assert [text.partition(":")[0] for text in skipped] == ["bare", "pypi"]
     assert all("pip install 'lading[keyring]'" in text for text in skipped)
 
 
-async def test_trusted_publishing_is_the_last_resort_of_official_indexes(fake_index, pypirc, ring, monkeypatch):
+async def test_trusted_publishing_is_the_last_resort_of_official_indexes(
+    fake_index, pypirc, memory_keyring, monkeypatch
+):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t")
     official = await PyPI.from_config("testpypi")
