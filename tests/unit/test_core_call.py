@@ -1,7 +1,8 @@
-"""Calls become addresses: each value one segment, the query encoded, nothing that could lead elsewhere."""
+"""Calls become URLs: path parameters and the query are encoded, and cannot lead elsewhere; bad calls are refused."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
@@ -9,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import Call, InputError, Response
+from lading import BytesBody, Call, InputError, Response
 from lading._core.call import encode_query
 
 BASE = "https://store.test/api/"
 
 
 def url(path: str, **options: object) -> str:
-    return Call("GET", path, str, **options).url(BASE)  # type: ignore[arg-type]
+    return Call("GET", path, **options).url(BASE)  # type: ignore[arg-type]
 
 
 @given(st.text(min_size=1).filter(lambda text: text not in {".", ".."}))
@@ -34,30 +35,77 @@ def test_any_value_stays_one_segment(value: str):
 
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_values_that_name_another_folder_are_refused(value: str):
+def test_values_that_name_another_directory_are_refused(value: str):
     with pytest.raises(InputError) as caught:
         url("build/{id}", path_params={"id": value})
     assert caught.value.argument == "id"
 
 
-def test_a_value_that_is_no_text_is_refused():
+def test_a_value_that_utf8_cannot_encode_is_refused():
     with pytest.raises(InputError) as caught:
         url("build/{id}", path_params={"id": "\ud800"})
     assert caught.value.argument == "id"
 
 
-def test_a_hole_without_a_value_is_refused():
+def test_a_placeholder_without_a_value_is_refused():
     for params in ({}, {"other": 1}):
         with pytest.raises(InputError, match="'id'") as caught:
             url("build/{id}", path_params=params)
         assert caught.value.argument == "id"
 
 
+@pytest.mark.parametrize("value", [b"1", 1.5, None, True, ["a"], object()])
+def test_only_strings_and_ints_are_path_parameters(value: object):
+    with pytest.raises(InputError, match="must be a str or an int") as caught:
+        url("build/{id}", path_params={"id": value})
+    assert caught.value.argument == "id"
+
+
+def test_a_path_placeholder_fills_several_segments():
+    assert url("dist/{name:path}", path_params={"name": "linux-64/foo 1.conda"}) == BASE + "dist/linux-64/foo%201.conda"
+    assert url("dist/{name}", path_params={"name": "linux-64/foo.conda"}) == BASE + "dist/linux-64%2Ffoo.conda"
+    assert url("a/{one:path}/{two}", path_params={"one": "x/y", "two": "z/"}) == BASE + "a/x/y/z%2F"
+    for bad in ("", "/a", "a/", "a//b", "a/../b", "./a"):
+        with pytest.raises(InputError, match="must not be"):
+            url("dist/{name:path}", path_params={"name": bad})
+
+
+def test_safe_characters_are_the_services():
+    call = Call("GET", "p/{name}", path_params={"name": "@a+b:c~!"})
+    assert call.url(BASE) == BASE + "p/@a+b:c~%21"
+    assert call.url(BASE, safe="!") == BASE + "p/%40a%2Bb%3Ac~!"
+
+
+@pytest.mark.parametrize("parser", [bytes, str, dict, list, int, float, bool, tuple, object])
+def test_builtin_types_are_no_parsers(parser: type):
+    with pytest.raises(InputError, match=f"parse={parser.__name__} cannot read a response") as caught:
+        Call("GET", "x", parser)  # type: ignore[arg-type]
+    assert caught.value.argument == "parse"
+
+
+def test_one_body_at_the_most():
+    bodies = {"json": {}, "form": {"a": 1}, "body": BytesBody(b"x")}
+    for name, value in bodies.items():
+        Call("POST", "x", **{name: value})  # type: ignore[arg-type]
+        for other, more in bodies.items():
+            if other != name:
+                with pytest.raises(InputError, match="only one of json, form and body"):
+                    Call("POST", "x", **{name: value, other: more})  # type: ignore[arg-type]
+
+
+def test_which_statuses_are_a_success():
+    assert [status for status in range(100, 600) if Call("GET", "x").is_success(status)] == list(range(200, 300))
+    call = Call("POST", "x", success=frozenset({201}), allow_statuses=frozenset({404}))
+    assert [status for status in range(100, 600) if call.is_success(status)] == [201, 404]
+    with pytest.raises(InputError, match=r"\[404\] is in success and in allow_statuses"):
+        Call("GET", "x", success=frozenset({200, 404}), allow_statuses=frozenset({404}))
+
+
 def test_a_value_is_not_a_template_again():
     assert url("{a}/{b}", path_params={"a": "{b}", "b": 7}) == BASE + "%7Bb%7D/7"
 
 
-def test_whole_addresses_are_left_alone():
+def test_absolute_urls_are_left_alone():
     assert url("https://elsewhere.test/x?sig={1}") == "https://elsewhere.test/x?sig={1}"
     assert url("https://elsewhere.test/x?a=1", params={"b": 2}) == "https://elsewhere.test/x?a=1&b=2"
 
@@ -82,24 +130,22 @@ def test_any_query_is_read_back(params: dict[str, str | int | list[str]]):
 
 
 def test_which_calls_may_be_repeated():
-    repeatable = {
-        m for m in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH") if Call(m, "", str).repeatable
-    }
+    repeatable = {m for m in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH") if Call(m, "").repeatable}
     assert repeatable == {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
-    assert Call("POST", "", str, idempotent=True).repeatable
-    assert not Call("GET", "", str, idempotent=False).repeatable
+    assert Call("POST", "", idempotent=True).repeatable
+    assert not Call("GET", "", idempotent=False).repeatable
 
 
 def test_what_is_printed_holds_no_values():
     secret = "s3cr3t-value"
     call = Call(
-        "GET", "a/{x}", str, path_params={"x": secret}, params={"t": secret}, headers={"T": secret}, json={"t": secret}
+        "GET", "a/{x}", path_params={"x": secret}, params={"t": secret}, headers={"T": secret}, json={"t": secret}
     )
     assert secret not in repr(call)
     assert repr(call) == str(call) == "<Call GET a/{x}>"
-    whole = Call("GET", f"https://host.test/?sig={secret}", str)
-    assert repr(whole) == "<Call GET (address)>"
-    assert repr(Call("GET", f"https://host.test/?sig={secret}", str, template="(file)")) == "<Call GET (file)>"
+    whole = Call("GET", f"https://host.test/?sig={secret}")
+    assert repr(whole) == "<Call GET (url)>"
+    assert repr(Call("GET", f"https://host.test/?sig={secret}", template="(file)")) == "<Call GET (file)>"
     reply = Response(200, {}, secret.encode(), f"https://u:{secret}@host.test/p?sig={secret}#{secret}")
     assert repr(reply) == "<Response 200 from https://host.test/p, 12 bytes>"
 
@@ -115,3 +161,20 @@ def test_a_body_that_is_no_json_is_a_value_error(body: bytes):
 def test_the_media_type():
     assert Response(200, {"content-type": " Text/HTML ; charset=x"}, b"").media_type == "text/html"
     assert Response(200, {}, b"").media_type == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Fri, 27 Nov 2026 23:00:00 GMT", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("Friday, 27-Nov-26 23:00:00 GMT", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("Fri Nov 27 23:00:00 2026", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("Fri, 27 Nov 2026 23:00:00 +0100", datetime(2026, 11, 27, 22, tzinfo=UTC)),
+        ("yesterday", None),
+        ("Fri, 99 Nov 2026 23:00:00 GMT", None),
+        ("Fri, 27 Nov 99999999999 23:00:00 GMT", None),
+    ],
+)
+def test_the_date(header: str, expected: datetime | None):
+    assert Response(200, {"date": header}, b"").date == expected
+    assert Response(200, {}, b"").date is None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lading import Progress
 from lading._core import progress
 from lading._core.progress import ProgressReporter
+from lading._core.unretried import Unretried
 
 steps = st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 0.2)), max_size=60)
 
@@ -44,7 +45,7 @@ def test_what_the_callback_raises_comes_out():
     def stop(_: Progress) -> None:
         raise Enough
 
-    with pytest.raises(Enough):
-        ProgressReporter(stop, 10).add(1)
-    with pytest.raises(Enough):
-        ProgressReporter(stop, 10).end()
+    for report in (lambda: ProgressReporter(stop, 10).add(1), lambda: ProgressReporter(stop, 10).end()):
+        with pytest.raises(Unretried) as caught:  # which the call unwraps
+            report()
+        assert isinstance(caught.value.error, Enough)

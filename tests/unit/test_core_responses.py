@@ -127,7 +127,7 @@ def test_an_error_is_one_line_with_all_that_is_known():
         method="POST",
         code="slow",
     )
-    assert str(error) == "store: too many (HTTP 429); it asks to wait 7 s"
+    assert str(error) == "store: too many (HTTP 429); wait 7 s (Retry-After)"
     assert vars(error) == {
         "outcome": "not_done",
         "service": "store",
@@ -137,6 +137,9 @@ def test_an_error_is_one_line_with_all_that_is_known():
         "retry_after": 7.0,
         "request_id": "r-1",
         "attempts": 1,
+        "errors": (),
+        "final": False,
+        "request_sent": True,
     }
 
 
@@ -168,7 +171,7 @@ class Thing(Model):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (reply("<html>log in</html>", "text/html", 200), "200 and 19 bytes of text/html"),
+        (reply("<html>log in</html>", "text/html", 200), "200 with 19 bytes of text/html"),
         (reply("{", "application/json", 200), "JSON"),
         (reply('{"nom": "x"}', "application/json", 200), "name: Field required"),
         (reply("", "", 200), "of no stated type"),
@@ -180,7 +183,7 @@ def test_a_success_that_is_none_is_a_bad_answer(answer: Response, says: str, met
     with pytest.raises(InvalidResponse) as caught:
         parse_response("store", Call(method, "thing/{id}", Thing), answer)
     assert says in str(caught.value)
-    assert f"store: {method} thing/{{id}} was answered" in str(caught.value)
+    assert f"store: the response to {method} thing/{{id}} is " in str(caught.value)
     assert caught.value.outcome == outcome
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
 

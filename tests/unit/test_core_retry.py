@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import product
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +22,11 @@ from lading import (
     NetworkError,
     RequestTimeout,
     Retry,
+    ServerError,
 )
 from lading._core.responses import error_class
 from lading._core.retry import is_retryable, parse_retry_after, retry_delay, run_with_retry
+from lading._core.settings import ClientSettings
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's own example
 
@@ -144,24 +146,41 @@ def test_any_text_at_all_is_a_wait_or_none(text: str):
 
 
 @pytest.mark.anyio
-async def test_the_loop_waits_as_decided(monkeypatch: pytest.MonkeyPatch):
+async def test_the_loop_waits_as_decided():
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-
-    monkeypatch.setattr(anyio, "sleep", sleep)
 
     async def step(number: int) -> str:
         if number < 4:
             raise api(429, float(number))
         return f"after {number}"
 
-    policy = Retry(attempts=4, backoff=0)
-    assert await run_with_retry(step, policy, lambda _: False) == "after 4"
+    settings = ClientSettings(retry=Retry(attempts=4, backoff=0), sleep=sleep)
+    assert await run_with_retry(step, settings, lambda _: False) == "after 4"
     assert slept == [1, 2, 3]
     with pytest.raises(ApiError):
-        await run_with_retry(step, Retry(attempts=3, backoff=0), lambda _: False)
+        await run_with_retry(step, replace(settings, retry=Retry(attempts=3, backoff=0)), lambda _: False)
+
+
+@pytest.mark.anyio
+async def test_the_deadline_is_by_the_clock_of_the_settings():
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    async def step(number: int) -> None:
+        steps.append(number)
+        raise api(429, 10.0)
+
+    steps: list[int] = []
+    policy = Retry(attempts=100, backoff=0, deadline=35)
+    with pytest.raises(ApiError):
+        await run_with_retry(step, ClientSettings(retry=policy, clock=lambda: now, sleep=sleep), lambda _: False)
+    assert (steps, now) == ([1, 2, 3, 4], 30.0)
 
 
 @pytest.mark.anyio
@@ -173,5 +192,18 @@ async def test_what_is_not_ours_is_not_retried():
         raise KeyError("theirs")
 
     with pytest.raises(KeyError):
-        await run_with_retry(step, Retry(), lambda _: True)
+        await run_with_retry(step, ClientSettings(), lambda _: True)
+    assert calls == [1]
+
+
+@pytest.mark.anyio
+async def test_a_stores_last_word_is_not_retried():
+    calls: list[int] = []
+
+    async def step(number: int) -> None:
+        calls.append(number)
+        raise ServerError("store: no", status=503, retry_after=0.0, final=True)
+
+    with pytest.raises(ServerError):
+        await run_with_retry(step, ClientSettings(retry=Retry(backoff=0)), lambda _: True)
     assert calls == [1]
