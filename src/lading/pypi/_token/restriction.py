@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, cast
+from uuid import UUID
 
 from lading.errors import InputError, InvalidRestriction, MissingContext, TokenUnreadable
 from lading.pypi._token.checks import Timestamp, normal_name, timestamp_from_parameter
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 
 def _now() -> int:
@@ -44,6 +42,8 @@ class Context:
         for name in ("project_id", "user_id", "publisher_id"):
             value = getattr(self, name)
             if value is not None:
+                if not isinstance(value, (str, UUID)):
+                    raise InputError(f"{name} must be a string or a UUID, not {type(value).__name__}", argument=name)
                 object.__setattr__(self, name, str(value).lower())
         object.__setattr__(self, "now", timestamp_from_parameter(self.now))
 
