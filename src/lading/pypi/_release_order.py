@@ -40,10 +40,10 @@ class ReleaseOrder:
         for path in dict.fromkeys(map(Path, paths)):
             if path.suffix == ".attestation":
                 continue  # goes along with the file it is about
-            filetype, _, name, version = parse_filename(path)
-            release = self._releases.setdefault((name, version), _Release())
+            named = parse_filename(path.name)
+            release = self._releases.setdefault((named.project, named.version), _Release())
             self._of[path] = release
-            if filetype == "bdist_wheel":
+            if named.filetype == "bdist_wheel":
                 release.left.add(path)
                 wheels.append(path)
             else:
