@@ -267,7 +267,7 @@ def test_only_an_upload_that_failed_on_the_way_may_have_been_done():
 def test_how_long_to_wait():
     found = error(503, "Service Unavailable", **{"retry-after": "7"})
     assert found.retry_after == 7
-    assert str(found) == "index: Service Unavailable (HTTP 503); it asks to wait 7 s"
+    assert str(found) == "index: Service Unavailable (HTTP 503); wait 7 s (Retry-After)"
 
 
 def test_secrets_and_long_pages_are_not_repeated():

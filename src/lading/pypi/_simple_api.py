@@ -75,7 +75,7 @@ def _version(filename: str) -> Version | None:
 def _parse_html(response: Response) -> SimplePageParser:
     if response.media_type not in ("text/html", "application/vnd.pypi.simple.v1+html"):
         raise InvalidResponse(
-            f"the index sent {response.media_type or 'a response without a media type'}, neither JSON nor HTML"
+            f"the media type of the response is {response.media_type or 'missing'}, neither JSON nor HTML"
         )
     from lading.pypi._simple_html import SimplePageParser  # noqa: PLC0415 - imported off the loop by then
 
