@@ -135,7 +135,7 @@ async def test_without_credentials_it_can_read(fake_index, pypirc, memory_keyrin
         assert [file.filename async for file in pypi.files.list("demo")] == ["demo-1.0.tar.gz"]
     assert "Authorization" not in fake_index.requests[-1].headers
     async with PyPI.from_config() as official:
-        with pytest.raises(ConfigError, match="takes uploads with a token only"):
+        with pytest.raises(ConfigError, match="accepts uploads only with a token"):
             await official.releases.upload(path)
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,52 @@ async def test_an_index_that_mints_for_nobody(minting):
     async with PyPI(minting.index) as pypi:
         with pytest.raises(Forbidden, match="functionality not enabled"):
             await pypi.tokens.mint(minting.env)
+
+
+async def test_a_refusal_of_github_is_reported_as_githubs(minting):
+    """And not as the index's, which had no part in it."""
+    body = b'{"message": "s3cret-of-the-job may not ask", "typeKey": "UnauthorizedRequestException"}'
+    minting.server.faults.add(Answer(403, body, {"Content-Type": "application/json"}), path="/identity")
+    async with PyPI(minting.index) as pypi:
+        with pytest.raises(Forbidden) as caught:
+            await pypi.tokens.mint(minting.env)
+    assert str(caught.value) == "github: *** may not ask (HTTP 403)"
+    assert (caught.value.service, caught.value.code) == ("github", "UnauthorizedRequestException")
+    assert "POST /_/oidc/mint-token" not in minting.seen
+
+
+async def test_the_requests_of_one_mint_are_those_of_two_services(minting):
+    events: list[Any] = []
+    async with PyPI(minting.index, hooks=[events.append]) as pypi:
+        await pypi.tokens.mint(minting.env)
+    calls = [event for event in events if isinstance(event, lading.CallEvent)]
+    assert [event.service for event in calls] == ["testpypi", "github", "testpypi"]
+
+
+async def test_githubs_request_token_goes_to_its_own_host_alone(minting):
+    """Not after a redirect to another host either."""
+    elsewhere: list[str | None] = []
+
+    async def handle(request: ServerRequest) -> ServerResponse:
+        elsewhere.append(request.headers.get("Authorization"))
+        return ServerResponse.json({"value": "s3cret-jwt"})
+
+    async with Server(handle) as other:
+        redirect = Answer(302, b"", {"Location": f"{other.url}/token"})
+        minting.server.faults.add(redirect, path="/identity")
+        async with PyPI(minting.index) as pypi:
+            with suppress(lading.ApiError):  # plain http at another port is not followed
+                await pypi.tokens.mint(minting.env)
+    assert elsewhere in ([], [None])
+
+
+@pytest.mark.parametrize("url", ["identity", "/identity", "http://id.example/identity", "https://user:pw@id.example/"])
+async def test_a_request_url_that_credentials_must_not_go_to(minting, url):
+    """A relative one would have been taken for one of the index's."""
+    async with PyPI(minting.index) as pypi:
+        with pytest.raises(lading.ConfigError, match="ACTIONS_ID_TOKEN_REQUEST_URL"):
+            await pypi.tokens.mint({**minting.env, "ACTIONS_ID_TOKEN_REQUEST_URL": url})
+    assert minting.seen == ["GET /_/oidc/audience"]
 
 
 @pytest.mark.parametrize("found", [{}, {"token": "pypi-s3cret", "expires": "soon"}, {"token": "x", "expires": 10**20}])

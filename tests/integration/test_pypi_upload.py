@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import lading
 from lading import InvalidResponse
 from lading.testing import Server, ServerRequest, ServerResponse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.fake_index import FakeIndex
 
 pytestmark = pytest.mark.anyio
 
@@ -122,3 +130,40 @@ async def test_a_file_under_a_name_that_leads_elsewhere_is_not_written(fake_inde
         with pytest.raises(InvalidResponse, match="not a plain file name"):
             await fake_client.files.download(file, tmp_path)
     assert fake_index.seen == []
+
+
+WATCH = """
+import sys, threading
+from lading import Index, PyPI, Retry
+
+LATE = {late!r}
+main = threading.main_thread()
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in LATE or name.startswith("lading.pypi."):
+            print(name, threading.current_thread() is main)
+
+async def run():
+    async with PyPI(Index({url!r} + "/legacy", {url!r} + "/simple"), token="pypi-x", retry=Retry(attempts=1)) as pypi:
+        sys.meta_path.insert(0, Watch())
+        try:
+            print((await pypi.releases.upload({path!r})).status, "result")
+        finally:
+            sys.meta_path.pop(0)
+
+import anyio
+anyio.run(run)
+"""
+
+
+def test_what_an_upload_imports_is_imported_off_the_loop(fake_index: FakeIndex, demo_wheel: Path):
+    fake_index.page = ServerResponse(200, {"Content-Type": "text/html"}, b'<a href="other-1.0.tar.gz">other</a>')
+    late = {"packaging.metadata", "packaging.utils", "packaging.tags", "html.parser", "tarfile"}
+    code = WATCH.format(late=late, url=fake_index.server.url, path=str(demo_wheel))
+    found = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    lines = dict(line.split() for line in found.stdout.splitlines())
+    assert lines.pop("uploaded") == "result"
+    assert lines.keys() >= {"packaging.metadata", "html.parser", "tarfile", "lading.pypi._simple_html"}
+    assert set(lines.values()) == {"False"}

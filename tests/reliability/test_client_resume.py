@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from anyio import to_thread
 
-from lading import Call, IntegrityError, InvalidResponse, LadingError, Progress, Retry
+from lading import Call, IntegrityError, InvalidResponse, LadingError, NetworkError, NotFound, Progress, Retry
 from lading._core.download import Expected, download
+from lading._core.resumable import ResumableReader
 from lading.testing import Server, ServerRequest, ServerResponse, Truncate
 from tests.support.transport_client import make_client
 
@@ -252,3 +253,160 @@ async def test_a_length_that_nobody_says(host: Host, target: Path):
         await fetch(host, target)
     await assert_got(target, FIRST)
     assert [wanted for wanted, _ in host.asked] == [None, f"bytes={2 * MIB}-"]
+
+
+async def read_all(reader: ResumableReader, number: int | None = 1) -> bytes:
+    """All bytes of one response, piece by piece."""
+    found = bytearray()
+    async with reader.attempt(number):
+        while piece := await reader.read():
+            found += piece
+    return bytes(found)
+
+
+async def test_pieces_resume_as_downloads_do(host: Host):
+    """For who hands the bytes on as they come."""
+    host.faults.add(DROP)
+    found = bytearray()
+    async with client_of(host.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "file"), digest(FIRST), label="a file")
+
+        async def step(number: int) -> None:
+            async with reader.attempt(number) as start:
+                assert start == len(found) == reader.position
+                while piece := await reader.read():
+                    reader.update_digests(piece)
+                    found.extend(piece)
+
+        await client._sender.with_settings(retry=Retry(attempts=3, backoff=0)).retrying(step)
+        reader.verify()
+    assert bytes(found) == FIRST
+    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", '"one"')]
+
+
+async def test_a_file_that_changed_begins_at_0_again(host: Host):
+    host.faults.add(DROP)
+    async with client_of(host.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "file"), digest(SECOND), label="a file")
+        with pytest.raises(NetworkError) as caught:
+            await read_all(reader)
+        assert (caught.value.outcome, reader.position) == ("not_done", 5 * MIB)
+        host.content, host.headers = SECOND, {"ETag": '"two"'}
+        async with reader.attempt(2) as start:
+            assert (start, reader.end) == (0, SIZE)
+            while piece := await reader.read():
+                reader.update_digests(piece)
+        reader.verify()
+
+
+async def test_fewer_bytes_than_the_range_that_was_promised(host: Host):
+    host.partial = lambda request, start: ServerResponse(
+        206, {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start : start + MIB]
+    )
+    host.faults.add(DROP)
+    async with client_of(host.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "file"), Expected(), label="a file")
+        with pytest.raises(NetworkError):
+            await read_all(reader)
+        with pytest.raises(NetworkError, match=f"^a file: the response ended after {6 * MIB} of {SIZE} bytes$"):
+            await read_all(reader, 2)
+
+
+class Log:
+    """A host of a log that grows.
+
+    Attributes:
+        content: The log; ``None`` when there is none.
+        ranges: Whether the host knows ranges.
+        asked: The ``Range`` of each request.
+    """
+
+    def __init__(self) -> None:
+        self.content: bytes | None = b""
+        self.ranges = True
+        self.asked: list[str | None] = []
+        self.server = Server(self.answer)
+
+    async def answer(self, request: ServerRequest) -> ServerResponse:
+        wanted = request.headers.get("Range") or ""
+        self.asked.append(wanted)
+        content = self.content
+        if content is None:
+            return ServerResponse(404)
+        headers = {"ETag": f'"{len(content)}"'}
+        if not self.ranges:
+            return ServerResponse(200, headers, content)
+        start, end = (int(number) for number in wanted.removeprefix("bytes=").split("-"))
+        if start >= len(content):
+            return ServerResponse(416, {"Content-Range": f"bytes */{len(content)}"})
+        piece = content[start : end + 1]
+        found = {"Content-Range": f"bytes {start}-{start + len(piece) - 1}/{len(content)}", **headers}
+        return ServerResponse(206, found, piece)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    log = Log()
+    with log.server:
+        yield log
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("into", [True, False])
+async def test_a_file_that_grows(log: Log, ranges: bool, into: bool):
+    """A range beyond the end is no error, another tag no other file; without ranges what is known is skipped."""
+    log.ranges = ranges
+    async with client_of(log.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
+
+        async def more() -> bytes:
+            if not into:
+                return await read_all(reader, None)
+            found, buffer = bytearray(), bytearray(3)
+            async with reader.attempt(None):
+                while count := await reader.read_into(memoryview(buffer)):
+                    found += buffer[:count]
+            return bytes(found)
+
+        assert await more() == b""
+        log.content = b"ab"
+        assert await more() == b"ab"
+        assert await more() == b""
+        log.content += b"cdefghi"
+        assert await more() == (b"cdef" if ranges else b"cdefghi")
+        assert await more() == (b"ghi" if ranges else b"")
+        assert (await more(), reader.position) == (b"", 9)
+    assert log.asked[:2] == ["bytes=0-3", "bytes=0-3"]
+    assert log.asked[3] == "bytes=2-5"
+
+
+async def test_a_log_that_is_interrupted_keeps_what_came(log: Log):
+    log.content = FIRST
+    log.server.faults.add(Truncate(MIB))
+    async with client_of(log.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=2 * MIB)
+        found = bytearray()
+        with pytest.raises(NetworkError):
+            async with reader.attempt(None):
+                while piece := await reader.read():
+                    found += piece
+        assert (bytes(found), reader.position) == (FIRST[:MIB], MIB)
+        assert await read_all(reader, None) == FIRST[MIB : 3 * MIB]
+
+
+async def test_a_log_that_is_not_there(log: Log):
+    log.content = None
+    async with client_of(log.server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
+        with pytest.raises(NotFound):
+            await read_all(reader, None)
+
+
+async def test_another_window_than_was_requested(log: Log):
+    async def answer(request: ServerRequest) -> ServerResponse:
+        return ServerResponse(206, {"Content-Range": "bytes 1-4/9"}, b"bcde")
+
+    async with Server(answer) as server, client_of(server.url) as client:
+        reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
+        with pytest.raises(InvalidResponse, match="another part of the file than was requested"):
+            await read_all(reader, None)

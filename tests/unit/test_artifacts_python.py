@@ -13,9 +13,16 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
 from lading import InputError
-from lading._artifacts.python import read_distribution
+from lading._artifacts.python import normalize_name, parse_filename, read_distribution
 from tests.support.distributions import core_metadata, sdist, tarred, wheel, zipped
 
 Make = Callable[[Path], Path]
@@ -238,3 +245,80 @@ def test_damage_of_any_kind_is_an_input_error(archives: tuple[Path, ...], data: 
     damaged.write_bytes(content[:end])
     with contextlib.suppress(InputError):
         assert anyio.run(read_distribution, damaged).name.lower() == "demo"
+
+
+parts = st.sampled_from(
+    [
+        "demo",
+        "Demo.Pkg_x",
+        "de__mo",
+        "",
+        "1.0",
+        "1!2.0rc1+a.b",
+        "one",
+        "1x",
+        "2\n",
+        "\u0661x",
+        "py3",
+        "py2.py3",
+        "none",
+        "any",
+    ]
+) | st.text(st.sampled_from("aB1._-+!\u00e9"), max_size=6)
+suffixes = st.sampled_from([".whl", ".tar.gz", ".zip", ".egg", ""])
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.lists(parts, max_size=7), suffixes)
+def test_names_of_files_mean_what_packaging_says(parts: list[str], suffix: str):
+    filename = "-".join(parts) + suffix
+    expected: tuple[str, ...] | None
+    try:
+        if suffix == ".whl":
+            name, version, _, _ = parse_wheel_filename(filename)
+            expected = ("bdist_wheel", parts[-3], name, str(version))
+        else:
+            name, version = parse_sdist_filename(filename)
+            expected = ("sdist", "source", name, str(version))
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        expected = None
+    try:
+        found = parse_filename(filename)
+    except InputError:
+        assert expected is None
+    else:
+        assert (found.filetype, found.python_tag, found.project, str(found.version)) == expected
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(["demo", "Demo.Pkg_x", "A--b"]),
+    st.sampled_from(["1.0", "1!2.0rc1+a.b", "v1", "one"]),
+    st.sampled_from(["", "1-", "1x-", "x1-", "-"]),
+    st.sampled_from(["py3", "py2.py3", "3", "py3."]),
+    st.sampled_from(["none", "cp312.abi3", ""]),
+    st.sampled_from(["any", "manylinux_2_28_x86_64.linux_x86_64", "a."]),
+)
+def test_names_of_wheels_mean_what_packaging_says(
+    name: str, version: str, build: str, python: str, abi: str, platform: str
+):
+    filename = f"{name}-{version}-{build}{python}-{abi}-{platform}.whl"
+    try:
+        expected = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        with pytest.raises(InputError, match="is not the name of a wheel or an sdist"):
+            parse_filename(filename)
+        return
+    found = parse_filename(filename)
+    assert (found.project, found.version, found.python_tag) == (*expected[:2], python)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(st.sampled_from("aBc1._-\u0130\u00df")) | st.text())
+def test_normalised_names_are_those_of_packaging(name: str):
+    assert normalize_name(name) == canonicalize_name(name)
+
+
+def test_a_version_of_too_many_digits_is_an_input_error():
+    with pytest.raises(InputError):
+        parse_filename(f"demo-{'1' * 5000}.tar.gz")

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import InputError, InvalidResponse
+from lading._artifacts.python import blake2b_256
 from lading._core import files
-from lading._core.files import FileReader, blake2b_256, file_version, hash_file, safe_name
+from lading._core.files import FileReader, file_version, hash_file, safe_name
 from lading._core.threads import run_in_thread
 
 SIZES = [0, 1, files._HASH_PIECE - 1, files._HASH_PIECE, 2 * files._HASH_PIECE + 3]

@@ -1,4 +1,4 @@
-"""Identity tokens of CI systems: the flows as data, driven by hand."""
+"""Identity tokens of CI systems: the requests as data, without a network."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError
-from lading._core.call import Call
+from lading import ConfigError, Forbidden, TokenAuth
 from lading._core.messages import Response
-from lading.pypi._ci_identity import detect_provider, identity_token_flow
+from lading.pypi._ci_identity import GOOGLE_IAM, GOOGLE_METADATA, detect_provider, identity_token_flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from lading.pypi._ci_identity import IdentityRequest
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
@@ -23,19 +24,29 @@ GITLAB = {"GITLAB_CI": "true", "PYPI_ID_TOKEN": " jwt\n"}
 GOOGLE = {"GOOGLE_SERVICE_ACCOUNT_NAME": "ci@demo.iam.example/x"}
 
 
-def drive(env: Mapping[str, str], audience: str, *answers: bytes) -> tuple[list[Call[Any]], str]:
-    """The calls that the flow makes when it is given these answers, and what it returns."""
-    steps = identity_token_flow(env, audience)
-    calls: list[Call[Any]] = []
-    left = list(answers)
+def drive(env: Mapping[str, str], audience: str, *bodies: bytes) -> tuple[list[IdentityRequest], str]:
+    """The requests that the flow makes when it receives these bodies, and the token that it returns."""
+    flow = identity_token_flow(env, audience)
+    requests: list[IdentityRequest] = []
+    left = list(bodies)
     try:
-        step = next(steps)
+        step = next(flow)
         while True:
-            calls.append(step)
-            step = steps.send(step.parse(Response(200, {"content-type": "application/json"}, left.pop(0))))
+            requests.append(step)
+            parse: Any = step.call.parse
+            step = flow.send(parse(Response(200, {"content-type": "application/json"}, left.pop(0))))
     except StopIteration as stop:
         assert left == []
-        return calls, stop.value
+        return requests, stop.value
+
+
+def url_of(request: IdentityRequest) -> str:
+    return request.call.url(request.service.base_url, safe=request.service.path_safe)
+
+
+async def secret_of(request: IdentityRequest) -> tuple[str, str | None]:
+    assert isinstance(request.auth, TokenAuth)
+    return request.auth.scheme, await request.auth.credentials.get()
 
 
 @pytest.mark.parametrize(
@@ -63,15 +74,25 @@ def test_which_system(env, provider):
         ("https://id.example/{braces}", "https://id.example/{braces}?audience=testpypi%26%2F"),
     ],
 )
-def test_github(url, asked):
-    (call,), token = drive(
+@pytest.mark.anyio
+async def test_github(url, asked):
+    (request,), token = drive(
         {**GITHUB, "ACTIONS_ID_TOKEN_REQUEST_URL": url}, "testpypi&/", b'{"value": "jwt", "count": 3}'
     )
     assert token == "jwt"
-    assert (call.method, call.url("https://index.example/"), call.auth) == ("GET", asked, False)
-    assert call.headers == {"Authorization": "bearer s3cret-of-the-job"}
-    assert call.url_template == "(identity token)"
-    assert "s3cret" not in repr(call)
+    assert (request.call.method, url_of(request)) == ("GET", asked)
+    assert await secret_of(request) == ("bearer", "s3cret-of-the-job")
+    assert request.call.url_template == "(identity token)"
+    assert "s3cret" not in repr(request)
+
+
+def test_githubs_service_is_where_the_job_was_sent():
+    (request,), _ = drive(GITHUB, "pypi", b'{"value": "jwt"}')
+    service = request.service
+    assert (service.name, service.base_url, service.hosts) == ("github", "https://id.example/", frozenset())
+    assert service.may_send_credentials("https://id.example/elsewhere")
+    assert not service.may_send_credentials("https://id.example:8443/token")
+    assert not service.may_send_credentials("https://index.example/token")
 
 
 def test_gitlab_has_it_in_a_variable():
@@ -80,16 +101,59 @@ def test_gitlab_has_it_in_a_variable():
     assert drive(odd, "my.index-2/") == ([], "other")
 
 
-def test_google_asks_twice():
+@pytest.mark.anyio
+async def test_google_takes_two_requests_to_two_services():
     (access, mint), token = drive(GOOGLE, "pypi", b'{"access_token": "s3cret"}', b'{"token": "jwt"}')
     assert token == "jwt"
-    assert (access.method, access.auth, access.headers) == ("GET", False, {"Metadata-Flavor": "Google"})
-    assert access.url("").partition("?")[0].endswith("/service-accounts/default/token")
-    assert (mint.method, mint.auth, mint.repeatable) == ("POST", False, True)
-    assert mint.url("").endswith("/serviceAccounts/ci@demo.iam.example%2Fx:generateIdToken")
-    assert mint.json == {"audience": "pypi", "includeEmail": True}
-    assert mint.headers == {"Authorization": "Bearer s3cret"}
+    assert (access.call.method, access.auth, access.call.headers) == ("GET", None, {"Metadata-Flavor": "Google"})
+    assert access.service is GOOGLE_METADATA
+    assert url_of(access).partition("?")[0].endswith("/service-accounts/default/token")
+    assert (mint.call.method, mint.call.repeatable) == ("POST", True)
+    assert mint.service is GOOGLE_IAM
+    assert url_of(mint).endswith("/v1/projects/-/serviceAccounts/ci@demo.iam.example%2Fx:generateIdToken")
+    assert mint.call.json == {"audience": "pypi", "includeEmail": True}
+    assert await secret_of(mint) == ("Bearer", "s3cret")
     assert "s3cret" not in repr(mint)
+    assert not GOOGLE_IAM.may_send_credentials(url_of(access))
+    assert not GOOGLE_METADATA.may_send_credentials(url_of(mint))
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("service", "headers", "body", "shown", "code"),
+    [
+        (
+            GOOGLE_IAM,
+            JSON,
+            b'{"error": {"code": 403, "message": "Permission denied", "status": "PERMISSION_DENIED", "details": []}}',
+            "google-iam: Permission denied (HTTP 403)",
+            "PERMISSION_DENIED",
+        ),
+        (
+            GOOGLE_METADATA,
+            JSON,
+            b'{"error": "invalid_scope", "error_description": "Not a valid scope: *** s3cret"}',
+            "google-metadata: Not a valid scope: *** *** (HTTP 403)",
+            "invalid_scope",
+        ),
+        (
+            GOOGLE_METADATA,
+            {"content-type": "text/html"},
+            b"<html><title>Error 403 (Forbidden)</title></html>",
+            "google-metadata: Error 403 (Forbidden) (HTTP 403)",
+            None,
+        ),
+        (GOOGLE_IAM, JSON, b'{"error": {"message": 5, "status": []}}', "google-iam: no reason given (HTTP 403)", None),
+        (GOOGLE_IAM, JSON, b"[1]", "google-iam: no reason given (HTTP 403)", None),
+    ],
+)
+def test_refusals_of_google(service, headers, body, shown, code):
+    error = service.error_of(Response(403, headers, body), "POST", ("s3cret",))
+    assert isinstance(error, Forbidden)
+    assert (str(error), error.code, error.service) == (shown, code, service.name)
+    assert getattr(error, "__notes__", []) == []
 
 
 @pytest.mark.parametrize(
@@ -102,6 +166,6 @@ def test_google_asks_twice():
         ({"GITLAB_CI": "true", "PYPI_ID_TOKEN": " "}, "no PYPI_ID_TOKEN"),
     ],
 )
-def test_a_job_without_identity_is_told_what_to_do(env, says):
+def test_a_job_without_identity(env, says):
     with pytest.raises(ConfigError, match=says):
         drive(env, "pypi")

@@ -173,7 +173,7 @@ def test_an_address_that_is_none_is_named_and_not_quoted(url):
         found("acme", sections={"acme": {"repository": url}})
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
-    with pytest.raises(ConfigError, match=r"^the environment's index address: "):
+    with pytest.raises(ConfigError, match=r"^the environment's index URL: "):
         found(UV_PUBLISH_URL=url)
 
 

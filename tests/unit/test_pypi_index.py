@@ -38,8 +38,8 @@ def test_addresses_that_are_taken(url: str):
         ("index.example/legacy/", "must be an https"),
         ("https:///legacy/", "must be an https"),
         ("", "must be an https"),
-        ("https://index.example:s3cret/", "not a web address"),
-        ("https://[s3cret/", "not a web address"),
+        ("https://index.example:s3cret/", "is not a URL"),
+        ("https://[s3cret/", "is not a URL"),
     ],
 )
 def test_addresses_that_are_refused(url: str, why: str):

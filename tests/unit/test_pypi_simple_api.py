@@ -231,14 +231,14 @@ def test_json_that_does_not_say_its_version_is_1_0():
     ],
 )
 def test_json_that_is_no_page(body: str | bytes, media_type: str):
-    with pytest.raises(InvalidResponse, match=r"^index: GET \{project\}/ was answered with 200 and") as caught:
+    with pytest.raises(InvalidResponse, match=r"^index: the response to GET \{project\}/ is 200 with") as caught:
         page(body, media_type)
     assert caught.value.outcome == "not_done"
 
 
-@pytest.mark.parametrize(("media_type", "said"), [("", "no stated type"), ("text/plain", "text/plain")])
+@pytest.mark.parametrize(("media_type", "said"), [("", "missing"), ("text/plain", "text/plain")])
 def test_neither_json_nor_html(media_type: str, said: str):
-    with pytest.raises(InvalidResponse, match=f"answered with {said}, neither JSON nor HTML"):
+    with pytest.raises(InvalidResponse, match=f"media type of the response is {said}, neither JSON nor HTML"):
         page("demo", media_type)
 
 

@@ -11,7 +11,7 @@ from packaging.metadata import RawMetadata, parse_email
 
 from lading._artifacts.python import Distribution
 from lading._core.files import FileDigests, FileVersion
-from lading.pypi._simple_api import form_fields
+from lading.pypi._upload_form import form_fields
 from tests.support.distributions import core_metadata
 
 VERSIONS = ["1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading._macaroons import codec as macaroon
+from lading._macaroons import _binary, macaroon
+from lading._macaroons.codec import encode
 from lading.errors import InputError, InvalidRestriction, LadingError, MissingContext, TokenInvalid, TokenUnreadable
 from lading.pypi import Context, Token
 from lading.pypi.restrictions import (
@@ -248,15 +249,15 @@ def test_now_is_checked_even_when_no_caveat_asks() -> None:
 
 
 def test_a_third_party_s_caveat_is_kept_and_never_accepted() -> None:
-    key = macaroon._first_signature(KEY, b"a token")
+    key = macaroon.first_signature(KEY, b"a token")
     made = macaroon.Macaroon(b"index.example", b"a token", key)
     made.caveats.append(macaroon.Caveat(b"their id", b"their key", b"elsewhere.example"))
-    made.signature = macaroon._next_signature(key, made.caveats[0])
+    made.signature = macaroon.next_signature(key, made.caveats[0])
     versions: tuple[macaroon.Version, ...] = (1, 2)
     for version in versions:
         made.version = version
-        token = Token.load(f"pypi-{macaroon.encode(made)}")
-        assert token.dump() == f"pypi-{macaroon.encode(made)}"
+        token = Token.load(f"pypi-{encode(made)}")
+        assert token.dump() == f"pypi-{encode(made)}"
         with pytest.raises(TokenUnreadable, match="third party"):
             _ = token.restrictions
         with pytest.raises(TokenInvalid, match="third party"):
@@ -341,7 +342,7 @@ def test_the_time_taken_grows_with_the_size_alone(monkeypatch: pytest.MonkeyPatc
     # Steps and not seconds: packets read, and bytes of the token that each of them was given to copy.
     counts: dict[int, int] = {}
     sizes: dict[int, int] = {}
-    real = macaroon._packet
+    real = _binary._packet
     for number in (1000, 4000):
         text = with_caveats(*[b'[1, ["foo"]]'] * number).dump()
         seen: list[int] = []
@@ -352,7 +353,7 @@ def test_the_time_taken_grows_with_the_size_alone(monkeypatch: pytest.MonkeyPatc
             return kind, end, data
 
         with monkeypatch.context() as patch:
-            patch.setattr(macaroon, "_packet", counted)
+            patch.setattr(_binary, "_packet", counted)
             token = Token.load(text)
         assert len(token.restrictions) == number
         token.check(KEY, "foo")

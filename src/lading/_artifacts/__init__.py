@@ -1,1 +1,1 @@
-"""Artifacts: what their files say about them."""
+"""Artifacts: what their files say of them."""

@@ -1,87 +1,152 @@
-"""Wheels and sdists on disk: their names, their metadata, their digests."""
+"""Wheels and sdists on disk: names, metadata and digests."""
 
 from __future__ import annotations
 
 import hashlib
-import tarfile
-import zipfile
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from packaging.metadata import RawMetadata, parse_email
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
 from packaging.version import InvalidVersion, Version
 
-from lading._core.files import FileDigests, StrPath, blake2b_256, hash_file
+from lading._core.files import FileDigests, StrPath, hash_file
 from lading._core.threads import check_cancelled, run_in_thread
 from lading.errors import InputError
 
 if TYPE_CHECKING:
+    import tarfile
+    import zipfile
     from collections.abc import Callable, Mapping
 
-# The longest metadata PyPI's own would be cut at is far below; more is a broken or hostile archive.
+    from packaging.metadata import RawMetadata
+
+Filetype = Literal["bdist_wheel", "sdist"]
+
+# PyPI accepts far less; more is a broken or hostile archive.
 _MAX_METADATA = 16 * 1024 * 1024
+
+_RUN_OF_SEPARATORS = re.compile(r"[-_.]+")
+_WHEEL_PROJECT = re.compile(r"[\w.]+")
+_BUILD_TAG = re.compile(r"(?a:\d+).*")
+_SDIST_SUFFIXES = (".tar.gz", ".zip")
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFilename:
+    """What the name of a wheel or sdist says.
+
+    Attributes:
+        filetype: What the upload form of an index calls its kind.
+        python_tag: The wheel's python tag; ``"source"`` for an sdist.
+        project: The project, normalised.
+        version: The version.
+    """
+
+    filetype: Filetype
+    python_tag: str
+    project: str
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A wheel or sdist that was looked at.
+    """A wheel or sdist that has been read.
 
     Attributes:
         path: Where it is.
-        filetype: What the upload form calls it.
+        filetype: What the upload form of an index calls its kind.
         pyversion: The wheel's python tag; ``"source"`` for an sdist.
         metadata: Its core metadata, not interpreted.
-        hashed: Its stamp, and its sha256 and (where this Python has it) blake2_256.
+        hashed: Its file version, and its sha256 and (where this Python has it) blake2_256.
     """
 
     path: Path
-    filetype: Literal["bdist_wheel", "sdist"]
+    filetype: Filetype
     pyversion: str
     metadata: RawMetadata
     hashed: FileDigests
 
     @property
     def filename(self) -> str:
-        """Its name, which the index keeps it under."""
+        """The file's name, which the index keeps."""
         return self.path.name
 
     @property
     def name(self) -> str:
-        """The project's name as the metadata write it."""
+        """The project's name as the metadata have it."""
         return self.metadata.get("name", "")
 
     @property
     def version(self) -> str:
-        """The version as the metadata write it."""
+        """The version as the metadata have it."""
         return self.metadata.get("version", "")
 
     @property
     def sha256(self) -> str:
-        """Hex digest."""
+        """The file's sha256 in hex."""
         return self.hashed.digests["sha256"]
 
 
+def normalize_name(name: str) -> str:
+    """Return the normalised name of a project (PEP 503)."""
+    return _RUN_OF_SEPARATORS.sub("-", name).lower()
+
+
+def parse_filename(filename: str) -> DistributionFilename:
+    """Parse the name of a wheel or sdist.
+
+    As packaging's ``parse_wheel_filename`` and ``parse_sdist_filename``, which import far more than this needs.
+
+    Raises:
+        InputError: It is neither.
+    """
+    try:
+        return _parse_wheel(filename) if filename.endswith(".whl") else _parse_sdist(filename)
+    except ValueError as error:  # InvalidVersion is one
+        raise InputError(f"{filename} is not the name of a wheel or an sdist: {error}", argument="path") from error
+
+
+def _parse_wheel(filename: str) -> DistributionFilename:
+    parts = filename.removesuffix(".whl").split("-")
+    if len(parts) not in (5, 6):
+        raise ValueError(f"a wheel's name has five or six parts, and this has {len(parts)}")
+    project, version, *build = parts[:-3]
+    if "__" in project or not _WHEEL_PROJECT.fullmatch(project):
+        raise ValueError("its first part is not an escaped project name")
+    if build and not _BUILD_TAG.fullmatch(build[0]):
+        raise ValueError("its build number does not begin with a digit")
+    if "" in (one for part in parts[-3:] for one in part.split(".")):
+        raise ValueError("one of its tags is empty")
+    if not all(tag.isidentifier() for tag in parts[-3].split(".")):
+        raise ValueError("its python tag is not an identifier")
+    return DistributionFilename("bdist_wheel", parts[-3], normalize_name(project), Version(version))
+
+
+def _parse_sdist(filename: str) -> DistributionFilename:
+    suffix = next((one for one in _SDIST_SUFFIXES if filename.endswith(one)), None)
+    if suffix is None:
+        raise ValueError("it must end in .whl, .tar.gz or .zip")
+    # A version has no dashes, so the last one separates the two.
+    project, _, version = filename.removesuffix(suffix).rpartition("-")
+    if not project:
+        raise ValueError("an sdist's name has a project and a version, separated by a dash")
+    return DistributionFilename("sdist", "source", normalize_name(project), Version(version))
+
+
 async def read_distribution(path: StrPath) -> Distribution:
-    """The wheel or sdist at *path*: metadata read and digests taken in worker threads.
+    """Read metadata and digests of the wheel or sdist at *path* in worker threads.
 
     Raises:
         InputError: It is neither, it is damaged, or its name and its metadata contradict each other.
         OSError: It cannot be read.
     """
     path = Path(path)
-    filetype, pyversion, name, version = parse_filename(path)
+    named = parse_filename(path.name)
     hashed = await hash_file(path, _hashers())
-    metadata = await run_in_thread(_read_metadata, path, filetype)
-    distribution = Distribution(path, filetype, pyversion, metadata, hashed)
-    _check(distribution, name, version)
+    metadata = await run_in_thread(_read_metadata, path, named.filetype)
+    distribution = Distribution(path, named.filetype, named.python_tag, metadata, hashed)
+    _check(distribution, named)
     return distribution
 
 
@@ -94,19 +159,18 @@ def _hashers() -> Mapping[str, Callable[[], Any]]:
     return {**hashers, "blake2_256": blake2b_256}
 
 
-def parse_filename(path: Path) -> tuple[Literal["bdist_wheel", "sdist"], str, str, Version]:
-    """File type, python tag, normalised project and version, by the name of a file alone."""
-    try:
-        if path.name.endswith(".whl"):
-            name, version, _, _ = parse_wheel_filename(path.name)
-            return "bdist_wheel", path.stem.split("-")[-3], name, version
-        name, version = parse_sdist_filename(path.name)
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
-        raise InputError(f"{path.name} is not the name of a wheel or an sdist: {error}", argument="path") from error
-    return "sdist", "source", name, version
+def blake2b_256() -> Any:
+    """Create a hasher for PyPI's ``blake2_256``: BLAKE2b with a digest of 32 bytes (not the start of a longer one)."""
+    return hashlib.blake2b(digest_size=32)
 
 
-def _read_metadata(path: Path, filetype: str) -> RawMetadata:
+def _read_metadata(path: Path, filetype: Filetype) -> RawMetadata:
+    """Read the metadata; in a worker thread, where slow imports hold up nobody."""
+    import tarfile  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+
+    from packaging.metadata import RawMetadata, parse_email  # noqa: PLC0415
+
     try:
         if path.suffix == ".gz":
             with tarfile.open(path, "r:gz") as tar:
@@ -121,8 +185,10 @@ def _read_metadata(path: Path, filetype: str) -> RawMetadata:
     if content is None:
         raise InputError(f"{path.name} has no metadata where a {filetype} keeps them", argument="path")
     metadata, unparsed = parse_email(content)
-    # Fields that nobody knows do no harm. Those that are known and malformed would be missing at the index unnoticed.
-    if lost := [name for name in unparsed if _is_known(name)]:
+    # Unknown fields do no harm. Known ones that are malformed would be missing at the index unnoticed.
+    known = RawMetadata.__annotations__.keys()
+    names = {header: header.replace("-", "_") for header in unparsed}
+    if lost := [header for header, name in names.items() if not known.isdisjoint({name, name + "s"})]:
         raise InputError(
             f"the metadata of {path.name} have fields that are malformed, or there twice: {', '.join(sorted(lost))}",
             argument="path",
@@ -130,17 +196,12 @@ def _read_metadata(path: Path, filetype: str) -> RawMetadata:
     return metadata
 
 
-def _is_known(header: str) -> bool:
-    name = header.replace("-", "_")
-    return not RawMetadata.__annotations__.keys().isdisjoint({name, name + "s"})
-
-
 def _from_zip(archive: zipfile.ZipFile, wanted: str) -> bytes | None:
     for info in archive.infolist():
-        folder, _, name = info.filename.rpartition("/")
-        if name == wanted and "/" not in folder and (wanted == "PKG-INFO" or folder.endswith(".dist-info")):
+        directory, _, name = info.filename.rpartition("/")
+        if name == wanted and "/" not in directory and (wanted == "PKG-INFO" or directory.endswith(".dist-info")):
             with archive.open(info) as file:
-                return _limited(file)
+                return _read_bounded(file)
     return None
 
 
@@ -150,32 +211,34 @@ def _from_tar(archive: tarfile.TarFile) -> bytes | None:
         parts = member.name.removeprefix("./").split("/")
         if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isfile():
             file = archive.extractfile(member)
-            return None if file is None else _limited(file)
+            return None if file is None else _read_bounded(file)
     return None
 
 
-def _limited(file: IO[bytes]) -> bytes:
+def _read_bounded(file: IO[bytes]) -> bytes:
     content = file.read(_MAX_METADATA + 1)
     if len(content) > _MAX_METADATA:
         raise InputError(f"the metadata are longer than {_MAX_METADATA} bytes", argument="path")
     return content
 
 
-def _check(distribution: Distribution, name: str, version: Version) -> None:
+def _check(distribution: Distribution, named: DistributionFilename) -> None:
+    """Raise ``InputError`` when the metadata lack what is needed, or contradict the file's name."""
     filename = distribution.filename
     for key in ("metadata_version", "name", "version"):
         if not distribution.metadata.get(key):
             raise InputError(f"the metadata of {filename} have no {key}", argument="path")
-    if canonicalize_name(distribution.name) != name:
+    if normalize_name(distribution.name) != named.project:
         raise InputError(
-            f"{filename} is of {name} by its name, and of {distribution.name!r} by its metadata", argument="path"
+            f"{filename} is of {named.project} by its name, and of {distribution.name!r} by its metadata",
+            argument="path",
         )
     try:
-        same = Version(distribution.version) == version
+        same = Version(distribution.version) == named.version
     except InvalidVersion:
         same = False
     if not same:
         raise InputError(
-            f"{filename} is version {version} by its name, and {distribution.version!r} by its metadata",
+            f"{filename} is version {named.version} by its name, and {distribution.version!r} by its metadata",
             argument="path",
         )

@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from lading._core.progress import ProgressReporter
+from lading._core.resumable import Expected, ResumableReader
 from lading._core.threads import run_in_thread
-from lading.errors import IntegrityError, InvalidResponse, NetworkError
+from lading.errors import NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from lading._core.call import Call
     from lading._core.files import StrPath
-    from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
     from lading.types import OnProgress
 
-# A thread is asked once for so many bytes: smaller ones cost more than the writing.
+__all__ = ["Expected", "download"]
+
+# Bytes that are written at once in a worker thread: with fewer, the thread costs more than the writing.
 _BATCH = 2 * 1024 * 1024
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a file must turn out to be.
-
-    Attributes:
-        size: Bytes, where known.
-        digests: Hex digests by name.
-        hashers: A maker of a hashlib object for each of those names.
-    """
-
-    size: int | None = None
-    digests: Mapping[str, str] = field(default_factory=dict[str, str])
-    hashers: Mapping[str, Callable[[], Any]] = field(default_factory=dict[str, "Callable[[], Any]"])
 
 
 async def download(
@@ -53,21 +35,30 @@ async def download(
     promise: Expected,
     on_progress: OnProgress | None = None,
 ) -> Path:
-    """The path of the finished file, *target*.
+    """Download a file to *target*, and return its path.
 
-    A transfer that breaks off goes on where it was (``Range`` with ``If-Range``) where the store can do that, and from
-    the start where not. Until size and digests match there is nothing at *target*; on any failure the temporary
-    file beside it is removed.
+    A transfer that is interrupted resumes where the store supports that, and starts again where not. Until size and
+    digests match there is nothing at *target*; on any failure the temporary file beside it is removed.
+
+    Args:
+        sender: Sends the requests, and has the retry rule.
+        call: Reads the file.
+        target: The path of the file.
+        promise: What the file must turn out to be.
+        on_progress: Called with how many bytes have arrived.
 
     Raises:
-        IntegrityError: Size or digest are not as promised.
+        IntegrityError: Size or digest are not as expected.
         OSError: The file cannot be written.
     """
     path = Path(target)
-    download = _Download(sender, call, path, promise, on_progress)
+    label = f"{sender.service.name}: download of {path.name}"
+    reader = ResumableReader(sender, call, promise, label=label)
+    download = _Download(reader, path, min(_BATCH, promise.size or _BATCH), on_progress)
     try:
         await download.open()
         await sender.retrying(download.step)
+        reader.verify()
         await download.finish()
     finally:
         with anyio.CancelScope(shield=True):
@@ -76,23 +67,16 @@ async def download(
 
 
 class _Download:
-    def __init__(
-        self, sender: Sender, call: Call[Any], path: Path, promise: Expected, on_progress: OnProgress | None
-    ) -> None:
-        self._sender = sender
-        self._call = call
+    def __init__(self, reader: ResumableReader, path: Path, batch: int, on_progress: OnProgress | None) -> None:
+        self._reader = reader
         self._path = path
-        # Recognisable, and no longer than a file system takes: that counts bytes.
+        # Recognisable, and no longer than a file system allows: that counts bytes.
         beginning = path.name.encode("utf-8", "ignore")[:100].decode("utf-8", "ignore")
         self._temporary = path.with_name(f".{beginning}.{secrets.token_hex(8)}.part")
-        self._promise = promise
         self._on_progress = on_progress
         self._fd = -1
-        self._buffer = bytearray(min(_BATCH, promise.size or _BATCH))
-        self._done = 0
-        self._validator: str | None = None
-        self._ranges = False
-        self._hashers: dict[str, Any] = {}
+        self._buffer = bytearray(batch)
+        self._written = 0
         self._kept = False
 
     async def open(self) -> None:
@@ -104,81 +88,27 @@ class _Download:
         await run_in_thread(make)
 
     async def step(self, number: int) -> None:
-        """Receive from where we are to the end."""
-        headers = dict(self._call.headers)
-        resumed = self._done > 0 and self._ranges
-        if resumed:
-            headers["Range"] = f"bytes={self._done}-"
-            if self._validator is not None:
-                headers["If-Range"] = self._validator
-        call = replace(self._call, headers=headers, allow_statuses=frozenset({416}))
-        # One attempt: answers that do not come and answers that break off are counted together, out there.
-        async with self._sender.stream(call, attempt=number) as incoming:
-            total = await self._begin(incoming, resumed=resumed)
-            meter = ProgressReporter(self._on_progress, total, number)
-            meter.count = self._done
-            try:
-                await self._receive(incoming, meter)
-            except NetworkError as error:
-                error.outcome = "not_done"  # as for any read
-                raise
-            if total is not None and self._done != total:
-                raise NetworkError(
-                    f"{self._shown()}: the answer ended after {self._done} of {total} bytes", phase="receive"
-                )
-            meter.end()
+        """Receive from the current position to the end, in one attempt.
 
-    async def _begin(self, incoming: ResponseStream, *, resumed: bool) -> int | None:
-        """Take up the transfer: the total size, with what was received before kept or thrown away."""
-        headers = incoming.headers
-        if incoming.status == 206:
-            found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-            if not resumed or found is None or int(found[1]) != self._done:
-                raise InvalidResponse(f"{self._shown()}: the store sent another part of the file than it was asked for")
-            if not self._is_same(headers):
-                raise self._from_the_start()
-            return None if found[3] == "*" else int(found[3])
-        if incoming.status == 416:
-            raise self._from_the_start()
-        await self._restart()
-        etag = headers.get("etag", "")
-        self._validator = etag if etag.startswith('"') else headers.get("last-modified")
-        # With neither validator, only a digest to come could tell a changed file.
-        self._ranges = headers.get("accept-ranges", "").lower() != "none" and (
-            self._validator is not None or bool(self._promise.digests)
-        )
-        length = headers.get("content-length", "")
-        return int(length) if length.isdigit() else self._promise.size
+        Responses that do not come and responses that are interrupted count together, in the loop around this.
+        """
+        async with self._reader.attempt(number) as start:
+            if start == 0 and self._written:
+                await run_in_thread(os.ftruncate, self._fd, 0)
+                await run_in_thread(os.lseek, self._fd, 0, os.SEEK_SET)
+                self._written = 0
+            reporter = ProgressReporter(self._on_progress, self._reader.end, number)
+            reporter.count = start
+            await self._receive(reporter)
+            reporter.end()
 
-    def _is_same(self, headers: Mapping[str, str]) -> bool:
-        """Whether a part is of the file that was begun, for a store that does not heed ``If-Range``."""
-        if self._validator is None:
-            return True
-        name = "etag" if self._validator.startswith('"') else "last-modified"
-        return headers.get(name, self._validator) == self._validator
-
-    def _from_the_start(self) -> NetworkError:
-        """As for a transfer that broke off, but what was received is not of this file."""
-        self._ranges, self._validator = False, None
-        return NetworkError(f"{self._shown()}: the file changed while it was downloaded", phase="receive")
-
-    async def _restart(self) -> None:
-        if self._done:
-            await run_in_thread(os.ftruncate, self._fd, 0)
-            await run_in_thread(os.lseek, self._fd, 0, os.SEEK_SET)
-        self._done = 0
-        self._hashers = {name: self._promise.hashers[name]() for name in self._promise.digests}
-
-    async def _receive(self, incoming: ResponseStream, meter: ProgressReporter) -> None:
+    async def _receive(self, reporter: ProgressReporter) -> None:
         buffer = memoryview(self._buffer)
-        limit = self._promise.size
         held = 0
         try:
-            while count := await incoming.read_into(buffer[held:]):
+            while count := await self._reader.read_into(buffer[held:]):
                 held += count
-                if limit is not None and self._done + held > limit:
-                    raise IntegrityError(f"{self._shown()}: more than the promised {limit} bytes came")
-                meter.add(count)
+                reporter.add(count)
                 if held == len(buffer):
                     full, held = held, 0
                     await self._flush(buffer[:full])
@@ -191,25 +121,15 @@ class _Download:
     async def _flush(self, piece: memoryview) -> None:
         if piece:
             await run_in_thread(self._write, piece)
-            self._done += len(piece)
+            self._written += len(piece)
 
     def _write(self, piece: memoryview) -> None:
-        for hasher in self._hashers.values():
-            hasher.update(piece)
+        self._reader.update_digests(piece)
         while piece:
             piece = piece[os.write(self._fd, piece) :]
 
     async def finish(self) -> None:
-        """Verify, and rename into place."""
-        promise = self._promise
-        if promise.size is not None and self._done != promise.size:
-            raise IntegrityError(f"{self._shown()}: {self._done} bytes came instead of {promise.size}")
-        for name, hasher in self._hashers.items():
-            if hasher.hexdigest() != promise.digests[name].lower():
-                raise IntegrityError(
-                    f"{self._shown()}: its {name} is {hasher.hexdigest()} instead of {promise.digests[name]}; "
-                    "nothing was kept"
-                )
+        """Rename the file into place."""
         await run_in_thread(self._keep)
 
     def _keep(self) -> None:
@@ -218,7 +138,7 @@ class _Download:
         self._kept = True
 
     def discard(self) -> None:
-        """Close, and remove the temporary file if it was not kept."""
+        """Close the file, and remove it if it was not kept."""
         self._close()
         if not self._kept:
             with suppress(OSError):
@@ -228,6 +148,3 @@ class _Download:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
-
-    def _shown(self) -> str:
-        return f"{self._sender.service.name}: download of {self._path.name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -131,11 +130,6 @@ def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
             first.update(buffer[:count])
             for other in others:
                 other.result()
-
-
-def blake2b_256() -> Any:
-    """A hasher for PyPI's ``blake2_256``: BLAKE2b with a digest of 32 bytes (not the start of a longer one)."""
-    return hashlib.blake2b(digest_size=32)
 
 
 def file_changed_error(path: StrPath) -> InputError:

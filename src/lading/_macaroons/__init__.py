@@ -1,1 +1,1 @@
-"""Macaroons: their serialised forms."""
+"""Macaroons, as package indexes and Charmhub use them."""

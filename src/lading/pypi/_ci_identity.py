@@ -1,4 +1,4 @@
-"""Identity tokens that a CI system gives the job it runs, for trusted publishing. Sans I/O.
+"""Identity tokens that a CI system issues to a job, for trusted publishing. Sans I/O.
 
 Sources: the systems' own documentation, and what warehouse (August 2026) accepts: GitHub, GitLab, Google.
 """
@@ -6,25 +6,43 @@ Sources: the systems' own documentation, and what warehouse (August 2026) accept
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from lading._core.auth import TokenAuth
 from lading._core.call import Call
+from lading._core.responses import api_error
+from lading._core.service import Service, validate_base_url
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
+    from lading._core.call import Auth
     from lading._core.messages import Response
+    from lading.errors import ApiError
 
 Provider = Literal["github", "gitlab", "google"]
 
-_METADATA = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default"
-_CREDENTIALS = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
+
+@dataclass(frozen=True, slots=True)
+class IdentityRequest:
+    """One request to a CI system's identity service.
+
+    Attributes:
+        service: The service. Its hosts are the only ones that the credentials go to.
+        call: The call.
+        auth: The credentials; ``None`` for none.
+    """
+
+    service: Service
+    call: Call[Any]
+    auth: Auth | None = None
 
 
 def detect_provider(env: Mapping[str, str]) -> Provider | None:
-    """The system this job runs on, by its environment; ``None`` for any other, or none.
+    """Return the CI system that this job runs on, by its environment; ``None`` for any other, or none.
 
     Google's virtual machines do not show in the environment; there ``GOOGLE_SERVICE_ACCOUNT_NAME`` has to be set.
     """
@@ -37,11 +55,11 @@ def detect_provider(env: Mapping[str, str]) -> Provider | None:
     return None
 
 
-def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, str]:
-    """Yields the calls to make, is sent their results, and returns an identity token for *audience*.
+def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest, Any, str]:
+    """Yield the requests to send, receive the result of each, and return an identity token for *audience*.
 
     Raises:
-        ConfigError: This job has no identity; the text says what to set up.
+        ConfigError: This job has no identity; the message says what to set up.
     """
     provider = detect_provider(env)
     if provider == "github":
@@ -51,28 +69,40 @@ def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[Call
     if provider == "google":
         return (yield from _google(env, audience))
     if env.get("GITHUB_ACTIONS") == "true":
-        raise ConfigError("this GitHub job may not ask for an identity token: give it 'permissions: id-token: write'")
+        raise ConfigError(
+            "this GitHub job has no permission to request an identity token: give it 'permissions: id-token: write'"
+        )
     raise ConfigError(
         "trusted publishing needs a job on GitHub Actions, GitLab CI or Google Cloud; this is none of them"
     )
 
 
-def _github(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, str]:
+def _github(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest, Any, str]:
     url = env.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     secret = env.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not url or not secret:
         raise ConfigError(
-            "GitHub names no place to ask for an identity token: give the job 'permissions: id-token: write'"
+            "GitHub gave this job no URL to request an identity token from: give the job 'permissions: id-token: write'"
         )
-    found = yield Call(
+    call = Call(
         "GET",
         f"{url}{'&' if '?' in url else '?'}audience={quote(audience, safe='')}",
-        _value,
-        headers={"Authorization": f"bearer {secret}"},
-        auth=None,
+        lambda response: str(response.json()["value"]),
         template="(identity token)",
     )
-    return str(found)
+    token = yield IdentityRequest(_github_service(url), call, TokenAuth(secret, scheme="bearer"))
+    return str(token)
+
+
+def _github_service(url: str) -> Service:
+    """Return the service at the origin of *url*, which differs from job to job."""
+    what = "ACTIONS_ID_TOKEN_REQUEST_URL"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError(f"{what} is not a URL") from None
+    base_url = validate_base_url(f"{parts.scheme}://{parts.netloc}/", what)
+    return Service("github", base_url, read_error=_read_github_error)
 
 
 def _gitlab(env: Mapping[str, str], audience: str) -> str:
@@ -83,29 +113,69 @@ def _gitlab(env: Mapping[str, str], audience: str) -> str:
     return token
 
 
-def _google(env: Mapping[str, str], audience: str) -> Generator[Call[Any], Any, str]:
-    account = env["GOOGLE_SERVICE_ACCOUNT_NAME"]
-    access = yield Call(
+def _google(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest, Any, str]:
+    metadata = Call(
         "GET",
-        f"{_METADATA}/token",
-        lambda reply: str(reply.json()["access_token"]),
+        "token",
+        lambda response: str(response.json()["access_token"]),
         params={"scopes": "https://www.googleapis.com/auth/cloud-platform"},
         headers={"Metadata-Flavor": "Google"},
-        auth=None,
         template="(access token)",
     )
-    found = yield Call(
+    access = yield IdentityRequest(GOOGLE_METADATA, metadata)
+    call = Call(
         "POST",
-        f"{_CREDENTIALS}/{quote(account, safe='@.')}:generateIdToken",
-        lambda reply: str(reply.json()["token"]),
+        "projects/-/serviceAccounts/{account}:generateIdToken",
+        lambda response: str(response.json()["token"]),
+        path_params={"account": env["GOOGLE_SERVICE_ACCOUNT_NAME"]},
         json={"audience": audience, "includeEmail": True},
-        headers={"Authorization": f"Bearer {access}"},
-        auth=None,
         idempotent=True,
         template="(identity token)",
     )
-    return str(found)
+    token = yield IdentityRequest(GOOGLE_IAM, call, TokenAuth(str(access)))
+    return str(token)
 
 
-def _value(reply: Response) -> str:
-    return str(reply.json()["value"])
+def _read_github_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Read ``{"message", "typeKey"}``; the type names the kind of error."""
+    found = _object(response)
+    return _error(service, response, method, secrets, code=found.get("typeKey"), message=found.get("message"))
+
+
+def _read_google_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Read ``{"error": {"status", "message"}}`` of IAM, or ``{"error", "error_description"}`` of OAuth."""
+    found = _object(response)
+    error = found.get("error")
+    if isinstance(error, dict):
+        return _error(service, response, method, secrets, code=error.get("status"), message=error.get("message"))
+    return _error(service, response, method, secrets, code=error, message=found.get("error_description"))
+
+
+def _object(response: Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _error(
+    service: Service, response: Response, method: str, secrets: Iterable[str], *, code: Any, message: Any
+) -> ApiError:
+    """Make the error; what is not a string is looked for in the usual places."""
+    return api_error(
+        service.name,
+        response,
+        method=method,
+        detail=message if isinstance(message, str) else "",
+        code=code if isinstance(code, str) else None,
+        secrets=secrets,
+    )
+
+
+GOOGLE_METADATA = Service(
+    "google-metadata",
+    "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/",
+    read_error=_read_google_error,
+)
+GOOGLE_IAM = Service("google-iam", "https://iamcredentials.googleapis.com/v1/", read_error=_read_google_error)

@@ -28,19 +28,19 @@ class PyPI(Client):
     ::
 
         async with lading.PyPI(token=os.environ["PYPI_TOKEN"]) as pypi:
-            uploaded = await pypi.releases.upload("dist/demo-1.0-py3-none-any.whl")
+            result = await pypi.releases.upload("dist/demo-1.0-py3-none-any.whl")
 
     Args:
         index: ``"pypi"``, ``"testpypi"``, or an :class:`Index`.
         token: An API token, or where to find it; sent as the password of the user ``__token__``.
         auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
-        options: See :class:`lading.Options`.
+        options: See :class:`lading.ClientOptions`.
 
     Attributes:
-        projects: List them, look at one.
-        releases: Upload wheels and sdists, list and look at releases.
-        files: List and download them.
-        tokens: Look at the token in use, or have one minted.
+        projects: List projects, and read one.
+        releases: Upload wheels and sdists, list releases and read one.
+        files: List, find and download files.
+        tokens: Read and check the token in use, or mint one.
     """
 
     projects: Projects
@@ -73,9 +73,9 @@ class PyPI(Client):
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
         self.files = Files(sender, self._index)
-        self.projects = Projects(sender, self._index, self.files)
+        self.projects = Projects(sender, self._index)
         self.tokens = Tokens(sender, self._index)
-        self.releases = Releases(sender, self._index, self.files, self.projects, self.tokens)
+        self.releases = Releases(sender, self._index, self.tokens)
 
     @classmethod
     def from_config(
@@ -88,27 +88,27 @@ class PyPI(Client):
         simple_url: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> ClientOpener[PyPI]:
-        """A client of the index *name*, with what this machine or CI job is set up with.
+        """Return a client of the index *name*, configured as this machine or CI job is.
 
         ``async with PyPI.from_config("pypi") as pypi:`` or ``pypi = await PyPI.from_config("pypi")``.
 
         Credentials are looked for in the arguments; in the environment (``UV_PUBLISH_TOKEN``, ``TWINE_USERNAME`` and
         ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring,
-        filed as twine does (service: the upload address, user: ``__token__``); and, for the two official indexes, by
+        where twine keeps them (service: the upload URL, user: ``__token__``); and, for the two official indexes, by
         trusted publishing on GitHub, GitLab and Google. Where there are none the client can only read.
 
         Args:
             name: ``"pypi"``, ``"testpypi"`` or a section of ``.pypirc``. By default what ``TWINE_REPOSITORY_URL``,
                 ``UV_PUBLISH_URL`` or ``TWINE_REPOSITORY`` name, else ``"pypi"``.
-            token: As for :class:`PyPI`.
-            auth: As for :class:`PyPI`.
+            token: An API token, or where to find it; sent as the password of the user ``__token__``.
+            auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
             config_file: Another file than ``~/.pypirc``.
             simple_url: The root of the index's Simple API; without a *name*, by default ``UV_PUBLISH_CHECK_URL``.
-            options: See :class:`lading.Options`.
+            options: See :class:`lading.ClientOptions`.
 
         Raises:
-            ConfigError: There is no such index, or the configuration cannot be understood; the text names file, section
-                and key.
+            ConfigError: There is no such index, or the configuration cannot be understood; the message names file,
+                section and key.
         """
 
         async def make() -> PyPI:

@@ -1,4 +1,4 @@
-"""Which index, and which credentials: arguments, environment, ``.pypirc``, keyring, trusted publishing, in turn."""
+"""The index and its credentials: from arguments, environment, ``.pypirc``, keyring and trusted publishing, in turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from lading._core.auth import Auth, BasicAuth
-from lading._core.config_files import parse_ini, read_config_file
 from lading._core.credentials import KeyringCredentials, find_keyring_user
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError
@@ -28,12 +27,12 @@ TOKEN_USER = "__token__"  # noqa: S105 - a user name
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """An index, and what was found to get in.
+    """An index, and the credentials that were found for it.
 
     Attributes:
         index: The index.
         username: The user, where one was named.
-        password: The password or token. Not shown.
+        password: The password or token; not in the ``repr``.
         source: Where the password was found.
     """
 
@@ -44,7 +43,16 @@ class IndexConfig:
 
 
 async def load_config(name: str | None, config_file: StrPath | None, simple_url: str | None) -> IndexConfig:
-    """What environment and ``.pypirc`` say of the index *name*; ``ConfigError`` when they cannot be understood."""
+    """Load what environment and ``.pypirc`` say about the index *name*.
+
+    Args:
+        name: The index's name; ``None`` to take the environment's, or ``"pypi"``.
+        config_file: Another file than ``~/.pypirc``.
+        simple_url: The root of the index's Simple API, where it is known better.
+
+    Raises:
+        ConfigError: They cannot be understood.
+    """
     explicit = config_file is not None
     path = Path(config_file) if config_file is not None else Path("~/.pypirc")
     sections = await run_in_thread(_read, path, explicit)
@@ -52,7 +60,7 @@ async def load_config(name: str | None, config_file: StrPath | None, simple_url:
 
 
 async def find_credentials(found: IndexConfig) -> Auth | None:
-    """The credentials to use: what was found, else the keyring's by twine's convention, else a trusted publisher's."""
+    """Return the credentials to use: those of *found*, else the keyring's (as twine), else a trusted publisher's."""
     if found.password is not None:
         return BasicAuth(found.username or TOKEN_USER, found.password)
     url = found.index.upload_url
@@ -77,33 +85,33 @@ def resolve_config(
     path: Path,
     simple_url: str | None = None,
 ) -> IndexConfig:
-    """The same, of what was read. Pure.
+    """Resolve the index *name* from what was read. Pure.
 
     Args:
         name: The index's name; ``None`` to take the environment's, or ``"pypi"``.
         env: The environment: ``TWINE_REPOSITORY``, ``TWINE_REPOSITORY_URL``, ``TWINE_USERNAME``, ``TWINE_PASSWORD``,
             and ``UV_PUBLISH_URL``, ``_CHECK_URL``, ``_TOKEN``, ``_USERNAME``, ``_PASSWORD``.
-        sections: What ``.pypirc`` has.
-        path: Where that is, for errors.
+        sections: The sections of ``.pypirc``.
+        path: Its path, for errors.
         simple_url: The root of the index's Simple API, where it is known better.
     """
     url = None if name is not None else env.get("TWINE_REPOSITORY_URL") or env.get("UV_PUBLISH_URL") or None
     if name is None:
         simple_url = simple_url or env.get("UV_PUBLISH_CHECK_URL") or None
     if url is not None:
-        index, username, password = _index_at(url, "the environment's index address", "index", simple_url)
+        index, username, password = _index_at(url, "the environment's index URL", "index", simple_url)
         section: Mapping[str, str] = {}
     else:
         name = name or env.get("TWINE_REPOSITORY") or "pypi"
         section = sections.get(name, {})
         index, username, password = _index_named(name, section, path, simple_url)
     if password is not None:
-        return IndexConfig(index, username, password, "the index's address")
+        return IndexConfig(index, username, password, "the index's URL")
     if token := env.get("UV_PUBLISH_TOKEN", "").strip():
         return IndexConfig(index, TOKEN_USER, token, "UV_PUBLISH_TOKEN")
-    # A file says nothing of an index that the environment names.
+    # The file does not apply to an index that the environment names.
     login = sections.get("server-login", {}) if url is None else {}
-    # The official indexes know one user; a file may still name the account of a time when there were others.
+    # The official indexes have one user; a file may still name an account of the time when there were others.
     filed = None if index.official else section.get("username") or login.get("username") or None
     users = {maker: env.get(f"{maker}_USERNAME", "").strip() or None for maker in ("TWINE", "UV_PUBLISH")}
     for maker, user in users.items():
@@ -129,7 +137,7 @@ def _index_named(
 
 
 def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[Index, str | None, str | None]:
-    """The index at *url*, and the credentials that were written into it."""
+    """Return the index at *url*, and the credentials that are part of the URL."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -138,10 +146,12 @@ def _index_at(url: str, what: str, name: str, simple_url: str | None) -> tuple[I
         password = unquote(parts.password) if parts.password else None
         return official_index_at(plain) or Index(plain, simple_url, name), username, password
     except (ValueError, ConfigError) as error:
-        raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a web address'}") from None
+        raise ConfigError(f"{what}: {error if isinstance(error, ConfigError) else 'not a URL'}") from None
 
 
 def _read(path: Path, explicit: bool) -> Mapping[str, Mapping[str, str]]:
-    """The sections of a ``.pypirc``; none when there is no such file and nobody named it."""
+    """Read the sections of a ``.pypirc`` in a worker thread; none when the default file does not exist."""
+    from lading._core.config_files import parse_ini, read_config_file  # noqa: PLC0415 - imports configparser
+
     text = read_config_file(path, explicit=explicit)
     return {} if text is None else parse_ini(text, str(path))

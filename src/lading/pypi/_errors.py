@@ -1,4 +1,4 @@
-"""What an index means when it says no. Pure."""
+"""Reading the errors of a package index. Pure."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from lading._core.service import Service
     from lading.errors import ApiError
 
-# What is said for a bare 401 or 403, as pypiserver answers a wrong password with.
+# Appended to a bare 401 or 403, pypiserver's response to a wrong password.
 _HINTS = {
     401: ": give a token or a password, and check that it is right",
     403: ": the token or password is wrong, or is not for this project",
 }
 
 
-# "Already there", said with another status than 409: by the official index and (to some clients) pypiserver, Nexus on
-# either of its databases, GitLab; Artifactory, to who may add and not replace.
+# "The file exists" with another status than 409: of the official index and (to some clients) pypiserver, of Nexus on
+# either of its databases, of GitLab; of Artifactory, to users who may add and not replace.
 _TAKEN = {
     400: r"(?i)already exist|filename was previously used|not allow updating asset|cannot be updated|been taken",
     403: r"(?i)overwrite artifact",
 }
 
 
-def read_error(service: Service, reply: Response, method: str, secrets: Iterable[str]) -> ApiError:
-    """The error of an index: by the JSON ``code``, the reason phrase, or the page, whichever says most."""
-    usual = _usual_phrases(reply.status)
-    detail = re.sub(rf"(?i)^(error: )?{reply.status} ", "", _index_detail(reply, usual) or error_detail(reply))
+def read_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Make the error from the JSON ``code``, the reason phrase or the page, whichever says most."""
+    usual = _usual_phrases(response.status)
+    detail = re.sub(rf"(?i)^(error: )?{response.status} ", "", _index_detail(response, usual) or error_detail(response))
     if detail.lower() in {"", "none", "unknown error.", *map(str.lower, usual)}:
-        detail = (usual[0] if usual else "") + _HINTS.get(reply.status, "")
-    kind = error_class(reply.status)
-    if reply.status in _TAKEN and re.search(_TAKEN[reply.status], detail):
+        detail = (usual[0] if usual else "") + _HINTS.get(response.status, "")
+    kind = error_class(response.status)
+    if response.status in _TAKEN and re.search(_TAKEN[response.status], detail):
         kind = Conflict
-    return api_error(service.name, reply, method=method, detail=detail, kind=kind, secrets=secrets)
+    return api_error(service.name, response, method=method, detail=detail, kind=kind, secrets=secrets)
 
 
-def _index_detail(reply: Response, usual: tuple[str, ...]) -> str:
-    """What the index itself says; empty to take what the body says in the usual places."""
-    if reply.media_type.endswith("json"):
+def _index_detail(response: Response, usual: tuple[str, ...]) -> str:
+    """Return the index's own message; empty where it is in the usual places of the body."""
+    if response.media_type.endswith("json"):
         try:
-            found = reply.json()
+            found = response.json()
             code = found.get("code")
         except (ValueError, AttributeError):
             found, code = {}, None
@@ -56,23 +56,23 @@ def _index_detail(reply: Response, usual: tuple[str, ...]) -> str:
             return code[4:]
         if reasons := "; ".join(_reasons(found.get("errors"))):
             return reasons
-    if reply.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', reply.text)):
+    if response.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', response.text)):
         return unescape(section[1]).strip()  # Nexus, whose title is its own name
-    reason = re.sub(r"^\d{3} ", "", reply.reason)
-    if reason.lower() in map(str.lower, usual) or (reply.media_type == "text/html" and b"<pre" in reply.body):
+    reason = re.sub(r"^\d{3} ", "", response.reason)
+    if reason.lower() in map(str.lower, usual) or (response.media_type == "text/html" and b"<pre" in response.body):
         return ""
     return reason
 
 
 def _reasons(errors: Any) -> Iterator[str]:
-    """Why no token was minted: what people and what programs are told, of each reason."""
+    """Yield each reason why no token was minted: its description and its code."""
     for error in errors if isinstance(errors, list) else ():
         match error:
             case {"code": str(code), "description": str(description)}:
                 yield f"{description} ({code})"
 
 
-# What servers still say where HTTP, and Python 3.13 with it, has changed the phrase.
+# Phrases that servers still send, and that HTTP, and Python 3.13 with it, has changed.
 _OLD_PHRASES = {
     413: ("Request Entity Too Large", "Payload Too Large", "Content Too Large"),
     422: ("Unprocessable Entity", "Unprocessable Content"),
@@ -80,7 +80,7 @@ _OLD_PHRASES = {
 
 
 def _usual_phrases(status: int) -> tuple[str, ...]:
-    """What says no more than the status itself."""
+    """Return the phrases that say no more than the status itself."""
     if status in _OLD_PHRASES:
         return _OLD_PHRASES[status]
     try:

@@ -1,4 +1,4 @@
-"""Package indexes: where each takes uploads and where it lists its files."""
+"""Package indexes: the URLs of each, and what follows from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from lading._core.service import validate_base_url
-from lading.errors import InputError
+from lading.errors import ConfigError, InputError
 
 # The official index's own domain, put together in this one place.
 _DOMAIN = ".".join(("pypi", "org"))  # noqa: FLY002 - spelled out nowhere
@@ -17,13 +17,13 @@ class Index:
     """A PyPI-compatible package index.
 
     Args:
-        upload_url: Where files are posted to (the legacy upload API that twine and uv speak). A slash is put at its
-            end: without it the official index answers with a redirect.
+        upload_url: Where files are posted to (the legacy upload API that twine and uv speak). A slash is appended
+            where it is missing: without it the official index redirects.
         simple_url: The root of the Simple API (PEP 503, PEP 691), below which ``<project>/`` is. ``None`` when the
             index has none that can be read: then nothing can be looked up before or after an upload.
+        name: The index's name in errors and events.
+        allow_http: Accept plain http for a host that is not this machine. It exposes credentials to the network.
         json_url: The root of the JSON API, below which ``<project>/json`` is, where the index has one.
-        name: What errors and events call it.
-        allow_http: Take plain http for a host that is not this machine. Credentials are then shown to the network.
     """
 
     upload_url: str
@@ -40,7 +40,7 @@ class Index:
 
     @property
     def token_domain(self) -> str | None:
-        """What its tokens say their index is; ``None`` where that is not known."""
+        """The domain in the tokens that it issues; ``None`` where that is not known."""
         name = self._official_name
         return None if name is None else _TOKEN_DOMAINS[name]
 
@@ -50,8 +50,19 @@ class Index:
         return self._official_name is not None
 
     @property
+    def sends_credentials_to_read(self) -> bool:
+        """Whether credentials go with reads: those of the official indexes are for uploads alone."""
+        return not self.official
+
+    def require_simple_url(self) -> str:
+        """Return the root of the Simple API; ``ConfigError`` when the index has none."""
+        if self.simple_url is None:
+            raise ConfigError(f"{self.name}: the index has no simple_url, so nothing can be looked up")
+        return self.simple_url
+
+    @property
     def _official_name(self) -> str | None:
-        # By where it takes uploads, for that is where tokens go; its name is free to whoever spells addresses out.
+        # By its upload URL, for that is where tokens are sent; anybody may give an index that name.
         return next((name for name, index in _BY_NAME.items() if index.upload_url == self.upload_url), None)
 
 
@@ -69,7 +80,7 @@ _BY_NAME: dict[str, Index] = {
         json_url=f"https://test.{_DOMAIN}/pypi/",
     ),
 }
-# Hosts that configuration files of old name, and what tokens of each index say their index is.
+# Hosts of upload URLs, old ones in configuration files too; and the domains in the tokens of each index.
 _BY_HOST = {
     f"upload.{_DOMAIN}": "pypi",
     ".".join(("pypi", "python", "org")): "pypi",  # noqa: FLY002 - spelled out nowhere
@@ -79,7 +90,7 @@ _TOKEN_DOMAINS = {"pypi": _DOMAIN, "testpypi": f"test.{_DOMAIN}"}
 
 
 def official_index_at(url: str) -> Index | None:
-    """The official index that *url* is the upload address of, by its host; ``None`` for any other."""
+    """Return the official index whose upload URL is at the host of *url*; ``None`` for any other."""
     try:
         host = urlsplit(url).hostname
     except ValueError:
@@ -88,7 +99,7 @@ def official_index_at(url: str) -> Index | None:
 
 
 def resolve_index(index: str | Index) -> Index:
-    """The index of that name, or *index* itself."""
+    """Return the index of that name, or *index* itself."""
     if isinstance(index, Index):
         return index
     try:

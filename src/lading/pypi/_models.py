@@ -1,4 +1,4 @@
-"""What an index tells about files, and what became of an upload."""
+"""Models of a package index: projects, releases and files; and the result of an upload."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class File(Model):
 
     Attributes:
         filename: Its name.
-        url: Where it is, as a whole address.
-        hashes: Hex digests by algorithm; empty where the index tells none.
+        url: Its absolute URL.
+        hashes: Hex digests by algorithm; empty where the index has none.
         requires_python: The version specifier of the Pythons it is for.
         size: Bytes. An index may not say.
         upload_time: When it was uploaded. An index may not say.
-        yanked: Whether installers should pass it over (PEP 592): ``False``, ``True``, or the reason.
-        core_metadata: Whether its metadata can be had by itself (PEP 658): ``False``, ``True``, or its digests.
-        provenance: Where its attestations are (PEP 740).
+        yanked: Whether installers should skip it (PEP 592): ``False``, ``True``, or the reason.
+        core_metadata: Whether its metadata is a file of its own (PEP 658): ``False``, ``True``, or its digests.
+        provenance: The URL of its attestations (PEP 740).
     """
 
     filename: str
@@ -34,7 +34,7 @@ class File(Model):
     upload_time: UtcDatetime | None = Field(default=None, validation_alias="upload-time")
     yanked: bool | str = False
     core_metadata: bool | dict[str, str] = Field(
-        # An index may still use the name of before PEP 714.
+        # An index may still use the names from before PEP 714.
         default=False,
         validation_alias=AliasChoices("core-metadata", "data-dist-info-metadata", "dist-info-metadata"),
     )
@@ -47,7 +47,7 @@ class File(Model):
 
 
 class SimpleMeta(Model):
-    """What a Simple API answer says of itself."""
+    """The metadata of a response of the Simple API."""
 
     api_version: str = Field(default="1.0", validation_alias="api-version")
 
@@ -56,7 +56,7 @@ Status = Literal["active", "archived", "quarantined", "deprecated"] | str
 
 
 class ProjectStatus(Model):
-    """A project's standing at its index (PEP 792)."""
+    """A project's status at its index (PEP 792)."""
 
     status: Status = "active"
     reason: str | None = None
@@ -70,8 +70,8 @@ class ProjectPage(Model):
         name: The project's name, where the index says.
         files: Its files.
         versions: Its versions, where the index says (PEP 700).
-        project_status: Its standing.
-        served_at: What the index's clock showed, where its answer says.
+        project_status: Its status.
+        served_at: The index's clock when it responded, where it says.
     """
 
     meta: SimpleMeta = Field(default_factory=SimpleMeta)
@@ -105,7 +105,7 @@ class ProjectInfo(Model):
         license_expression: SPDX, where given.
         requires_python: The version specifier of the Pythons it is for.
         requires_dist: What it depends on.
-        project_urls: Addresses by label.
+        project_urls: URLs by label.
         classifiers: Trove classifiers.
         yanked: Whether the whole release is yanked.
         yanked_reason: Why.
@@ -124,7 +124,7 @@ class ProjectInfo(Model):
 
 
 class ReleaseInfo(Model):
-    """An answer of the JSON API."""
+    """A response of the JSON API."""
 
     info: ProjectInfo
     last_serial: int | None = None
@@ -135,11 +135,11 @@ class Project(Model):
 
     Attributes:
         name: Its name.
-        status: Its standing (PEP 792); ``"active"`` where the index says nothing.
+        status: Its status (PEP 792); ``"active"`` where the index does not say.
         status_reason: Why, where the index says.
         versions: Its versions, newest last where they can be ordered.
         files: Its files.
-        info: What the JSON API adds; ``None`` where the index has none.
+        info: What the JSON API adds; ``None`` where the index has no such API.
     """
 
     name: str
@@ -158,7 +158,7 @@ class Release(Model):
         version: The version.
         files: Its files.
         yanked: Whether all of its files are yanked.
-        info: What the JSON API says of it; only from ``releases.get``, and where the index has that API.
+        info: What the JSON API has about it; only from ``releases.get``, and where the index has that API.
     """
 
     project: str
@@ -173,18 +173,18 @@ UploadStatus = Literal["uploaded", "unchanged", "confirmed"]
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What became of an upload that ended well.
+    """The result of a successful upload.
 
     Attributes:
         filename: The file's name at the index.
-        project: The project's name as the file's metadata write it.
-        version: The version, likewise.
+        project: The project's name as the file's metadata have it.
+        version: The version as the file's metadata have it.
         size: Bytes.
         sha256: Hex digest of the file.
-        result: ``"uploaded"``: sent, and the index said yes. ``"unchanged"``: the index had the same file already, and
-            nothing was sent. ``"confirmed"``: sent, its answer was lost or said "already there", and the index's own
-            listing shows this very file.
-        warnings: What the index said besides yes.
+        status: ``"uploaded"``: sent, and the index accepted it. ``"unchanged"``: the index had the same file already,
+            and nothing was sent. ``"confirmed"``: sent; the response was lost or said that the file exists, and the
+            index's own listing shows this very file.
+        warnings: What the index said besides success.
     """
 
     filename: str

@@ -1,4 +1,4 @@
-"""Many files in the order that keeps a release whole: a project's wheels, and its sdist when all of them are in."""
+"""The order in which a release's files are uploaded: its wheels, and its sdist when the index has all of them."""
 
 from __future__ import annotations
 
@@ -23,36 +23,42 @@ T = TypeVar("T")
 class NotAttempted(LadingError):
     """An sdist was not sent because a wheel of its release failed.
 
-    With the sdist in and a wheel missing, installers would build from source what they should have found ready.
+    With the sdist uploaded and a wheel missing, installers would build from source what should be there as a wheel.
     """
 
 
 class ReleaseOrder:
-    """The order of one fan-out."""
+    """The order of one fan-out.
+
+    Args:
+        paths: Wheels and sdists, recognised by name alone; ``InputError`` for anything else. Attestations are skipped.
+
+    Attributes:
+        paths: The wheels and sdists, each once, in the order to upload them in.
+    """
 
     def __init__(self, paths: Iterable[StrPath]) -> None:
-        """*paths* are looked at by name alone; ``InputError`` for what is neither wheel nor sdist."""
         self._releases: dict[tuple[str, Version], _Release] = {}
         self._of: dict[Path, _Release] = {}
         wheels: list[Path] = []
         sdists: list[Path] = []
-        # Once each: the second of two would wait for wheels as an sdist does, and could keep them from their turn.
+        # Once each: the second of two would wait as an sdist does, and could block the wheels that it waits for.
         for path in dict.fromkeys(map(Path, paths)):
             if path.suffix == ".attestation":
-                continue  # goes along with the file it is about
-            filetype, _, name, version = parse_filename(path)
-            release = self._releases.setdefault((name, version), _Release())
+                continue  # sent with its file
+            named = parse_filename(path.name)
+            release = self._releases.setdefault((named.project, named.version), _Release())
             self._of[path] = release
-            if filetype == "bdist_wheel":
+            if named.filetype == "bdist_wheel":
                 release.left.add(path)
                 wheels.append(path)
             else:
                 sdists.append(path)
-        # All wheels come first: an sdist that waits for its wheels never keeps one of them from its turn.
+        # All wheels come first: an sdist that waits for its wheels never blocks one of them.
         self.paths = [*wheels, *sdists]
 
     async def run(self, upload: Callable[[Path], Awaitable[T]], path: Path) -> T:
-        """What *upload* returns for *path*, at its time."""
+        """Call *upload* with *path* when it may be uploaded, and return what it returns."""
         release = self._of[path]
         if path in release.left:
             try:

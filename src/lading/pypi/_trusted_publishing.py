@@ -1,7 +1,7 @@
-"""Trusted publishing: short-lived tokens for the identity a CI job has.
+"""Trusted publishing: short-lived tokens for the identity of a CI job.
 
-Source: ``GET /_/oidc/audience`` and ``POST /_/oidc/mint-token`` at the authority of the upload address, as warehouse of
-August 2026 answers them.
+Source: ``GET /_/oidc/audience`` and ``POST /_/oidc/mint-token`` at the origin of the upload URL, as warehouse of
+August 2026 has them.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from lading._core.loop_local import LoopLocal
 from lading._core.threads import run_in_thread
 from lading.errors import InvalidResponse
 from lading.pypi._ci_identity import identity_token_flow
-from lading.pypi._simple_api import served_at
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from lading._core.call import CallSender
     from lading._core.messages import Request, Response
+    from lading.pypi._ci_identity import IdentityRequest
     from lading.pypi._indexes import Index
 
-# How long a token lives when the index does not say, and how much of that must be left to begin an upload with it.
-_LIFE = timedelta(minutes=15)
-_ENOUGH = timedelta(minutes=5)
+# How long a token is valid when the index does not say, and how much of that must be left to begin an upload with it.
+_LIFETIME = timedelta(minutes=15)
+_MIN_REMAINING = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A token made for this job. Its ``repr`` does not show it.
+    """A token minted for this job. Its ``repr`` does not show it.
 
     Attributes:
         value: The token.
-        expires_at: When it ends, in UTC, by the index's clock.
-        clock_ahead: How far that clock was ahead of this machine's when it was minted.
+        expires_at: When it expires, in UTC, by the index's clock.
+        clock_skew: How far that clock was ahead of this machine's when the token was minted.
     """
 
     value: str = field(repr=False)
@@ -51,31 +51,43 @@ class MintedToken:
 
     @property
     def remaining(self) -> timedelta:
-        """How long it still is good for."""
+        """How long it is still valid."""
         return self.expires_at - datetime.now(UTC) - self.clock_skew
 
 
 async def mint_token(sender: CallSender, index: Index, env: Mapping[str, str]) -> MintedToken:
-    """A new token, with a fresh identity token for every attempt: an index takes each only once."""
-    # Whatever fails, all of it is done again. Were the steps tried again by themselves, too, a mint would be sent the
-    # same identity token twice.
+    """Mint a token, with a new identity token for every attempt: an index accepts each only once.
+
+    Args:
+        sender: A sender to the index.
+        index: The index.
+        env: The job's environment.
+    """
+    # Whatever fails, all of it is repeated. If each request were retried as well, the index would receive the same
+    # identity token twice.
     once = sender.with_settings(retry=replace(sender.settings.retry, attempts=1))
+    parts = urlsplit(index.upload_url)
+    root = f"{parts.scheme}://{parts.netloc}/_/oidc"
 
     async def attempt(_: int) -> MintedToken:
-        steps = _steps(index, env)
-        step = next(steps)
-        try:
-            while True:
-                step = steps.send(await once.send(step))
-        except StopIteration as stop:
-            minted: MintedToken = stop.value
-            return minted
+        audience = await once.send(_audience_call(root))
+        identity = await _run_flow(once, identity_token_flow(env, audience))
+        return await once.send(_mint_call(root, identity))
 
     minted = await sender.retrying(attempt)
     if env.get("GITHUB_ACTIONS") == "true":
-        # From here on the log shows stars for it. Nowhere else is it printed.
+        # GitHub masks it in the job's log from here on. Nothing else ever prints it.
         await run_in_thread(_mask, minted.value)
     return minted
+
+
+async def _run_flow(sender: CallSender, flow: Generator[IdentityRequest, Any, str]) -> str:
+    try:
+        step = next(flow)
+        while True:
+            step = flow.send(await sender.to(step.service, step.auth).send(step.call))
+    except StopIteration as stop:
+        return str(stop.value)
 
 
 def _mask(secret: str) -> None:
@@ -83,43 +95,39 @@ def _mask(secret: str) -> None:
     sys.stdout.flush()
 
 
-def _steps(index: Index, env: Mapping[str, str]) -> Generator[Call[Any], Any, MintedToken]:
-    parts = urlsplit(index.upload_url)
-    root = f"{parts.scheme}://{parts.netloc}/_/oidc"
-    audience: str = yield Call(
+def _audience_call(root: str) -> Call[str]:
+    return Call(
         "GET",
         f"{root}/audience",
-        lambda reply: str(reply.json()["audience"]),
+        lambda response: str(response.json()["audience"]),
         auth=None,
         template="_/oidc/audience",
     )
-    token = yield from identity_token_flow(env, audience)
-    # Sent once: the index would refuse the same identity token a second time.
-    minted: MintedToken = yield Call(
-        "POST", f"{root}/mint-token", _minted, json={"token": token}, auth=None, template="_/oidc/mint-token"
+
+
+def _mint_call(root: str, identity: str) -> Call[MintedToken]:
+    return Call(
+        "POST", f"{root}/mint-token", _read_minted, json={"token": identity}, auth=None, template="_/oidc/mint-token"
     )
-    return minted
 
 
-def _minted(reply: Response) -> MintedToken:
-    found = reply.json()
+def _read_minted(response: Response) -> MintedToken:
+    found = response.json()
     expires = found.get("expires")
     here = datetime.now(UTC)
-    there = served_at(reply) or here
+    there = response.date or here
     try:
-        at = there + _LIFE if expires is None else datetime.fromtimestamp(int(expires), UTC)
+        at = there + _LIFETIME if expires is None else datetime.fromtimestamp(int(expires), UTC)
     except (OverflowError, OSError):
-        raise InvalidResponse(
-            "the index minted a token without an end that a calendar has", outcome="unknown"
-        ) from None
+        raise InvalidResponse("the index minted a token whose expiry is not a date", outcome="unknown") from None
     return MintedToken(str(found["token"]), at, there - here)
 
 
 class TrustedPublishing(Auth):
-    """Tokens minted when they are needed, shared by all uploads, and renewed before they end.
+    """Credentials that mint a token when it is needed, share it between uploads and renew it before it expires.
 
     Args:
-        index: The index that mints them.
+        index: The index that mints the tokens.
         env: The job's environment; by default this process's.
     """
 
@@ -131,19 +139,23 @@ class TrustedPublishing(Auth):
         self._lock = LoopLocal(anyio.Lock)
 
     async def prepare(self, sender: CallSender) -> None:
-        """Have a token that lasts a while; many uploads that begin together mint one."""
+        """Mint a token unless there is one that is valid long enough; concurrent uploads mint one between them.
+
+        Args:
+            sender: A sender to the index.
+        """
         async with self._lock.get():
-            if self._minted is None or self._minted.remaining < _ENOUGH:
+            if self._minted is None or self._minted.remaining < _MIN_REMAINING:
                 self._minted = await mint_token(sender, self._index, self._env)
                 self._basic = BasicAuth("__token__", self._minted.value)
         if self._basic is not None:
             await self._basic.prepare(sender)
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """The request with the token."""
+        """Yield *request* with the token."""
         assert self._basic is not None  # noqa: S101 - prepare() made it
         return self._basic.flow(request)
 
     def secrets(self) -> tuple[str, ...]:
-        """The minted token."""
+        """Return the minted token, for masking."""
         return () if self._basic is None else self._basic.secrets()

@@ -1,4 +1,4 @@
-"""One upload: look, send, and look again whenever it is not sure what became of it."""
+"""One upload: look the file up, send it, and look it up again when the outcome is in doubt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lading._core.multipart import FilePart, Multipart
 from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.errors import Conflict, Forbidden, Unauthorized
 from lading.pypi._models import UploadResult
-from lading.pypi._simple_api import form_fields, upload_warnings
+from lading.pypi._pages import fetch_page
+from lading.pypi._upload_form import form_fields, read_upload_warnings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from lading.errors import LadingError
     from lading.pypi._indexes import Index
     from lading.pypi._models import UploadStatus
-    from lading.pypi.files import Files
     from lading.types import OnProgress
 
-# blake2b_256 is what the JSON API calls what the form calls blake2_256.
+FileState = Literal["absent", "same", "other", "unclear"]
+
+# blake2b_256 is the JSON API's name of what the form calls blake2_256.
 _OUR_NAMES = {"blake2b_256": "blake2_256"}
 
 
@@ -37,29 +39,38 @@ class IndexedFile:
     """What the index shows of a file: nothing, this very file, another of its name, or one without a known digest.
 
     Attributes:
-        as_: Which of these.
-        served_at: The index's clock at that moment, where it says.
+        state: Which of these.
+        served_at: The index's clock when it responded, where it says.
     """
 
-    state: Literal["absent", "same", "other", "unclear"]
+    state: FileState
     served_at: datetime | None = None
 
 
 class DistributionUpload:
-    """One distribution on its way into an index."""
+    """The upload of one distribution to an index.
 
-    def __init__(self, distribution: Distribution, sender: Sender, index: Index, files: Files) -> None:
+    Args:
+        distribution: The wheel or sdist.
+        sender: A sender to the index.
+        index: The index.
+    """
+
+    def __init__(self, distribution: Distribution, sender: Sender, index: Index) -> None:
         self._distribution = distribution
         self._sender = sender
         self._index = index
-        self._files = files
 
     async def find_existing(self, sender: CallSender | None = None) -> IndexedFile | None:
-        """What the index shows now; ``None`` when it shows nothing to us: credentials may be for uploading alone."""
+        """Look the file up at the index; ``None`` when we may not read there: credentials may be for uploads alone.
+
+        Args:
+            sender: A sender to use instead of the upload's own.
+        """
         if self._index.simple_url is None:
             return None
         try:
-            page = await self._files.look(self._distribution.name, sender or self._sender)
+            page = await fetch_page(sender or self._sender, self._index, self._distribution.name, fresh=True)
         except (Unauthorized, Forbidden):
             return None
         for file in page.files:
@@ -67,7 +78,7 @@ class DistributionUpload:
                 return IndexedFile(self._compare(file.hashes), page.served_at)
         return IndexedFile("absent", page.served_at)
 
-    def _compare(self, hashes: dict[str, str]) -> Literal["same", "other", "unclear"]:
+    def _compare(self, hashes: dict[str, str]) -> FileState:
         ours = self._distribution.hashed.digests
         theirs = {_OUR_NAMES.get(name, name): digest.lower() for name, digest in hashes.items()}
         common = theirs.keys() & ours.keys()
@@ -76,11 +87,16 @@ class DistributionUpload:
         return "same" if all(theirs[name] == ours[name] for name in common) else "other"
 
     async def send(self, attestations: list[object], on_progress: OnProgress | None) -> UploadResult:
-        """What became of it; every answer that leaves a doubt is settled by looking."""
+        """Send the file and return the result; every response that leaves a doubt is followed by a look-up.
+
+        Args:
+            attestations: The attestations to send along.
+            on_progress: Called with how many bytes of the request body have been sent.
+        """
         try:
             return await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
         except Conflict as conflict:
-            # Somebody was faster, or the answer to an earlier attempt was lost: this file, or another?
+            # Another upload was faster, or the response to an earlier attempt was lost: is it this file, or another?
             seen = await self.find_existing()
             if seen is not None and seen.state == "same":
                 return self.result("confirmed")
@@ -97,16 +113,16 @@ class DistributionUpload:
         return Rejected(self.conflict()) if seen.state == "other" else NOT_FOUND
 
     def conflict(self) -> Conflict:
-        """The error for another file of the same name."""
+        """Make the error for another file of the same name."""
         return Conflict(
-            f"{self._index.name}: it has another file {self._distribution.filename}. A file cannot be replaced: raise "
+            f"{self._index.name}: it has another file {self._distribution.filename}. A file cannot be replaced: bump "
             "the version",
             service=self._index.name,
             detail="another file of that name is there",
         )
 
     def unclear(self) -> Conflict:
-        """The error for a file of the same name that cannot be compared."""
+        """Make the error for a file of the same name that cannot be compared."""
         return Conflict(
             f"{self._index.name}: it has a file {self._distribution.filename} and lists no digest to compare it by",
             service=self._index.name,
@@ -114,8 +130,8 @@ class DistributionUpload:
         )
 
     def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult]:
-        def read(reply: Response) -> UploadResult:
-            return self.result("uploaded", upload_warnings(reply))
+        def read(response: Response) -> UploadResult:
+            return self.result("uploaded", read_upload_warnings(response))
 
         distribution = self._distribution
         parts: list[tuple[str, str] | FilePart] = [*form_fields(distribution)]
@@ -133,8 +149,13 @@ class DistributionUpload:
             on_progress=on_progress,
         )
 
-    def result(self, result: UploadStatus, warnings: tuple[str, ...] = ()) -> UploadResult:
-        """The result to give."""
+    def result(self, status: UploadStatus, warnings: tuple[str, ...] = ()) -> UploadResult:
+        """Return the result of the upload.
+
+        Args:
+            status: How it ended.
+            warnings: What the index said besides success.
+        """
         distribution = self._distribution
         return UploadResult(
             filename=distribution.filename,
@@ -142,6 +163,6 @@ class DistributionUpload:
             version=distribution.version,
             size=distribution.hashed.stamp.size,
             sha256=distribution.sha256,
-            status=result,
+            status=status,
             warnings=warnings,
         )

@@ -1,4 +1,4 @@
-"""Releases of a package index: the whole way from a file to something a user can install."""
+"""Releases of a package index: from files to what users can install."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lading._artifacts.python import read_distribution
+from lading._artifacts.python import normalize_name, read_distribution
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
 from lading.fanout import FanOut, fan_out
+from lading.pypi._pages import fetch_page, fetch_release_info
 from lading.pypi._release_order import ReleaseOrder
 from lading.pypi._simple_api import group_releases
 from lading.pypi._upload import DistributionUpload
@@ -27,50 +27,54 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
     from lading.pypi._models import Release, UploadResult
-    from lading.pypi.files import Files
-    from lading.pypi.projects import Projects
     from lading.pypi.tokens import Tokens
     from lading.types import OnProgress
 
 
 class Releases:
-    """The releases of an index's projects; reached as ``pypi.releases``."""
+    """The releases of an index's projects; available as ``pypi.releases``."""
 
-    __slots__ = ("_files", "_index", "_projects", "_sender", "_tokens")
+    __slots__ = ("_index", "_sender", "_tokens")
 
-    def __init__(self, sender: Sender, index: Index, files: Files, projects: Projects, tokens: Tokens) -> None:
+    def __init__(self, sender: Sender, index: Index, tokens: Tokens) -> None:
         self._sender = sender
         self._index = index
-        self._files = files
-        self._projects = projects
         self._tokens = tokens
 
     def list(self, project: str, *, max_items: int | None = None) -> Pager[Release]:
-        """The releases of *project*, newest first, each with its files. There is one page.
+        """List the releases of *project*, newest first, each with its files. There is one page.
+
+        Args:
+            project: The project's name, in any spelling (PEP 503).
+            max_items: Stop after so many.
 
         Raises:
+            ConfigError: The index has no ``simple_url``.
             NotFound: The index has no such project.
+            InvalidResponse: The response is not a page of the Simple API.
 
         Source: ``GET <simple_url>/<project>/``; versions are read from the files' names.
         """
 
         async def fetch(_: object) -> Page[Release]:
-            page = await self._files._fetch_page(project)
-            releases = group_releases(canonicalize_name(project), page.files)
+            page = await fetch_page(self._sender, self._index, project)
+            releases = group_releases(normalize_name(project), page.files)
             return Page(releases, None, len(releases))
 
         return Pager(fetch, max_items=max_items)
 
     async def get(self, project: str, version: str) -> Release:
-        """One release with its files, and what the JSON API adds where the index has one.
+        """Return one release with its files, and what the JSON API adds where the index has one.
 
         Args:
-            project: The project's name.
-            version: The version, in any spelling that PEP 440 takes for the same.
+            project: The project's name, in any spelling (PEP 503).
+            version: The version, in any spelling that is equal by PEP 440.
 
         Raises:
+            ConfigError: The index has no ``simple_url``.
             NotFound: The index has no such project, or no file of that version.
-            InputError: *version* is none.
+            InputError: *version* is not a version.
+            InvalidResponse: The response is not a page of the Simple API.
 
         Source: ``GET <simple_url>/<project>/`` and ``GET <json_url>/<project>/<version>/json``.
         """
@@ -78,10 +82,10 @@ class Releases:
             wanted = Version(version)
         except InvalidVersion as error:
             raise InputError(f"{version!r} is not a version", argument="version") from error
-        page = await self._files._fetch_page(project)
-        for release in group_releases(canonicalize_name(project), page.files):
+        page = await fetch_page(self._sender, self._index, project)
+        for release in group_releases(normalize_name(project), page.files):
             if Version(release.version) == wanted:
-                info = await self._projects._info(project, release.version)
+                info = await fetch_release_info(self._sender, self._index, project, release.version)
                 return release if info is None else release.model_copy(update={"info": info.info})
         raise NotFound(
             f"{self._index.name}: {project} has no files of version {version}", service=self._index.name, status=None
@@ -94,43 +98,46 @@ class Releases:
         attestations: Iterable[StrPath] | bool = (),
         on_progress: OnProgress | None = None,
     ) -> UploadResult:
-        """What became of the wheel or sdist at *path*: after this it can be installed.
+        """Upload the wheel or sdist at *path* and return the result: the index has accepted the file.
 
-        The index is asked first: a file of that name with the same digest is a success that sends nothing, one with
-        another digest a :class:`lading.Conflict` before a byte is sent. A lost answer, or one that says "already
-        there", is settled the same way, so a release is neither lost nor doubled. A token that cannot work (of another
-        index, for other projects, expired by the index's clock) is refused before the file is sent, too.
+        The index is checked first. When it has a file of that name with the same digest, nothing is sent and the status
+        is ``"unchanged"``; when the digest differs, :class:`lading.Conflict` is raised before a byte is sent. A token
+        that cannot work (of another index, for other projects, expired by the index's clock) is refused before that,
+        too. When the response is lost, or says that the file exists, the index's listing decides, so a release is
+        neither lost nor uploaded twice.
 
-        Cancelling it closes the connection. The index may have the file by then; calling again finds out.
+        Cancelling the call closes the connection. The index may have the file by then; calling again finds out.
 
         Args:
             path: A ``.whl``, or an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and streamed.
             attestations: Files of attestations (PEP 740) to send along; ``True`` for all beside the file that are
-                called ``<file>.<anything>.attestation``. Indexes take them from trusted publishers alone.
-            on_progress: Told how many bytes of the request body have been sent.
+                called ``<file>.<anything>.attestation``. Indexes accept them from trusted publishers alone.
+            on_progress: Called with how many bytes of the request body have been sent.
 
         Raises:
             InputError: The file is neither wheel nor sdist, is damaged, or changed while it was read.
             ConfigError: There are no credentials.
             TokenInvalid: The token cannot be used for this; nothing was sent.
-            Conflict: The index has another file of that name. Nothing can replace it: raise the version.
+            Conflict: The index has another file of that name. Nothing can replace it: bump the version.
             Unauthorized: The credentials are wrong (devpi).
             Forbidden: The token or password is wrong, or is not for this project.
             PayloadTooLarge: The index, or a proxy before it, refused the size.
-            BadRequest: The index does not take the file or its metadata; the text says why.
+            BadRequest: The index refused the file or its metadata; the message says why.
             RateLimited: Too many new projects, or requests; ``retry_after`` may say for how long.
             ServerError: The index failed; ``outcome`` says whether it may have the file.
-            NetworkError: No answer; ``outcome`` says whether the index may have the file.
+            NetworkError: There was no response; ``outcome`` says whether the index may have the file.
             OSError: The file cannot be read.
 
         Source: ``POST <upload_url>``, the legacy upload API as warehouse (August 2026), pypiserver 2.4 and devpi 6.20
         behave.
         """
         if self._index.official and self._sender.settings.auth is NO_AUTH:
-            raise ConfigError(f"{self._index.name} takes uploads with a token only: pass token=, or use from_config()")
+            raise ConfigError(
+                f"{self._index.name} accepts uploads only with a token: pass token=, or use from_config()"
+            )
         distribution = await read_distribution(path)
         sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)
-        upload = DistributionUpload(distribution, self._sender, self._index, self._files)
+        upload = DistributionUpload(distribution, self._sender, self._index)
         seen = await upload.find_existing()
         if seen is not None and seen.state == "same":
             return upload.result("unchanged")
@@ -142,21 +149,22 @@ class Releases:
     def upload_many(
         self, paths: Iterable[StrPath], *, limit: int = 8, attestations: bool = False
     ) -> FanOut[Path, UploadResult]:
-        """Many uploads at once, as :func:`lading.fan_out` gives them: an async context manager over their outcomes.
+        """Upload many files concurrently: an async context manager over their results, as of :func:`lading.fan_out`.
 
-        A release's wheels go first, and its sdist only when all of them are in; when one fails, the outcome of the
-        sdist is a :class:`NotAttempted`. Otherwise an installer could build from source what should have been ready.
+        A release's wheels are sent first, and its sdist only when the index has all of them; when one fails, the
+        result of the sdist has a :class:`NotAttempted`. Otherwise an installer could build from source what should
+        have been there as a wheel.
 
         ::
 
-            async with pypi.releases.upload_many(files) as outcomes:
-                async for outcome in outcomes:
-                    print(outcome.item.name, outcome.error or outcome.value.status)
+            async with pypi.releases.upload_many(files) as results:
+                async for result in results:
+                    print(result.item.name, result.error or result.value.status)
 
         Args:
-            paths: Wheels and sdists, of any number of projects. Attestations among them are passed over: they go along
+            paths: Wheels and sdists, of any number of projects. Attestations among them are skipped: they are sent
                 with their files.
-            limit: How many at the same time at the most.
+            limit: How many are uploaded concurrently at the most.
             attestations: Send the attestations beside each file along.
 
         Raises:
@@ -177,10 +185,10 @@ def _read_attestations(path: Path, wanted: Iterable[StrPath] | bool) -> list[obj
         try:
             attestations.append(json.loads(one.read_text("utf-8")))
         except ValueError as error:
-            raise InputError(f"{one.name} is not an attestation: it is no JSON", argument="attestations") from error
+            raise InputError(f"{one.name} is not an attestation: it is not JSON", argument="attestations") from error
     return attestations
 
 
 def _escaped(name: str) -> str:
-    """*name* as a glob pattern for itself."""
+    """Return a glob pattern that matches *name* alone."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)

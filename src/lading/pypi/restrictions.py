@@ -1,7 +1,7 @@
-"""What a caveat of a package index's token says, and whether it allows a use.
+"""Restrictions of a package index's tokens, and whether they allow a use.
 
-Each class is one wire format. Reading takes what PyPI's own verifier (warehouse, August 2026) and pypitoken 7.1 both
-take, and the two that only the former knows: trusted publishers, and project ids as an object.
+Each class is one form of a caveat. Accepted is what both PyPI's own verifier (warehouse, August 2026) and pypitoken 7.1
+accept, and the two forms that only the former knows: trusted publishers, and project ids as an object.
 """
 
 from lading.pypi._token.caveats import (

@@ -1,7 +1,7 @@
-"""API tokens of PyPI and of indexes that make theirs the same way: read, restrict, verify, explain.
+"""API tokens of PyPI, and of indexes whose tokens have the same format: read, restrict, verify, explain.
 
-A token is a macaroon: whoever has it can restrict it further, only its issuer can verify it. Everything here works
-without a network; the wire format is PyPI's, by pypitoken 7.1 and warehouse of August 2026.
+A token is a macaroon: whoever has it can restrict it further, only its issuer can verify it. Nothing here uses the
+network; the format is that of pypitoken 7.1 and warehouse of August 2026.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from lading._macaroons import codec as _macaroon
+from lading._macaroons import codec
 from lading.errors import InputError, LadingError, MissingContext, TokenInvalid, TokenUnreadable
 from lading.pypi._token.checks import as_bytes
 from lading.pypi.restrictions import Context, DateRestriction, ProjectNamesRestriction, Restriction
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from lading._macaroons.codec import Macaroon
+    from lading._macaroons.codec import Caveat, Macaroon
     from lading.pypi._token.checks import Timestamp
 
 
@@ -26,52 +26,53 @@ class Token:
     """One API token. Its ``repr`` shows nothing that could be used.
 
     Attributes:
-        prefix: What stands before the first dash; ``"pypi"``.
+        prefix: The part before the first dash; ``"pypi"``.
         domain: The index that issued it. Not covered by the signature.
         identifier: Which of the index's tokens it is.
+        restrictions: What restricts it.
     """
 
     __slots__ = ("_macaroon", "prefix")
 
     def __init__(self, prefix: str, macaroon: Macaroon) -> None:
-        """For :meth:`load` and :meth:`create`."""
+        """Make a token of its parts; see :meth:`load` and :meth:`create`."""
         self.prefix: str = prefix
         self._macaroon = macaroon
 
     @classmethod
     def load(cls, raw: str) -> Self:
-        """The token in *raw*. Its signature is not verified: only its issuer can.
+        """Read a token. Its signature is not verified: only its issuer can.
 
         Args:
             raw: ``<prefix>-<base64>``, as the index showed it once.
 
         Raises:
-            TokenUnreadable: It is no token, or not all of one. The text is never quoted.
+            TokenUnreadable: It is not a token, or not a complete one. The error does not quote it.
         """
         if not isinstance(raw, str):
-            raise TokenUnreadable(f"a token is text, not {type(raw).__name__}")
+            raise TokenUnreadable(f"a token is a string, not {type(raw).__name__}")
         prefix, dash, body = raw.partition("-")
         if not dash:
             raise TokenUnreadable("a token has a prefix and a dash before it, as in pypi-…")
-        macaroon = _macaroon.decode(body)
+        macaroon = codec.decode(body)
         try:
             macaroon.location.decode()
         except UnicodeDecodeError as error:
-            raise TokenUnreadable("the token's domain is not text") from error
+            raise TokenUnreadable("the token's domain is not UTF-8") from error
         return cls(prefix, macaroon)
 
     @classmethod
     def create(
         cls, domain: str, identifier: str | bytes, key: str | bytes, prefix: str = "pypi", version: int = 2
     ) -> Self:
-        """A new, unrestricted token: what an index does.
+        """Create an unrestricted token, as an index does.
 
         Args:
-            domain: The index it is for.
+            domain: The index that it is for.
             identifier: How the index finds the key again.
-            key: The secret; 32 random bytes are right. Text is taken as UTF-8.
-            prefix: What stands before the dash; without a dash of its own, or it could not be loaded again.
-            version: The macaroon's: 2, or 1 for verifiers of old.
+            key: The secret: 32 random bytes. A string is encoded as UTF-8.
+            prefix: The part before the dash. It must not have a dash itself, or the token could not be read again.
+            version: The macaroon's version: 2, or 1 for old verifiers.
 
         Raises:
             InputError: One of them cannot be in a token. An empty key is refused: anybody could sign with it.
@@ -80,28 +81,28 @@ class Token:
             raise InputError("version must be 1 or 2", argument="version")
         for value, argument in ((prefix, "prefix"), (domain, "domain")):
             if not isinstance(value, str):
-                raise InputError(f"{argument} must be text, not {type(value).__name__}", argument=argument)
+                raise InputError(f"{argument} must be a string, not {type(value).__name__}", argument=argument)
         if "-" in prefix:
             raise InputError("prefix must not have a dash in it", argument="prefix")
         named = as_bytes(domain, "domain"), as_bytes(identifier, "identifier")
-        return cls(prefix, _macaroon.create(*named, _secret(key), 1 if version == 1 else 2))
+        return cls(prefix, codec.create(*named, _secret(key), 1 if version == 1 else 2))
 
     @property
     def domain(self) -> str:
-        """The index that issued it, as it says itself; empty when it says none."""
+        """The index that issued it, as the token says; empty when it says none."""
         return self._macaroon.location.decode()
 
     @property
     def identifier(self) -> str:
-        """Which of the index's tokens it is; ``TokenUnreadable`` when that is not text."""
+        """Which of the index's tokens it is; ``TokenUnreadable`` when that is not UTF-8."""
         try:
             return self._macaroon.identifier.decode()
         except UnicodeDecodeError as error:
-            raise TokenUnreadable("the token's identifier is not text") from error
+            raise TokenUnreadable("the token's identifier is not UTF-8") from error
 
     @property
     def restrictions(self) -> list[Restriction]:
-        """What restricts it, in order; ``TokenUnreadable`` when a caveat says nothing that is known here."""
+        """What restricts it, in order; ``TokenUnreadable`` when a caveat has an unknown form."""
         return [_read(caveat) for caveat in self._macaroon.caveats]
 
     def restrict(  # noqa: PLR0917 - in pypitoken's order
@@ -116,24 +117,25 @@ class Token:
         legacy_not_after: Timestamp | None = None,
         legacy_noop: bool | None = None,
     ) -> Self:
-        """This token, restricted further: it is changed in place and returned. What is restricted stays so.
+        """Restrict this token further, in place, and return it. Restrictions cannot be removed.
 
-        Several restrictions, by one call or many, must all be met. Either all that are asked for are added or none.
+        All restrictions, of one call or of many, must be met. Either all that are requested are added or none.
 
         Args:
-            not_before: The first second it is valid in, with *not_after*: seconds since the epoch, or an aware
+            not_before: The first second that it is valid in, with *not_after*: seconds since the epoch, or an aware
                 datetime.
-            not_after: The second from which on it is not valid any more.
-            project_names: The projects it is good for. Names are normalised. None at all makes it good for nothing.
-            project_ids: Likewise by UUID at the index.
-            user_id: The user it is good for, by UUID at the index.
-            legacy_project_names: *project_names* as old verifiers read them.
-            legacy_not_before: *not_before*, likewise.
-            legacy_not_after: *not_after*, likewise.
+            not_after: The first second that it is no longer valid in.
+            project_names: The projects that it is valid for. Names are normalised. An empty list makes it valid for
+                nothing.
+            project_ids: The projects that it is valid for, by UUID at the index.
+            user_id: The user that it is valid for, by UUID at the index.
+            legacy_project_names: *project_names* in the form of old verifiers.
+            legacy_not_before: *not_before* in the form of old verifiers.
+            legacy_not_after: *not_after* in the form of old verifiers.
             legacy_noop: Add the old caveat that restricts nothing.
 
         Raises:
-            InvalidRestriction: One of them is none that a token can carry, or could never be met.
+            InvalidRestriction: One of them is none that a token can have, or could never be met.
         """
         added = Restriction.restrictions_from_parameters(
             not_before=not_before,
@@ -150,8 +152,8 @@ class Token:
         return self
 
     def dump(self) -> str:
-        """The token as text, to hand on. This is the secret."""
-        return f"{self.prefix}-{_macaroon.encode(self._macaroon)}"
+        """Return the token as a string. This is the secret."""
+        return f"{self.prefix}-{codec.encode(self._macaroon)}"
 
     def check(
         self,
@@ -163,24 +165,24 @@ class Token:
         *,
         publisher_id: str | UUID | None = None,
     ) -> None:
-        """Return when the token is genuine and allows the use: what an index does.
+        """Check that the token is genuine and allows a use, as an index does.
 
-        The signature is verified first, over all caveats and in constant time. Then every caveat is judged; one that is
-        not understood allows nothing.
+        The signature is verified first, over all caveats and in constant time. Then every caveat is checked; one of
+        an unknown form allows nothing.
 
         Args:
-            key: The secret it was created with.
-            project_name: The project it is used for, in any spelling.
+            key: The secret that it was created with.
+            project_name: The project that it is used for, in any spelling.
             project_id: The project's UUID.
-            user_id: The UUID of the user it belongs to.
+            user_id: The UUID of the user that it belongs to.
             now: Seconds since the epoch, or an aware datetime; by default this machine's clock.
-            publisher_id: The UUID of the trusted publisher that asks.
+            publisher_id: The UUID of the trusted publisher that uses it.
 
         Raises:
-            MissingContext: Nothing speaks against it but values that were not given.
+            MissingContext: It fails for want of values that were not given, and for nothing else.
             TokenInvalid: It is not genuine, or does not allow this. ``failures`` has every reason.
             InvalidRestriction: *now* is neither of the two.
-            InputError: *key* is empty or neither text nor bytes, or *project_name* is no text.
+            InputError: *key* is empty, or one of the others has a wrong type.
         """
         known: dict[str, Any] = {} if now is None else {"now": now}
         context = Context(project_name, project_id, user_id, publisher_id=publisher_id, **known)
@@ -202,19 +204,19 @@ class Token:
 
     @property
     def project_names(self) -> frozenset[str] | None:
-        """The projects that it can be good for, by name; ``None`` when names do not restrict it."""
+        """The projects that it can be valid for, by name; ``None`` when names do not restrict it."""
         named = [set(r.project_names) for r in self._known() if isinstance(r, ProjectNamesRestriction)]
         return frozenset(set.intersection(*named)) if named else None
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it stops being valid, in UTC; ``None`` when it does not."""
+        """When it expires, in UTC; ``None`` when it does not."""
         ends = [r.not_after for r in self._known() if isinstance(r, DateRestriction)]
         return _moment(min(ends)) if ends else None
 
     @property
     def valid_from(self) -> datetime | None:
-        """When it begins to be valid, in UTC; ``None`` when it always was."""
+        """When it becomes valid, in UTC; ``None`` when it always was."""
         begins = [r.not_before for r in self._known() if isinstance(r, DateRestriction)]
         return _moment(max(begins)) if begins else None
 
@@ -226,29 +228,31 @@ class Token:
                 continue
 
     def explain(self) -> str:
-        """What the token may be used for and until when, in words. Needs no key, so it takes the token at its word."""
-        said: list[str] = []
+        """Describe what the token can be used for and until when. Without a key this is unverified."""
+        conditions: list[str] = []
         unknown = False
         for caveat in self._macaroon.caveats:
             try:
-                said.append(_read(caveat).explain())
+                conditions.append(_read(caveat).explain())
             except TokenUnreadable:
-                said.append("under a condition that is not known here")
+                conditions.append("under a condition that is not known here")
                 unknown = True
         begin = f"A token of {self.domain or 'an index that it does not name'}. It can be used "
-        if not said:
+        if not conditions:
             return begin + "for everything that its owner may do, without an end."
         end = "" if unknown or self.expires_at is not None else " It does not expire."
-        return f"{begin}{', and only '.join(said)}.{end}"
+        return f"{begin}{', and only '.join(conditions)}.{end}"
 
     def __repr__(self) -> str:
         count = len(self._macaroon.caveats)
         return f"<Token of {self.domain!r} with {count} restriction{'s' * (count != 1)}>"
 
 
-def _read(caveat: _macaroon.Caveat) -> Restriction:
+def _read(caveat: Caveat) -> Restriction:
     if caveat.verification_id is not None:
-        raise TokenUnreadable("a caveat of the token wants a third party's word, which package indexes do not take")
+        raise TokenUnreadable(
+            "a caveat of the token is a third party's to discharge, which package indexes do not support"
+        )
     return Restriction.load_json(caveat.id)
 
 

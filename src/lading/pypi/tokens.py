@@ -1,4 +1,4 @@
-"""Tokens as an index's client sees them: look at one before it is used, and have one minted."""
+"""Tokens of a package index: the one in use, and minting."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
+from lading._artifacts.python import normalize_name
 from lading._core.auth import BasicAuth
 from lading.errors import TokenInvalid, TokenUnreadable
 from lading.pypi._trusted_publishing import MintedToken, mint_token
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Tokens:
-    """The tokens of an index; reached as ``pypi.tokens``."""
+    """The tokens of an index; available as ``pypi.tokens``."""
 
     __slots__ = ("_index", "_sender")
 
@@ -30,10 +29,10 @@ class Tokens:
         self._index = index
 
     async def current(self) -> Token | None:
-        """The token that this client sends, taken apart; ``None`` when it sends none, or something else.
+        """Return the token that this client sends, parsed; ``None`` when it sends none, or something else.
 
-        What an index does not issue as a macaroon (a password, a token of Artifactory's) is something else; so is what
-        :class:`TrustedPublishing` mints for each upload by itself.
+        A secret that is not a macaroon (a password, a token of Artifactory's) is something else; so is a token that
+        :class:`TrustedPublishing` mints when it is needed.
         """
         auth = self._sender.settings.auth
         if not isinstance(auth, BasicAuth) or auth.username != "__token__":
@@ -45,17 +44,18 @@ class Tokens:
             return None
 
     async def check_offline(self, project: str, *, now: datetime | None = None) -> None:
-        """Return when nothing in the token itself speaks against using it for *project*; asks no server.
+        """Check offline that nothing in the token itself prevents its use for *project*.
 
-        That it is genuine only the index can tell, and what a token says by user or project id only the index knows.
+        Only the index can verify that it is genuine, and only the index knows which users and projects ids stand for.
+        A client that sends no token passes.
 
         Args:
-            project: The project's name.
-            now: The index's time, where it is known. Without it nothing is said about expiry: a clock that is wrong
-                here must not stop a release.
+            project: The project's name, in any spelling (PEP 503).
+            now: The index's time, where it is known. Without it expiry is not checked: a wrong clock on this machine
+                must not stop a release.
 
         Raises:
-            TokenInvalid: It is of another index, not for this project, or expired; the text says which.
+            TokenInvalid: It is of another index, not for this project, or expired; the message says which.
         """
         token = await self.current()
         if token is None:
@@ -65,16 +65,17 @@ class Tokens:
             raise TokenInvalid(f"{self._index.name}: {problem}; nothing was sent")
 
     async def mint(self, env: Mapping[str, str] | None = None) -> MintedToken:
-        """A token for the identity of this CI job, good for 15 minutes and the publisher's projects.
+        """Mint a token for the identity of this CI job: valid for 15 minutes and the publisher's projects.
 
-        On GitHub Actions the job's log is told to mask it. Clients made by ``PyPI.from_config`` mint by themselves.
+        On GitHub Actions it is masked in the job's log. Clients of ``PyPI.from_config`` mint tokens when needed.
 
         Args:
             env: The job's environment; by default this process's.
 
         Raises:
-            ConfigError: This job has no identity token; the text says what to set up.
-            BadRequest: The index knows no trusted publisher like this job (422); the text names what it saw.
+            ConfigError: This job has no identity token; the message says what to set up.
+            Forbidden: The CI system refused an identity token, or the index has no trusted publishing.
+            BadRequest: The index knows no trusted publisher like this job (422); the message names what it saw.
 
         Source: ``POST /_/oidc/mint-token`` (warehouse, August 2026).
         """
@@ -82,15 +83,13 @@ class Tokens:
 
 
 def find_problem(token: Token, index: Index, project: str, now: datetime | None) -> str | None:
-    """What speaks against using *token* for *project* on *index*, as far as the token itself tells; or ``None``."""
+    """Return what in *token* itself prevents its use for *project* on *index*, or ``None``."""
     wanted = index.token_domain
     if wanted is not None and token.domain != wanted:
         return f"the token is one of {token.domain or 'an index that it does not name'}, not of {wanted}"
     names = token.project_names
-    if names is not None and canonicalize_name(project) not in names:
-        return (
-            f"the token is for {', '.join(sorted(names)) or 'no project at all'}, not for {canonicalize_name(project)}"
-        )
+    if names is not None and normalize_name(project) not in names:
+        return f"the token is for {', '.join(sorted(names)) or 'no project at all'}, not for {normalize_name(project)}"
     if now is not None:
         moment = now.astimezone(UTC)
         if token.expires_at is not None and moment >= token.expires_at:

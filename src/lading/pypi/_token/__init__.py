@@ -1,1 +1,1 @@
-"""The parts of a token: its bytes, its caveats, and what they may be made of."""
+"""The caveats of tokens: their forms, and checks of their values."""

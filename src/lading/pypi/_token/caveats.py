@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DateRestriction(Restriction):
-    """Only from *not_before* on, and only until before *not_after*: seconds since the epoch.
+    """Only from *not_before* on, and only before *not_after*: seconds since the epoch.
 
-    On the wire the end comes first: ``[0, not_after, not_before]``.
+    In the token the end comes first: ``[0, not_after, not_before]``.
     """
 
     not_before: int
@@ -170,11 +170,11 @@ class UserIDRestriction(Restriction):
 
 @dataclass(frozen=True)
 class PublisherRestriction(Restriction):
-    """Only for what one trusted publisher does; in every token that trusted publishing mints.
+    """Only for uploads of one trusted publisher; in every token that trusted publishing mints.
 
     Attributes:
         publisher_id: The publisher's UUID at the index.
-        claims: What old tokens carry besides; the index ignores it.
+        claims: Extra data of old tokens; the index ignores it.
     """
 
     publisher_id: str

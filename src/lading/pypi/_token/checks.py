@@ -1,4 +1,4 @@
-"""What a caveat may be made of: checks on what is read, and on what is asked for."""
+"""Checks of the values in caveats: of those that are read, and of those that are requested."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from packaging.utils import canonicalize_name
-
+from lading._artifacts.python import normalize_name
 from lading.errors import InputError, InvalidRestriction
 
 # \Z and not $, which lets a line break through.
 NAME = re.compile(r"(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\Z")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
-# A number of up to so many bits can be written and read under every limit that Python may have for digits.
+# A number of up to so many bits can be written and read whatever limit Python has for digits.
 _LONGEST_TIME = 2000
 
 Timestamp = int | datetime
 
 
 def timestamp_from_parameter(value: Timestamp, argument: str = "now") -> int:
-    """Seconds since the epoch, from themselves or from an aware datetime (fractions cut off).
+    """Return *value* as seconds since the epoch; fractions are cut off.
+
+    Args:
+        value: Seconds since the epoch, or an aware datetime.
+        argument: The argument's name, for the error.
 
     Raises:
         InvalidRestriction: A naive datetime, a number of more than 600 digits, or anything else.
@@ -38,19 +41,19 @@ def timestamp_from_parameter(value: Timestamp, argument: str = "now") -> int:
             argument=argument,
         )
     if value.bit_length() > _LONGEST_TIME:
-        raise InvalidRestriction(f"{argument} is no time: it has more than 600 digits", argument=argument)
+        raise InvalidRestriction(f"{argument} is not a time: it has more than 600 digits", argument=argument)
     return value
 
 
 def all_match(values: Any, pattern: re.Pattern[str] | None) -> bool:
-    """Whether *values* is a list of strings that all fit *pattern*."""
+    """Return whether *values* is a list of strings that all match *pattern*."""
     if not isinstance(values, list):
         return False
     return all(isinstance(item, str) and (pattern is None or pattern.match(item)) for item in values)
 
 
 def as_list(given: Any, argument: str) -> list[Any]:
-    """A list of what was given; what is no collection of separate values is refused rather than taken apart."""
+    """Return *given* as a list; a string or a mapping is refused, rather than split into characters or keys."""
     if isinstance(given, (str, bytes, bytearray, Mapping)) or not isinstance(given, Iterable):
         raise InvalidRestriction(
             f"{argument} must be several values, as in a list, not one {type(given).__name__}", argument=argument
@@ -59,8 +62,8 @@ def as_list(given: Any, argument: str) -> list[Any]:
 
 
 def normal_name(name: str) -> str:
-    """The normalised name (PEP 503). A name beyond ASCII stays as it is: lower case may make another one of it."""
-    return str(canonicalize_name(name)) if name.isascii() else name
+    """Return the normalised name (PEP 503). A name beyond ASCII stays as it is: lower case may change what it names."""
+    return normalize_name(name) if name.isascii() else name
 
 
 def normalise_project(name: Any, argument: str) -> str:
@@ -78,21 +81,21 @@ def uuid_text(value: Any, argument: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    # Of what is no text the type alone: even showing a number can fail.
+    # Of anything but a string the type alone: even showing a number can fail.
     return ascii(value) if isinstance(value, str) else f"something of type {type(value).__name__}"
 
 
 def as_bytes(value: Any, argument: str) -> bytes:
-    """Bytes as they are, text as UTF-8; ``InputError`` for anything else."""
+    """Return bytes as they are and strings as UTF-8; ``InputError`` for anything else."""
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise InputError(f"{argument} must be text or bytes, not {type(value).__name__}", argument=argument)
+        raise InputError(f"{argument} must be a string or bytes, not {type(value).__name__}", argument=argument)
     try:
         return value.encode()
     except UnicodeEncodeError:
-        # Without its cause, which has the whole text: it may be a key.
-        raise InputError(f"{argument} has characters that UTF-8 does not", argument=argument) from None
+        # Without its cause, which has the string: it may be a key.
+        raise InputError(f"{argument} has characters that UTF-8 cannot encode", argument=argument) from None
 
 
 def format_names(names: list[str]) -> str:

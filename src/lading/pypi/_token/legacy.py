@@ -1,4 +1,4 @@
-"""The restrictions of old tokens, written as objects; and one that is written both ways."""
+"""The restrictions of old tokens, written as objects; and one that has both forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lading.pypi._token.restriction import Context, Restriction
 
 @dataclass(frozen=True)
 class LegacyNoopRestriction(Restriction):
-    """No restriction: an old way to write "for all projects of its user"."""
+    """No restriction: an old form of "for all projects of its user"."""
 
     parameters: ClassVar[tuple[str, ...]] = ("legacy_noop",)
 
@@ -42,13 +42,13 @@ class LegacyNoopRestriction(Restriction):
         if given is None or given is False:
             return None
         if given is not True:
-            raise InvalidRestriction("legacy_noop is True or nothing", argument="legacy_noop")
+            raise InvalidRestriction("legacy_noop must be True, or left out", argument="legacy_noop")
         return cls()
 
 
 @dataclass(frozen=True)
 class LegacyProjectNamesRestriction(ProjectNamesRestriction):
-    """Only for these projects, as old tokens write it."""
+    """Only for these projects, in the form of old tokens."""
 
     tag: ClassVar[int | None] = None
     parameters: ClassVar[tuple[str, ...]] = ("legacy_project_names",)
@@ -66,7 +66,7 @@ class LegacyProjectNamesRestriction(ProjectNamesRestriction):
 
 @dataclass(frozen=True)
 class LegacyDateRestriction(DateRestriction):
-    """Only in this time, as old tokens write it."""
+    """Only in this time, in the form of old tokens."""
 
     tag: ClassVar[int | None] = None
     parameters: ClassVar[tuple[str, ...]] = ("legacy_not_before", "legacy_not_after")
@@ -95,7 +95,7 @@ class LegacyProjectIDsRestriction(ProjectIDsRestriction):
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> Self | None:
-        """``None``: new restrictions are written as arrays."""
+        """Return ``None``: new restrictions are written as arrays."""
         del parameters
         return None
 
@@ -117,6 +117,6 @@ Restriction.kinds = (
 
 
 def read_permissions(value: dict[str, Any]) -> Any:
-    """What an old token permits; ``None`` when it is not written as they are."""
+    """Return what an old token permits; ``None`` when *value* is not in that form."""
     fits = value.keys() == {"version", "permissions"} and type(value["version"]) is int and value["version"] == 1
     return value["permissions"] if fits else None
