@@ -56,7 +56,7 @@ async def test_a_region_dies_at_any_step(place: Place, mortal: Mortal, how: str,
             assert await is_complete(place, version, data) == all_regions, step
             assert await stager.latest(PROJECT) == version
             assert set(whats(await stager.stage(PROJECT, version, data, metadata=METADATA)).values()) == {
-                "already there"
+                "unchanged"
             }
             if not died:
                 break
@@ -110,7 +110,7 @@ async def test_what_all_regions_have_lost_is_repaired(place: Place) -> None:
 
         await to_thread.run_sync(lose)
         repaired = await stager.repair(PROJECT, "1.0.0")
-        assert whats(repaired) == {REGIONS[0]: "created", REGIONS[1]: "repaired", REGIONS[2]: "already there"}
+        assert whats(repaired) == {REGIONS[0]: "created", REGIONS[1]: "repaired", REGIONS[2]: "unchanged"}
         assert await is_complete(place, "1.0.0", PARTS) == dict.fromkeys(REGIONS, True)
         with pytest.raises(NotFound):
             await stager.repair(PROJECT, "2.0.0")

@@ -43,7 +43,7 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
         staged = await s.stage("P", "1.0.0", path, metadata={"a": "b"}, on_progress=told.append)
         assert {one.status for one in staged.regions.values()} == {"created"}
         assert {one.status for one in (await s.stage("P", "1.0.0", path, metadata={"a": "b"})).regions.values()} == {
-            "already there"
+            "unchanged"
         }
         with pytest.raises(VersionExists):
             await s.stage("P", "1.0.0", b"other", metadata={"a": "b"})

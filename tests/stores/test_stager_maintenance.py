@@ -127,12 +127,12 @@ async def test_repair(behind: Behind, s: Stager):
     behind.delete("ap-south-1", "pre/P/latest")
     behind.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
     staged = await s.repair("P", "1.0.0")
-    assert [found.status for found in staged.regions.values()] == ["created", "repaired", "already there"]
+    assert [found.status for found in staged.regions.values()] == ["created", "repaired", "unchanged"]
     for region in REGIONS:
         assert behind.get(region, key) == b"bytes"
         assert behind.get(region, f"{key}/metadata") == b'{\n  "a": "b"\n}'
         assert behind.parameter(region, "/arts/P/latest") == "1.0.0"
-    assert [found.status for found in (await s.repair("P", "1.0.0")).regions.values()] == ["already there"] * 3
+    assert [found.status for found in (await s.repair("P", "1.0.0")).regions.values()] == ["unchanged"] * 3
     with pytest.raises(NotFound):
         await s.repair("P", "1.0.1")
     behind.put("eu-west-1", key, b"other")
@@ -160,9 +160,9 @@ async def test_read_only(aws: Aws, behind: Behind, s: Stager, tmp_path: Path):
         assert reader.read_only
         aws.asked.clear()
         staged = await reader.stage("P", "1.1.0", b"b", metadata={"a": "b"})
-        assert [found.status for found in staged.regions.values()] == ["would be created"] * 3
+        assert [found.status for found in staged.regions.values()] == ["planned"] * 3
         staged = await reader.stage("P", "1.0.0", b"a")
-        assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+        assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
         with pytest.raises(VersionExists):
             await reader.stage("P", "1.0.0", b"b")
         with pytest.raises(FileNotFoundError):
@@ -219,7 +219,7 @@ async def test_going_back_on_purpose_survives_staging_and_repairing_again(s: Sta
     await s.stage("P", "1.0.0", b"a")
     await s.stage("P", "2.0.0", b"b")
     await s.set_latest("P", "1.0.0")
-    assert {one.status for one in (await s.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
+    assert {one.status for one in (await s.stage("P", "2.0.0", b"b")).regions.values()} == {"unchanged"}
     assert await s.latest("P") == "1.0.0"
     await s.repair("P", "2.0.0")
     assert await s.latest("P") == "1.0.0"

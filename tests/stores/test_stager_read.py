@@ -41,7 +41,7 @@ async def test_what_get_says(s: Stager):
     assert "lang" in artifact
     assert "else" not in artifact
     assert (len(artifact), list(artifact), artifact.metadata) == (1, ["lang"], {"lang": "é"})
-    assert "Reading" not in repr(artifact)
+    assert "Failover" not in repr(artifact)
 
 
 async def test_versions(behind: Behind, s: Stager):
@@ -206,7 +206,7 @@ async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, s: Stager
     artifact = await s.get("P")
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
     aws.faults.add(Answer(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
-    with pytest.raises(InvalidResponse, match="another part of it than it was asked for"):
+    with pytest.raises(InvalidResponse, match="another part of it than was requested"):
         await read(artifact, "open", Path())
 
 

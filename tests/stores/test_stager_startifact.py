@@ -43,7 +43,7 @@ async def test_of_startifact_encrypted_by_kms(behind: Behind, s: Stager, tmp_pat
     assert (await artifact.download(tmp_path / "out")).read_bytes() == b"old bytes"
     if crc:
         staged = await s.stage("P", "1.0.0", b"old bytes")
-        assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+        assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
     else:
         with pytest.raises(VersionExists, match="keeps no digest that could be compared"):
             await s.stage("P", "1.0.0", b"old bytes")
@@ -52,7 +52,7 @@ async def test_of_startifact_encrypted_by_kms(behind: Behind, s: Stager, tmp_pat
 async def test_of_startifact_staged_again(behind: Behind, s: Stager):
     stage_as_startifact(behind, b"old bytes", {"lang": "é"})
     staged = await s.stage("P", "1.0.0", b"old bytes", metadata={"lang": "é"})
-    assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+    assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
     with pytest.raises(VersionExists):
         await s.stage("P", "1.0.0", b"new bytes", metadata={"lang": "é"})
     assert await s.versions("P") == ("1.0.0",)
@@ -87,7 +87,7 @@ async def test_of_startifact_repaired(behind: Behind, s: Stager):
     behind.delete("ap-south-1", f"{KEY}/metadata")
     behind.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
     staged = await s.repair("P", "1.0.0")
-    assert [found.status for found in staged.regions.values()] == ["already there", "created", "repaired"]
+    assert [found.status for found in staged.regions.values()] == ["unchanged", "created", "repaired"]
     for region in REGIONS:
         assert behind.get(region, KEY) == b"old"
         assert behind.get(region, f"{KEY}/metadata") == b'{\n  "lang": "\\u00e9"\n}'

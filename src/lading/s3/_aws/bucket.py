@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 from zlib import crc32
 
 from lading._core.call import Call
-from lading._core.threads import run_in_thread
 from lading.errors import IntegrityError, NotFound
 from lading.s3._aws.object_info import as_utc, parse_head_object
 from lading.s3._aws.object_parameters import object_headers, object_parameters
+from lading.s3._aws.signing import hash_body
 from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
@@ -231,7 +230,7 @@ class S3Bucket:
             **headers,
         }
         if self._options.sign_payload:
-            headers["x-amz-content-sha256"] = await _hash_body(body)
+            headers["x-amz-content-sha256"] = await hash_body(body)
         body.content_type = ""
         # Retried safely: a part may be replaced by itself, and an object that must be new refuses the second request.
         return await self._data.send(
@@ -247,14 +246,3 @@ def compare_checksums(sent: Checksum, received: str | None, what: str) -> None:
 
 def _checksum_header(checksum: Checksum) -> str:
     return f"x-amz-checksum-{checksum.algorithm.lower()}"
-
-
-async def _hash_body(body: Body) -> str:
-    hasher = hashlib.sha256()
-    reader = body.open()
-    try:
-        async for piece in reader:
-            await run_in_thread(hasher.update, piece)
-    finally:
-        await reader.aclose()
-    return hasher.hexdigest()

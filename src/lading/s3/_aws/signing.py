@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from lading._core.auth import Auth
+from lading._core.threads import run_in_thread
 from lading.s3._aws.errors import translate_botocore_errors
 from lading.s3._aws.logs import suppress_botocore_logs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lading._core.body import Body
     from lading._core.call import Call, CallSender
     from lading._core.messages import Request
 
@@ -69,3 +72,15 @@ class _Signer(S3SigV4Auth):  # type: ignore[misc] # botocore has no types
     def payload(self, request: Any) -> str:
         del request
         return str(UNSIGNED_PAYLOAD)
+
+
+async def hash_body(body: Body) -> str:
+    """Compute the SHA-256 digest of a body, in hex, for stores that require it to be signed."""
+    hasher = hashlib.sha256()
+    reader = body.open()
+    try:
+        async for piece in reader:
+            await run_in_thread(hasher.update, piece)
+    finally:
+        await reader.aclose()
+    return hasher.hexdigest()

@@ -54,31 +54,37 @@ class Source:
 
     Attributes:
         size: Bytes.
-        sha256: In hex.
-        algorithm: The algorithm of the checksums that S3 verifies.
-        crcs: (value, length) of every piece of ``PART`` bytes.
         content: The bytes, or the file that has them.
+        digests: Their digests.
         name: The file's name; empty when there is none.
     """
 
     size: int
-    sha256: str
-    algorithm: str
-    crcs: Sequence[tuple[int, int]]
     content: bytes | File
+    digests: SourceDigests
     name: str = ""
-    _digests: dict[str, str] = field(default_factory=dict[str, str])
+    _more_digests: dict[str, str] = field(default_factory=dict[str, str])
     _digesting: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 digest, in hex."""
+        return self.digests.sha256
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the checksums that S3 verifies."""
+        return self.digests.algorithm
 
     @property
     def checksum(self) -> Checksum:
         """The checksum of all bytes."""
-        return Checksum(self.algorithm, encode_crc(combine_crcs(self.algorithm, self.crcs)))
+        return self._checksum_of(self.digests.crcs)
 
     @property
     def parts(self) -> int:
         """The number of parts."""
-        return -(-len(self.crcs) // self._pieces)
+        return -(-len(self.digests.crcs) // self._pieces)
 
     @property
     def part_size(self) -> int:
@@ -88,15 +94,14 @@ class Source:
     @property
     def _pieces(self) -> int:
         """How many of the pieces whose checksums are known make a part."""
-        return -(-len(self.crcs) // _MOST_PARTS)
+        return -(-len(self.digests.crcs) // _MOST_PARTS)
 
     def part(self, number: int) -> tuple[Body, Checksum]:
         """Return a part, numbered from 1, and its checksum."""
         first = (number - 1) * self._pieces
-        value = combine_crcs(self.algorithm, self.crcs[first : first + self._pieces])
         offset = first * PART
         length = min(self.part_size, self.size - offset)
-        return self._slice(offset, length), Checksum(self.algorithm, encode_crc(value))
+        return self._slice(offset, length), self._checksum_of(self.digests.crcs[first : first + self._pieces])
 
     def body(self) -> Body:
         """Return all bytes in one body."""
@@ -112,11 +117,11 @@ class Source:
         """
         if name == self.algorithm:
             return b64decode(self.checksum.value).hex()
-        if name not in self._digests:
+        if name not in self._more_digests:
             async with self._digesting:  # all regions need it concurrently: one pass is enough
-                if name not in self._digests:
-                    self._digests[name] = await self._digest(name)
-        return self._digests[name]
+                if name not in self._more_digests:
+                    self._more_digests[name] = await self._digest(name)
+        return self._more_digests[name]
 
     async def _digest(self, name: str) -> str:
         # MD5 is not for security here: it is compared with what is in the store.
@@ -127,14 +132,21 @@ class Source:
             raise file_changed_error(self.content.path)
         return str(hasher.hexdigest())
 
+    def _checksum_of(self, crcs: Sequence[tuple[int, int]]) -> Checksum:
+        return Checksum(self.algorithm, encode_crc(combine_crcs(self.algorithm, crcs)))
+
     def _slice(self, offset: int, length: int) -> Body:
         if isinstance(self.content, File):
             return FileBody(self.content.path, self.content.version, offset=offset, length=length)
         return BytesBody(self.content[offset : offset + length])
 
 
-class SourceHashers:
-    """The digests that are computed while a source is read."""
+class SourceDigests:
+    """Digests of a source, computed while it is read.
+
+    Args:
+        algorithm: The algorithm of the checksums that S3 verifies.
+    """
 
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
@@ -151,27 +163,32 @@ class SourceHashers:
         for hasher in (self._sha256, self._crcs):
             hasher.update(data)
 
-    def source(self, size: int, content: bytes | File, name: str = "") -> Source:
-        """Return the source, after all of it has been read."""
-        crcs = self._crcs.values or [(0, 0)]
-        return Source(size, self._sha256.hexdigest(), self.algorithm, crcs, content, name)
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 digest, in hex."""
+        return self._sha256.hexdigest()
+
+    @property
+    def crcs(self) -> Sequence[tuple[int, int]]:
+        """(value, length) of every piece of ``PART`` bytes."""
+        return self._crcs.values or [(0, 0)]
 
 
 @asynccontextmanager
 async def open_source(source: ArtifactSource, algorithm: str) -> AsyncIterator[Source]:
     """Read *source* once; within the block, what came from an async iterable is in a temporary file."""
-    hashers = SourceHashers(algorithm)
+    digests = SourceDigests(algorithm)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        await run_in_thread(hashers.update, data)
-        yield hashers.source(len(data), data)
-    elif isinstance(source, (str, os.PathLike)):
-        version = (await hash_file(source, hashers.makers)).stamp
-        yield hashers.source(version.size, File(source, version), Path(source).name)
+        await run_in_thread(digests.update, data)
+        yield Source(len(data), data, digests)
     elif isinstance(source, AsyncIterable) or callable(source):
         async with temporary_file() as path:
-            size = await _spool(source() if callable(source) else source, path, hashers)
-            yield hashers.source(size, File(path, await file_version(path)))
+            size = await _spool(source() if callable(source) else source, path, digests)
+            yield Source(size, File(path, await file_version(path)), digests)
+    elif isinstance(source, (str, os.PathLike)):
+        version = (await hash_file(source, digests.makers)).stamp
+        yield Source(version.size, File(source, version), digests, Path(source).name)
     else:
         raise InputError("source is a path, bytes, or an async iterable of bytes", argument="source")
 
@@ -188,11 +205,11 @@ async def temporary_file() -> AsyncIterator[str]:
             await run_in_thread(os.unlink, path)
 
 
-async def _spool(source: AsyncIterable[bytes], path: str, hashers: SourceHashers) -> int:
+async def _spool(source: AsyncIterable[bytes], path: str, digests: SourceDigests) -> int:
     """Write *source* to the file at *path*, and return its size."""
 
     def write(batch: bytes) -> None:
-        hashers.update(batch)
+        digests.update(batch)
         file.write(batch)
 
     size = 0
