@@ -159,11 +159,13 @@ async def test_signed_payloads(aws: Aws, behind: Behind, signed: bool):
 
 async def test_lifetime(aws: Aws):
     s = stager(aws)
+    assert repr(s) == "<Stager not opened>"
     with pytest.raises(ConfigError, match="enter the stager"):
         _ = s.regions
     await s.stage("P", "1.0.0", b"a")  # without ``async with``
     assert s.regions == REGIONS
     copy = s.with_options(retry=QUICK)
+    assert repr(copy) == repr(s) == "<Stager eu-west-1, us-east-1, ap-south-1>"
     assert (copy.regions, copy.buckets) == (s.regions, s.buckets)
     await copy.aclose()
     assert await s.latest("P") == "1.0.0"

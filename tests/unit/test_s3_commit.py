@@ -202,6 +202,18 @@ async def test_what_cannot_be_copied_is_uploaded(part_size: int, step: str, erro
     assert copying.warnings[0].startswith("could not be copied there, and was uploaded: ")
 
 
+@pytest.mark.parametrize("copyable", [True, False])
+async def test_a_transfer_says_what_it_did(copyable: bool):
+    first, second = two()
+    await commit(first).run()
+    if not copyable:
+        second.fail("copy_part", forbidden)
+    copying = commit(second, copy_from=("first", KEY))
+    await copying.run()
+    found = copying.transferred
+    assert (found.copied, found.sent, len(found.warnings)) == ((True, 0, 0) if copyable else (False, len(DATA), 1))
+
+
 async def test_a_copy_of_other_bytes_is_noticed_and_uploaded():
     first, second = two()
     first.write(KEY, b"9876543210")

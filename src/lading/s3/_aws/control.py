@@ -31,7 +31,7 @@ _MAX_RESPONSE = 16 * 1024 * 1024
 
 
 class BotocoreBody(io.RawIOBase):
-    """A body that botocore takes for a file and that lading streams: botocore itself reads none of it."""
+    """A body that botocore treats as a file and lading streams: botocore reads none of it."""
 
     def __init__(self, body: Body, on_progress: OnProgress | None) -> None:
         super().__init__()
