@@ -90,7 +90,7 @@ async def commit(job: Job) -> None:
     without_crc32c(job)
     items = wanted(job)
     async with stager([HOME]) as ours:
-        regions = await ours._open()
+        regions = await ours._session.open()
         store, found = regions.buckets[HOME], []
 
         async def send(item: tuple[str, str]) -> None:
@@ -112,12 +112,12 @@ async def put(job: Job) -> None:
     without_crc32c(job)
     items = wanted(job)
     async with stager([HOME]) as ours:
-        store = (await ours._open()).buckets[HOME]
+        store = (await ours._session.open()).buckets[HOME]
 
         async def send(item: tuple[str, str]) -> None:
             async with open_source(item[1], preferred_algorithm()) as source:
                 user = {"lading-sha256": source.sha256}
-                await store.put(item[0], source.whole(), source.checked, user, on_progress=None)
+                await store.put(item[0], source.body(), source.checksum, user, on_progress=None)
 
         await store.head("warm")
         await measured(job, items, send)

@@ -124,7 +124,7 @@ async def test_a_wrong_checksum_is_refused_and_nothing_is_staged(
     if what == "part":
         monkeypatch.setattr(Source, "part", other)
     else:
-        monkeypatch.setattr(Source, "checked", wrong)
+        monkeypatch.setattr(Source, "checksum", wrong)
     async with place.stager() as stager:
         with pytest.raises(StageFailed) as caught:
             await stager.stage(PROJECT, "1.0.0", os.urandom(17 * MIB))

@@ -181,7 +181,7 @@ async def test_an_index_that_mints_for_nobody(minting):
 async def test_a_refusal_of_github_is_reported_as_githubs(minting):
     """And not as the index's, which had no part in it."""
     body = b'{"message": "s3cret-of-the-job may not ask", "typeKey": "UnauthorizedRequestException"}'
-    minting.server.faults.add(Answer(403, body, {"Content-Type": "application/json"}), path="/identity")
+    minting.server.faults.add(Respond(403, body, {"Content-Type": "application/json"}), path="/identity")
     async with PyPI(minting.index) as pypi:
         with pytest.raises(Forbidden) as caught:
             await pypi.tokens.mint(minting.env)
@@ -207,7 +207,7 @@ async def test_githubs_request_token_goes_to_its_own_host_alone(minting):
         return ServerResponse.json({"value": "s3cret-jwt"})
 
     async with Server(handle) as other:
-        redirect = Answer(302, b"", {"Location": f"{other.url}/token"})
+        redirect = Respond(302, b"", {"Location": f"{other.url}/token"})
         minting.server.faults.add(redirect, path="/identity")
         async with PyPI(minting.index) as pypi:
             with suppress(lading.ApiError):  # plain http at another port is not followed

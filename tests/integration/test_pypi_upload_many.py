@@ -57,7 +57,7 @@ async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
         await pypi.releases.upload(dist[1], attestations=True)
         sent = [attestations(body) for body in fake_index.bodies if body]
         assert sent == [None, [{"version": 1, "kind": "publish", "é": "✓"}], None]
-        with pytest.raises(InputError, match=r"whl2.*is not an attestation: it is no JSON"):
+        with pytest.raises(InputError, match=r"whl2.*is not an attestation: it is not JSON"):
             await pypi.releases.upload(
                 dist[0], attestations=[tmp_path / "demo-1.0-py3-none-any.whl2.publish.attestation"]
             )

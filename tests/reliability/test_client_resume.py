@@ -268,7 +268,7 @@ async def test_pieces_resume_as_downloads_do(host: Host):
     """For who hands the bytes on as they come."""
     host.faults.add(DROP)
     found = bytearray()
-    async with client_of(host.server.url) as client:
+    async with make_client(host.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "file"), digest(FIRST), label="a file")
 
         async def step(number: int) -> None:
@@ -286,7 +286,7 @@ async def test_pieces_resume_as_downloads_do(host: Host):
 
 async def test_a_file_that_changed_begins_at_0_again(host: Host):
     host.faults.add(DROP)
-    async with client_of(host.server.url) as client:
+    async with make_client(host.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "file"), digest(SECOND), label="a file")
         with pytest.raises(NetworkError) as caught:
             await read_all(reader)
@@ -304,7 +304,7 @@ async def test_fewer_bytes_than_the_range_that_was_promised(host: Host):
         206, {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start : start + MIB]
     )
     host.faults.add(DROP)
-    async with client_of(host.server.url) as client:
+    async with make_client(host.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "file"), Expected(), label="a file")
         with pytest.raises(NetworkError):
             await read_all(reader)
@@ -356,7 +356,7 @@ def log() -> Iterator[Log]:
 async def test_a_file_that_grows(log: Log, ranges: bool, into: bool):
     """A range beyond the end is no error, another tag no other file; without ranges what is known is skipped."""
     log.ranges = ranges
-    async with client_of(log.server.url) as client:
+    async with make_client(log.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
 
         async def more() -> bytes:
@@ -383,7 +383,7 @@ async def test_a_file_that_grows(log: Log, ranges: bool, into: bool):
 async def test_a_log_that_is_interrupted_keeps_what_came(log: Log):
     log.content = FIRST
     log.server.faults.add(Truncate(MIB))
-    async with client_of(log.server.url) as client:
+    async with make_client(log.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=2 * MIB)
         found = bytearray()
         with pytest.raises(NetworkError):
@@ -396,7 +396,7 @@ async def test_a_log_that_is_interrupted_keeps_what_came(log: Log):
 
 async def test_a_log_that_is_not_there(log: Log):
     log.content = None
-    async with client_of(log.server.url) as client:
+    async with make_client(log.server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
         with pytest.raises(NotFound):
             await read_all(reader, None)
@@ -406,7 +406,7 @@ async def test_another_window_than_was_requested(log: Log):
     async def answer(request: ServerRequest) -> ServerResponse:
         return ServerResponse(206, {"Content-Range": "bytes 1-4/9"}, b"bcde")
 
-    async with Server(answer) as server, client_of(server.url) as client:
+    async with Server(answer) as server, make_client(server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
         with pytest.raises(InvalidResponse, match="another part of the file than was requested"):
             await read_all(reader, None)

@@ -177,7 +177,7 @@ def test_stage(stage):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": created, copied by S3\n") == 2
     assert done.stdout.count(": created, uploaded\n") == 1
-    assert done.stdout.count(": already there\n") == 3
+    assert done.stdout.count(": unchanged\n") == 3
     assert done.stdout.endswith("demo.bin came back from eu-west-1 or us-east-1 or ap-south-1: the same.\n")
 
 

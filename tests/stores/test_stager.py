@@ -112,7 +112,7 @@ async def test_staged_again_with_the_same_bytes(aws: Aws, stager: Stager, data: 
     await stager.stage("P", "1.0.0", data, metadata={"a": "1"})
     aws.asked.clear()
     staged = await stager.stage("P", "1.0.0", data, metadata={"a": "1"})
-    assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+    assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
     assert sum(asked.sent for asked in aws.asked if asked.operation != "GetParameter") == 0
 
 

@@ -161,11 +161,13 @@ async def test_signed_payloads(aws: Aws, aws_backdoor: Backdoor, signed: bool):
 
 async def test_lifetime(aws: Aws):
     stager = make_stager(aws)
+    assert repr(stager) == "<Stager not opened>"
     with pytest.raises(ConfigError, match="enter the stager"):
         _ = stager.regions
     await stager.stage("P", "1.0.0", b"a")  # without ``async with``
     assert stager.regions == REGIONS
     copy = stager.with_options(retry=QUICK)
+    assert repr(copy) == repr(stager) == "<Stager eu-west-1, us-east-1, ap-south-1>"
     assert (copy.regions, copy.buckets) == (stager.regions, stager.buckets)
     await copy.aclose()
     assert await stager.latest("P") == "1.0.0"

@@ -44,7 +44,7 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
         assert {one.status for one in staged.regions.values()} == {"created"}
         assert {
             one.status for one in (await stager.stage("P", "1.0.0", path, metadata={"a": "b"})).regions.values()
-        } == {"already there"}
+        } == {"unchanged"}
         with pytest.raises(VersionExists):
             await stager.stage("P", "1.0.0", b"other", metadata={"a": "b"})
         artifact = await stager.get("P")
@@ -53,6 +53,8 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
     assert max(one.completed for one in told) == len(data)
     operation = "(UploadPart)" if len(data) > 16 * MIB else "(PutObject)"
     assert {event.path for event in events if isinstance(event, AttemptEvent)} >= {operation, "(GetObject)"}
+    # Every request is one of botocore's, reads too.
+    assert all("botocore" in asked.headers["user-agent"].lower() for asked in aws.asked)
 
 
 async def test_a_part_that_breaks_off_is_sent_again(aws: Aws):

@@ -78,7 +78,7 @@ async def test_one_pool_and_clients_made_once(aws: Aws):
         for number in range(3):
             await stager.stage("P", f"1.{number}.0", b"a")
         assert sorted(made) == ["s3"] * 3 + ["ssm"] * 3
-        assert len(stager._lifetime._exchanges) == 1
+        assert len(stager._session._connections._shared.states._values) == 1
 
 
 async def test_no_file_is_read_on_the_loop(aws: Aws):

@@ -129,12 +129,12 @@ async def test_repair(aws_backdoor: Backdoor, stager: Stager):
     aws_backdoor.delete("ap-south-1", "pre/P/latest")
     aws_backdoor.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
     staged = await stager.repair("P", "1.0.0")
-    assert [found.status for found in staged.regions.values()] == ["created", "repaired", "already there"]
+    assert [found.status for found in staged.regions.values()] == ["created", "repaired", "unchanged"]
     for region in REGIONS:
         assert aws_backdoor.get(region, key) == b"bytes"
         assert aws_backdoor.get(region, f"{key}/metadata") == b'{\n  "a": "b"\n}'
         assert aws_backdoor.parameter(region, "/arts/P/latest") == "1.0.0"
-    assert [found.status for found in (await stager.repair("P", "1.0.0")).regions.values()] == ["already there"] * 3
+    assert [found.status for found in (await stager.repair("P", "1.0.0")).regions.values()] == ["unchanged"] * 3
     with pytest.raises(NotFound):
         await stager.repair("P", "1.0.1")
     aws_backdoor.put("eu-west-1", key, b"other")
@@ -162,9 +162,9 @@ async def test_read_only(aws: Aws, aws_backdoor: Backdoor, stager: Stager, tmp_p
         assert reader.read_only
         aws.asked.clear()
         staged = await reader.stage("P", "1.1.0", b"b", metadata={"a": "b"})
-        assert [found.status for found in staged.regions.values()] == ["would be created"] * 3
+        assert [found.status for found in staged.regions.values()] == ["planned"] * 3
         staged = await reader.stage("P", "1.0.0", b"a")
-        assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+        assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
         with pytest.raises(VersionExists):
             await reader.stage("P", "1.0.0", b"b")
         with pytest.raises(FileNotFoundError):
@@ -221,7 +221,7 @@ async def test_going_back_on_purpose_survives_staging_and_repairing_again(stager
     await stager.stage("P", "1.0.0", b"a")
     await stager.stage("P", "2.0.0", b"b")
     await stager.set_latest("P", "1.0.0")
-    assert {one.status for one in (await stager.stage("P", "2.0.0", b"b")).regions.values()} == {"already there"}
+    assert {one.status for one in (await stager.stage("P", "2.0.0", b"b")).regions.values()} == {"unchanged"}
     assert await stager.latest("P") == "1.0.0"
     await stager.repair("P", "2.0.0")
     assert await stager.latest("P") == "1.0.0"

@@ -41,7 +41,7 @@ async def test_what_get_says(stager: Stager):
     assert "lang" in artifact
     assert "else" not in artifact
     assert (len(artifact), list(artifact), artifact.metadata) == (1, ["lang"], {"lang": "é"})
-    assert "Reading" not in repr(artifact)
+    assert "Failover" not in repr(artifact)
 
 
 async def test_versions(aws_backdoor: Backdoor, stager: Stager):
@@ -206,7 +206,7 @@ async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, stager: S
     artifact = await stager.get("P")
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
     aws.faults.add(Respond(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
-    with pytest.raises(InvalidResponse, match="another part of it than it was asked for"):
+    with pytest.raises(InvalidResponse, match="another part of it than was requested"):
         await read(artifact, "open", Path())
 
 

@@ -43,7 +43,7 @@ async def test_of_startifact_encrypted_by_kms(aws_backdoor: Backdoor, stager: St
     assert (await artifact.download(tmp_path / "out")).read_bytes() == b"old bytes"
     if crc:
         staged = await stager.stage("P", "1.0.0", b"old bytes")
-        assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+        assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
     else:
         with pytest.raises(VersionExists, match="keeps no digest that could be compared"):
             await stager.stage("P", "1.0.0", b"old bytes")
@@ -52,7 +52,7 @@ async def test_of_startifact_encrypted_by_kms(aws_backdoor: Backdoor, stager: St
 async def test_of_startifact_staged_again(aws_backdoor: Backdoor, stager: Stager):
     stage_as_startifact(aws_backdoor, b"old bytes", {"lang": "é"})
     staged = await stager.stage("P", "1.0.0", b"old bytes", metadata={"lang": "é"})
-    assert [found.status for found in staged.regions.values()] == ["already there"] * 3
+    assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
     with pytest.raises(VersionExists):
         await stager.stage("P", "1.0.0", b"new bytes", metadata={"lang": "é"})
     assert await stager.versions("P") == ("1.0.0",)
@@ -87,7 +87,7 @@ async def test_of_startifact_repaired(aws_backdoor: Backdoor, stager: Stager):
     aws_backdoor.delete("ap-south-1", f"{KEY}/metadata")
     aws_backdoor.ssm("ap-south-1").delete_parameter(Name="/arts/P/latest")
     staged = await stager.repair("P", "1.0.0")
-    assert [found.status for found in staged.regions.values()] == ["already there", "created", "repaired"]
+    assert [found.status for found in staged.regions.values()] == ["unchanged", "created", "repaired"]
     for region in REGIONS:
         assert aws_backdoor.get(region, KEY) == b"old"
         assert aws_backdoor.get(region, f"{KEY}/metadata") == b'{\n  "lang": "\\u00e9"\n}'

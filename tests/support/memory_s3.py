@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from anyio.lowlevel import checkpoint
 
@@ -22,11 +22,13 @@ from lading.s3._checksums import crc_function, encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 from lading.s3._layout import Configuration
 from lading.s3._regions import Regions
-from lading.s3._staging.source import Source, _Hashers
+from lading.s3._staging.source import Source, SourceDigests
 from tests.support.bodies import whole
 
 if TYPE_CHECKING:
     from lading._core.body import Body
+    from lading._core.messages import ResponseStream
+    from lading._core.sender import Sender
     from lading.types import OnProgress
 
 T = TypeVar("T")
@@ -224,13 +226,13 @@ class Bucket(FaultyStore):
         return await self._do("put_small", key, act)
 
     async def put(
-        self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
+        self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         data = await whole(body)
 
         def act() -> None:
-            _check(data, checked)
-            self._commit(key, Object(data, tag(data), {checked.algorithm: checked.value}, metadata))
+            _check(data, checksum)
+            self._commit(key, Object(data, tag(data), {checksum.algorithm: checksum.value}, metadata))
 
         await self._do("put", key, act)
 
@@ -243,14 +245,14 @@ class Bucket(FaultyStore):
         return await self._do("create_upload", key, act)
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checksum, *, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
         data = await whole(body)
 
         def act() -> Part:
-            _check(data, checked)
+            _check(data, checksum)
             self._upload(upload_id).parts[number] = data
-            return Part(number, tag(data), checked.value)
+            return Part(number, tag(data), checksum.value)
 
         return await self._do("upload_part", key, act)
 
@@ -267,17 +269,17 @@ class Bucket(FaultyStore):
 
         return await self._do("copy_part", key, act)
 
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checksum, size: int) -> None:
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checksum: Checksum, size: int) -> None:
         def act() -> None:
             upload = self._upload(upload_id)
             assert [part.number for part in parts] == sorted(upload.parts) == list(range(1, len(parts) + 1))
             data = b"".join(upload.parts[part.number] for part in parts)
             assert [part.etag for part in parts] == [tag(upload.parts[part.number]) for part in parts]
-            _check(data, checked)
-            if len(data) != size or checked.algorithm != upload.algorithm:
+            _check(data, checksum)
+            if len(data) != size or checksum.algorithm != upload.algorithm:
                 raise BadRequest("s3: InvalidRequest (HTTP 400)", service="s3", status=400)
             etag = f'"{hashlib.md5(data).hexdigest()}-{len(parts)}"'
-            self._commit(key, Object(data, etag, {checked.algorithm: checked.value}, upload.metadata))
+            self._commit(key, Object(data, etag, {checksum.algorithm: checksum.value}, upload.metadata))
             del self.open[upload_id]
 
         await self._do("complete", key, act)
@@ -297,6 +299,20 @@ class Bucket(FaultyStore):
     async def delete(self, key: str) -> None:
         await self._do("delete", key, lambda: self.objects.pop(key, None))
 
+    async def stream(
+        self,
+        key: str,
+        *,
+        if_match: str,
+        byte_range: str | None,
+        attempt: int,
+        allow_statuses: frozenset[int] = frozenset(),
+    ) -> ResponseStream:
+        raise NotImplementedError("nothing is downloaded from memory")
+
+    def with_sender(self, sender: Sender) -> Self:
+        return self
+
     def _commit(self, key: str, new: Object) -> None:
         if key in self.objects:
             raise conflict()
@@ -308,8 +324,8 @@ class Bucket(FaultyStore):
         return self.open[upload_id]
 
 
-def _check(data: bytes, checked: Checksum) -> None:
-    if encode_crc(crc_function(checked.algorithm)(data, 0)) != checked.value:
+def _check(data: bytes, checksum: Checksum) -> None:
+    if encode_crc(crc_function(checksum.algorithm)(data, 0)) != checksum.value:
         raise BadRequest("s3: BadDigest (HTTP 400)", service="s3", status=400, code="BadDigest")
 
 
@@ -350,6 +366,10 @@ class Region:
         assert name == self.store.bucket
         return self.store
 
+    def with_sender(self, sender: Sender) -> Region:
+        """The same: it has no settings."""
+        return self
+
 
 CONFIGURATION = Configuration("/buckets/name", "pre/", "/arts", ("a", "b", "c"))
 
@@ -367,18 +387,18 @@ def make_regions(*names: str, configuration: Configuration = CONFIGURATION) -> d
 
 async def opened_regions(known: Mapping[str, Region]) -> Regions:
     """What a stager opens."""
-    regions = Regions(known, "/startifact", None, {}, {})  # type: ignore[arg-type]
+    regions = Regions(known, "/startifact")
     await regions.load()
     return regions
 
 
 def source_of(data: bytes, algorithm: str = "CRC32") -> Source:
     """A source of bytes, read."""
-    hashers = _Hashers(algorithm)
-    hashers.update(data)
-    found = Source(len(data), hashers, path=None, data=data, name="")
+    digests = SourceDigests(algorithm)
+    digests.update(data)
+    found = Source(len(data), data, digests)
     # Asked before: orders of steps are run without threads.
-    found._digests = {"md5": hashlib.md5(data).hexdigest()}
+    found._more_digests = {"md5": hashlib.md5(data).hexdigest()}
     return found
 
 

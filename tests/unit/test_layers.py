@@ -123,6 +123,13 @@ def test_wire_and_models_do_no_io(path: Path) -> None:
     assert not [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Await)]
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if dotted(p).startswith("lading.s3.")], ids=dotted)
+def test_only_the_session_of_s3_knows_aws(path: Path) -> None:
+    here = dotted(path)
+    if here != "lading.s3._session" and not here.startswith("lading.s3._aws"):
+        assert not [name for name in imports(path) if name.startswith("lading.s3._aws")]
+
+
 def test_the_rule_can_fail() -> None:
     assert not may_import("lading.pypi.releases", "lading._http.transport")
     assert not may_import("lading._core.sender", "lading._http.backend")

@@ -9,7 +9,7 @@ import pytest
 from lading import Conflict, IntegrityError, LadingError, NetworkError
 from lading.errors import NotFound
 from lading.s3 import VersionExists
-from lading.s3._staging import metadata as _metadata
+from lading.s3._layout import metadata_digest
 from tests.support.memory_s3 import Bucket, Object, broken, conflict, forbidden, lost, source_of, tag
 from tests.support.s3_commits import DATA, KEY, check_there, commit
 
@@ -24,7 +24,7 @@ async def test_a_large_one_goes_in_parts_and_carries_its_digests():
     check_there(bucket)
     source = source_of(DATA)
     there = bucket.objects[KEY]
-    assert there.checksums == {"CRC32": source.checked.value}
+    assert there.checksums == {"CRC32": source.checksum.value}
     assert there.metadata["lading-sha256"] == source.sha256
     assert there.metadata["lading-size"] == "10"
     order = [name for name, _ in bucket.calls if name in {"create_upload", "put_small", "complete"}]
@@ -81,7 +81,7 @@ async def test_somebody_elses_other_bytes_win(part_size: int, status: int):
 async def test_somebody_elses_same_bytes_are_as_good(part_size: int):
     bucket = Bucket()
     bucket.before("put" if part_size == 100 else "complete", lambda: bucket.write(KEY, DATA))
-    assert await commit(bucket).run() in {"already there", "repaired"}
+    assert await commit(bucket).run() in {"unchanged", "repaired"}
     check_there(bucket)
 
 
@@ -154,7 +154,7 @@ async def test_metadata_written_late_with_its_answer_lost_makes_way(how: Callabl
     bucket = Bucket()
     bucket.write(f"{KEY}/metadata", b"{theirs}")
     winner = commit(bucket, b"theirs", b"{theirs}")
-    metadata = {"lading-sha256": winner.source.sha256, "lading-metadata": _metadata.metadata_digest(b"{theirs}")}
+    metadata = {"lading-sha256": winner.source.sha256, "lading-metadata": metadata_digest(b"{theirs}")}
 
     def win() -> None:
         bucket.objects[KEY] = Object(b"theirs", tag(b"theirs"), {}, metadata)
@@ -202,6 +202,18 @@ async def test_what_cannot_be_copied_is_uploaded(part_size: int, step: str, erro
     assert copying.warnings[0].startswith("could not be copied there, and was uploaded: ")
 
 
+@pytest.mark.parametrize("copyable", [True, False])
+async def test_a_transfer_says_what_it_did(copyable: bool):
+    first, second = two()
+    await commit(first).run()
+    if not copyable:
+        second.fail("copy_part", forbidden)
+    copying = commit(second, copy_from=("first", KEY))
+    await copying.run()
+    found = copying.transferred
+    assert (found.copied, found.sent, len(found.warnings)) == ((True, 0, 0) if copyable else (False, len(DATA), 1))
+
+
 async def test_a_copy_of_other_bytes_is_noticed_and_uploaded():
     first, second = two()
     first.write(KEY, b"9876543210")
@@ -245,7 +257,7 @@ async def test_what_is_there_is_compared_before_anything_is_sent():
     [
         (tag(DATA), {}, {}, True),  # startifact's: the tag is the digest
         (tag(b"9876543210"), {}, {}, False),
-        ('"0123456789abcdef0123456789abcdef"', {"CRC32": source_of(DATA).checked.value}, {}, True),  # KMS
+        ('"0123456789abcdef0123456789abcdef"', {"CRC32": source_of(DATA).checksum.value}, {}, True),  # KMS
         ('"0123456789abcdef0123456789abcdef-2"', {"CRC32": "AAAAAA=="}, {}, False),
         ('"x-2"', {}, {}, False),  # nothing to compare: not the same
         ('"x-2"', {}, {"lading-sha256": source_of(DATA).sha256}, True),
@@ -256,7 +268,7 @@ async def test_what_counts_as_the_same(etag: str, checksums: dict[str, str], met
     bucket = Bucket()
     bucket.objects[KEY] = Object(DATA, etag, checksums, metadata)
     if same:
-        assert await commit(bucket, metadata=None).run() == "already there"
+        assert await commit(bucket, metadata=None).run() == "unchanged"
     else:
         nothing = not checksums and not metadata and "-" in etag
         with pytest.raises(VersionExists, match="keeps no digest" if nothing else "with other bytes"):

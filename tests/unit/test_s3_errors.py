@@ -12,7 +12,7 @@ from lading._core.retry import is_retryable
 from lading._core.service import Service
 from lading.errors import ApiError, ServerError
 from lading.s3 import VersionExists
-from lading.s3._errors import botocore_error, error_class_for, read_error
+from lading.s3._aws.errors import botocore_error, error_class_for, read_error
 
 S3 = Service(name="s3", base_url="https://s3.example/", accept="*/*")
 

@@ -38,10 +38,14 @@ class Here:
         self.warnings: list[str] = []
 
     def latest(self) -> LatestPointer:
-        return LatestPointer(self.bucket, self.parameters, CONFIGURATION, "P", self.warnings)
+        return LatestPointer(self.bucket, self.parameters, CONFIGURATION, "P")
 
     async def advance(self, version: str, *, latest: bool | None = None, counter: int = 0) -> str | None:
-        return await self.latest().advance(version, "", latest=latest, counter=counter)
+        pointer = self.latest()
+        try:
+            return await pointer.advance(version, "", latest=latest, counter=counter)
+        finally:
+            self.warnings += pointer.warnings
 
     @property
     def pointer(self) -> LatestRecord:

@@ -15,8 +15,9 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from lading import ConfigError, Timeout
 from lading._core.messages import Request
-from lading.s3._aws import signing as _signing
-from lading.s3._aws.signing import SigV4, translate_botocore_errors
+from lading.s3._aws import errors as _errors
+from lading.s3._aws.errors import translate_botocore_errors
+from lading.s3._aws.signing import SigV4
 
 pytestmark = pytest.mark.anyio
 
@@ -150,4 +151,4 @@ async def test_botocores_errors_are_ours():
         await translate_botocore_errors(none())
     with pytest.raises(ConfigError, match="ProfileNotFound"):
         await translate_botocore_errors(profile())
-    assert str(_signing.no_credentials()).startswith("s3: ")
+    assert str(_errors.no_credentials()).startswith("s3: ")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lading import InputError
 from lading.s3._checksums import encode_crc
 from lading.s3._staging import source as _source
-from lading.s3._staging.source import ArtifactSource, Source, _Hashers, open_source
+from lading.s3._staging.source import ArtifactSource, Source, SourceDigests, open_source
 from tests.support.bodies import whole
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ async def check(found: Source, data: bytes) -> None:
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert await found.digest("md5") == hashlib.md5(data).hexdigest()
     assert await found.digest("CRC32") == f"{zlib.crc32(data):08x}"
-    assert found.checked.value == encode_crc(zlib.crc32(data))
+    assert found.checksum.value == encode_crc(zlib.crc32(data))
     parts = []
     for number in range(1, found.parts + 1):
         body, checked = found.part(number)
@@ -61,7 +61,7 @@ async def check(found: Source, data: bytes) -> None:
     assert b"".join(parts) == data
     assert all(len(part) == found.part_size for part in parts[:-1])
     assert len(parts[-1]) <= found.part_size
-    assert await whole(found.whole()) == data
+    assert await whole(found.body()) == data
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 25])
@@ -111,10 +111,10 @@ async def test_large_sources_are_written_in_batches(monkeypatch: pytest.MonkeyPa
 )
 def test_never_more_than_ten_thousand_parts(pieces_: int, parts: int):
     """S3 takes no more; parts then are of several of the pieces whose CRCs are known."""
-    hashers = _Hashers("CRC32")
+    digests = SourceDigests("CRC32")
     data = bytes(10 * pieces_)
-    hashers.update(data)
-    source = Source(len(data), hashers, path=None, data=data, name="")
+    digests.update(data)
+    source = Source(len(data), data, digests)
     assert source.parts == parts
     assert source.part_size == 10 * -(-pieces_ // 10_000)
     assert sum(source.part(number)[0].length or 0 for number in range(1, parts + 1)) == len(data)
@@ -135,7 +135,7 @@ async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
             with pytest.raises(InputError, match="changed while it was being read"):
                 await found.digest("md5")
         else:
-            reader = found.whole().open()
+            reader = found.body().open()
             await to_thread.run_sync(os.truncate, path, 5)
             with pytest.raises(InputError, match="changed while it was being read"):
                 async for _ in reader:

@@ -85,7 +85,7 @@ async def test_the_same_again_changes_nothing():
     for region in known.values():
         region.store.calls.clear()
     staged = await (await staging(known)).run()
-    assert whats(staged) == ["already there"] * 2
+    assert whats(staged) == ["unchanged"] * 2
     assert {name for region in known.values() for name, _ in region.store.calls} == {"head", "get"}
 
 
@@ -95,7 +95,7 @@ async def test_a_region_that_missed_it_gets_it_the_next_time():
     await (await staging(known)).run()
     known["a"].store.objects.clear()
     staged = await (await staging(known)).run()
-    assert whats(staged) == ["created", "already there"]
+    assert whats(staged) == ["created", "unchanged"]
     check_there(known)
 
 
@@ -116,7 +116,7 @@ async def test_read_only_looks_and_writes_nothing():
     known = make_regions("a", "b")
     known["b"].store.write(KEY, b"0123456789")
     staged = await (await staging(known, read_only=True)).run()
-    assert whats(staged) == ["would be created", "already there"]
+    assert whats(staged) == ["planned", "unchanged"]
     for region in known.values():
         assert {name for name, _ in region.store.calls} == {"head"}
         assert not region.parameters.count("put")

@@ -1,4 +1,4 @@
-"""CRC32 and CRC32C, of a whole and of its parts, as S3 wants them: big-endian, in base64."""
+"""CRC32 and CRC32C of objects and of their parts, as S3 encodes them: big-endian, in base64."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLYNOMIALS = {"CRC32": 0xEDB88320, "CRC32C": 0x82F63B78}
 
 
 def preferred_algorithm() -> Algorithm:
-    """The cheaper one: CRC32C where the AWS common runtime is installed (``lading[s3-crt]``), else zlib's CRC32."""
+    """Return the cheaper one: CRC32C where the AWS common runtime is installed (``lading[s3-crt]``), else CRC32."""
     return "CRC32" if _crc32c() is None else "CRC32C"
 
 
@@ -30,29 +30,29 @@ def _crc32c() -> Crc | None:
         from awscrt.checksums import crc32c  # noqa: PLC0415 - an extra
     except ImportError:
         return None
-    # It takes anything with a buffer, whatever its stubs say.
+    # It accepts anything with a buffer, whatever its stubs say.
     return cast("Crc", crc32c)
 
 
 def crc_function(algorithm: str) -> Crc:
-    """From (bytes, value so far) to the value."""
+    """Return the function from (bytes, value so far) to the value."""
     if algorithm == "CRC32":
         return zlib.crc32
     found = _crc32c()
-    assert found is not None  # noqa: S101 - nobody chooses what is not available
+    assert found is not None  # noqa: S101 - what is not available is never chosen
     return found
 
 
 def encode_crc(value: int) -> str:
-    """As a header carries it."""
+    """Encode a value as headers carry it."""
     return b64encode(value.to_bytes(4, "big")).decode("ascii")
 
 
 def crc_of(checksums: Mapping[str, str]) -> tuple[Algorithm, str] | None:
-    """The algorithm and the value, in hex, of a store's checksums that can be computed here; ``None`` without one."""
+    """Return the algorithm and the value, in hex, of a checksum that can be computed here; ``None`` without one."""
     usable: tuple[Algorithm, ...] = ("CRC32",) if _crc32c() is None else ("CRC32C", "CRC32")
     for name in usable:
-        with suppress(ValueError):  # not base64: no checksum of anything
+        with suppress(ValueError):  # not base64: not a checksum
             value = b64decode(checksums.get(name, ""), validate=True)
             if len(value) == 4:
                 return name, value.hex()
@@ -60,14 +60,15 @@ def crc_of(checksums: Mapping[str, str]) -> tuple[Algorithm, str] | None:
 
 
 def combine_crcs(algorithm: str, parts: Sequence[tuple[int, int]]) -> int:
-    """The whole's value of its parts' (value, length), in their order."""
-    whole = 0
+    """Combine the (value, length) of all parts, in their order, to the value of the complete object."""
+    total = 0
     for value, length in parts:
-        whole = _shifted(_operator(_POLYNOMIALS[algorithm], length), whole) ^ value
-    return whole
+        total = _multiply(_zeros_operator(_POLYNOMIALS[algorithm], length), total) ^ value
+    return total
 
 
-def _shifted(operator: tuple[int, ...], value: int) -> int:
+def _multiply(operator: tuple[int, ...], value: int) -> int:
+    """Multiply a matrix over GF(2) with a value."""
     found = 0
     for row in operator:
         if value & 1:
@@ -77,23 +78,23 @@ def _shifted(operator: tuple[int, ...], value: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _operator(polynomial: int, length: int) -> tuple[int, ...]:
-    """The matrix over GF(2) that appends *length* zero bytes: one bit, squared and multiplied as the length says."""
+def _zeros_operator(polynomial: int, length: int) -> tuple[int, ...]:
+    """Return the matrix over GF(2) that appends *length* zero bytes, computed by squaring."""
     bit = (polynomial, *(1 << n for n in range(31)))
     square = bit
     for _ in range(3):  # one byte
-        square = tuple(_shifted(square, row) for row in square)
+        square = tuple(_multiply(square, row) for row in square)
     result = tuple(1 << n for n in range(32))
     while length:
         if length & 1:
-            result = tuple(_shifted(square, row) for row in result)
-        square = tuple(_shifted(square, row) for row in square)
+            result = tuple(_multiply(square, row) for row in result)
+        square = tuple(_multiply(square, row) for row in square)
         length >>= 1
     return result
 
 
 class PartChecksums:
-    """A hasher that keeps the value of every part of a file.
+    """A hasher, with the interface of hashlib's, that keeps the value of every part of a file.
 
     Attributes:
         values: (value, length) of each part so far.
@@ -105,7 +106,7 @@ class PartChecksums:
         self._crc = crc_function(algorithm)
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take more of the file."""
+        """Add bytes."""
         view = memoryview(data)
         while view:
             value, length = self.values.pop() if self.values else (0, 0)
@@ -117,21 +118,21 @@ class PartChecksums:
             view = view[len(piece) :]
 
     def hexdigest(self) -> str:
-        """As hashlib's: nothing anybody needs."""
+        """Return nothing: there is one value for each part."""
         return ""
 
 
 class CrcHasher:
-    """A hasher of the whole."""
+    """A hasher, with the interface of hashlib's, of a complete object."""
 
     def __init__(self, algorithm: str) -> None:
         self._crc = crc_function(algorithm)
         self._value = 0
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take more of it."""
+        """Add bytes."""
         self._value = self._crc(data, self._value)
 
     def hexdigest(self) -> str:
-        """Its value, big-endian."""
+        """Return the value in hex, big-endian."""
         return self._value.to_bytes(4, "big").hex()

@@ -1,15 +1,17 @@
-"""What the stager needs of a region: an object store's bucket, and a store of parameters."""
+"""The port of the stager: what it needs of a region, an object store and a store of parameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from lading._core.body import Body
+    from lading._core.messages import ResponseStream
+    from lading._core.sender import Sender
     from lading.types import OnProgress
 
 
@@ -19,9 +21,9 @@ class ObjectInfo:
 
     Attributes:
         size: Bytes.
-        etag: Its tag, with quotation marks.
-        md5: In hex, where the tag is one: the object came in one request, and no key of its own encrypts it.
-        checksums: By algorithm (``CRC32C``, ...): the value over the whole object, in base64.
+        etag: Its ETag, with quotation marks.
+        md5: In hex, where the ETag is one: the object came in one request, and no key of its own encrypts it.
+        checksums: By algorithm (``CRC32C``, ...): the checksum of the complete object, in base64.
         metadata: Its user metadata, names in lower case.
         changed_at: When it was written.
     """
@@ -40,8 +42,8 @@ class Part:
 
     Attributes:
         number: From 1.
-        etag: Its tag, with quotation marks.
-        checksum: Its value, in base64; empty where nobody knows (a copied part).
+        etag: Its ETag, with quotation marks.
+        checksum: Its checksum, in base64; empty when it is not known (a copied part).
     """
 
     number: int
@@ -51,12 +53,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class MultipartUpload:
-    """A multipart upload that was begun and neither completed nor aborted.
+    """A multipart upload that was initiated and neither completed nor aborted.
 
     Attributes:
-        key: What it would become.
-        upload_id: Its name.
-        initiated_at: When it was begun.
+        key: The key of the object that it would become.
+        upload_id: Its identifier.
+        initiated_at: When it was initiated.
     """
 
     key: str
@@ -66,7 +68,7 @@ class MultipartUpload:
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A checksum that goes with a request, and is compared with the store's.
+    """A checksum that is sent with a request, for the store to compare.
 
     Attributes:
         algorithm: ``CRC32`` or ``CRC32C``.
@@ -80,66 +82,112 @@ class Checksum:
 class ObjectStore(Protocol):
     """The bucket of one region.
 
-    Errors are lading's. ``Conflict`` is a condition that does not hold (412), or somebody else's write at the same
-    time (409); ``.status`` tells which.
+    Errors are lading's. ``Conflict`` means that a condition does not hold (412), or that another writer is at work
+    (409); ``.status`` says which.
+
+    Attributes:
+        bucket: The bucket's name.
     """
 
     bucket: str
 
     async def head(self, key: str) -> ObjectInfo | None:
-        """The object; ``None`` when there is none. ``Forbidden`` when one may not look."""
+        """Describe an object; ``None`` when there is none, ``Forbidden`` without permission to read it."""
         ...
 
     async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
-        """A small object with its bytes; ``None`` when there is none."""
+        """Read a small object; ``None`` when there is none."""
+        ...
+
+    async def stream(
+        self,
+        key: str,
+        *,
+        if_match: str,
+        byte_range: str | None,
+        attempt: int,
+        allow_statuses: frozenset[int] = frozenset(),
+    ) -> ResponseStream:
+        """Open an object in a single attempt; the caller closes the response.
+
+        Args:
+            key: The key.
+            if_match: The ETag that the object must have.
+            byte_range: The value of the ``Range`` header; ``None`` for the complete object.
+            attempt: The number of the attempt, for events.
+            allow_statuses: Statuses that are returned instead of raised.
+        """
         ...
 
     async def put_small(
         self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
     ) -> str:
-        """The tag of the object that was written."""
+        """Write a small object and return its ETag.
+
+        Args:
+            key: The key.
+            data: The bytes.
+            if_match: Write only while the object has this ETag.
+            if_none_match: Write only while there is no object.
+        """
         ...
 
     async def put(
-        self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
+        self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
-        """Write an object that must not be there yet."""
+        """Write an object, on the condition that there is none."""
         ...
 
     async def create_upload(self, key: str, algorithm: str, metadata: Mapping[str, str]) -> str:
-        """The name of a new multipart upload."""
+        """Initiate a multipart upload and return its identifier."""
         ...
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checksum, *, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
-        """The part that was uploaded."""
+        """Upload a part."""
         ...
 
     async def copy_part(
         self, key: str, upload_id: str, number: int, source: tuple[str, str], span: tuple[int, int] | None
     ) -> Part:
-        """The part that was copied from *source* (bucket, key), first and last byte of *span*, by the store itself."""
+        """Have the store copy a part.
+
+        Args:
+            key: The key of the object to be.
+            upload_id: The upload.
+            number: The part's number, from 1.
+            source: Bucket and key to copy from.
+            span: First and last byte; ``None`` for the complete object.
+        """
         ...
 
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checksum, size: int) -> None:
-        """Make the upload an object, which must not be there yet."""
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checksum: Checksum, size: int) -> None:
+        """Turn an upload into an object, on the condition that there is none.
+
+        Raises:
+            IntegrityError: The object exists now, with another checksum.
+        """
         ...
 
     async def abort(self, key: str, upload_id: str) -> None:
-        """Throw the upload away; no error when it is gone."""
+        """Abort an upload; no error when it does not exist."""
         ...
 
     async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
-        """The uploads under *prefix* that were left over."""
+        """List the unfinished uploads under *prefix*."""
         ...
 
     async def keys(self, prefix: str) -> Sequence[str]:
-        """The keys under *prefix*, in order."""
+        """List the keys under *prefix*, in order."""
         ...
 
     async def delete(self, key: str) -> None:
         """Delete an object; no error when there is none."""
+        ...
+
+    def with_sender(self, sender: Sender) -> Self:
+        """Return the same bucket, with the settings of *sender*."""
         ...
 
 
@@ -147,7 +195,7 @@ class ParameterStore(Protocol):
     """The parameters of one region."""
 
     async def get(self, name: str) -> str | None:
-        """A parameter's value; ``None`` when there is none."""
+        """Read a parameter; ``None`` when there is none."""
         ...
 
     async def put(self, name: str, value: str) -> None:
@@ -156,4 +204,23 @@ class ParameterStore(Protocol):
 
     async def delete(self, name: str) -> None:
         """Delete a parameter; no error when there is none."""
+        ...
+
+
+class Region(Protocol):
+    """One region.
+
+    Attributes:
+        parameters: Its parameters.
+    """
+
+    @property
+    def parameters(self) -> ParameterStore: ...
+
+    async def bucket(self, name: str) -> ObjectStore:
+        """Return the bucket of that name."""
+        ...
+
+    def with_sender(self, sender: Sender) -> Region:
+        """Return the same region, with the settings of *sender*."""
         ...

@@ -1,6 +1,6 @@
-"""Where artifacts lie, and how what lies beside them is written. Pure.
+"""Names and formats of what is stored in regions. Pure.
 
-The layout is startifact's, byte for byte, so that its buckets and parameters can be read, and it can read ours:
+The layout is startifact's, byte for byte, so that each can read what the other has written:
 
 ==============================================  ===========================================================
 ``/startifact`` (or ``STARTIFACT_PARAMETER``)   SSM: the organisation's configuration, JSON
@@ -10,12 +10,13 @@ The layout is startifact's, byte for byte, so that its buckets and parameters ca
 ``<artifact>/metadata``                         S3: its metadata, JSON
 ==============================================  ===========================================================
 
-Ours besides: ``<bucket_key_prefix><project>/latest``, the pointer that can be changed without losing somebody else's
-change (a project has no ``@`` and no ``/`` in its name, so it can be nobody's artifact).
+lading adds ``<bucket_key_prefix><project>/latest``, the pointer to the latest version, which can be changed without
+losing another writer's change. A project has no ``@`` and no ``/`` in its name, so that no artifact has this key.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 CONFIGURATION = "/startifact"
 FILENAME = "startifact:filename"
 RESERVED = "startifact:"
+# User metadata of an artifact: its digest, its size, the transfer that wrote it, the digest of its metadata object.
+SHA256, SIZE, STAGE, METADATA = "lading-sha256", "lading-size", "lading-stage", "lading-metadata"
+NO_METADATA = b"{}"
 _PROJECT = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 _REGION = re.compile(r"[a-z0-9-]+\Z")
 
@@ -42,11 +46,11 @@ class Configuration:
 
     Attributes:
         bucket_name_param: The name of the SSM parameter that holds the name of a region's bucket.
-        bucket_key_prefix: What every key begins with; empty, or with a slash at its end.
-        parameter_name_prefix: What the names of the parameters of the latest versions begin with; empty, or with a
-            slash at its beginning and none at its end.
+        bucket_key_prefix: Prefix of every key; empty, or with a slash at its end.
+        parameter_name_prefix: Prefix of the names of the parameters with the latest versions; empty, or with a slash at
+            its beginning and none at its end.
         regions: All regions of the organisation.
-        save_ok: What was answered when it was last saved, kept as it is.
+        save_ok: startifact's record of its last confirmation prompt, kept unchanged.
     """
 
     bucket_name_param: str = ""
@@ -66,23 +70,23 @@ class Configuration:
             )
 
     def key(self, project: str, version: str) -> str:
-        """The artifact's key."""
+        """Return the key of an artifact."""
         return f"{self.bucket_key_prefix}{project}@{version}"
 
     def metadata_key(self, project: str, version: str) -> str:
-        """The key of the artifact's metadata."""
+        """Return the key of an artifact's metadata."""
         return f"{self.key(project, version)}/metadata"
 
     def pointer_key(self, project: str) -> str:
-        """The key of the pointer to the latest version."""
+        """Return the key of the pointer to a project's latest version."""
         return f"{self.bucket_key_prefix}{project}/latest"
 
     def latest_param(self, project: str) -> str:
-        """The name of the parameter with the latest version."""
+        """Return the name of the parameter with a project's latest version."""
         return f"{self.parameter_name_prefix}/{project}/latest"
 
     def dump(self) -> str:
-        """The parameter's value."""
+        """Format the configuration as the parameter's value."""
         value = {
             "bucket_key_prefix": self.bucket_key_prefix,
             "bucket_name_param": self.bucket_name_param,
@@ -94,7 +98,7 @@ class Configuration:
 
     @classmethod
     def load(cls, text: str, region: str) -> Configuration:
-        """The configuration of a parameter's value; ``InvalidResponse`` when it is none."""
+        """Parse a parameter's value; ``InvalidResponse`` when it is no configuration."""
         try:
             value = json.loads(text)
             found = {name: str(value.get(name, "")) for name in ("bucket_name_param", "bucket_key_prefix")}
@@ -110,12 +114,12 @@ class Configuration:
 
 
 def split_regions(text: str) -> tuple[str, ...]:
-    """Region names, separated by commas."""
+    """Split region names that are separated by commas."""
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
 
 
 def check_regions(regions: Sequence[str]) -> tuple[str, ...]:
-    """*regions*, each once, in their order."""
+    """Return *regions* in their order, each once; ``InputError`` when one is not the name of a region."""
     for region in regions:
         if not _REGION.match(region):
             raise InputError(f"{region!r} is not the name of a region", argument="regions")
@@ -123,31 +127,31 @@ def check_regions(regions: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_project(name: str) -> str:
-    """*name*, when a project can be called so."""
+    """Return *name*; ``InputError`` when it cannot be the name of a project."""
     if not _PROJECT.match(name):
         raise InputError(f"{name!r} cannot be a project's name: letters, digits, _, - and . only", argument="project")
     return name
 
 
 def check_version(version: str | Version) -> str:
-    """*version* as text, when it is one by SemVer."""
-    # A newline at the end passes its own check.
+    """Return *version* as a string; ``InputError`` when it is no SemVer version."""
+    # semver's own check accepts a newline at the end.
     text: object = str(version) if isinstance(version, Version) else version
     if not isinstance(text, str) or not Version.is_valid(text) or text.endswith("\n"):
-        raise InputError(f"{version!r} is not a version by SemVer, such as 1.2.3", argument="version")
+        raise InputError(f"{version!r} is not a SemVer version, such as 1.2.3", argument="version")
     return text
 
 
 def dump_metadata(metadata: Mapping[str, str]) -> bytes:
-    """The metadata object's bytes."""
+    """Format an artifact's metadata as the bytes of the metadata object."""
     for name, value in metadata.items():
         if not all(isinstance(text, str) for text in (name, value)):
-            raise InputError("metadata is text by text", argument="metadata")
+            raise InputError("metadata must map strings to strings", argument="metadata")
     return json.dumps(dict(metadata), indent=2, sort_keys=True).encode()
 
 
 def load_metadata(data: bytes, key: str) -> dict[str, str]:
-    """The metadata of the object's bytes; ``InvalidResponse`` when they are no metadata."""
+    """Parse a metadata object's bytes; ``InvalidResponse`` when they are no metadata."""
     try:
         found = json.loads(data)
         return {str(name): str(value) for name, value in found.items()}
@@ -155,17 +159,22 @@ def load_metadata(data: bytes, key: str) -> dict[str, str]:
         raise InvalidResponse(f"s3: {key} is not the metadata of an artifact") from None
 
 
+def metadata_digest(data: bytes) -> str:
+    """Return the digest of a metadata object's bytes, as the artifact's user metadata holds it."""
+    return hashlib.sha256(data).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class LatestRecord:
-    """Which version of a project is the latest, in one region.
+    """The content of the pointer to a project's latest version, in one region.
 
     Attributes:
-        version: That version.
-        counter: How often the pointer was changed: of two, the one with more changes counts.
-        highest: The highest version that it ever named. An SSM parameter with a higher one was written by somebody who
-            knows no pointers.
+        version: The latest version.
+        counter: How often the pointer was changed: of two pointers, the one with more changes is valid.
+        highest: The highest version that it ever named. An SSM parameter with a higher one was written by a client
+            that does not write pointers.
         key: The artifact's key.
-        sha256: Its digest, where known.
+        sha256: The artifact's digest, when it is known.
         changed_at: When it was changed.
     """
 
@@ -177,7 +186,7 @@ class LatestRecord:
     changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def dump(self) -> bytes:
-        """The pointer object's bytes."""
+        """Format the record as the pointer object's bytes."""
         value = {
             "changed_at": self.changed_at.isoformat(timespec="seconds"),
             "counter": self.counter,
@@ -190,7 +199,7 @@ class LatestRecord:
 
     @classmethod
     def load(cls, data: bytes, key: str) -> LatestRecord:
-        """The pointer of the object's bytes; ``InvalidResponse`` when they are none."""
+        """Parse a pointer object's bytes; ``InvalidResponse`` when they are no pointer."""
         try:
             value: Any = json.loads(data)
             return cls(
@@ -206,9 +215,9 @@ class LatestRecord:
 
 
 def becomes_latest(version: str, current: str | None) -> bool:
-    """Whether *version*, newly staged, becomes the latest by itself.
+    """Return whether *version*, newly staged, becomes the latest when the caller does not say.
 
-    A greater one does, save a pre-release when a stable version is the latest.
+    A higher one does, except a pre-release when the latest is a stable version.
     """
     if current is None:
         return True
@@ -219,11 +228,11 @@ def becomes_latest(version: str, current: str | None) -> bool:
 
 
 def is_above(version: str, other: str) -> bool:
-    """Whether *version* is the greater one by SemVer's precedence, which sees no build metadata."""
+    """Return whether *version* is the higher one by SemVer's precedence, which ignores build metadata."""
     return Version.parse(version) > Version.parse(other)
 
 
 def highest(*versions: str | None) -> str | None:
-    """The greatest by SemVer's precedence; ``None`` of none."""
+    """Return the highest version by SemVer's precedence; ``None`` when there is none."""
     known = [version for version in versions if version is not None]
     return max(known, key=Version.parse, default=None)

@@ -1,4 +1,4 @@
-"""What staging gives back."""
+"""Results of staging."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Policy = Literal["all", "quorum", "any"]
-RegionStatus = Literal["created", "already there", "repaired", "would be created", "failed"]
+RegionStatus = Literal["created", "unchanged", "repaired", "planned", "failed"]
 
 
 def check_policy(policy: str) -> None:
-    """``InputError`` when *policy* is none: before anything is sent, and not after all has been."""
+    """Raise ``InputError`` when *policy* is not one, before anything is sent."""
     if policy not in get_args(Policy):
         raise InputError(f"policy={policy!r} is none of {', '.join(get_args(Policy))}", argument="policy")
 
 
 @dataclass(frozen=True, slots=True)
 class RegionResult:
-    """What became of a version in one region.
+    """The result of staging a version in one region.
 
     Attributes:
         region: The region.
-        what: What was done there.
-        bucket: The region's bucket; empty where it could not be found.
-        copied: Whether the store copied it there from another region by itself.
-        latest: The project's latest version there, afterwards; ``None`` where nobody knows.
+        status: ``"created"``: it is new there. ``"unchanged"``: the same bytes and metadata were there, nothing was
+            sent. ``"repaired"``: the artifact was there, its metadata was missing and has been written.
+            ``"planned"``: the stager is read-only, and the version is not there. ``"failed"``: see *error*.
+        bucket: The region's bucket; empty when it could not be found.
+        copied: Whether the store copied it from another region.
+        latest: The project's latest version there, afterwards; ``None`` when it is not known.
         error: Why it failed.
-        warnings: What went less well than it could have, such as permissions that are missing.
+        warnings: Problems that did not make it fail, such as missing permissions.
     """
 
     region: str
@@ -45,7 +47,7 @@ class RegionResult:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """A version that was staged.
+    """The result of staging a version.
 
     Attributes:
         project: The project.
@@ -53,7 +55,7 @@ class StageResult:
         key: The artifact's key, the same in every region.
         size: Bytes.
         sha256: Its digest, in hex.
-        regions: What became of it in every region.
+        regions: The result of every region, by name.
     """
 
     project: str
@@ -65,17 +67,17 @@ class StageResult:
 
     @property
     def failed(self) -> dict[str, LadingError]:
-        """By region: why it failed there."""
+        """The errors of the regions that failed, by name."""
         return {name: found.error for name, found in self.regions.items() if found.error is not None}
 
     @property
     def latest(self) -> str | None:
-        """The project's latest version, where the regions agree."""
-        told = {found.latest for found in self.regions.values() if found.latest is not None}
-        return told.pop() if len(told) == 1 else None
+        """The project's latest version, when the regions agree on it."""
+        versions = {found.latest for found in self.regions.values() if found.latest is not None}
+        return versions.pop() if len(versions) == 1 else None
 
     def check(self, policy: Policy) -> None:
-        """``StageFailed`` when fewer regions have it than *policy* asks."""
+        """Raise ``StageFailed`` when fewer regions have it than *policy* requires."""
         failed = self.failed
         done = {name: found for name, found in self.regions.items() if found.error is None}
         needed = {"all": len(self.regions), "quorum": len(self.regions) // 2 + 1, "any": 1}[policy]

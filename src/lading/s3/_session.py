@@ -1,155 +1,145 @@
-"""A stager's settings and its connections."""
+"""A stager's settings, connections and open regions."""
 
 from __future__ import annotations
 
+import copy
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, Unpack
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import anyio
 
-from lading._client import Client, ClientOptions
+from lading._client import ClientOptions, Connections
+from lading._core.call import UNSET
 from lading._core.loop_local import LoopLocal
 from lading._core.service import Service
 from lading.errors import ConfigError
-from lading.s3._aws import AwsRegion, AwsSettings, EndpointUrls, Senders, open_regions
-from lading.s3._aws.bucket import ObjectOptions
-from lading.s3._layout import CONFIGURATION, Configuration, check_project, check_regions, split_regions
+from lading.s3._aws.regions import open_regions
+from lading.s3._layout import CONFIGURATION, check_regions, split_regions
 from lading.s3._regions import Regions
-from lading.s3._staging.latest import LatestPointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from lading._core.auth import Auth
     from lading._core.sender import Sender
+    from lading.s3._interfaces import Region
+    from lading.s3._settings import AwsSettings, ObjectOptions
+    from lading.types import Hook, Retry, Timeout
+
+__all__ = ["ClientOptions", "StagerSession"]
+
+# botocore's requests have absolute URLs, and are signed: none is relative to this one, and no host gets credentials.
+_AWS = Service(name="s3", base_url="https://aws.invalid/", accept="*/*")
 
 
 @dataclass(slots=True)
 class _OpenRegions:
-    """What a stager has found: open clients, configuration, buckets."""
+    """What is open: clients, configuration, buckets."""
 
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     regions: Regions | None = None
     lock: LoopLocal[anyio.Lock] = field(default_factory=lambda: LoopLocal(anyio.Lock))
 
 
-class StagerSession(Client):
-    """The part of a stager that holds its settings and connections."""
+class StagerSession:
+    """What a stager works with: it opens regions when they are first needed.
+
+    Args:
+        regions: The regions; ``None`` for those of the environment or the organisation's configuration.
+        parameter: The name of the parameter with the configuration; ``None`` for the environment's or the default.
+        read_only: Refuse to write.
+        aws: How AWS is reached.
+        objects: How objects are written.
+        options: Options of every client.
+
+    Attributes:
+        parameter: The name of the parameter with the configuration.
+        read_only: Whether writing is refused.
+        sender: Sends requests that are signed already.
+    """
 
     def __init__(
         self,
-        regions: Sequence[str] | None = None,
+        regions: Sequence[str] | None,
+        parameter: str | None,
+        aws: AwsSettings,
+        objects: ObjectOptions,
+        options: ClientOptions,
         *,
-        read_only: bool = False,
-        parameter: str | None = None,
-        session: Any = None,
-        profile: str | None = None,
-        role_arn: str | None = None,
-        endpoint_urls: EndpointUrls | None = None,
-        path_style: bool = False,
-        content_type: str | None = None,
-        storage_class: str | None = None,
-        kms_key_id: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        sign_payload: bool = False,
-        sign_with_botocore: bool = False,
-        **options: Unpack[ClientOptions],
+        read_only: bool,
     ) -> None:
-        self.read_only: bool = read_only
         self._named = None if regions is None else check_regions(regions)
         if self._named == ():
             raise ConfigError("s3: no regions are configured: give regions=, or set STARTIFACT_REGIONS")
-        self._parameter = parameter or os.environ.get("STARTIFACT_PARAMETER") or CONFIGURATION
-        self._access = AwsSettings(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
-        extra = {
-            "ContentType": content_type,
-            "StorageClass": storage_class,
-            "ServerSideEncryption": "aws:kms" if kms_key_id else None,
-            "SSEKMSKeyId": kms_key_id,
-            "Tagging": urlencode(tags) if tags else None,
-        }
-        if sign_payload and sign_with_botocore:
-            raise ConfigError(
-                "s3: sign_payload= is for lading's own signatures, and sign_with_botocore= leaves them to botocore"
-            )
-        self._placing = ObjectOptions(
-            {name: value for name, value in extra.items() if value}, sign_payload, sign_with_botocore
-        )
-        self._state = _OpenRegions()
-        super().__init__(Service(name="s3", base_url="https://s3.amazonaws.com/", accept="*/*"), None, options)
+        self.parameter: str = parameter or os.environ.get("STARTIFACT_PARAMETER") or CONFIGURATION
+        self.read_only: bool = read_only
+        self._aws = aws
+        self._objects = objects
+        self._use(Connections(options, owner="Stager"), None)
 
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
+    def _use(self, connections: Connections, regions: Regions | None) -> None:
+        """Send over *connections*, also to *regions* that are open already."""
+        self._connections = connections
+        self.sender: Sender = connections.sender(_AWS)
+        self._open = _OpenRegions(regions=regions and regions.with_sender(self.sender))
+
+    async def enter(self) -> None:
+        """Open the regions; close everything when that fails."""
         try:
-            await self._open()
+            await self.open()
         except BaseException:
-            # Nobody else will: who cannot enter does not leave.
+            # A context manager that cannot be entered is not left either.
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
-        return self
 
-    async def aclose(self) -> None:
-        """Close all connections; harmless twice."""
-        await super().aclose()
-        if not self._connections.is_copy:
-            await self._state.closing.aclose()
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """The regions; known once the stager is entered or used."""
-        return tuple(self._require_regions().known)
-
-    @property
-    def configuration(self) -> Configuration:
-        """The organisation's configuration; ``ConfigError`` when no region has one."""
-        return self._require_regions().require_configuration
-
-    @property
-    def buckets(self) -> dict[str, str]:
-        """By region: the name of its bucket, as far as it could be found."""
-        return {name: bucket.bucket for name, bucket in self._require_regions().buckets.items()}
-
-    @staticmethod
-    def validate_project_name(name: str) -> None:
-        """``InputError`` when no project can be called so: letters, digits, ``_``, ``-`` and ``.`` only."""
-        check_project(name)
-
-    def _pointer(self, regions: Regions, region: str, project: str) -> LatestPointer:
-        parameters = regions.known[region].parameters
-        return LatestPointer(regions.buckets[region], parameters, regions.require_configuration, project, [])
-
-    def _require_regions(self) -> Regions:
-        if self._state.regions is None:
-            raise ConfigError("s3: enter the stager (async with) before its configuration can be looked at")
-        return self._state.regions
-
-    async def _open(self) -> Regions:
-        """The regions, opened when they are first needed; what could not be found then is looked for again."""
-        self._connections.loop_state()
-        async with self._state.lock.get():
-            if self._state.regions is None:
-                self._state.regions = await self._connect_regions()
-            regions = self._state.regions
-            if regions.configuration is None or len(regions.buckets) < len(regions.known):
+    async def open(self) -> Regions:
+        """Return the regions, opened when they are first needed; look again for what could not be found before."""
+        self._connections.loop_state()  # raises when it has been closed
+        async with self._open.lock.get():
+            if self._open.regions is None:
+                self._open.regions = Regions(await self.connect(await self._find_regions()), self.parameter)
+            regions = self._open.regions
+            if not regions.complete:
                 await regions.load()
         return regions
 
-    async def _connect_regions(self) -> Regions:
-        named = self._named or split_regions(os.environ.get("STARTIFACT_REGIONS", "")) or None
-        if named is None:
-            named = await self._find_regions()
-        known = await self._connect(check_regions(named))
-        return Regions(known, self._parameter, None, {}, {})
+    async def open_configured(self) -> Regions:
+        """Return the regions, opened; ``ConfigError`` when no region has a configuration."""
+        regions = await self.open()
+        _ = regions.require_configuration
+        return regions
+
+    @property
+    def opened(self) -> Regions | None:
+        """The regions; ``None`` while they have not been opened."""
+        return self._open.regions
+
+    def require_opened(self) -> Regions:
+        """Return the regions; ``ConfigError`` while they have not been opened."""
+        if self._open.regions is None:
+            raise ConfigError("s3: enter the stager (async with) before its configuration can be read")
+        return self._open.regions
+
+    def require_writable(self) -> None:
+        """Raise ``ConfigError`` when writing is refused."""
+        if self.read_only:
+            raise ConfigError("s3: this stager is read-only")
+
+    async def connect(self, regions: Sequence[str]) -> Mapping[str, Region]:
+        """Open clients for *regions* and return them by name."""
+        return await open_regions(regions, self._aws, self._objects, self.sender, self._open.closing)
 
     async def _find_regions(self) -> tuple[str, ...]:
-        """The regions that the organisation's configuration names, as the session's own region has it."""
+        """Return the regions' names: the arguments', the environment's, or those that the configuration lists."""
+        named = self._named or split_regions(os.environ.get("STARTIFACT_REGIONS", "")) or None
+        return check_regions(named if named is not None else await self._load_region_names())
+
+    async def _load_region_names(self) -> tuple[str, ...]:
         home = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if home:
-            regions = Regions(await self._connect([home]), self._parameter, None, {}, {})
+            regions = Regions(await self.connect([home]), self.parameter)
             await regions.load()
             if regions.configuration is not None and regions.configuration.regions:
                 return regions.configuration.regions
@@ -158,20 +148,17 @@ class StagerSession(Client):
             "has the organisation's configuration"
         )
 
-    async def _connect(self, regions: Sequence[str]) -> dict[str, AwsRegion]:
-        return await open_regions(regions, self._access, self._placing, self._senders(), self._state.closing)
-
-    def _senders(self) -> Senders:
-        def made(service: Service, auth: Auth) -> Sender:
-            return self._sender.to(service, auth)
-
-        return Senders(made, self._sender)
-
-    def with_options(self, **options: Any) -> Self:
-        """Return a copy with other settings that shares connections."""
-        other = super().with_options(**options)
-        # Over the same clients and what was found with them.
-        regions, other._state = self._state.regions, _OpenRegions()  # noqa: SLF001 - of this class
-        if regions is not None:
-            other._state.regions = regions.with_senders(other._senders())  # noqa: SLF001
+    def with_options(
+        self, *, timeout: Timeout = UNSET, retry: Retry = UNSET, hooks: Iterable[Hook] = UNSET
+    ) -> StagerSession:
+        """Return a copy with other settings that shares connections, clients, and what was found with them."""
+        other = copy.copy(self)
+        connections = self._connections.copy(timeout=timeout, retry=retry, hooks=hooks)
+        other._use(connections, self._open.regions)  # noqa: SLF001 - of this class
         return other
+
+    async def aclose(self) -> None:
+        """Close all connections, unless this is a copy; harmless twice."""
+        await self._connections.aclose()
+        if not self._connections.is_copy:
+            await self._open.closing.aclose()

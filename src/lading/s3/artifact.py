@@ -1,18 +1,17 @@
-"""A staged artifact, as its regions have it."""
+"""A staged artifact."""
 
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lading._core.call import Call
 from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.threads import run_in_thread
 from lading.errors import LadingError
-from lading.s3._download.failover import Promised, RegionFailover
 from lading.s3._download.stream import ArtifactStream
 from lading.s3._layout import FILENAME
 
@@ -21,18 +20,19 @@ if TYPE_CHECKING:
 
     from lading._core.files import StrPath
     from lading._core.sender import Sender
+    from lading.s3._download.failover import RegionFailover
     from lading.types import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where one region has an artifact.
+    """The location of an artifact in one region.
 
     Attributes:
         region: The region.
         bucket: Its bucket.
         key: The key in it.
-        etag: The object's tag, with quotation marks; differs between regions.
+        etag: The object's ETag, with quotation marks; differs between regions.
     """
 
     region: str
@@ -43,7 +43,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A staged artifact. ``artifact["lang"]`` is its metadata's.
+    """A staged artifact. ``artifact["lang"]`` reads its metadata.
 
     Attributes:
         project: The project.
@@ -51,10 +51,10 @@ class Artifact:
         key: The object's key, the same in every region.
         size: Bytes.
         sha256: Its digest in hex; ``None`` when it was staged by startifact, which keeps none.
-        md5: In hex; ``None`` where the object's tag is none, as of objects in parts and those that KMS encrypts.
+        md5: In hex; ``None`` where the object's ETag is no MD5, as of objects in parts and those that KMS encrypts.
         metadata: Its metadata.
-        regions: Where it is, by region, best first.
-        unreachable: By region: why it could not be asked.
+        regions: Its locations, by region, best first.
+        unreachable: Errors of the regions that could not be checked, by region.
     """
 
     project: str
@@ -66,8 +66,8 @@ class Artifact:
     metadata: Mapping[str, str]
     regions: Mapping[str, Location]
     unreachable: Mapping[str, LadingError] = field(default_factory=dict[str, LadingError])
-    _promised: Promised = field(default_factory=Promised, repr=False)
-    _reading: RegionFailover | None = field(default=None, repr=False)
+    _expected: Expected = field(default_factory=Expected, repr=False)
+    _failover: RegionFailover | None = field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> str:
         return self.metadata[name]
@@ -83,18 +83,18 @@ class Artifact:
 
     @property
     def filename(self) -> str | None:
-        """The name of the file that was staged, where that was saved."""
+        """The name of the file that was staged, when it was saved."""
         return self.metadata.get(FILENAME)
 
     async def download(self, to: StrPath, *, on_progress: OnProgress | None = None) -> Path:
-        """The path of the downloaded file, verified.
+        """Download the artifact, verify it, and return the path of the file.
 
-        Nothing is at that path until size and digest are as they should be. A transfer that breaks off goes on where
-        it was, from another region if need be; a region that is slow to answer is raced against the next.
+        There is no file at that path until size and digest match. An interrupted transfer resumes, in another region
+        if there is one; when a region is slow to respond, the next is requested too.
 
         Args:
-            to: The path of the file; or a folder that exists: then its saved name, or ``<project>-<version>``.
-            on_progress: Told how many bytes have come.
+            to: The path of the file; or an existing directory: then its saved name, or ``<project>-<version>``.
+            on_progress: Called with how many bytes have arrived.
 
         Raises:
             IntegrityError: Size or digest do not match.
@@ -104,17 +104,16 @@ class Artifact:
         target = Path(to)
         if await run_in_thread(target.is_dir):
             target /= safe_name(self.filename or f"{self.project}-{self.version}")
-        reading = self._of()
-        promise = Expected(self.size, self._promised.digests, self._promised.hashers)
-        # It takes the place of a sender: which region is asked is its business, attempt by attempt.
-        sender: Sender = reading  # type: ignore[assignment]
-        call = Call("GET", reading.url, template="(GetObject)")
-        return await download(sender, call, target, promise=promise, on_progress=on_progress)
+        # It stands in for a sender: it chooses a region for every attempt.
+        sender = cast("Sender", self._require_failover())
+        call = Call("GET", self.key, template="(GetObject)")
+        return await download(sender, call, target, promise=self._expected, on_progress=on_progress)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
-        """An async context manager over the artifact's bytes, as they come. Where they break off, it goes on as
-        :meth:`download` does.
+        """Open an async context manager over the artifact's bytes as they arrive.
+
+        An interrupted transfer resumes as in :meth:`download`.
 
         ::
 
@@ -122,13 +121,13 @@ class Artifact:
                 async for piece in pieces: ...
 
         Raises:
-            IntegrityError: With the last piece: size or digest do not match. Keep nothing then.
+            IntegrityError: With the last piece: size or digest do not match. Discard all pieces then.
         """
-        # Whoever leaves in the middle leaves no connection behind.
-        async with aclosing(ArtifactStream(self._of(), self._promised, self.size, self.key)) as pieces:
-            await pieces.begin()
+        # Leaving the block early releases the connection.
+        async with aclosing(ArtifactStream(self._require_failover(), self._expected, self.size, self.key)) as pieces:
+            await pieces.start()
             yield pieces
 
-    def _of(self) -> RegionFailover:
-        assert self._reading is not None  # noqa: S101 - the stager gives one
-        return self._reading
+    def _require_failover(self) -> RegionFailover:
+        assert self._failover is not None  # noqa: S101 - the stager sets it
+        return self._failover

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from semver import Version
-
-from lading.errors import Forbidden, InputError, LadingError, NotFound
+from lading._core.call import UNSET
+from lading.errors import InputError
+from lading.s3 import _catalog, _maintenance
 from lading.s3._checksums import preferred_algorithm
-from lading.s3._download.failover import RegionCopy, RegionFailover, expected_of
-from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata, load_metadata
-from lading.s3._maintenance import Care
-from lading.s3._regions import for_each_region
+from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata
 from lading.s3._results import Policy, check_policy
-from lading.s3._staging.latest import LatestState, latest_of
-from lading.s3._staging.metadata import METADATA, NO_METADATA, metadata_digest
-from lading.s3._staging.source import open_source, temporary_file
+from lading.s3._session import StagerSession
+from lading.s3._settings import AwsSettings, EndpointUrls, ObjectOptions
+from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
-from lading.s3.artifact import Artifact, Location
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
 
-    from lading.s3._interfaces import ObjectInfo
-    from lading.s3._regions import Regions
+    from semver import Version
+
+    from lading.s3._interfaces import MultipartUpload
+    from lading.s3._layout import Configuration
     from lading.s3._results import StageResult
+    from lading.s3._session import ClientOptions
     from lading.s3._staging.source import ArtifactSource
-    from lading.types import OnProgress
+    from lading.s3.artifact import Artifact
+    from lading.types import Hook, OnProgress, Retry, Timeout
 
 
-class Stager(Care):
+class Stager:
     """Stages artifacts to S3 in many regions, and finds them again.
 
     ::
@@ -39,29 +41,80 @@ class Stager(Care):
             artifact = await stager.get("SugarWater")
             await artifact.download("out.tar.gz")
 
-    Buckets and parameters are laid out as startifact does it; see the guide for what differs.
+    Buckets and parameters are laid out as startifact does it; the guide says what differs.
+
+    It opens no connection until it is used. Use it as an async context manager, or call :meth:`aclose`.
 
     Args:
-        regions: Where to; by default ``STARTIFACT_REGIONS``, else the regions of the organisation's configuration, as
-            the session's own region has it.
-        read_only: Look, and write nothing.
+        regions: The regions; by default ``STARTIFACT_REGIONS``, else the regions of the organisation's configuration,
+            as the region of the environment (``AWS_REGION``) has it.
+        read_only: Write nothing: :meth:`stage` compares only, and other writes are refused.
         parameter: The name of the parameter with the configuration; by default ``STARTIFACT_PARAMETER``, else
             ``/startifact``.
         session: An ``aiobotocore.session.AioSession`` to use.
-        profile: A profile of AWS's configuration files; by default what the environment says.
-        role_arn: A role to assume with what these give.
-        endpoint_urls: Instead of AWS's own addresses, by service (``"s3"``, ``"ssm"``, ``"sts"``): one in which
+        profile: A profile of AWS's configuration files; by default the environment's.
+        role_arn: A role to assume with the credentials of session or profile.
+        endpoint_urls: URLs to use instead of AWS's own, by service (``"s3"``, ``"ssm"``, ``"sts"``): one in which
             ``{region}`` is replaced, or one for each region.
-        path_style: Name the bucket in the path, and not in the host.
+        path_style: Put the bucket's name into the path instead of the host name.
         content_type: The content type of artifacts.
         storage_class: Their storage class.
-        kms_key_id: Have them encrypted with that key.
+        kms_key_id: The KMS key that encrypts them.
         tags: Their tags.
-        sign_payload: Sign the digest of every body, for stores that take no others; costs another pass.
-        sign_with_botocore: Have botocore address and sign the requests with bodies too, for what only it knows: S3
+        sign_payload: Sign the digest of every body, for stores that require it; costs another pass.
+        sign_with_botocore: Let botocore address and sign requests with bodies too, for what only it supports: S3
             Express, access points. Costs more for each request.
-        options: See :class:`lading.Options`.
+        options: Options of every client, listed at :class:`lading.ClientOptions`.
+
+    Raises:
+        ConfigError: There are no regions, or the options contradict each other.
+        InputError: The name of a region is not one.
     """
+
+    def __init__(
+        self,
+        regions: Sequence[str] | None = None,
+        *,
+        read_only: bool = False,
+        parameter: str | None = None,
+        session: Any = None,
+        profile: str | None = None,
+        role_arn: str | None = None,
+        endpoint_urls: EndpointUrls | None = None,
+        path_style: bool = False,
+        content_type: str | None = None,
+        storage_class: str | None = None,
+        kms_key_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        sign_payload: bool = False,
+        sign_with_botocore: bool = False,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        aws = AwsSettings(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
+        objects = ObjectOptions(
+            content_type, storage_class, kms_key_id, dict(tags or {}), sign_payload, sign_with_botocore
+        )
+        self._session = StagerSession(regions, parameter, aws, objects, options, read_only=read_only)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it writes nothing."""
+        return self._session.read_only
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions; ``ConfigError`` before the stager has been entered or used."""
+        return tuple(self._session.require_opened().known)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The organisation's configuration; ``ConfigError`` when no region has one."""
+        return self._session.require_opened().require_configuration
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """The names of the buckets that could be found, by region."""
+        return {name: bucket.bucket for name, bucket in self._session.require_opened().buckets.items()}
 
     async def stage(
         self,
@@ -75,177 +128,195 @@ class Stager(Care):
         latest: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> StageResult:
-        """What became of it in every region. A version is staged once: a second time it must be the same.
+        """Stage a version in all regions and return the result of each.
+
+        A version is staged once: staged again, it must have the same bytes and metadata.
 
         Args:
             project: The project.
             version: The version, by SemVer.
-            source: The file; or bytes; or an async iterable of bytes of any length, which is kept on disk meanwhile.
-            metadata: Text by text, kept beside it.
-            save_filename: Keep the file's name in the metadata.
+            source: The path of a file; or bytes; or an async iterable of bytes of any length, which is written to a
+                temporary file first.
+            metadata: Strings by name, stored beside it.
+            save_filename: Store the file's name in the metadata.
             policy: How many regions must have it in the end: ``"all"``, ``"quorum"`` (more than half) or ``"any"``.
-            latest: Whether it becomes the project's latest version. By default a greater one does, save a pre-release
-                when the latest is a stable version.
-            on_progress: Told how many bytes have been sent, with the region.
+            latest: Whether it becomes the project's latest version. By default a higher version does, except a
+                pre-release when the latest is a stable version.
+            on_progress: Called with how many bytes have been sent, and the region.
 
         Raises:
             VersionExists: The version is there with other bytes or other metadata.
-            StageFailed: Fewer regions have it than *policy* asks.
-            InputError: No such name or version, or a file that changed while it was read.
+            StageFailed: Fewer regions have it than *policy* requires.
+            InputError: Project, version or metadata are not valid, or the file changed while it was read.
         """
         check_project(project)
         number = check_version(version)
         check_policy(policy)
-        found = dict(metadata or {})
-        if any(name.startswith(RESERVED) for name in found):
+        fields = dict(metadata or {})
+        if any(name.startswith(RESERVED) for name in fields):
             raise InputError(f"metadata must not begin with {RESERVED!r}", argument="metadata")
-        regions = await self._open()
-        _ = regions.require_configuration
+        regions = await self._session.open_configured()
         async with open_source(source, preferred_algorithm()) as content:
             if save_filename:
                 if not content.name:
                     raise InputError("save_filename needs a file: this source has no name", argument="save_filename")
-                found[FILENAME] = content.name
-            data = dump_metadata(found) if found else None
-            staging = StageOperation(
+                fields[FILENAME] = content.name
+            data = dump_metadata(fields) if fields else None
+            operation = StageOperation(
                 regions, project, number, content, data, latest, on_progress, read_only=self.read_only
             )
-            staged = await staging.run()
-        staged.check(policy)
-        return staged
+            result = await operation.run()
+        result.check(policy)
+        return result
 
     async def get(self, project: str, version: str | Version | None = None) -> Artifact:
-        """A staged artifact, the latest where no *version* is named.
+        """Find a staged artifact.
+
+        Args:
+            project: The project.
+            version: The version; by default the latest.
 
         Raises:
-            NotFound: No region that answers has it.
+            NotFound: No region that responds has it.
         """
         check_project(project)
         number = await self.latest(project) if version is None else check_version(version)
-        regions = await self._open()
-        key = regions.require_configuration.key(project, number)
-
-        async def look(region: str) -> ObjectInfo | None:
-            return await regions.buckets[region].head(key)
-
-        found, failed = await for_each_region(look, regions.buckets)
-        failed = {**regions.failed, **failed}
-        there = {name: stored for name, stored in found.items() if stored is not None}
-        if not there:
-            if failed and not found:
-                raise next(iter(failed.values()))
-            asked = f"; {', '.join(failed)} could not be asked" if failed else ""
-            raise NotFound(f"s3: {project} {number} is staged in none of {', '.join(found)}{asked}", service="s3")
-        first = next(iter(there))
-        promise = expected_of(there[first])
-        # Regions whose copies are not of the same bytes are left out: somebody else's, or broken.
-        same = {name: stored for name, stored in there.items() if expected_of(stored).digests == promise.digests}
-        copies = [RegionCopy(regions.buckets[name], key, stored.etag) for name, stored in same.items()]
-        return Artifact(
-            project=project,
-            version=number,
-            key=key,
-            size=there[first].size,
-            sha256=promise.digests.get("sha256"),
-            md5=next((stored.md5 for stored in same.values() if stored.md5), None),
-            metadata=await self._metadata(regions, same, key),
-            regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
-            unreachable=failed,
-            _promised=promise,
-            _reading=RegionFailover(copies, same=bool(promise.digests)),
-        )
-
-    async def _metadata(self, regions: Regions, there: Mapping[str, ObjectInfo], key: str) -> dict[str, str]:
-        last: LadingError | None = None
-        second: bytes | None = None
-        for name, stored in there.items():
-            try:
-                found = await regions.buckets[name].get(f"{key}/metadata")
-            except Forbidden:
-                found = None  # the artifact may be read: without s3:ListBucket, this is how S3 says that it has none
-            except LadingError as error:
-                last = error
-                continue
-            data = NO_METADATA if found is None else found[0]
-            # The artifact says which metadata is its own; startifact's does not.
-            if stored.metadata.get(METADATA, metadata_digest(data)) == metadata_digest(data) and (
-                found or METADATA in stored.metadata
-            ):
-                return load_metadata(data, f"{key}/metadata")
-            second = data if found is not None or second is None else second
-        if second is None and last is not None:
-            raise last
-        return load_metadata(second or NO_METADATA, f"{key}/metadata")
+        regions = await self._session.open_configured()
+        return await _catalog.find_artifact(regions, self._session.sender, project, number)
 
     async def latest(self, project: str) -> str:
-        """The project's latest version, as more than half of the regions say together.
+        """Find a project's latest version, by more than half of the regions together.
+
+        Args:
+            project: The project.
 
         Raises:
             NotFound: Nothing of the project is staged.
         """
         check_project(project)
-        regions = await self._open()
-        _ = regions.require_configuration
-        names = list(regions.buckets)
-
-        async def look(region: str) -> LatestState:
-            return await self._pointer(regions, region, project).read()
-
-        found, failed = await for_each_region(look, names)
-        if len(found) <= len(regions.known) // 2:
-            failed = {**regions.failed, **failed}
-            first = next(iter(failed.values()))
-            raise LadingError(
-                f"s3: only {len(found)} of {len(regions.known)} regions say which version of {project} is the latest; "
-                f"more than half are needed: {first}"
-            ) from first
-        version = latest_of(list(found.values()))
-        if version is None and any(not (one.may_look or one.may_read) for one in found.values()):
-            raise Forbidden(
-                f"s3: neither the pointer nor the parameter of {project} may be read: s3:GetObject or ssm:GetParameter "
-                "is needed",
-                service="s3",
-                status=403,
-            )
-        if version is None:
-            raise NotFound(f"s3: nothing of {project} is staged in {', '.join(found)}", service="s3")
-        return version
+        return await _catalog.find_latest(await self._session.open_configured(), project)
 
     async def versions(self, project: str) -> tuple[str, ...]:
-        """Every version that any region has, the lowest first.
+        """List every version of a project that any region has, the lowest first.
+
+        Args:
+            project: The project.
 
         Raises:
             Forbidden: Listing needs ``s3:ListBucket``.
         """
         check_project(project)
-        regions = await self._open()
-        prefix = regions.require_configuration.key(project, "")
+        return await _catalog.list_versions(await self._session.open_configured(), project)
 
-        async def listed(region: str) -> set[str]:
-            keys = await regions.buckets[region].keys(prefix)
-            names = (key.removeprefix(prefix) for key in keys)
-            return {name for name in names if "/" not in name and Version.is_valid(name)}
+    async def set_latest(self, project: str, version: str | Version) -> None:
+        """Make a version the latest of its project, also one that is lower than the latest is now.
 
-        found, failed = await for_each_region(listed, regions.buckets)
-        if not found and failed:
-            raise next(iter(failed.values()))
-        return tuple(sorted(set().union(*found.values()), key=lambda name: (Version.parse(name), name)))
+        Args:
+            project: The project.
+            version: The version.
+
+        Raises:
+            NotFound: No region has that version.
+            StageFailed: It was not set in some regions; ``.failed`` has their errors.
+        """
+        self._session.require_writable()
+        check_project(project)
+        number = check_version(version)
+        await _maintenance.write_latest(await self._session.open_configured(), project, number)
 
     async def repair(self, project: str, version: str | Version) -> StageResult:
-        """What was done to have a staged version in every region: artifact, metadata, pointer.
+        """Write what is missing of a staged version in any region (artifact, metadata, pointer); return what was done.
+
+        Args:
+            project: The project.
+            version: The version.
 
         Raises:
             NotFound: No region has it.
-            VersionExists: The regions have different ones of that name; this cannot be repaired.
-            StageFailed: Some regions could not be repaired; ``.failed`` has them.
+            VersionExists: The regions have different artifacts of that name; this cannot be repaired.
+            StageFailed: Some regions could not be repaired; ``.failed`` has their errors.
         """
-        self._writes()
-        artifact = await self.get(project, version)
-        regions = await self._open()
-        async with temporary_file() as path:
-            await artifact.download(path)
-            async with open_source(path, preferred_algorithm()) as content:
-                data = dump_metadata(artifact.metadata) if artifact.metadata else None
-                staged = await StageOperation(regions, project, artifact.version, content, data).run()
-        staged.check("all")
-        return staged
+        self._session.require_writable()
+        check_project(project)
+        number = check_version(version)
+        regions = await self._session.open_configured()
+        return await _maintenance.repair(regions, self._session.sender, project, number)
+
+    async def abort_stale_uploads(
+        self, project: str, *, older_than: float = 86400.0
+    ) -> dict[str, tuple[MultipartUpload, ...]]:
+        """Abort uploads that killed processes have left over, and return them by region.
+
+        Args:
+            project: The project.
+            older_than: Seconds. Younger uploads may still be in progress.
+
+        Raises:
+            Forbidden: Listing needs ``s3:ListBucketMultipartUploads``, aborting ``s3:AbortMultipartUpload``.
+        """
+        self._session.require_writable()
+        check_project(project)
+        return await _maintenance.abort_uploads(await self._session.open_configured(), project, older_than)
+
+    async def setup(
+        self,
+        *,
+        bucket_name_param: str,
+        bucket_key_prefix: str = "",
+        parameter_name_prefix: str = "",
+        regions: Sequence[str] | None = None,
+    ) -> Configuration:
+        """Write the organisation's configuration to every region and return it; delete it from regions that it drops.
+
+        Args:
+            bucket_name_param: The name of the SSM parameter that holds the name of a region's bucket; it must be in
+                every region already.
+            bucket_key_prefix: Prefix of every key; empty, or with a slash at its end.
+            parameter_name_prefix: Prefix of the names of parameters; empty, or ``/like/this``.
+            regions: All regions of the organisation; by default the stager's.
+
+        Raises:
+            StageFailed: Some regions could not be written to, or do not return what was written; ``.failed`` has
+                their errors.
+            InputError: A prefix is not valid.
+        """
+        self._session.require_writable()
+        return await _maintenance.write_configuration(
+            self._session, bucket_name_param, bucket_key_prefix, parameter_name_prefix, regions
+        )
+
+    @staticmethod
+    def validate_project_name(name: str) -> None:
+        """Raise ``InputError`` when *name* is no valid project name: letters, digits, ``_``, ``-`` and ``.`` only."""
+        check_project(name)
+
+    def with_options(self, *, timeout: Timeout = UNSET, retry: Retry = UNSET, hooks: Iterable[Hook] = UNSET) -> Self:
+        """Return a copy with other settings that shares connections, and what is known of the regions.
+
+        A copy need not be closed. Closing it ends the copy alone, closing the original ends its copies.
+
+        Args:
+            timeout: Seconds per phase.
+            retry: How long to retry.
+            hooks: Called with every event.
+        """
+        other = copy.copy(self)
+        other._session = self._session.with_options(timeout=timeout, retry=retry, hooks=hooks)  # noqa: SLF001
+        return other
+
+    async def aclose(self) -> None:
+        """Close all connections. Calls still running end with ``NetworkError``; harmless twice."""
+        await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._session.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        opened = self._session.opened
+        return f"<{type(self).__name__} {'not opened' if opened is None else ', '.join(opened.known)}>"

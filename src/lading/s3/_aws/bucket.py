@@ -1,17 +1,16 @@
-"""One bucket of one region, over S3's own requests."""
+"""One bucket of one region: botocore makes the requests without bodies, lading signs those with bodies itself."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 from zlib import crc32
 
 from lading._core.call import Call
-from lading._core.threads import run_in_thread
 from lading.errors import IntegrityError, NotFound
 from lading.s3._aws.object_info import as_utc, parse_head_object
+from lading.s3._aws.object_parameters import object_headers, object_parameters
+from lading.s3._aws.signing import hash_body
 from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
@@ -22,132 +21,128 @@ if TYPE_CHECKING:
     from lading._core.messages import Response, ResponseStream
     from lading._core.sender import Sender
     from lading.s3._aws.control import BotocoreClient
+    from lading.s3._settings import ObjectOptions
     from lading.types import OnProgress
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectOptions:
-    """How objects are written.
+class S3Bucket:
+    """An :class:`ObjectStore`: one bucket of one region.
 
-    Attributes:
-        extra: Arguments of S3's own for every object: ``StorageClass``, ``ServerSideEncryption``, ``Tagging``, ...
-        sign_payload: Sign SHA-256 digests of bodies, for stores that take no others.
-        sign_with_botocore: Leave addresses and signatures of bodies to botocore, too.
+    Args:
+        bucket: Its name.
+        client: Makes the requests without bodies.
+        data: Makes requests to the bucket's URL, signed.
+        options: How objects are written.
     """
 
-    extra: Mapping[str, str]
-    sign_payload: bool = False
-    sign_with_botocore: bool = False
-
-
-class S3Bucket:
-    """An :class:`ObjectStore`: one bucket of one region."""
-
-    def __init__(self, bucket: str, control: BotocoreClient, data: Sender, placing: ObjectOptions) -> None:
+    def __init__(self, bucket: str, client: BotocoreClient, data: Sender, options: ObjectOptions) -> None:
         self.bucket = bucket
-        self.control = control
+        self._client = client
         self._data = data
-        self.placing = placing
+        self._options = options
 
-    @property
-    def sender(self) -> Sender:
-        """Makes signed requests to the bucket."""
-        return self._data
-
-    def url(self, key: str) -> str:
-        """An object's address."""
-        return self._data.service.base_url + quote(key, safe="/~")
-
-    async def stream(self, call: Call[Any], key: str, attempt: int) -> ResponseStream:
-        """The answer to *call*, made for this bucket's object; the caller's to close."""
-        return await self._data.stream(replace(call, path=self.url(key)), attempt=attempt).__aenter__()
+    def with_sender(self, sender: Sender) -> Self:
+        """Return the same bucket, with the settings of *sender*."""
+        data = sender.to(self._data.service, self._data.settings.auth)
+        return type(self)(self.bucket, self._client.with_sender(sender), data, self._options)
 
     async def head(self, key: str) -> ObjectInfo | None:
-        """The object; ``None`` when there is none."""
+        """Describe an object; ``None`` when there is none."""
         try:
-            found = await self._ask("head_object", reads=True, Key=key, ChecksumMode="ENABLED")
+            found = await self._call("head_object", reads=True, Key=key, ChecksumMode="ENABLED")
         except NotFound:
             return None
         return parse_head_object(found)
 
     async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
-        """A small object with its bytes; ``None`` when there is none."""
+        """Read a small object; ``None`` when there is none."""
 
-        def read(reply: Response) -> tuple[bytes, ObjectInfo] | None:
-            if reply.status == 404:
+        def parse(response: Response) -> tuple[bytes, ObjectInfo] | None:
+            if response.status == 404:
                 return None
-            return reply.body, ObjectInfo(len(reply.body), reply.headers.get("etag", ""))
+            return response.body, ObjectInfo(len(response.body), response.headers.get("etag", ""))
 
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         call = Call(
-            "GET", self.url(key), read, headers=headers, allow_statuses=frozenset({404}), template="(GetObject)"
+            "GET", self._url(key), parse, headers=headers, allow_statuses=frozenset({404}), template="(GetObject)"
         )
         return await self._data.send(call)
+
+    async def stream(
+        self,
+        key: str,
+        *,
+        if_match: str,
+        byte_range: str | None,
+        attempt: int,
+        allow_statuses: frozenset[int] = frozenset(),
+    ) -> ResponseStream:
+        """Open an object in a single attempt; the caller closes the response."""
+        headers = {"Accept": "*/*", "If-Match": if_match, **({} if byte_range is None else {"Range": byte_range})}
+        call = Call("GET", self._url(key), headers=headers, allow_statuses=allow_statuses, template="(GetObject)")
+        return await self._data.stream(call, attempt=attempt).__aenter__()
 
     async def put_small(
         self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
     ) -> str:
-        """The tag of the object that was written."""
+        """Write a small object and return its ETag."""
         condition: dict[str, str] = {}
         if if_match is not None:
             condition["IfMatch"] = if_match
         if if_none_match:
             condition["IfNoneMatch"] = "*"
         checksum = encode_crc(crc32(data))
-        found = await self._ask(
+        found = await self._call(
             "put_object",
             Key=key,
             Body=data,
             ChecksumAlgorithm="CRC32",
             ChecksumCRC32=checksum,
-            **{**self._extra(), "ContentType": "application/json"},
+            **{**object_parameters(self._options), "ContentType": "application/json"},
             **condition,
         )
-        if found.get("ChecksumCRC32", checksum) != checksum:
-            raise IntegrityError(f"s3: {key} arrived with CRC32 {found['ChecksumCRC32']} instead of {checksum}")
+        compare_checksums(Checksum("CRC32", checksum), found.get("ChecksumCRC32"), key)
         return str(found["ETag"])
 
     async def put(
-        self, key: str, body: Body, checked: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
+        self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
-        """Write an object that must not be there yet."""
+        """Write an object, on the condition that there is none."""
         headers = {
-            **_checksum_headers(checked),
             **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
-            **self._extra_headers(),
+            **object_headers(self._options),
             "If-None-Match": "*",
         }
-        reply = await self._send("PUT", key, body, headers, on_progress, label="(PutObject)")
-        _compare(checked, reply, key)
+        found = await self._send(self._url(key), body, checksum, headers, on_progress, template="(PutObject)")
+        compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), key)
 
     async def create_upload(self, key: str, algorithm: str, metadata: Mapping[str, str]) -> str:
-        """The name of a new multipart upload."""
-        found = await self._ask(
+        """Initiate a multipart upload and return its identifier."""
+        found = await self._call(
             "create_multipart_upload",
             Key=key,
             ChecksumAlgorithm=algorithm,
             ChecksumType="FULL_OBJECT",
             Metadata=dict(metadata),
-            **self._extra(),
+            **object_parameters(self._options),
         )
         return str(found["UploadId"])
 
     async def upload_part(
-        self, key: str, upload_id: str, number: int, body: Body, checked: Checksum, *, on_progress: OnProgress | None
+        self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
-        """The part that was uploaded."""
-        query = f"?partNumber={number}&uploadId={quote(upload_id, safe='~')}"
-        headers = _checksum_headers(checked)
-        reply = await self._send("PUT", key, body, headers, on_progress, query=query, label="(UploadPart)")
-        _compare(checked, reply, f"part {number} of {key}")
-        return Part(number, reply.headers["etag"], checked.value)
+        """Upload a part."""
+        url = f"{self._url(key)}?partNumber={number}&uploadId={quote(upload_id, safe='~')}"
+        found = await self._send(url, body, checksum, {}, on_progress, template="(UploadPart)")
+        compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), f"part {number} of {key}")
+        return Part(number, found.headers["etag"], checksum.value)
 
     async def copy_part(
         self, key: str, upload_id: str, number: int, source: tuple[str, str], span: tuple[int, int] | None
     ) -> Part:
-        """The part that was copied by the store itself."""
+        """Have the store copy a part."""
         params: dict[str, Any] = {} if span is None else {"CopySourceRange": f"bytes={span[0]}-{span[1]}"}
-        found = await self._ask(
+        found = await self._call(
             "upload_part_copy",
             Key=key,
             UploadId=upload_id,
@@ -159,11 +154,11 @@ class S3Bucket:
         checksum = next((str(v) for n, v in result.items() if n.startswith("Checksum") and n != "ChecksumType"), "")
         return Part(number, str(result["ETag"]), checksum)
 
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checked: Checksum, size: int) -> None:
-        """Make the upload an object, which must not be there yet."""
-        name = f"Checksum{checked.algorithm}"
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checksum: Checksum, size: int) -> None:
+        """Turn an upload into an object, on the condition that there is none."""
+        name = f"Checksum{checksum.algorithm}"
         listed = [{"PartNumber": p.number, "ETag": p.etag, **({name: p.checksum} if p.checksum else {})} for p in parts]
-        found = await self._ask(
+        found = await self._call(
             "complete_multipart_upload",
             Key=key,
             UploadId=upload_id,
@@ -171,25 +166,25 @@ class S3Bucket:
             IfNoneMatch="*",
             ChecksumType="FULL_OBJECT",
             MpuObjectSize=size,
-            **{name: checked.value},
+            **{name: checksum.value},
         )
         theirs = str(found.get(name, "")).removesuffix("-1")
-        if theirs and theirs != checked.value:
-            raise IntegrityError(f"s3: {key} in {self.bucket} has {name} {theirs} instead of {checked.value}")
+        if theirs and theirs != checksum.value:
+            raise IntegrityError(f"s3: {key} in {self.bucket} has {name} {theirs} instead of {checksum.value}")
 
     async def abort(self, key: str, upload_id: str) -> None:
-        """Throw the upload away; no error when it is gone."""
+        """Abort an upload; no error when it does not exist."""
         try:
-            await self._ask("abort_multipart_upload", Key=key, UploadId=upload_id)
+            await self._call("abort_multipart_upload", Key=key, UploadId=upload_id)
         except NotFound:
             return
 
     async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
-        """The uploads under *prefix* that were left over."""
+        """List the unfinished uploads under *prefix*."""
         found: list[MultipartUpload] = []
         marker: dict[str, str] = {}
         while True:
-            page = await self._ask("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
+            page = await self._call("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
             found += (
                 MultipartUpload(u["Key"], u["UploadId"], as_utc(u.get("Initiated"))) for u in page.get("Uploads", ())
             )
@@ -198,11 +193,11 @@ class S3Bucket:
             marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     async def keys(self, prefix: str) -> Sequence[str]:
-        """The keys under *prefix*, in order."""
+        """List the keys under *prefix*, in order."""
         found: list[str] = []
         marker: dict[str, str] = {}
         while True:
-            page = await self._ask("list_objects_v2", reads=True, Prefix=prefix, **marker)
+            page = await self._call("list_objects_v2", reads=True, Prefix=prefix, **marker)
             found += (str(entry["Key"]) for entry in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return found
@@ -210,77 +205,44 @@ class S3Bucket:
 
     async def delete(self, key: str) -> None:
         """Delete an object; no error when there is none."""
-        await self._ask("delete_object", Key=key)
+        await self._call("delete_object", Key=key)
 
-    async def _ask(self, operation: str, **params: Any) -> Any:
-        return await self.control.call(operation, Bucket=self.bucket, **params)
+    def _url(self, key: str) -> str:
+        return self._data.service.base_url + quote(key, safe="/~")
+
+    async def _call(self, operation: str, **params: Any) -> Any:
+        return await self._client.call(operation, Bucket=self.bucket, **params)
 
     async def _send(
         self,
-        method: str,
-        key: str,
+        url: str,
         body: Body,
+        checksum: Checksum,
         headers: dict[str, str],
         on_progress: OnProgress | None,
         *,
-        label: str,
-        query: str = "",
+        template: str,
     ) -> Response:
-        if self.placing.sign_payload:
-            headers["x-amz-content-sha256"] = await _sha256(body)
+        # Both: without the second header some servers ignore the first.
+        headers = {
+            _checksum_header(checksum): checksum.value,
+            "x-amz-sdk-checksum-algorithm": checksum.algorithm,
+            **headers,
+        }
+        if self._options.sign_payload:
+            headers["x-amz-content-sha256"] = await hash_body(body)
         body.content_type = ""
-        call = Call(
-            method,
-            self.url(key) + query,
-            _whole,
-            headers=headers,
-            body=body,
-            template=label,
-            on_progress=on_progress,
+        # Retried safely: a part may be replaced by itself, and an object that must be new refuses the second request.
+        return await self._data.send(
+            Call("PUT", url, headers=headers, body=body, template=template, on_progress=on_progress)
         )
-        # A part may be sent again as it is, and so may an object that must be new: the second is refused.
-        return await self._data.send(call)
-
-    def _extra(self) -> dict[str, str]:
-        return dict(self.placing.extra)
-
-    def _extra_headers(self) -> dict[str, str]:
-        return {_HEADERS[name]: value for name, value in self.placing.extra.items()}
 
 
-_HEADERS = {
-    "ContentType": "Content-Type",
-    "StorageClass": "x-amz-storage-class",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "Tagging": "x-amz-tagging",
-}
+def compare_checksums(sent: Checksum, received: str | None, what: str) -> None:
+    """Raise ``IntegrityError`` when the store responds with another checksum than was sent."""
+    if received is not None and received != sent.value:
+        raise IntegrityError(f"s3: {what} arrived with {sent.algorithm} {received} instead of {sent.value}")
 
 
-def _checksum_headers(checked: Checksum) -> dict[str, str]:
-    # Both: without the second some servers do not look at the first.
-    return {
-        f"x-amz-checksum-{checked.algorithm.lower()}": checked.value,
-        "x-amz-sdk-checksum-algorithm": checked.algorithm,
-    }
-
-
-def _compare(checked: Checksum, reply: Response, what: str) -> None:
-    theirs = reply.headers.get(f"x-amz-checksum-{checked.algorithm.lower()}", checked.value)
-    if theirs != checked.value:
-        raise IntegrityError(f"s3: {what} arrived with {checked.algorithm} {theirs} instead of {checked.value}")
-
-
-async def _sha256(body: Body) -> str:
-    hasher = hashlib.sha256()
-    reader = body.open()
-    try:
-        async for piece in reader:
-            await run_in_thread(hasher.update, piece)
-    finally:
-        await reader.aclose()
-    return hasher.hexdigest()
-
-
-def _whole(reply: Response) -> Response:
-    return reply
+def _checksum_header(checksum: Checksum) -> str:
+    return f"x-amz-checksum-{checksum.algorithm.lower()}"

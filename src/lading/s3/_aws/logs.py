@@ -1,4 +1,4 @@
-"""What botocore would log of our requests: session tokens, signatures, the secrets of roles. None of it is."""
+"""Keeps secrets out of botocore's log: session tokens, signatures, and the keys of assumed roles."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ours: ContextVar[bool] = ContextVar("lading s3 ours", default=False)
+_suppressed: ContextVar[bool] = ContextVar("lading s3 logs suppressed", default=False)
 
 
 @contextmanager
 def suppress_botocore_logs() -> Iterator[None]:
-    """For the block, what botocore does is kept out of its own log; lading's has every request, without secrets."""
-    token = _ours.set(True)
+    """Keep botocore's log records out of its log within the block; lading logs every request without secrets."""
+    token = _suppressed.set(True)
     try:
         yield
     finally:
-        _ours.reset(token)
+        _suppressed.reset(token)
 
 
-def _is_others(record: logging.LogRecord) -> bool:
+def _is_allowed(record: logging.LogRecord) -> bool:
+    """Return whether a record may be logged: only lading's own use is suppressed, not that of boto3 in this process."""
     del record
-    return not _ours.get()
+    return not _suppressed.get()
 
 
-# Only while we are at it: whoever debugs boto3 beside us still can.
 for _name in ("auth", "endpoint", "hooks", "parsers"):
-    logging.getLogger(f"botocore.{_name}").addFilter(_is_others)
+    logging.getLogger(f"botocore.{_name}").addFilter(_is_allowed)

@@ -1,4 +1,4 @@
-"""The parameters of one region, over SSM's own requests."""
+"""The parameters of one region, in SSM."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 class Parameters:
     """A :class:`ParameterStore`: the parameters of one region."""
 
-    def __init__(self, control: BotocoreClient) -> None:
-        self._control = control
+    def __init__(self, client: BotocoreClient) -> None:
+        self._client = client
 
     async def get(self, name: str) -> str | None:
-        """A parameter's value; ``None`` when there is none."""
+        """Read a parameter; ``None`` when there is none."""
         try:
-            found = await self._control.call("get_parameter", reads=True, Name=name)
+            found = await self._client.call("get_parameter", reads=True, Name=name)
         except NotFound:
             return None
         return str(found["Parameter"]["Value"])
 
     async def put(self, name: str, value: str) -> None:
         """Write a parameter."""
-        await self._control.call("put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
+        await self._client.call("put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
 
     async def delete(self, name: str) -> None:
         """Delete a parameter; no error when there is none."""
         try:
-            await self._control.call("delete_parameter", Name=name)
+            await self._client.call("delete_parameter", Name=name)
         except NotFound:
             return

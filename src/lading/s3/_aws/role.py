@@ -1,4 +1,4 @@
-"""A role, assumed for as long as it is needed."""
+"""Credentials of an assumed role, renewed while they are used."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SESSION = "lading"
 
 class _Refreshed(AioRefreshableCredentials):  # type: ignore[misc] # aiobotocore has no types
     def _create_lock(self) -> Any:
-        # Its own is of asyncio's, and nobody's else.
+        # Its own lock works on one event loop library only.
         return anyio.Lock()
 
 
 class AssumedRole:
-    """A place to find credentials in, for a session's resolver: the role's, renewed before they end.
+    """A credential provider for a botocore session: the role's credentials, renewed before they expire.
 
     Args:
-        sts: Makes requests to STS, with the credentials that may assume it.
+        sts: Makes requests to STS, with the credentials that may assume the role.
         arn: The role.
     """
 
@@ -35,7 +35,7 @@ class AssumedRole:
         self._arn = arn
 
     async def load(self) -> Any:
-        """The role's credentials."""
+        """Assume the role and return its credentials."""
         return _Refreshed.create_from_metadata(await self._refresh(), refresh_using=self._refresh, method=self.METHOD)
 
     async def _refresh(self) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Reading artifacts from regions."""
+"""Reading an artifact from regions."""

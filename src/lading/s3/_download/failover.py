@@ -1,56 +1,44 @@
-"""Reading an artifact from whichever region answers."""
+"""Reading an artifact from whichever region responds."""
 
 from __future__ import annotations
 
 import hashlib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from lading._core.download import Expected
 from lading.errors import NetworkError
 from lading.s3._checksums import CrcHasher, crc_of
-from lading.s3._staging.metadata import SHA256
+from lading.s3._layout import SHA256
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from lading._core.call import Call
     from lading._core.messages import ResponseStream
+    from lading._core.sender import Sender
     from lading._core.service import Service
-    from lading._core.settings import ClientSettings
-    from lading.s3._aws.bucket import S3Bucket
-    from lading.s3._interfaces import ObjectInfo
+    from lading.s3._interfaces import ObjectInfo, ObjectStore
 
-# A region that has not begun to answer by then is raced against the next.
+# Seconds without a response after which the next region is requested, too.
 HEDGE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Promised:
-    """What the bytes must turn out to be.
-
-    Attributes:
-        digests: Hex digests by name.
-        hashers: A maker of a hasher for each of those names.
-    """
-
-    digests: Mapping[str, str] = field(default_factory=dict[str, str])
-    hashers: Mapping[str, Callable[[], Any]] = field(default_factory=dict[str, "Callable[[], Any]"])
-
-
-def expected_of(stored: ObjectInfo) -> Promised:
-    """The best digest that a store keeps of an object."""
+def expected_of(stored: ObjectInfo) -> Expected:
+    """Return the size of an object, and the best digest that its store keeps."""
     if digest := stored.metadata.get(SHA256):
-        return Promised({"sha256": digest}, {"sha256": hashlib.sha256})
-    # What startifact staged: a checksum since boto3 1.36, and one request, so that the tag may be an MD5.
+        return Expected(stored.size, {"sha256": digest}, {"sha256": hashlib.sha256})
+    # What startifact staged: a checksum since boto3 1.36, and one request, so that the ETag may be an MD5.
     if crc := crc_of(stored.checksums):
         algorithm, digest = crc
-        return Promised({algorithm: digest}, {algorithm: lambda: CrcHasher(algorithm)})
+        return Expected(stored.size, {algorithm: digest}, {algorithm: lambda: CrcHasher(algorithm)})
     if stored.md5:
-        return Promised({"md5": stored.md5}, {"md5": lambda: hashlib.md5(usedforsecurity=False)})
-    return Promised()
+        return Expected(stored.size, {"md5": stored.md5}, {"md5": lambda: hashlib.md5(usedforsecurity=False)})
+    return Expected(stored.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,55 +46,64 @@ class RegionCopy:
     """The artifact in one region.
 
     Attributes:
-        bucket: The region's bucket.
+        store: The region's bucket.
         key: The key in it.
-        etag: The object's tag.
+        etag: The object's ETag.
     """
 
-    bucket: S3Bucket
+    store: ObjectStore
     key: str
     etag: str
 
 
 class RegionFailover:
-    """Opens an artifact, attempt by attempt from another region; for :func:`lading._core.download.download`.
+    """Opens an artifact; after an interruption, in another region.
 
-    Every request says which object it means (``If-Match``). To who resumes a download all regions are one file, with
-    one tag, provided that a digest tells in the end that they were.
+    Every request says which object it means (``If-Match``). For a download that resumes, all regions are one file with
+    one ETag, provided that a digest shows in the end that they were.
+
+    Args:
+        copies: The artifact in each region, best first.
+        sender: Its retry rule holds.
+        same: Whether a digest says that all copies have the same bytes; else only the first is used.
 
     Attributes:
         service: What errors call the store.
-        settings: How long to go on.
     """
 
-    def __init__(self, copies: Sequence[RegionCopy], *, same: bool) -> None:
+    def __init__(self, copies: Sequence[RegionCopy], sender: Sender, *, same: bool) -> None:
         self._copies = list(copies) if same else list(copies)[:1]
         self._next = 0
-        sender = self._copies[0].bucket.sender
         self.service: Service = sender.service
-        self.settings: ClientSettings = sender.settings
         self.retrying = sender.retrying
 
-    @property
-    def url(self) -> str:
-        """One address of it."""
-        return self._copies[0].bucket.url(self._copies[0].key)
+    def stream(self, call: Call[Any], *, attempt: int) -> AbstractAsyncContextManager[ResponseStream]:
+        """Open a context manager over the response to *call*, as a sender does."""
+        return self.open(call.headers.get("Range"), attempt=attempt, allow_statuses=call.allow_statuses)
 
     @asynccontextmanager
-    async def stream(self, call: Call[Any], *, attempt: int) -> AsyncIterator[ResponseStream]:
-        """The answer of the region that is the first to begin one."""
-        begun = await _HedgedOpen(self._ordered(), call, attempt).run()
+    async def open(
+        self, byte_range: str | None, *, attempt: int, allow_statuses: frozenset[int] = frozenset()
+    ) -> AsyncIterator[ResponseStream]:
+        """Open the response of the first region that responds, in a single attempt.
+
+        Args:
+            byte_range: The value of the ``Range`` header; ``None`` for the complete artifact.
+            attempt: The number of the attempt, for events.
+            allow_statuses: Statuses that are returned instead of raised.
+        """
+        opened = await _HedgedOpen(self._ordered(), byte_range, attempt, allow_statuses).run()
         try:
-            yield _UnifiedResponse(begun.incoming, begun.copy, len(self._copies) > 1)
+            yield _UnifiedResponse(opened.response, opened.copy, many=len(self._copies) > 1)
         except NetworkError:
-            self.go_elsewhere()
+            self.prefer_next()
             raise
         finally:
             with anyio.CancelScope(shield=True):
-                await begun.incoming.aclose()
+                await opened.response.aclose()
 
-    def go_elsewhere(self) -> None:
-        """Ask another region first from now on."""
+    def prefer_next(self) -> None:
+        """Request another region first from now on."""
         self._next += 1
 
     def _ordered(self) -> list[RegionCopy]:
@@ -117,28 +114,31 @@ class RegionFailover:
 @dataclass(frozen=True, slots=True)
 class _OpenedCopy:
     copy: RegionCopy
-    incoming: ResponseStream
+    response: ResponseStream
 
 
 class _HedgedOpen:
-    """Asks one region, and the next when that fails or takes its time; the first answer counts."""
+    """Hedged requests: one region, and the next when that fails or is slow; the first response wins."""
 
-    def __init__(self, copies: list[RegionCopy], call: Call[Any], attempt: int) -> None:
+    def __init__(
+        self, copies: list[RegionCopy], byte_range: str | None, attempt: int, allow_statuses: frozenset[int]
+    ) -> None:
         self._copies = copies
-        self._call = call
+        self._byte_range = byte_range
         self._attempt = attempt
+        self._allow_statuses = allow_statuses
         self._won: _OpenedCopy | None = None
         self._errors: list[Exception] = []
-        self._news = anyio.Event()
+        self._changed = anyio.Event()
 
     async def run(self) -> _OpenedCopy:
-        """The winner; the first error when there is none."""
+        """Return the first response; raise the first error when there is none."""
         try:
             await self._race()
         except BaseException:
-            if self._won is not None:  # and nobody will take it now
+            if self._won is not None:  # nobody will close it now
                 with anyio.CancelScope(shield=True):
-                    await self._won.incoming.aclose()
+                    await self._won.response.aclose()
             raise
         if self._won is None:
             raise self._errors[0]
@@ -147,57 +147,62 @@ class _HedgedOpen:
     async def _race(self) -> None:
         async with anyio.create_task_group() as group:
             for copy in self._copies:
-                group.start_soon(self._begin, copy)
+                group.start_soon(self._open, copy)
                 with anyio.move_on_after(HEDGE):
-                    await self._something()
+                    await self._wait()
                 if self._won is not None:
                     break
             while self._won is None and len(self._errors) < len(self._copies):
-                await self._something()
+                await self._wait()
             group.cancel_scope.cancel()
 
-    async def _something(self) -> None:
-        await self._news.wait()
-        self._news = anyio.Event()
+    async def _wait(self) -> None:
+        """Wait for the next response or error."""
+        await self._changed.wait()
+        self._changed = anyio.Event()
 
-    async def _begin(self, copy: RegionCopy) -> None:
-        headers = {n: v for n, v in self._call.headers.items() if n != "If-Range"}
-        call = replace(self._call, headers={**headers, "Accept": "*/*", "If-Match": copy.etag})
+    async def _open(self, copy: RegionCopy) -> None:
         try:
-            incoming = await copy.bucket.stream(call, copy.key, self._attempt)
-        except Exception as error:  # noqa: BLE001 - raised by run(), when nobody else is better
+            response = await copy.store.stream(
+                copy.key,
+                if_match=copy.etag,
+                byte_range=self._byte_range,
+                attempt=self._attempt,
+                allow_statuses=self._allow_statuses,
+            )
+        except Exception as error:  # noqa: BLE001 - raised by run(), when no region responds
             self._errors.append(error)
         else:
             if self._won is not None:
                 with anyio.CancelScope(shield=True):
-                    await incoming.aclose()
+                    await response.aclose()
             else:
-                self._won = _OpenedCopy(copy, incoming)
-        self._news.set()
+                self._won = _OpenedCopy(copy, response)
+        self._changed.set()
 
 
 class _UnifiedResponse:
-    """An answer whose tag is the same in every region, for the one file that all of them have."""
+    """A response whose ETag is the same in every region, for the one file that all of them have."""
 
-    def __init__(self, incoming: ResponseStream, copy: RegionCopy, many: bool) -> None:
-        self._incoming = incoming
-        self.status: int = incoming.status
-        self.url: str = incoming.url
-        self.reason: str = incoming.reason
-        self.request_sent: bool = incoming.request_sent
-        self.headers: Mapping[str, str] = {**incoming.headers, "etag": '"same"' if many else copy.etag}
+    def __init__(self, response: ResponseStream, copy: RegionCopy, *, many: bool) -> None:
+        self._response = response
+        self.status: int = response.status
+        self.url: str = response.url
+        self.reason: str = response.reason
+        self.request_sent: bool = response.request_sent
+        self.headers: Mapping[str, str] = {**response.headers, "etag": '"same"' if many else copy.etag}
 
     async def read(self, limit: int) -> bytes:
-        """The whole body."""
-        return await self._incoming.read(limit)
+        """Read the complete body."""
+        return await self._response.read(limit)
 
     async def read_into(self, buffer: memoryview) -> int:
-        """How many bytes were put into *buffer*."""
-        return await self._incoming.read_into(buffer)
+        """Put bytes of the body into *buffer* and return how many."""
+        return await self._response.read_into(buffer)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._incoming.__aiter__()
+        return self._response.__aiter__()
 
     async def aclose(self) -> None:
-        """Give the connection back, or end it."""
-        await self._incoming.aclose()
+        """Release the connection."""
+        await self._response.aclose()

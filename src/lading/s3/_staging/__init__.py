@@ -1,1 +1,1 @@
-"""Staging one version into regions."""
+"""Staging a version: the commit protocol in one region, and all regions together."""

@@ -1,6 +1,7 @@
-"""Staging one version in one region: metadata first, then the artifact, which must not be there yet.
+"""Staging one version in one region: its metadata first, then the artifact, on the condition that there is none.
 
-The artifact's appearance is the commit: whoever completes it first has staged the version, everybody else is told so.
+The artifact's appearance is the commit: the stager that completes it first has staged the version, and the others find
+that out by the condition.
 """
 
 from __future__ import annotations
@@ -15,22 +16,23 @@ import anyio
 from lading.errors import Conflict, Forbidden, LadingError
 from lading.s3._checksums import crc_of
 from lading.s3._errors import VersionExists
-from lading.s3._staging.metadata import METADATA, SHA256, SIZE, STAGE, MetadataClaim
-from lading.s3._staging.transfer import Transfer, grace_period
+from lading.s3._layout import METADATA, SHA256, SIZE, STAGE
+from lading.s3._staging.metadata import MetadataClaim
+from lading.s3._staging.transfer import Transfer, TransferResult, grace_period
 
 if TYPE_CHECKING:
     from lading.s3._interfaces import ObjectInfo, ObjectStore
     from lading.s3._staging.source import Source
     from lading.types import OnProgress
 
-CommitStatus = Literal["created", "already there", "repaired"]
+CommitStatus = Literal["created", "unchanged", "repaired"]
 
-_AGAIN = 5
+_MOST_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
 class Commit:
-    """One version on its way into one region.
+    """The commit of one version in one region.
 
     Attributes:
         store: The region's bucket.
@@ -39,11 +41,10 @@ class Commit:
         key: The artifact's key.
         source: Its bytes.
         metadata: The bytes of its metadata; ``None`` when it has none.
-        copy_from: Where the store can copy it from by itself: bucket and key in another region. ``None`` once that has
-            turned out not to be so.
-        on_progress: Told how many bytes have been sent.
         region: The region's name.
-        warnings: What went less well than it could have.
+        copy_from: Bucket and key in another region, for the store to copy from; ``None`` to upload.
+        on_progress: Called with how many bytes have been sent.
+        transferred: The result of the transfer so far, also after a failure.
     """
 
     store: ObjectStore
@@ -55,116 +56,126 @@ class Commit:
     region: str
     copy_from: tuple[str, str] | None = None
     on_progress: OnProgress | None = None
-    warnings: list[str] = field(default_factory=list[str])
+    transferred: TransferResult = field(default_factory=TransferResult, init=False)
     _there: ObjectInfo | None = None
-    _looked: bool = False
+    _compared: bool = False
     _stage: str = field(default_factory=lambda: secrets.token_hex(16))
+    _claim: MetadataClaim = field(init=False)
+    _warnings: list[str] = field(default_factory=list[str], init=False)
+
+    def __post_init__(self) -> None:
+        self._claim = MetadataClaim(self.store, self.key, self.metadata)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Problems so far that did not make it fail, each once."""
+        return tuple(dict.fromkeys([*self._warnings, *self.transferred.warnings, *self._claim.warnings]))
 
     async def compare(self) -> bool:
-        """Whether the version is there.
+        """Return whether the version is there.
 
         Raises:
-            VersionExists: It is, with other bytes.
+            VersionExists: It is there, with other bytes.
         """
-        self._there, self._looked = await self._head(), True
+        self._there, self._compared = await self._head(), True
         if self._there is not None:
             await self._check_same(self._there)
         return self._there is not None
 
     async def run(self) -> CommitStatus:
-        """What became of it.
+        """Stage the version and return what was done.
 
         Raises:
             VersionExists: The version is there with other bytes, or with other metadata.
         """
-        claim = MetadataClaim(self.store, self.key, self.metadata, self.warnings)
-        # What was there a moment ago is good enough: what has come since is met when completing.
-        there = self._there if self._looked else await self._head()
+        # What was there a moment ago is recent enough: a later artifact is found when ours is completed.
+        there = self._there if self._compared else await self._head()
         if there is not None:
-            return await self._accept_existing(there, claim)
-        transfer = self._transfer(claim)
+            return await self._accept_existing(there)
+        transfer = self._make_transfer()
         try:
-            return await self._try_create(claim, transfer)
+            return await self._try_create(transfer)
         except VersionExists:
             raise
         except (Exception, anyio.get_cancelled_exc_class()):
-            await self._clean_up(claim, transfer)
+            await self._clean_up(transfer)
             raise
         finally:
-            self.copy_from = transfer.copy_from
+            self.transferred = transfer.result
 
-    def _transfer(self, claim: MetadataClaim) -> Transfer:
-        digest = {SHA256: self.source.sha256, SIZE: str(self.source.size), METADATA: claim.digest}
+    def _make_transfer(self) -> Transfer:
+        digests = {SHA256: self.source.sha256, SIZE: str(self.source.size), METADATA: self._claim.digest}
         return Transfer(
             store=self.store,
             region=self.region,
             key=self.key,
             source=self.source,
-            metadata={**digest, STAGE: self._stage},
+            metadata={**digests, STAGE: self._stage},
             copy_from=self.copy_from,
             on_progress=self.on_progress,
-            warnings=self.warnings,
         )
 
-    async def _try_create(self, claim: MetadataClaim, transfer: Transfer) -> CommitStatus:
-        for _ in range(_AGAIN):
+    async def _try_create(self, transfer: Transfer) -> CommitStatus:
+        for _ in range(_MOST_ATTEMPTS):
             try:
-                await transfer.run(claim.acquire)
+                await transfer.run(self._claim.acquire)
             except Conflict as conflict:
                 there = await self._head()
                 if there is not None and not transfer.is_ours(there):
-                    await claim.withdraw(there)
-                    return await self._accept_existing(there, claim)
+                    await self._claim.withdraw(there)
+                    return await self._accept_existing(there)
                 if there is None and conflict.status == 412:
-                    # It is there, and we may not look: then we cannot know whether it is the same.
-                    raise self._exists("what is there cannot be compared") from conflict
+                    # It is there and may not be read: whether it is the same cannot be known.
+                    raise self._exists_error("what is there cannot be compared") from conflict
                 if there is None:
-                    continue  # 409: somebody else's completion is under way; all parts are sent again
-            await claim.confirm()
+                    continue  # 409: another stager's completion is under way; all parts are sent again
+            await self._claim.confirm()
             return "created"
         raise Conflict(f"s3: {self.key} in {self.region}: other stagers were always in between", service="s3")
 
-    async def _clean_up(self, claim: MetadataClaim, transfer: Transfer) -> None:
-        """Have the right metadata beside whatever artifact is there, when we stop in the middle."""
+    async def _clean_up(self, transfer: Transfer) -> None:
+        """After an interruption, restore the metadata that belongs to the artifact that is there."""
         with grace_period(), suppress(LadingError):
             there = await self.store.head(self.key)
             if there is not None:
-                await (claim.confirm() if transfer.is_ours(there) else claim.withdraw(there))
+                await (self._claim.confirm() if transfer.is_ours(there) else self._claim.withdraw(there))
 
     async def _head(self) -> ObjectInfo | None:
         try:
             return await self.store.head(self.key)
         except Forbidden:
-            # Without s3:GetObject one cannot look at what is there, and without s3:ListBucket not see that nothing is.
-            self.warnings.append("s3:GetObject and s3:ListBucket are missing: what is staged cannot be looked at")
+            # s3:GetObject is needed to read what is there, and s3:ListBucket to see that nothing is.
+            self._warnings.append("s3:GetObject and s3:ListBucket are missing: what is staged cannot be checked")
             return None
 
-    async def _accept_existing(self, there: ObjectInfo, claim: MetadataClaim) -> CommitStatus:
-        """What to say of the version that is there."""
+    async def _accept_existing(self, there: ObjectInfo) -> CommitStatus:
+        """Compare the version with the one that is there, and repair its metadata."""
         await self._check_same(there)
-        return "repaired" if await claim.repair(there) else "already there"
+        return "repaired" if await self._claim.repair(there) else "unchanged"
 
-    def _exists(self, how: str) -> VersionExists:
+    def _exists_error(self, how: str) -> VersionExists:
         return VersionExists(
             f"s3: {self.project} {self.version} is staged in {self.region} already, {how}. A version cannot be "
-            "changed: raise it",
+            "changed: bump the version",
             service="s3",
             status=412,
         )
 
     async def _check_same(self, there: ObjectInfo) -> None:
         same = await self._is_same(there)
+        if same is None:
+            raise self._exists_error("and keeps no digest that could be compared")
         if not same:
-            raise self._exists("with other bytes" if same is False else "and keeps no digest that could be compared")
+            raise self._exists_error("with other bytes")
 
     async def _is_same(self, there: ObjectInfo) -> bool | None:
-        """Whether what is there is the same; ``None`` where nothing tells."""
+        """Return whether the artifact there has the same bytes; ``None`` when there is nothing to compare."""
         source = self.source
         if there.size != source.size:
             return False
         if SHA256 in there.metadata:
             return there.metadata[SHA256] == source.sha256
-        # What startifact staged. A tag that is another need not be an MD5 at all stores.
+        # What startifact staged. An ETag that differs need not be an MD5 at all stores.
         if there.md5 is not None and there.md5 == await source.digest("md5"):
             return True
         if crc := crc_of(there.checksums):

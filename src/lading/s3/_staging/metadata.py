@@ -1,8 +1,7 @@
-"""The metadata beside an artifact: there before it, and never somebody else's for long."""
+"""The metadata beside an artifact: written before it, and never left torn from it."""
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,47 +9,63 @@ import anyio
 
 from lading.errors import Conflict, Forbidden, LadingError, NotFound
 from lading.s3._errors import VersionExists
+from lading.s3._layout import METADATA, NO_METADATA, metadata_digest
 
 if TYPE_CHECKING:
     from lading.s3._interfaces import ObjectInfo, ObjectStore
 
-# Metadata is written right before its artifact. Whoever has not followed it up within this time has crashed.
+# Metadata is written right before its artifact. A stager whose artifact has not followed within this time has crashed.
 _ORPHANED = 10.0
 _EVERY = 0.5
-_AGAIN = 8
-NO_METADATA = b"{}"
-# What an artifact says of itself, in its user metadata.
-SHA256, SIZE, STAGE, METADATA = "lading-sha256", "lading-size", "lading-stage", "lading-metadata"
+_MOST_ATTEMPTS = 8
 
 
 class MetadataClaim:
     """The metadata of a version that is about to be staged.
 
-    Between metadata and artifact there is a moment, and others may be in it: metadata that is not ours then is
-    waited for until its artifact is there, or given up for an orphan's. Whose artifact came first then puts right
-    what others wrote meanwhile, and they take back what they wrote.
+    Other stagers may write between our metadata and our artifact. Metadata of another stager is waited for until its
+    artifact is there, or replaced as orphaned. The stager whose artifact is first then restores what others have
+    written meanwhile, and they undo what they wrote.
+
+    Args:
+        store: The region's bucket.
+        key: The artifact's key.
+        data: The metadata's bytes; ``None`` when it has none.
+
+    Attributes:
+        warnings: Problems so far that did not make it fail.
     """
 
-    def __init__(self, store: ObjectStore, key: str, data: bytes | None, warnings: list[str]) -> None:
+    def __init__(self, store: ObjectStore, key: str, data: bytes | None) -> None:
+        self.warnings: list[str] = []
         self._store = store
         self._artifact = key
         self._key = f"{key}/metadata"
         self._data = data
-        self._warnings = warnings
-        self._made = False
+        self._acquired = False
         self._wrote = False
         self._before: bytes | None = None
 
+    @property
+    def digest(self) -> str:
+        """The digest of our metadata, kept with the artifact: it says which metadata is the winner's."""
+        return metadata_digest(self._data or NO_METADATA)
+
     async def acquire(self) -> None:
-        """Have our metadata there; ``Conflict`` when somebody else's artifact is there first."""
-        if self._made:
+        """Write our metadata; ``Conflict`` when another stager's artifact is there first."""
+        if self._acquired:
             return
         deadline = anyio.current_time() + _ORPHANED
-        while not await self._is_made(over=anyio.current_time() >= deadline):  # noqa: ASYNC110 - a store has no events
+        while not await self._try_acquire(over=anyio.current_time() >= deadline):  # noqa: ASYNC110 - no events in S3
             await anyio.sleep(_EVERY)
-        self._made = True
+        self._acquired = True
 
-    async def _is_made(self, *, over: bool) -> bool:
+    async def _try_acquire(self, *, over: bool) -> bool:
+        """Return whether our metadata is there.
+
+        Args:
+            over: Whether the time is over in which another stager's artifact may follow its metadata.
+        """
         if self._data is not None and await self._write():
             return True
         try:
@@ -60,23 +75,23 @@ class MetadataClaim:
             return True
         if (NO_METADATA if found is None else found[0]) == (self._data or NO_METADATA):
             return True
-        if found is None:  # somebody is about to write it: 409
+        if found is None:  # 409: another stager is about to write it
             if over:
-                raise Conflict(f"s3: {self._key} is being written by somebody else", service="s3", status=409)
+                raise Conflict(f"s3: another stager is writing {self._key}", service="s3", status=409)
             return False
-        # Somebody else's, who may be about to complete.
+        # It is another stager's, which may be about to complete.
         if await self._is_staged():
-            raise Conflict(f"s3: {self._artifact} was staged by somebody else meanwhile", service="s3", status=412)
+            raise Conflict(f"s3: another stager has staged {self._artifact} meanwhile", service="s3", status=412)
         return over and await self._replace(found[0], found[1].etag)
 
     async def _is_staged(self) -> bool:
         try:
             return await self._store.head(self._artifact) is not None
         except Forbidden:
-            return False  # what is there we may read: without s3:ListBucket this is how a store says that nothing is
+            return False  # what exists may be read: without s3:ListBucket, this is S3's response when there is nothing
 
     async def _write(self) -> bool:
-        """Whether ours could be written where nothing was."""
+        """Write our metadata where there is none, and return whether that succeeded."""
         assert self._data is not None  # noqa: S101 - else there is nothing to write
         self._wrote = True
         try:
@@ -90,8 +105,8 @@ class MetadataClaim:
         return True
 
     async def _replace(self, before: bytes, etag: str) -> bool:
-        """Write ours in an orphan's place."""
-        # Noted first: an answer that is lost may have done it.
+        """Write our metadata in place of orphaned metadata, and return whether that succeeded."""
+        # Recorded first: a request whose response is lost may have been carried out.
         self._wrote, self._before = True, before
         try:
             await self._store.put_small(self._key, self._data or NO_METADATA, if_match=etag)
@@ -99,23 +114,21 @@ class MetadataClaim:
             return False
         return True
 
-    @property
-    def digest(self) -> str:
-        """The digest of our metadata, kept with the artifact: so everybody knows which metadata is the winner's."""
-        return metadata_digest(self._data or NO_METADATA)
-
     async def confirm(self) -> None:
-        """After our artifact was first: what others wrote beside it meanwhile is put right."""
+        """Restore our metadata, after our artifact was first: others may have written meanwhile."""
         await self._restore(self._data or NO_METADATA)
 
     async def withdraw(self, there: ObjectInfo) -> None:
-        """After somebody else's artifact was first: what we wrote makes way for the winner's, as far as we know that.
+        """Restore the winner's metadata, as far as it is known, after another stager's artifact was first.
 
-        Where we do not, the winner has not looked yet, and will.
+        Where it is not known, the winner has not checked its metadata yet, and will.
+
+        Args:
+            there: The winner's artifact.
         """
         wanted = there.metadata.get(METADATA)
         known = [self._data or NO_METADATA, self._before or NO_METADATA, NO_METADATA]
-        if wanted is None:  # startifact's, which wrote its metadata later than its artifact, if it had any
+        if wanted is None:  # startifact's, which writes its metadata, if any, after the artifact
             await self._undo()
         for data in known:
             if metadata_digest(data) == wanted:
@@ -123,14 +136,15 @@ class MetadataClaim:
                 return
 
     async def _undo(self) -> None:
+        """Write back what was there before our metadata."""
         found = await self._store.get(self._key)
         if self._wrote and found is not None and found[0] == (self._data or NO_METADATA):
             with suppress(Conflict, NotFound):
                 await self._store.put_small(self._key, self._before or NO_METADATA, if_match=found[1].etag)
 
     async def _restore(self, data: bytes) -> None:
-        """Have *data* there, against whoever is late."""
-        for _ in range(_AGAIN):
+        """Write *data*, again while late writers are in the way."""
+        for _ in range(_MOST_ATTEMPTS):
             try:
                 found = await self._store.get(self._key)
             except Forbidden:
@@ -144,7 +158,10 @@ class MetadataClaim:
                 return
 
     async def repair(self, there: ObjectInfo) -> bool:
-        """Whether metadata that is missing beside a good artifact was put there.
+        """Write metadata that is missing beside an intact artifact, and return whether it was missing.
+
+        Args:
+            there: The artifact.
 
         Raises:
             VersionExists: The version was staged with other metadata.
@@ -166,15 +183,11 @@ class MetadataClaim:
 
     def _other_metadata_error(self) -> VersionExists:
         return VersionExists(
-            f"s3: {self._artifact} is staged already, with other metadata. A version cannot be changed: raise it",
+            f"s3: {self._artifact} is staged already, with other metadata. A version cannot be changed: bump the "
+            "version",
             service="s3",
             status=412,
         )
 
     def _warn_unreadable(self) -> None:
-        self._warnings.append("s3:GetObject is missing: metadata that is there cannot be compared")
-
-
-def metadata_digest(data: bytes) -> str:
-    """What an artifact says of its metadata's bytes."""
-    return hashlib.sha256(data).hexdigest()
+        self.warnings.append("s3:GetObject is missing: existing metadata cannot be compared")

@@ -1,4 +1,4 @@
-"""What is staged: read once for its digests, then sent part by part."""
+"""The bytes that are staged: read once for their digests, then sent part by part."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import tempfile
 from base64 import b64decode
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
@@ -21,144 +22,180 @@ from lading.s3._checksums import CrcHasher, PartChecksums, combine_crcs, encode_
 from lading.s3._interfaces import Checksum
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from lading._core.body import Body
 
 ArtifactSource: TypeAlias = "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]"
 
-# Each costs the store a request, and is what a broken connection sends again. Of a gateway on loopback, parts of 16 MiB
-# took 0.93 of the time of 8 MiB ones, parts of 32 MiB 0.89.
+# Each costs the store a request, and is what is sent again after an interruption. Of a gateway on loopback, parts of
+# 16 MiB took 0.93 of the time of 8 MiB ones, parts of 32 MiB 0.89.
 PART = 16 << 20
 _MOST_PARTS = 10_000
 _BATCH = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file on disk that has been read once.
+
+    Attributes:
+        path: Its path.
+        version: What it was when it was read: it must not change until it has been sent.
+    """
+
+    path: StrPath
+    version: FileVersion
+
+
+@dataclass(slots=True)
 class Source:
     """Bytes with their digests, in parts.
 
     Attributes:
         size: Bytes.
-        sha256: In hex.
-        algorithm: The CRC that S3 checks with.
-        name: The file's name; empty where it has none.
+        content: The bytes, or the file that has them.
+        digests: Their digests.
+        name: The file's name; empty when there is none.
     """
 
-    def __init__(self, size: int, hashers: _Hashers, *, path: StrPath | None, data: bytes, name: str) -> None:
-        self.size = size
-        self.sha256: str = hashers.sha256.hexdigest()
-        self.algorithm: str = hashers.algorithm
-        self.name = name
-        self._path = path
-        self._data = data
-        self._stamp: FileVersion | None = None
-        self._digests: dict[str, str] = {}
-        self._digesting = anyio.Lock()
-        self._crcs = hashers.crcs.values or [(0, 0)]
-        # A part is one or more of the pieces whose CRCs are known.
-        self._pieces = -(-len(self._crcs) // _MOST_PARTS)
+    size: int
+    content: bytes | File
+    digests: SourceDigests
+    name: str = ""
+    _more_digests: dict[str, str] = field(default_factory=dict[str, str])
+    _digesting: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
-    def checked(self) -> Checksum:
-        """The whole's checksum."""
-        return Checksum(self.algorithm, encode_crc(combine_crcs(self.algorithm, self._crcs)))
+    def sha256(self) -> str:
+        """The SHA-256 digest, in hex."""
+        return self.digests.sha256
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the checksums that S3 verifies."""
+        return self.digests.algorithm
+
+    @property
+    def checksum(self) -> Checksum:
+        """The checksum of all bytes."""
+        return self._checksum_of(self.digests.crcs)
 
     @property
     def parts(self) -> int:
-        """How many parts it has."""
-        return -(-len(self._crcs) // self._pieces)
+        """The number of parts."""
+        return -(-len(self.digests.crcs) // self._pieces)
 
     @property
     def part_size(self) -> int:
         """Bytes in each part but the last."""
         return PART * self._pieces
 
+    @property
+    def _pieces(self) -> int:
+        """How many of the pieces whose checksums are known make a part."""
+        return -(-len(self.digests.crcs) // _MOST_PARTS)
+
     def part(self, number: int) -> tuple[Body, Checksum]:
-        """A part, from 1, and its checksum."""
+        """Return a part, numbered from 1, and its checksum."""
         first = (number - 1) * self._pieces
-        value = combine_crcs(self.algorithm, self._crcs[first : first + self._pieces])
         offset = first * PART
         length = min(self.part_size, self.size - offset)
-        return self._slice(offset, length), Checksum(self.algorithm, encode_crc(value))
+        return self._slice(offset, length), self._checksum_of(self.digests.crcs[first : first + self._pieces])
 
-    def whole(self) -> Body:
-        """All of it in one body."""
+    def body(self) -> Body:
+        """Return all bytes in one body."""
         return self._slice(0, self.size)
 
     async def digest(self, name: str) -> str:
-        """Another digest, in hex: ``"md5"``, ``"CRC32"`` or ``"CRC32C"``.
+        """Compute another digest, in hex, to compare with what startifact staged, which has no SHA-256.
 
-        It takes another pass: to compare with what startifact staged, which has no SHA-256. MD5 takes longer than all
-        that is known without it together.
+        It takes another pass: MD5 takes longer than all other digests together.
+
+        Args:
+            name: ``"md5"``, ``"CRC32"`` or ``"CRC32C"``.
         """
         if name == self.algorithm:
-            return b64decode(self.checked.value).hex()
-        if name not in self._digests:
-            async with self._digesting:  # all regions ask at the same time: one pass is for all
-                if name not in self._digests:
-                    self._digests[name] = await self._digest(name)
-        return self._digests[name]
+            return b64decode(self.checksum.value).hex()
+        if name not in self._more_digests:
+            async with self._digesting:  # all regions need it concurrently: one pass is enough
+                if name not in self._more_digests:
+                    self._more_digests[name] = await self._digest(name)
+        return self._more_digests[name]
 
     async def _digest(self, name: str) -> str:
-        # Not for security: it is compared with what is there.
+        # MD5 is not for security here: it is compared with what is in the store.
         hasher: Any = hashlib.md5(usedforsecurity=False) if name == "md5" else CrcHasher(name)
-        if self._path is None:
-            await run_in_thread(hasher.update, self._data)
-        elif (await hash_file(self._path, {name: lambda: hasher})).stamp != self._stamp:
-            raise file_changed_error(self._path)
+        if not isinstance(self.content, File):
+            await run_in_thread(hasher.update, self.content)
+        elif (await hash_file(self.content.path, {name: lambda: hasher})).stamp != self.content.version:
+            raise file_changed_error(self.content.path)
         return str(hasher.hexdigest())
 
+    def _checksum_of(self, crcs: Sequence[tuple[int, int]]) -> Checksum:
+        return Checksum(self.algorithm, encode_crc(combine_crcs(self.algorithm, crcs)))
+
     def _slice(self, offset: int, length: int) -> Body:
-        if self._path is None:
-            return BytesBody(self._data[offset : offset + length])
-        assert self._stamp is not None  # noqa: S101 - a path has one
-        return FileBody(self._path, self._stamp, offset=offset, length=length)
+        if isinstance(self.content, File):
+            return FileBody(self.content.path, self.content.version, offset=offset, length=length)
+        return BytesBody(self.content[offset : offset + length])
 
 
-class _Hashers:
+class SourceDigests:
+    """Digests of a source, computed while it is read.
+
+    Args:
+        algorithm: The algorithm of the checksums that S3 verifies.
+    """
+
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
-        self.sha256 = hashlib.sha256()
-        self.crcs = PartChecksums(algorithm, PART)
+        self._sha256 = hashlib.sha256()
+        self._crcs = PartChecksums(algorithm, PART)
 
     @property
     def makers(self) -> Mapping[str, Callable[[], Any]]:
-        """Each of them, as :func:`hash_file` wants them."""
-        return {"sha256": lambda: self.sha256, "crcs": lambda: self.crcs}
+        """A maker of each hasher, for :func:`hash_file`."""
+        return {"sha256": lambda: self._sha256, "crcs": lambda: self._crcs}
 
     def update(self, data: bytes | memoryview) -> None:
-        """More of what comes piece by piece."""
-        for hasher in (self.sha256, self.crcs):
+        """Add bytes."""
+        for hasher in (self._sha256, self._crcs):
             hasher.update(data)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 digest, in hex."""
+        return self._sha256.hexdigest()
+
+    @property
+    def crcs(self) -> Sequence[tuple[int, int]]:
+        """(value, length) of every piece of ``PART`` bytes."""
+        return self._crcs.values or [(0, 0)]
 
 
 @asynccontextmanager
 async def open_source(source: ArtifactSource, algorithm: str) -> AsyncIterator[Source]:
-    """The source, read once; what comes from an async source is kept in a temporary file meanwhile."""
-    hashers = _Hashers(algorithm)
+    """Read *source* once; within the block, what came from an async iterable is in a temporary file."""
+    digests = SourceDigests(algorithm)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        await run_in_thread(hashers.update, data)
-        yield Source(len(data), hashers, path=None, data=data, name="")
-    elif isinstance(source, (str, os.PathLike)):
-        yield await _of_file(source, hashers)
+        await run_in_thread(digests.update, data)
+        yield Source(len(data), data, digests)
     elif isinstance(source, AsyncIterable) or callable(source):
-        async with _spooled(source() if callable(source) else source, hashers) as spooled:
-            yield spooled
+        async with temporary_file() as path:
+            size = await _spool(source() if callable(source) else source, path, digests)
+            yield Source(size, File(path, await file_version(path)), digests)
+    elif isinstance(source, (str, os.PathLike)):
+        version = (await hash_file(source, digests.makers)).stamp
+        yield Source(version.size, File(source, version), digests, Path(source).name)
     else:
         raise InputError("source is a path, bytes, or an async iterable of bytes", argument="source")
 
 
-async def _of_file(path: StrPath, hashers: _Hashers) -> Source:
-    hashed = await hash_file(path, hashers.makers)
-    found = Source(hashed.stamp.size, hashers, path=path, data=b"", name=Path(path).name)
-    found._stamp = hashed.stamp  # noqa: SLF001 - of this module
-    return found
-
-
 @asynccontextmanager
 async def temporary_file() -> AsyncIterator[str]:
-    """The path of an empty file that goes with the block."""
+    """Create an empty file that is deleted after the block; yield its path."""
     fd, path = await run_in_thread(tempfile.mkstemp, ".part", "lading-")
     try:
         os.close(fd)
@@ -168,35 +205,28 @@ async def temporary_file() -> AsyncIterator[str]:
             await run_in_thread(os.unlink, path)
 
 
-@asynccontextmanager
-async def _spooled(source: AsyncIterable[bytes], hashers: _Hashers) -> AsyncIterator[Source]:
-    size = 0
+async def _spool(source: AsyncIterable[bytes], path: str, digests: SourceDigests) -> int:
+    """Write *source* to the file at *path*, and return its size."""
 
-    def keep(batch: bytes) -> None:
-        hashers.update(batch)
+    def write(batch: bytes) -> None:
+        digests.update(batch)
         file.write(batch)
 
-    async with temporary_file() as path:
-        file = await run_in_thread(_open, path)
-        try:
-            batch = bytearray()
-            async for piece in source:
-                batch += piece
-                size += len(piece)
-                if len(batch) >= _BATCH:
-                    await run_in_thread(keep, bytes(batch))
-                    batch.clear()
-            await run_in_thread(keep, bytes(batch))
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run_in_thread(file.close)
-                close = getattr(source, "aclose", None)
-                if close is not None:
-                    await close()
-        found = Source(size, hashers, path=path, data=b"", name="")
-        found._stamp = await file_version(path)  # noqa: SLF001 - of this module
-        yield found
-
-
-def _open(path: str) -> BinaryIO:
-    return Path(path).open("wb")
+    size = 0
+    file = await run_in_thread(Path(path).open, "wb")
+    try:
+        batch = bytearray()
+        async for piece in source:
+            batch += piece
+            size += len(piece)
+            if len(batch) >= _BATCH:
+                await run_in_thread(write, bytes(batch))
+                batch.clear()
+        await run_in_thread(write, bytes(batch))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_in_thread(file.close)
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+    return size

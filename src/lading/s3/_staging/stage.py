@@ -1,4 +1,4 @@
-"""Staging one version in all regions: one decides, the others copy from it."""
+"""Staging one version in all regions: the first decides between stagers, the others copy from it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from lading.s3._layout import highest
 from lading.s3._regions import Regions, for_each_region
 from lading.s3._results import RegionResult, RegionStatus, StageResult
 from lading.s3._staging.commit import Commit
-from lading.s3._staging.latest import LatestPointer, LatestState
+from lading.s3._staging.latest import LatestState, pointer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lading.s3._staging.source import Source
     from lading.types import OnProgress
 
 
 @dataclass(slots=True)
 class StageOperation:
-    """One version on its way into all regions.
+    """Staging of one version in all regions.
 
     Attributes:
         regions: The regions.
@@ -29,8 +31,8 @@ class StageOperation:
         source: Its bytes.
         metadata: The bytes of its metadata; ``None`` when it has none.
         latest: Whether it becomes the latest; ``None`` to decide by the versions.
-        on_progress: Told how many bytes have been sent.
-        read_only: Whether to look only.
+        on_progress: Called with how many bytes have been sent.
+        read_only: Whether to compare only.
     """
 
     regions: Regions
@@ -44,24 +46,23 @@ class StageOperation:
     _done: dict[str, RegionResult] = field(default_factory=dict[str, RegionResult])
 
     async def run(self) -> StageResult:
-        """What became of it in every region.
+        """Stage the version and return the result of every region.
 
         Raises:
             VersionExists: A region has that version with other bytes or metadata; nothing was written to any other.
         """
-        commits = {name: self._commit(name) for name in self.regions.buckets}
         for name, error in self.regions.failed.items():
             self._record(name, "failed", error=error)
-        await self._compare_all(commits)
+        commits = await self._compare_all({name: self._make_commit(name) for name in self.regions.buckets})
         if not self.read_only:
-            await self._write(commits)
+            await self._write_all(commits)
             await self._update_latest(commits)
         key = self.regions.require_configuration.key(self.project, self.version)
         # In the order of the regions.
         done = {name: self._done[name] for name in self.regions.known if name in self._done}
         return StageResult(self.project, self.version, key, self.source.size, self.source.sha256, done)
 
-    def _commit(self, region: str) -> Commit:
+    def _make_commit(self, region: str) -> Commit:
         return Commit(
             store=self.regions.buckets[region],
             project=self.project,
@@ -73,25 +74,25 @@ class StageOperation:
             on_progress=self.on_progress,
         )
 
-    async def _compare_all(self, commits: dict[str, Commit]) -> None:
-        """See that no region has another version of that name, before any is written to."""
+    async def _compare_all(self, commits: Mapping[str, Commit]) -> dict[str, Commit]:
+        """Check that no region has another artifact of that name; return the commits of regions that responded."""
 
-        async def look(region: str) -> bool:
+        async def compare(region: str) -> bool:
             return await commits[region].compare()
 
-        found, failed = await for_each_region(look, list(commits))
+        found, failed = await for_each_region(compare, list(commits))
         for name, error in failed.items():
             if isinstance(error, (VersionExists, InputError)):
-                raise error  # the file changed: that is no region's failure
+                raise error  # the file changed: that is not the region's failure
             if not isinstance(error, Forbidden):
                 self._record(name, "failed", error=error)
-                del commits[name]
         if self.read_only:
             for name, there in found.items():
-                self._record(name, "already there" if there else "would be created", commit=commits[name])
+                self._record(name, "unchanged" if there else "planned", commit=commits[name])
+        return {name: commit for name, commit in commits.items() if name not in self._done}
 
-    async def _write(self, commits: dict[str, Commit]) -> None:
-        """One region after the other until one has it: that decides between stagers. Then all others."""
+    async def _write_all(self, commits: Mapping[str, Commit]) -> None:
+        """Write to one region after the other until one has it, which decides between stagers; then to all others."""
         # All stagers in the same order, however their regions were given to them.
         left = sorted(commits)
         first = ""
@@ -102,37 +103,37 @@ class StageOperation:
         for name in left:
             commits[name].copy_from = (commits[first].store.bucket, commits[first].key)
 
-        async def rest(region: str) -> bool:
+        async def commit_region(region: str) -> bool:
             return await self._commit_region(commits[region])
 
-        _, failed = await for_each_region(rest, left)
+        _, failed = await for_each_region(commit_region, left)
         for error in failed.values():
             raise error
 
     async def _commit_region(self, commit: Commit) -> bool:
-        """Whether the region has it now."""
+        """Stage the version in one region and return whether the region has it now."""
         try:
-            what = await commit.run()
+            status = await commit.run()
         except VersionExists as error:
             if not any(found.error is None for found in self._done.values()):
                 raise
             # Another stager could not reach the region that decided.
             self._record(commit.region, "failed", error=error, commit=commit)
         except InputError:
-            raise  # the file changed: that is no region's failure
+            raise  # the file changed: that is not the region's failure
         except LadingError as error:
             self._record(commit.region, "failed", error=error, commit=commit)
         else:
-            self._record(commit.region, what, commit=commit)
+            self._record(commit.region, status, commit=commit)
             return True
         return False
 
-    async def _update_latest(self, commits: dict[str, Commit]) -> None:
-        """Have every region that has it say which version is the latest."""
+    async def _update_latest(self, commits: Mapping[str, Commit]) -> None:
+        """Update the latest version in every region that has this one."""
         done = [name for name, found in self._done.items() if found.error is None]
-        pointers = {name: self._pointer(name, commits[name].warnings) for name in done}
+        pointers = {name: pointer_of(self.regions, name, self.project) for name in done}
 
-        async def look(region: str) -> LatestState:
+        async def read(region: str) -> LatestState:
             return await pointers[region].read()
 
         async def advance(region: str) -> str | None:
@@ -140,39 +141,33 @@ class StageOperation:
                 self.version,
                 self.source.sha256,
                 latest=self.latest,
-                fresh=self._done[region].status == "created",
+                is_new=self._done[region].status == "created",
                 counter=counter,
-                heard=heard,
-                seen=seen.get(region),
+                named=named,
+                state=states.get(region),
             )
 
-        seen, _ = await for_each_region(look, done)
-        counter = max((one.counter for one in seen.values()), default=0)
-        heard = highest(*(one.highest for one in seen.values()))
+        states, _ = await for_each_region(read, done)
+        counter = max((one.counter for one in states.values()), default=0)
+        named = highest(*(one.highest for one in states.values()))
         latest, failed = await for_each_region(advance, done)
         for name in done:
-            found = self._done[name]
-            error = failed.get(name)
-            what: RegionStatus = found.status if error is None else "failed"
-            warnings = tuple(commits[name].warnings)
-            self._done[name] = replace(found, status=what, latest=latest.get(name), error=error, warnings=warnings)
-
-    def _pointer(self, region: str, warnings: list[str]) -> LatestPointer:
-        return LatestPointer(
-            self.regions.buckets[region],
-            self.regions.known[region].parameters,
-            self.regions.require_configuration,
-            self.project,
-            warnings,
-        )
+            found, error = self._done[name], failed.get(name)
+            self._done[name] = replace(
+                found,
+                status=found.status if error is None else "failed",
+                latest=latest.get(name),
+                error=error,
+                warnings=(*commits[name].warnings, *pointers[name].warnings),
+            )
 
     def _record(
-        self, region: str, what: RegionStatus, *, error: LadingError | None = None, commit: Commit | None = None
+        self, region: str, status: RegionStatus, *, error: LadingError | None = None, commit: Commit | None = None
     ) -> None:
         if commit is None:
-            self._done[region] = RegionResult(region, what, error=error)
+            self._done[region] = RegionResult(region, status, error=error)
             return
-        copied = what == "created" and commit.copy_from is not None
+        copied = status == "created" and commit.transferred.copied
         self._done[region] = RegionResult(
-            region, what, commit.store.bucket, copied=copied, error=error, warnings=tuple(commit.warnings)
+            region, status, commit.store.bucket, copied=copied, error=error, warnings=commit.warnings
         )
