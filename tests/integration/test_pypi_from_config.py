@@ -152,7 +152,7 @@ async def test_without_the_keyring_library_the_keyring_is_skipped(
         assert type(pypi._connections.settings.auth) is lading.Auth
     assert "Authorization" not in fake_index.requests[-1].headers
     async with PyPI.from_config() as official:
-        with pytest.raises(ConfigError, match="takes uploads with a token only"):
+        with pytest.raises(ConfigError, match="accepts uploads only with a token"):
             await official.releases.upload(path)
     assert memory_keyring.asked == []
     skipped = [r.getMessage() for r in caplog.records if "the keyring was skipped" in r.getMessage()]
