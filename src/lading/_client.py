@@ -124,13 +124,13 @@ class _Shared:
         # Fails now, and not at the first request, when http_client= is nothing we can use.
         self._http_client = HttpxClientBackend(http_client) if http_client is not None else None
         self._notices: set[str] = set()
-        self.states: LoopLocal[LoopState] = LoopLocal(self._make)
+        self.states: LoopLocal[LoopState] = LoopLocal(self._make, on_loop_end=_retire)
         self.closed = False
 
     def _make(self) -> LoopState:
         # A second loop usually means that the first has ended: its idle sockets are of no use to anybody.
         for state in self.states.of_closed_loops():
-            state.backend.retire()
+            _retire(state)
         backend: Backend = self._http_client or TransportBackend(tls=self._tls, limits=self._limits)
         return LoopState(backend, self._limits, self._notices)
 
@@ -141,7 +141,11 @@ class _Shared:
             if state is here:
                 await state.backend.aclose()
             else:
-                state.backend.retire()
+                _retire(state)
+
+
+def _retire(state: LoopState) -> None:
+    state.backend.retire()
 
 
 class Client:

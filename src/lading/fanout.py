@@ -1,4 +1,4 @@
-"""Bounded concurrent work over many items, its results as they come."""
+"""Bounded concurrent work over many items, with results as they complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T, R]):
-    """What became of one item: a value, or an error.
+    """The result of one item: a value, or an error.
 
     Attributes:
         item: The item.
@@ -47,7 +47,7 @@ class Result(Generic[T, R]):
 
 
 class FanOut(Generic[T, R]):
-    """See :func:`fan_out`."""
+    """What :func:`fan_out` returns: an async context manager, and an async iterator over results."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class FanOut(Generic[T, R]):
 
     async def __aenter__(self) -> FanOut[T, R]:
         self._slots = anyio.Semaphore(self._limit)
-        # No room in the stream: a finished item keeps its place until its outcome is taken, so that a slow reader
+        # No room in the stream: a finished item keeps its place until its result is read, so that a slow reader
         # bounds what is held in memory.
         self._send, self._receive = anyio.create_memory_object_stream[Result[T, R]](0)
         self._group = anyio.create_task_group()
@@ -78,7 +78,7 @@ class FanOut(Generic[T, R]):
     ) -> None:
         self._group.cancel_scope.cancel()
         try:
-            # What the body raised is not given to the group, which would wrap it: it goes on by itself.
+            # What the body raised is not passed to the group, which would wrap it: it propagates as it is.
             await self._group.__aexit__(None, None, None)
         finally:
             self._send.close()
@@ -106,16 +106,16 @@ class FanOut(Generic[T, R]):
                         self._group.start_soon(self._work, item, self._send.clone())
                 finally:
                     await source.aclose()
-            except Exception as error:  # noqa: BLE001 - raised to the reader, after the outcomes
+            except Exception as error:  # noqa: BLE001 - raised to the reader, after the results
                 self._source_error = error
 
     async def _work(self, item: T, send: MemoryObjectSendStream[Result[T, R]]) -> None:
         with send:
             try:
-                outcome: Result[T, R] = Result(item, await self._func(item))
-            except Exception as error:  # noqa: BLE001 - it is the outcome
-                outcome = Result(item, error=error)
-            await send.send(outcome)
+                result: Result[T, R] = Result(item, await self._func(item))
+            except Exception as error:  # noqa: BLE001 - it is the result
+                result = Result(item, error=error)
+            await send.send(result)
             self._slots.release()
 
 
@@ -137,7 +137,7 @@ class _each(Generic[T]):  # noqa: N801 - used as a function
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End an async generator that was left in the middle, instead of leaving that to the garbage collector."""
+        """Close an async generator that was left in the middle, instead of leaving that to the garbage collector."""
         close = getattr(self._async, "aclose", None)
         if close is not None:
             await close()
@@ -146,24 +146,27 @@ class _each(Generic[T]):  # noqa: N801 - used as a function
 def fan_out(
     func: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], *, limit: int = 10
 ) -> FanOut[T, R]:
-    """An async context manager that runs ``func(item)`` for many items, and gives outcomes as they finish.
+    """Run ``func(item)`` for many items, and yield their results as they complete.
 
     ::
 
-        async with lading.fan_out(pypi.releases.upload, wheels, limit=8) as outcomes:
-            async for outcome in outcomes:
-                print(outcome.item, outcome.error or outcome.value)
+        async with lading.fan_out(pypi.releases.upload, wheels, limit=8) as results:
+            async for result in results:
+                print(result.item, result.error or result.value)
 
-    One item's failure ends neither the others nor the loop, and hides no other failure. Leaving the block early
+    The failure of one item ends neither the others nor the loop, and hides no other failure. Leaving the block early
     cancels what is still running and waits for it. Nothing is raised as an exception group.
 
     Args:
         func: The work. Bind further arguments with ``functools.partial``.
-        items: What to work on; an async iterable is read as places come free.
-        limit: How many run at the same time at the most.
+        items: What to work on; an async iterable is read as places become free.
+        limit: How many run concurrently at the most.
+
+    Returns:
+        An async context manager that is an async iterator of :class:`Result`, in the order of completion.
 
     Raises:
         InputError: *limit* is below 1.
-        Exception: What *items* itself raised, once the outcomes of the items before are given.
+        Exception: What *items* itself raised, after the results of the items before it.
     """
     return FanOut(func, items, limit)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tracing(tracer: trace.Tracer | None = None) -> Hook:
-    """A hook that makes one span for each call and one for each attempt, below the span that is current there.
+    """Create a hook that makes one span for each call and one for each attempt, children of the current span.
 
     Attempts are client spans named and attributed by OpenTelemetry's conventions for HTTP; a call is an internal span
     around them, by time. Neither carries identifiers, queries or secrets: paths are templates.

@@ -1,4 +1,4 @@
-"""Plain values that callers pass in and get back: settings, progress, and the events for hooks."""
+"""Plain values: settings that callers pass in, progress reports, and the events for hooks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _refuse_below(settings: Retry | Timeout | Limits, least: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one upload or download is.
+    """The progress of one upload or download.
 
     Attributes:
-        sent: Bytes moved so far: of the request body when uploading (a few hundred more than the file), of the
-            file when downloading.
-        total: All bytes there will be; ``None`` where nobody knows.
-        attempt: 1 at first; one more each time the transfer starts again, and ``sent`` with it.
+        completed: Bytes transferred so far: of the request body when uploading (a few hundred more than the file),
+            of the file when downloading.
+        total: All bytes to transfer; ``None`` where that is unknown.
+        attempt: 1 at first; one more each time the transfer starts again, and ``completed`` with it.
         region: The region, when staging to several; ``None`` elsewhere.
     """
 
@@ -42,15 +42,15 @@ OnProgress = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How long to go on trying. What may be sent again at all is not up to this: see :doc:`/retries`.
+    """How long to retry. Whether a request may be sent again at all does not depend on it: see :doc:`/retries`.
 
     Attributes:
-        attempts: How many times a request is sent at the most; 1 switches retrying off.
-        deadline: Seconds after the first attempt began after which no new one starts; ``None`` for no bound.
+        attempts: How many times a request is sent at the most, the first included; 1 switches retrying off.
+        deadline: Seconds since the first attempt began, after which no new one starts; ``None`` for no bound.
         backoff: Seconds: the first wait is a random time up to this, the next up to twice this, and so on.
         backoff_max: Seconds: the longest such wait.
         retry_after_max: Seconds: a store's ``Retry-After`` is obeyed up to this; above it the call fails at once
-            and the error says how long the store asked for.
+            and the error says how long the store wants the client to wait.
     """
 
     attempts: int = 5
@@ -73,12 +73,12 @@ class Timeout:
 
     Attributes:
         connect: To resolve the name, connect and shake hands.
-        read: To wait for the next bytes of an answer.
+        read: To wait for the next bytes of a response.
         write: To wait until the store takes more of a request.
         pool: To wait for a free slot and connection. Unbounded by default: in a fan-out of hundreds, waiting
-            for a turn is no failure.
-        upload: To wait for the answer once a body has been sent; stores check and store a file before they
-            answer.
+            is no failure.
+        upload_response: To wait for the response once a streamed body has been sent; stores check and store a file
+            before they respond.
     """
 
     connect: float | None = 10.0
@@ -93,14 +93,14 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one client does at the same time, on one event loop.
+    """How much one client does concurrently, on one event loop.
 
     Attributes:
-        connections: Open connections, idle ones included. Keep it above ``requests``: a streamed answer keeps
-            its connection after giving its slot back.
-        requests: Calls in flight, uploads included; the others wait their turn in order.
-        uploads: Calls in flight that send a file.
-        idle: Seconds an unused connection is kept.
+        max_connections: Open connections, idle ones included. Keep it above ``max_requests``: a streamed response
+            keeps its connection after releasing its slot.
+        max_requests: Calls in flight, uploads included; the others wait in order.
+        max_uploads: Calls in flight that send a file.
+        keepalive_expiry: Seconds an idle connection is kept.
     """
 
     max_connections: int = 100
@@ -111,7 +111,9 @@ class Limits:
     def __post_init__(self) -> None:
         _refuse_below(self, 0)
         if min(self.max_connections, self.max_requests, self.max_uploads) < 1:
-            raise InputError("Limits: connections, requests and uploads must each be 1 or more", argument="limits")
+            raise InputError(
+                "Limits: max_connections, max_requests and max_uploads must each be 1 or more", argument="limits"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,10 @@ class AttemptEvent:
         method: ``"GET"``, ``"POST"``, ...
         host: Host and port the request was for.
         path: The path's template, as in ``"simple/{project}/"``: no identifiers, no query, no secrets.
-        status: The HTTP status; ``None`` when no answer came.
+        status: The HTTP status; ``None`` when no response came.
         error: The name of the error class the attempt ended with; ``None`` for a success.
         sent: Bytes of the request body that were written.
-        seconds: From the first step of the attempt to the end of the answer's head (for a streamed answer) or
+        seconds: From the first step of the attempt to the end of the response's head (for a streamed response) or
             of its body.
         attempt: 1 for the first.
     """

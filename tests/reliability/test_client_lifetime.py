@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -208,3 +210,89 @@ def test_settings_that_contradict_each_other():
 def test_a_printed_client_names_its_store(store: Store):
     client: PyPI = make_client(store.server.url)
     assert repr(client) == f"<PyPI {store.server.url}/>"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_many_loops_in_turn_are_not_kept_alive(store: Store, backend: Any):
+    """A job that calls ``asyncio.run`` for every request with one client."""
+    client = make_client(store.server.url)
+    loops: list[weakref.ref[Any]] = []
+    before = sockets()
+
+    async def once() -> None:
+        loops.append(weakref.ref(anyio.lowlevel.current_token().native_token))
+        await client.send(GET)
+
+    for _ in range(40):
+        run(once, backend)
+    gc.collect()
+    assert [loop for loop in loops if loop() is not None] == []
+    end = monotonic() + 20
+    while left := sockets() - before:  # their connections went with them
+        assert monotonic() < end, left
+        sleep(0.005)
+    run(client.aclose, backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_loops_in_eight_threads_at_once(store: Store, backend: Any):
+    """Loops come and go in eight threads while others work: 12,000 calls, and no error."""
+    client = make_client(store.server.url, limits=Limits(max_connections=4, max_requests=4))
+    errors: list[BaseException] = []
+    counts: list[int] = []
+    barrier = threading.Barrier(8)
+
+    async def many() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(client.send, GET)
+        counts.append(20)
+
+    def work() -> None:
+        barrier.wait()
+        try:
+            for _ in range(25 if backend[0] == "trio" else 75):
+                run(many, backend)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sum(counts) == (4_000 if backend[0] == "trio" else 12_000)
+    run(client.aclose, backend)
+
+
+def test_closing_while_another_threads_loop_works(store: Store):
+    """The other loop's calls end, and its connections are closed when they are done with."""
+    client = make_client(store.server.url)
+    before = sockets()
+    closed = threading.Event()
+    errors: list[BaseException] = []
+
+    async def other() -> None:
+        try:
+            await client.send(GET)  # leaves an idle connection
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.send, Call("GET", "held", reply))
+                while not store.held:
+                    await anyio.sleep(0.002)
+                group.start_soon(anyio.to_thread.run_sync, anyio.run, client.aclose)
+                await anyio.to_thread.run_sync(closed.wait, 0.2)
+                store.go.set()
+            with pytest.raises(ConfigError, match="has been closed"):
+                await client.send(GET)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=anyio.run, args=[other])
+    thread.start()
+    thread.join(30)
+    assert not errors
+    end = monotonic() + 20
+    while left := sockets() - before:
+        assert monotonic() < end, left
+        sleep(0.005)

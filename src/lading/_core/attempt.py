@@ -12,6 +12,7 @@ from lading import errors
 from lading._core.body import BytesBody, MeteredReader
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET, Auth, Call, encode_query
 from lading._core.messages import Request, Response
+from lading._core.model import prepare_models
 from lading._core.progress import ProgressReporter
 from lading._core.redact import one_line, safe_url, scrub
 from lading._core.responses import parse_response
@@ -70,6 +71,7 @@ class Attempt:
         "_service",
         "_settings",
         "_streamed",
+        "_succeeded",
         "number",
         "status",
         "url",
@@ -96,6 +98,7 @@ class Attempt:
         self._observe = observe
         self._reader: MeteredReader | None = None
         self._content = b"" if call.json is UNSET and call.form is None else _encode(call)
+        self._succeeded = False
         self.number = number
         self.status: int | None = None
         self.url = call.url(service.base_url, safe=service.path_safe)
@@ -112,12 +115,13 @@ class Attempt:
 
         Raises the store's error for a response that is no success.
         """
+        await prepare_models()
         request = self._build_request()
         if self._auth is NO_AUTH:
             stream, response = await self._respond(request)
         else:
             stream, response = await self._respond_signed(request)
-        if not self._call.is_success(response.status):
+        if not self._succeeded:
             error = self._service.error_of(response, self._call.method, self._auth.secrets())
             error.request_sent = stream.request_sent
             raise error
@@ -185,7 +189,8 @@ class Attempt:
                     await stream.aclose()
                     continue
                 body = b""
-                if not self._call.is_success(stream.status):
+                self._succeeded = self._call.is_success(stream.status)
+                if not self._succeeded:
                     body = await self._read_error_body(stream)
                 elif not self._streamed:
                     body = await stream.read(self._call.max_response_size)

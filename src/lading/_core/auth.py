@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lading._core.call import Auth
+import anyio
+
+from lading._core.call import NO_AUTH, Auth
 from lading._core.credentials import Credentials, MemoryCredentials
+from lading._core.loop_local import LoopLocal
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from lading._core.call import Call, CallSender
-    from lading._core.messages import Request
+    from lading._core.messages import Request, Response
+
+C = TypeVar("C")
 
 
 class _CredentialAuth(Auth):
@@ -89,4 +94,77 @@ class TokenAuth(_CredentialAuth):
         return f"TokenAuth(***, scheme={self.scheme!r})"
 
 
-__all__ = ["Auth", "BasicAuth", "TokenAuth"]
+class RefreshingAuth(Auth, Generic[C]):
+    """Credentials that are obtained when they are needed, and renewed when they expire or are refused.
+
+    Many requests that need new ones concurrently, or are refused together, cause one renewal between them; each is then
+    sent again, once, with the new ones (unless its body can be read only once).
+
+    Args:
+        renew: From (a sender without credentials, the credentials so far or ``None``) to new ones.
+        sign: From credentials to the auth that signs requests with them.
+        is_fresh: Whether credentials are still valid long enough to begin a request with.
+        is_refusal: Whether a response says that the credentials have to be renewed.
+    """
+
+    def __init__(
+        self,
+        renew: Callable[[CallSender, C | None], Awaitable[C]],
+        sign: Callable[[C], Auth],
+        *,
+        is_fresh: Callable[[C], bool] = lambda _: True,
+        is_refusal: Callable[[Response], bool] = lambda response: response.status == 401,
+    ) -> None:
+        self._renew = renew
+        self._sign = sign
+        self._is_fresh = is_fresh
+        self._is_refusal = is_refusal
+        self._current: C | None = None
+        self._refused: C | None = None
+        self._signer: Auth = NO_AUTH
+        self._secrets: tuple[str, ...] = ()
+        self._lock = LoopLocal(anyio.Lock)
+
+    async def prepare(self, sender: CallSender) -> None:
+        """Have fresh credentials; requests that need them concurrently wait for one renewal."""
+        async with self._lock.get():
+            current = self._current
+            if current is None or current is self._refused or not self._is_fresh(current):
+                self._current = await self._renew(sender, current)
+                # With the ones before: responses to requests that they signed may still come.
+                self._secrets = self._signer.secrets()
+                self._signer = self._sign(self._current)
+            await self._signer.prepare(sender)
+
+    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
+        """Yield the signed request, and once more with new credentials when these are refused."""
+        used = self._current
+        response = yield from _run_flow(self._signer, request)
+        if response is None or not self._is_refusal(response):
+            return
+        if used is self._current:  # otherwise another request has had them renewed meanwhile
+            self._refused = used
+            yield self.PREPARE
+        yield from _run_flow(self._signer, request)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets of the credentials, and of the ones before."""
+        return (*self._signer.secrets(), *self._secrets)
+
+
+def _run_flow(auth: Auth, request: Request) -> Generator[Request | Call[Any], Any, Response | None]:
+    """Run the flow of *auth*, and return the last response to *request*."""
+    flow = auth.flow(request)
+    response: Response | None = None
+    try:
+        step = next(flow)
+        while True:
+            received = yield step
+            if step is request:
+                response = received
+            step = flow.send(received)
+    except StopIteration:
+        return response
+
+
+__all__ = ["Auth", "BasicAuth", "RefreshingAuth", "TokenAuth"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize, ref
 
 from anyio.lowlevel import current_token
 
@@ -20,12 +20,17 @@ class LoopLocal(Generic[T]):
     It is released with its owner, or with the loop, which it does not keep alive. anyio's ``RunVar`` would keep it
     until the loop ends, and a web service makes a client for every request on one loop. Loops in several threads may
     use it at once.
+
+    Args:
+        make: Creates a value.
+        on_loop_end: Called with a value whose loop is gone, from whichever thread that is noticed in.
     """
 
-    __slots__ = ("_lock", "_make", "_values")
+    __slots__ = ("_lock", "_make", "_on_loop_end", "_values")
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], T], *, on_loop_end: Callable[[T], object] | None = None) -> None:
         self._make = make
+        self._on_loop_end = on_loop_end
         self._values: WeakKeyDictionary[object, T] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -38,6 +43,9 @@ class LoopLocal(Generic[T]):
             value = self._make()
             with self._lock:
                 self._values[loop] = value
+            if self._on_loop_end is not None:
+                # After the entry above, whose own callback removes it: the later one is called first.
+                finalize(loop, _end, self._on_loop_end, ref(value)).atexit = False
             return value
 
     def peek(self) -> T | None:
@@ -56,6 +64,12 @@ class LoopLocal(Generic[T]):
         with self._lock:
             closed = [loop for loop in list(self._values) if _is_closed(loop)]
             return [self._values.pop(loop) for loop in closed]
+
+
+def _end(on_loop_end: Callable[[T], object], value: ref[T]) -> None:
+    found = value()
+    if found is not None:
+        on_loop_end(found)
 
 
 def _is_closed(loop: object) -> bool:

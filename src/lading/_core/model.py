@@ -1,19 +1,17 @@
-"""The base of every answer's model."""
+"""The base class of models, and what makes building them cheap."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-# With its first validator pydantic looks through all installed packages for plugins. Models are built when they are
-# first used, which is on the loop; the disk is read now.
-TypeAdapter(int)
+from lading._core.threads import run_in_thread
 
 
 class Model(BaseModel):
-    """A value a store gave us: frozen, and tolerant of fields the store adds later (``model_extra`` has them)."""
+    """A value that a store returned: frozen, and tolerant of fields added later (``model_extra`` has them)."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
@@ -27,9 +25,19 @@ class Model(BaseModel):
     )
 
 
-# The first model that a process builds makes pydantic look through all that is installed, for plugins: 7 ms of reading
-# files, better spent while importing than on somebody's event loop. All other models wait until they are used.
-Model.model_rebuild()
+_prepared = False
+
+
+async def prepare_models() -> None:
+    """Have pydantic search for plugins, off the event loop, the first time.
+
+    It reads the metadata of all installed packages when a process builds its first model, and models are built when
+    they are first used.
+    """
+    global _prepared  # noqa: PLW0603 - as pydantic's own, it is the process's
+    if not _prepared:
+        await run_in_thread(Model.model_rebuild)
+        _prepared = True
 
 
 def _aware(moment: datetime) -> datetime:
@@ -39,4 +47,4 @@ def _aware(moment: datetime) -> datetime:
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(_aware)]
-"""A point in time, aware and in UTC, from ISO 8601 text (UTC where it names no offset) or epoch seconds."""
+"""A point in time, aware and in UTC, from an ISO 8601 string (UTC where it has no offset) or epoch seconds."""

@@ -112,8 +112,28 @@ async def run_with_retry(
         return await step(1)
     except LadingError as error:
         first = error
-    # tenacity's loop costs a fifth of a small request. A first attempt that succeeds does without; one that failed
-    # is the loop's first.
+    return await retry(first, step, settings, repeatable, started)
+
+
+async def retry(
+    first: LadingError,
+    step: Callable[[int], Awaitable[T]],
+    settings: ClientSettings,
+    repeatable: Callable[[LadingError], bool],
+    started: float,
+) -> T:
+    """Run ``step(number)`` again, after a first attempt that failed, and return what it returns.
+
+    Apart from :func:`run_with_retry`, as tenacity's loop costs a fifth of a small request: a first attempt that
+    succeeds does without, and one that failed is the loop's first.
+
+    Args:
+        first: What the first attempt raised.
+        step: One attempt; called with its number, from 2.
+        settings: The retry policy, the clock and the sleep.
+        repeatable: Called after a failure: whether the step may be made twice.
+        started: When the first attempt began, by the clock.
+    """
     delay: float | None = None
     number = 0
 

@@ -11,7 +11,7 @@ from lading import errors
 from lading._core.attempt import Attempt, is_streamed
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
 from lading._core.redact import one_line, scrub
-from lading._core.retry import run_with_retry
+from lading._core.retry import retry, run_with_retry
 from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading._core.unretried import Unretried, call_back, unwrap
 from lading.types import AttemptEvent, CallEvent, NoticeEvent
@@ -220,9 +220,14 @@ class _CallRun(Generic[R]):
         settings, call = self._settings, self._call
         if call.body is not None and not call.body.replayable:
             settings = replace(settings, retry=replace(settings.retry, attempts=1))
+        started = settings.clock()
         try:
-            return await run_with_retry(
-                self._attempt_or_look_up, settings, lambda e: call.repeatable or e is self._lost
+            return await self._attempt_or_look_up(1)
+        except errors.LadingError as error:
+            first = error
+        try:
+            return await retry(
+                first, self._attempt_or_look_up, settings, lambda e: call.repeatable or e is self._lost, started
             )
         except errors.LadingError as error:
             if error is not self._lost:
@@ -239,8 +244,12 @@ class _CallRun(Generic[R]):
             if isinstance(found, Found):
                 return found.value
         self._number = number
+        attempt = self._make_attempt()
         try:
-            return await self._attempt()
+            if self._settings.hooks or logger.isEnabledFor(logging.DEBUG):
+                return await self._observed_attempt(attempt)
+            result: R = await attempt.run()
+            return result
         except errors.LadingError as error:
             if isinstance(error, errors.ApiError):
                 error.attempts = number
@@ -267,23 +276,18 @@ class _CallRun(Generic[R]):
             raise Unretried(found.error) from None
         return found
 
-    async def _attempt(self) -> R:
-        sender, settings = self._sender, self._settings
-        attempt = Attempt(
+    def _make_attempt(self) -> Attempt:
+        sender = self._sender
+        return Attempt(
             self._call,
             sender.service,
-            settings,
+            self._settings,
             self._state.backend,
             number=self._number,
             streamed=self._stream,
             sender=sender.in_same_slot,
             observe=None if sender.service.on_response is None else self._observe_head,
         )
-        debug = logger.isEnabledFor(logging.DEBUG)
-        if debug or settings.hooks:
-            return await self._observed_attempt(attempt)
-        result: R = await attempt.run()
-        return result
 
     async def _observed_attempt(self, attempt: Attempt) -> R:
         """Make the attempt, with an event at its end, whatever happens."""

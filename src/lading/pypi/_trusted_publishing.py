@@ -13,11 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import anyio
-
-from lading._core.auth import Auth, BasicAuth
+from lading._core.auth import BasicAuth, RefreshingAuth
 from lading._core.call import Call
-from lading._core.loop_local import LoopLocal
 from lading._core.threads import run_in_thread
 from lading.errors import InvalidResponse
 from lading.pypi._ci_identity import identity_token_flow
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from lading._core.call import CallSender
-    from lading._core.messages import Request, Response
+    from lading._core.messages import Response
     from lading.pypi._ci_identity import IdentityRequest
     from lading.pypi._indexes import Index
 
@@ -123,7 +120,7 @@ def _read_minted(response: Response) -> MintedToken:
     return MintedToken(str(found["token"]), at, there - here)
 
 
-class TrustedPublishing(Auth):
+class TrustedPublishing(RefreshingAuth[MintedToken]):
     """Credentials that mint a token when it is needed, share it between uploads and renew it before it expires.
 
     Args:
@@ -132,30 +129,15 @@ class TrustedPublishing(Auth):
     """
 
     def __init__(self, index: Index, env: Mapping[str, str] | None = None) -> None:
-        self._index = index
-        self._env = os.environ if env is None else env
-        self._minted: MintedToken | None = None
-        self._basic: BasicAuth | None = None
-        self._lock = LoopLocal(anyio.Lock)
+        environment = os.environ if env is None else env
 
-    async def prepare(self, sender: CallSender) -> None:
-        """Mint a token unless there is one that is valid long enough; concurrent uploads mint one between them.
+        async def renew(sender: CallSender, _: MintedToken | None) -> MintedToken:
+            return await mint_token(sender, index, environment)
 
-        Args:
-            sender: A sender to the index.
-        """
-        async with self._lock.get():
-            if self._minted is None or self._minted.remaining < _MIN_REMAINING:
-                self._minted = await mint_token(sender, self._index, self._env)
-                self._basic = BasicAuth("__token__", self._minted.value)
-        if self._basic is not None:
-            await self._basic.prepare(sender)
-
-    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """Yield *request* with the token."""
-        assert self._basic is not None  # noqa: S101 - prepare() made it
-        return self._basic.flow(request)
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return the minted token, for masking."""
-        return () if self._basic is None else self._basic.secrets()
+        super().__init__(
+            renew,
+            lambda minted: BasicAuth("__token__", minted.value),
+            is_fresh=lambda minted: minted.remaining >= _MIN_REMAINING,
+            # An index refuses a valid token for what it may not do, which another one may not do either.
+            is_refusal=lambda _: False,
+        )
