@@ -55,9 +55,7 @@ async def test_a_region_dies_at_any_step(place: Place, mortal: Mortal, how: str,
             assert not repaired.failed
             assert await is_complete(place, version, data) == all_regions, step
             assert await stager.latest(PROJECT) == version
-            assert set(whats(await stager.stage(PROJECT, version, data, metadata=METADATA)).values()) == {
-                "unchanged"
-            }
+            assert set(whats(await stager.stage(PROJECT, version, data, metadata=METADATA)).values()) == {"unchanged"}
             if not died:
                 break
         await stager.abort_stale_uploads(PROJECT, older_than=0)
