@@ -85,6 +85,18 @@ async def test_somebody_elses_same_bytes_are_as_good(part_size: int):
     check_there(bucket)
 
 
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_what_a_callback_raises_at_the_end_is_raised_as_it_is(part_size: int):
+    bucket = Bucket()
+
+    def stop(_: object) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await commit(bucket, on_progress=stop).run()
+    assert not bucket.open
+
+
 # Answers that get lost.
 
 

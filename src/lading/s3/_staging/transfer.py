@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.progress import CombinedProgress
+from lading._core.unretried import unwrap
 from lading.errors import ApiError, Conflict, IntegrityError, LadingError, NetworkError, NotFound
 from lading.fanout import fan_out
 from lading.s3._layout import STAGE
@@ -89,7 +90,7 @@ class Transfer:
         """
         if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
             return self.result
-        await self._upload(ready)
+        await unwrap(self._upload(ready))  # the last progress is reported outside any call
         self.result = replace(self.result, sent=self.source.size)
         return self.result
 
