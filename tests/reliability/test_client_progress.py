@@ -77,9 +77,9 @@ async def test_progress_is_told_now_and_then_and_the_end_once(
     at, values = zip(*told, strict=True)
     assert len(told) > 1
     assert all(later - earlier >= 0.0499 for earlier, later in zip(at[:-1], at[1:-1], strict=False))
-    assert [p.sent for p in values] == sorted({p.sent for p in values})
+    assert [p.completed for p in values] == sorted({p.completed for p in values})
     assert {(p.total, p.attempt, p.region) for p in values} == {(SIZE, 1, None)}
-    assert values[-1].sent == SIZE
+    assert values[-1].completed == SIZE
 
 
 async def test_a_count_starts_again_with_each_attempt(large_store: LargeStore, large_file: Path, clock: list[float]):

@@ -195,7 +195,7 @@ async def test_a_broken_connection_shows_no_address(watched: Watched, echo: Echo
 
 async def test_nobody_at_home(watched: Watched, echo: Echo):
     port = echo.server.port
-    await lading._core.threads.in_thread(echo.server.stop)  # type: ignore[attr-defined]
+    await lading._core.threads.run_in_thread(echo.server.stop)  # type: ignore[attr-defined]
     await watched.failing(call())
     await watched.failing(call(path=f"http://me:{TOKEN}@127.0.0.1:{port}/{TOKEN}/{{name}}"))
 

@@ -63,6 +63,7 @@ class Attempt:
     __slots__ = (
         "_auth",
         "_backend",
+        "_body",
         "_call",
         "_content",
         "_make_sender",
@@ -99,6 +100,7 @@ class Attempt:
         self._reader: MeteredReader | None = None
         self._content = b"" if call.json is UNSET and call.form is None else _encode(call)
         self._succeeded = False
+        self._body = b""
         self.number = number
         self.status: int | None = None
         self.url = call.url(service.base_url, safe=service.path_safe)
@@ -118,14 +120,21 @@ class Attempt:
         await prepare_models()
         request = self._build_request()
         if self._auth is NO_AUTH:
-            stream, response = await self._respond(request)
+            stream = await self._exchange(request)
         else:
-            stream, response = await self._respond_signed(request)
+            stream = await self._exchange_signed(request)
         if not self._succeeded:
-            error = self._service.error_of(response, self._call.method, self._auth.secrets())
+            error = self._service.error_of(self._read(stream), self._call.method, self._auth.secrets())
             error.request_sent = stream.request_sent
             raise error
-        return stream if self._streamed else parse_response(self._service.name, self._call, response)
+        if self._streamed:
+            return stream
+        self._body = await stream.read(self._call.max_response_size)
+        return parse_response(self._service.name, self._call, self._read(stream))
+
+    def _read(self, stream: ResponseStream) -> Response:
+        """Return the response with as much of its body as has been read."""
+        return Response(stream.status, stream.headers, self._body, stream.url, stream.reason)
 
     def _build_request(self) -> Request:
         call, service = self._call, self._service
@@ -146,7 +155,7 @@ class Attempt:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return Request(call.method, self.url, headers, call.timeout or self._settings.timeout)
 
-    async def _respond_signed(self, request: Request) -> tuple[ResponseStream, Response]:
+    async def _exchange_signed(self, request: Request) -> ResponseStream:
         """Run the auth flow, and return the last response."""
         auth = self._auth
         await auth.prepare(self._make_sender())
@@ -162,22 +171,22 @@ class Attempt:
                     # Without auth, whatever it says: it would need itself again.
                     step = flow.send(await self._make_sender().send(replace(step, auth=None)))
                     continue
-                stream, response = await self._respond(step)
+                stream = await self._exchange(step)
                 try:
-                    step = flow.send(response)
+                    step = flow.send(self._read(stream))
                 except StopIteration:
-                    return stream, response
+                    return stream
                 except BaseException:
                     await stream.aclose()
                     raise
                 if self._call.body is not None and not self._call.body.replayable:
-                    return stream, response
+                    return stream
                 await stream.aclose()
         finally:
             flow.close()
 
-    async def _respond(self, request: Request) -> tuple[ResponseStream, Response]:
-        """Send *request*, follow redirects, and read the response unless it is a success to be streamed."""
+    async def _exchange(self, request: Request) -> ResponseStream:
+        """Send *request* and follow redirects; return the response, its body read if it is no success."""
         for _ in range(_MAX_REDIRECTS + 1):
             stream = await self._send(request)
             self.status = stream.status
@@ -188,16 +197,12 @@ class Attempt:
                     request = self._follow_redirect(request, stream)
                     await stream.aclose()
                     continue
-                body = b""
                 self._succeeded = self._call.is_success(stream.status)
-                if not self._succeeded:
-                    body = await self._read_error_body(stream)
-                elif not self._streamed:
-                    body = await stream.read(self._call.max_response_size)
+                self._body = b"" if self._succeeded else await self._read_error_body(stream)
             except BaseException:
                 await stream.aclose()
                 raise
-            return stream, Response(stream.status, stream.headers, body, stream.url, stream.reason)
+            return stream
         raise errors.ApiError(
             f"{self._service.name}: {request.method} {self._call.url_template} was redirected more than "
             f"{_MAX_REDIRECTS} times",

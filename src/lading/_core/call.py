@@ -124,8 +124,8 @@ class Auth:
     """How requests are signed. This one leaves them as they are.
 
     ``flow`` is a generator without I/O. It yields the request it was given, changed as needed, and is sent the
-    :class:`Response` (complete, unless a success is streamed: then without its body); when it yields the request
-    again, that is sent again. In between it may yield another :class:`Call`, and is sent that call's result.
+    :class:`Response` (with its body when that is no success, else without); when it yields the request again, that is
+    sent again. In between it may yield another :class:`Call`, and is sent that call's result.
     Whatever waits for something else than a store belongs into ``prepare``, which is awaited before each flow, and
     once more when the flow yields ``PREPARE``.
     """
