@@ -12,7 +12,6 @@ from lading import errors
 from lading._core.body import BytesBody, MeteredReader
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET, Auth, Call, encode_query
 from lading._core.messages import Request, Response
-from lading._core.model import prepare_models
 from lading._core.progress import ProgressReporter
 from lading._core.redact import one_line, safe_url, scrub
 from lading._core.responses import parse_response
@@ -117,7 +116,6 @@ class Attempt:
 
         Raises the store's error for a response that is no success.
         """
-        await prepare_models()
         request = self._build_request()
         if self._auth is NO_AUTH:
             stream = await self._exchange(request)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from lading import errors
 from lading._core.attempt import Attempt, is_streamed
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
+from lading._core.model import prepare_models
 from lading._core.redact import one_line, scrub
 from lading._core.retry import retry, run_with_retry
 from lading._core.send_once import NOT_FOUND, Found, Rejected
@@ -48,7 +49,7 @@ class Sender:
         in_slot: Whether its calls are part of a call, whose slot they use.
     """
 
-    __slots__ = ("in_slot", "loop_state", "service", "settings")
+    __slots__ = ("_inner", "in_slot", "loop_state", "service", "settings")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Sender:
         self.settings = settings
         self.loop_state = loop_state
         self.in_slot = in_slot
+        self._inner: Sender | None = None
 
     async def send(self, call: Call[T]) -> T:
         """Send *call* and return what it parses from the response."""
@@ -121,7 +123,9 @@ class Sender:
 
     def in_same_slot(self) -> Sender:
         """Return this sender for calls that are part of a call: they use its slot."""
-        return Sender(self.service, self.settings, self.loop_state, in_slot=True)
+        if self._inner is None:
+            self._inner = self if self.in_slot else Sender(self.service, self.settings, self.loop_state, in_slot=True)
+        return self._inner
 
     def _derive(self, service: Service, settings: ClientSettings) -> Sender:
         return Sender(service, settings, self.loop_state, in_slot=self.in_slot)
@@ -206,6 +210,9 @@ class _CallRun(Generic[R]):
         state = self._state = sender.loop_state()
         if sender.in_slot:
             return await self._attempts()
+        if not state.prepared:
+            await prepare_models()
+            state.prepared = True
         upload = is_streamed(self._call)
         if not state.acquire_nowait(upload=upload):
             await state.acquire(upload=upload, timeout=self._settings.timeout.pool)

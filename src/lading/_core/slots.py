@@ -19,11 +19,13 @@ class LoopState:
     Attributes:
         backend: What sends requests on this loop.
         notices: The stores' notices that were logged already; all loops of a client share them.
+        prepared: Whether models can be built without reading files; see :func:`prepare_models`.
     """
 
     def __init__(self, backend: Backend, limits: Limits, notices: set[str]) -> None:
         self.backend = backend
         self.notices = notices
+        self.prepared = False
         self._requests = anyio.Semaphore(limits.max_requests, fast_acquire=True)
         self._uploads = anyio.Semaphore(limits.max_uploads, fast_acquire=True)
 
