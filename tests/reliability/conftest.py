@@ -13,7 +13,7 @@ from lading.testing import ServerResponse
 from tests.support.bodies import CONTENT
 from tests.support.canned_store import CannedStore
 from tests.support.large_store import LargeStore
-from tests.support.recorded_sleeps import record_sleeps
+from tests.support.recorded_sleeps import RecordedSleeps
 from tests.support.sparse_files import sparse
 from tests.support.transport_client import make_client, reply
 
@@ -75,6 +75,6 @@ def content_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, none of which is waited; the clock goes on by each."""
-    return record_sleeps(monkeypatch)
+def slept(monkeypatch: pytest.MonkeyPatch) -> RecordedSleeps:
+    """The waits between the attempts of its clients, none of which is waited; the clock advances by each."""
+    return RecordedSleeps(monkeypatch)

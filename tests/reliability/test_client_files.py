@@ -9,9 +9,9 @@ import pytest
 from anyio import to_thread
 
 from lading import Call, FileBody, FilePart, InputError, Limits, Multipart, NetworkError, Retry
-from lading._core import retry
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
 from tests.support.open_files import open_descriptors
+from tests.support.recorded_sleeps import with_time
 from tests.support.sparse_files import SIZE
 from tests.support.transport_client import make_client
 
@@ -155,11 +155,10 @@ async def test_between_two_attempts(store: Store, large_file: Path, change: Call
     events: list[Any] = []
     body = await body_of("file", large_file)
     store.server.faults.add(Respond(503, retry_after=0))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry.anyio, "sleep", sleep)
-        async with make_client(store.server.url, retry=Retry(attempts=3), hooks=[events.append]) as client:
-            with pytest.raises(InputError):
-                await client.send(put(body))
+    client = make_client(store.server.url, retry=Retry(attempts=3), hooks=[events.append])
+    async with with_time(client, sleep=sleep):
+        with pytest.raises(InputError):
+            await client.send(put(body))
     assert [event.error for event in events] == ["ServerError", "InputError", "InputError"]
     assert not store.sizes
 

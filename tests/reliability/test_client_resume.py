@@ -221,11 +221,12 @@ async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
     assert not await to_thread.run_sync(target.exists)
 
 
-async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(host: Host, target: Path):
+@pytest.mark.parametrize("total", [str(SIZE), "*"])
+async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(host: Host, target: Path, total: str):
     def some(request: ServerRequest, start: int) -> ServerResponse:
         end = min(start + MIB, SIZE)
         return ServerResponse(
-            206, {"Content-Range": f"bytes {start}-{end - 1}/{SIZE}", "ETag": '"one"'}, FIRST[start:end]
+            206, {"Content-Range": f"bytes {start}-{end - 1}/{total}", "ETag": '"one"'}, FIRST[start:end]
         )
 
     host.partial = some

@@ -28,6 +28,8 @@ from tests.support.transport_client import make_client, reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.recorded_sleeps import RecordedSleeps
+
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
 
@@ -105,13 +107,13 @@ def nobody() -> str:
         return server.url
 
 
-async def test_what_never_left_is_always_sent_again(nobody: str, slept: list[float]):
+async def test_what_never_left_is_always_sent_again(nobody: str, slept: RecordedSleeps):
     for method, idempotent in ONCE + OFTEN:
-        async with make_client(nobody, retry=QUICK) as client:
+        async with slept.client(nobody, retry=QUICK) as client:
             with pytest.raises(NetworkError) as caught:
                 await client.send(Call(method, "thing", reply, idempotent=idempotent))
             assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
-    assert len(slept) == 2 * len(ONCE + OFTEN)
+    assert len(slept.waits) == 2 * len(ONCE + OFTEN)
 
 
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
@@ -143,10 +145,10 @@ async def test_the_outcome_says_what_became_of_it(store: Store):
                 assert caught.value.outcome == expected, fault
 
 
-async def test_attempts_are_bounded_and_counted(store: Store, slept: list[float]):
+async def test_attempts_are_bounded_and_counted(store: Store, slept: RecordedSleeps):
     store.faults.add(Respond(429), times=None)
     for most in (1, 2, 5):
-        async with make_client(store.server.url, retry=Retry(attempts=most)) as client:
+        async with slept.client(store.server.url, retry=Retry(attempts=most)) as client:
             with pytest.raises(RateLimited) as caught:
                 await client.send(Call("POST", "thing", reply))
         assert caught.value.attempts == most

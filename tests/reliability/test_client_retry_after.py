@@ -10,10 +10,12 @@ import pytest
 from lading import ApiError, Call, RateLimited, Retry, ServerError
 from lading.testing import Faults, Respond, Server, ServerRequest, ServerResponse
 from tests.support.recorded_sleeps import NOW
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.recorded_sleeps import RecordedSleeps
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
@@ -55,11 +57,11 @@ def store() -> Iterator[Store]:
         ("Fri, 31 Feb 2023 99:99:99 GMT", 0),
     ],
 )
-async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: list[float], header: str, wait: float):
+async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: RecordedSleeps, header: str, wait: float):
     store.faults.add(Respond(429, retry_after=header))
-    async with make_client(store.server.url, retry=QUICK) as client:
+    async with slept.client(store.server.url, retry=QUICK) as client:
         await client.send(Call("POST", "thing", reply))
-    assert slept == [wait]
+    assert slept.waits == [wait]
 
 
 @pytest.mark.parametrize(
@@ -75,40 +77,38 @@ async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: list[float]
 )
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerError)])
 async def test_a_wait_that_is_too_long_fails_at_once_and_says_how_long(
-    store: Store, slept: list[float], header: str, says: str, status: int, kind: type[ApiError]
+    store: Store, slept: RecordedSleeps, header: str, says: str, status: int, kind: type[ApiError]
 ):
     store.faults.add(Respond(status, retry_after=header), times=None)
-    async with make_client(store.server.url, retry=QUICK) as client:
+    async with slept.client(store.server.url, retry=QUICK) as client:
         with pytest.raises(kind, match=f"wait {says}") as caught:
             await client.send(Call("GET", "thing", reply))
-    assert not slept
+    assert not slept.waits
     assert caught.value.attempts == 1
     assert caught.value.retry_after is not None
     assert caught.value.retry_after > 120
 
 
-async def test_waiting_is_bounded_by_the_deadline(store: Store, slept: list[float]):
+async def test_waiting_is_bounded_by_the_deadline(store: Store, slept: RecordedSleeps):
     store.faults.add(Respond(429, retry_after=4), times=None)
     for deadline, waits in ((9.0, [4, 4]), (8.0, [4, 4]), (7.9, [4]), (3.0, []), (None, [4] * 9)):
-        slept.clear()
-        async with make_client(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
+        slept.waits.clear()
+        async with slept.client(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
             with pytest.raises(RateLimited):
                 await client.send(Call("GET", "thing", reply))
-        assert slept == waits
+        assert slept.waits == waits
 
 
-async def test_backoff_doubles_to_its_cap_with_full_jitter(
-    store: Store, slept: list[float], monkeypatch: pytest.MonkeyPatch
-):
+async def test_backoff_doubles_to_its_cap_with_full_jitter(store: Store, slept: RecordedSleeps):
     # The draw is a default of the decision's, and so bound once: this policy shows its bounds instead.
     store.faults.add(Respond(500), times=None)
     policy = Retry(attempts=8, backoff=1, backoff_max=10, deadline=None)
-    async with make_client(store.server.url, retry=policy) as client:
+    async with slept.client(store.server.url, retry=policy) as client:
         for _ in range(3):
             with pytest.raises(ServerError):
                 await client.send(Call("GET", "thing", reply))
     for first in range(0, 21, 7):
-        waits = slept[first : first + 7]
+        waits = slept.waits[first : first + 7]
         assert len(waits) == 7
         assert all(0 <= wait <= most for wait, most in zip(waits, (1, 2, 4, 8, 10, 10, 10), strict=True))
-    assert len(set(slept)) == len(slept)
+    assert len(set(slept.waits)) == len(slept.waits)

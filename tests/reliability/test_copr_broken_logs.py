@@ -32,6 +32,7 @@ class Shelf:
         state: The state of the build in its chroot.
         files: Bytes, or files, by name.
         ranges: Whether parts of files can be asked for.
+        content_range: The ``Content-Range`` of a response, from the correct one.
         before: What to do before a file is served.
         asked: The files that were asked for, and which part.
     """
@@ -40,6 +41,7 @@ class Shelf:
         self.state = "succeeded"
         self.files: dict[str, bytes | Path] = {}
         self.ranges = True
+        self.content_range: Callable[[str], str] = str
         self.before: Callable[[str], None] = lambda _: None
         self.asked: list[tuple[str, str]] = []
         self.copr: Copr
@@ -60,7 +62,7 @@ class Shelf:
         first, _, last = request.headers["Range"].removeprefix("bytes=").partition("-")
         part = content[int(first) : int(last) + 1]
         where = f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"
-        return ServerResponse(206, {"Content-Range": where}, part) if part else ServerResponse(416)
+        return ServerResponse(206, {"Content-Range": self.content_range(where)}, part) if part else ServerResponse(416)
 
     def log(self, **options: Any) -> BuildLog:
         """The log, read by :attr:`copr`."""
@@ -149,6 +151,26 @@ async def test_after_an_error_it_goes_on_where_it_was(shelf: Shelf):
     assert caught.value.outcome == "not_done"
     assert 1 < len(got) < 40_000
     shelf.faults.clear()
+    assert got + await lines(log) == TEXT.decode().splitlines()
+
+
+@pytest.mark.parametrize("name", [LOG, f"{LOG}.gz"])
+@pytest.mark.parametrize(
+    "content_range", ["", "bytes", "bytes 0-9/10", "bytes 458753-917503/2000000", "items 458752-917503/2000000"]
+)
+async def test_a_part_of_a_log_that_was_not_requested_is_not_read(shelf: Shelf, name: str, content_range: str):
+    """Nothing of it gets between the lines; the log resumes at the same position."""
+    shelf.files[name] = TEXT if name == LOG else gzip.compress(TEXT, 0)
+    log = shelf.log()
+    got = [await anext(log)]
+    shelf.content_range = lambda _: content_range
+    with pytest.raises(
+        InvalidResponse, match=r"log builder-live of build 1 .*another part of the file than was requested"
+    ):
+        while True:
+            got.append(await anext(log))
+    assert 1 < len(got) < 40_000
+    shelf.content_range = str
     assert got + await lines(log) == TEXT.decode().splitlines()
 
 

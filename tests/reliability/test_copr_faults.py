@@ -10,7 +10,8 @@ import pytest
 from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
 from lading.copr import PyPISource
 from lading.testing import Delay, DropAfter, DropBefore, Respond, ServerResponse
-from tests.support.copr_double import HELLO, SteppedCopr, with_time
+from tests.support.copr_double import HELLO, SteppedCopr
+from tests.support.recorded_sleeps import with_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

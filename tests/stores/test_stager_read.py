@@ -10,7 +10,17 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from lading import IntegrityError, InvalidResponse, LadingError, NetworkError, NotFound, Progress, Stager
+from lading import (
+    Call,
+    IntegrityError,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    NotFound,
+    Progress,
+    ServerError,
+    Stager,
+)
 from lading.testing import Respond, Truncate
 from tests.support.aws_proxy import REGIONS
 from tests.support.moto_aws import MIB, make_stager, stage_as_startifact
@@ -208,6 +218,41 @@ async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, stager: S
     aws.faults.add(Respond(200, DATA), method="GET", path=f"/us-east-1/*/{KEY}", times=None)
     with pytest.raises(InvalidResponse, match="another part of it than was requested"):
         await read(artifact, "open", Path())
+
+
+@pytest.mark.parametrize("fault", [Respond(200, DATA), Respond(416)], ids=repr)
+async def test_a_stream_never_returns_the_same_bytes_twice(aws: Aws, stager: Stager, fault: Respond):
+    """Other regions ignore the range, or do not have it: also when it is read on after the error."""
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.get("P")
+    aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}")
+    for region in REGIONS:
+        aws.faults.add(fault, method="GET", path=f"/{region}/*/{KEY}", times=None)
+    found = bytearray()
+    async with artifact.open() as pieces:
+        for _ in range(3):
+            with pytest.raises(LadingError):
+                while True:
+                    found += await anext(pieces)
+    assert bytes(found) == DATA[: len(found)]
+    assert 0 < len(found) <= 3 * MIB
+
+
+async def test_a_response_is_opened_under_the_retry_rule(aws: Aws, stager: Stager):
+    """For readers that number no attempts."""
+    await stager.stage("P", "1.0.0", DATA)
+    failover = (await stager.get("P"))._failover
+    assert failover is not None
+    for region in REGIONS:
+        aws.faults.add(Respond(503), method="GET", path=f"/{region}/*/{KEY}")
+    call = Call("GET", KEY, headers={"Range": "bytes=0-9"})
+    async with failover.stream(call) as response:
+        assert (response.status, await response.read(10)) == (206, DATA[:10])
+    for region in REGIONS:
+        aws.faults.add(Respond(503), method="GET", path=f"/{region}/*/{KEY}")
+    with pytest.raises(ServerError):
+        async with failover.stream(call, attempt=1):
+            pass
 
 
 async def test_a_dead_region_is_passed_over(aws: Aws, stager: Stager, tmp_path: Path):

@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from lading import Copr, Retry
 from lading.testing import EmbeddedCopr, ServerRequest, ServerResponse
+from tests.support.recorded_sleeps import with_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,13 +81,6 @@ class SteppedCopr(EmbeddedCopr):
         user = user or self.owner
         copr = Copr(self.url, login=user.login, token=user.token, **{"retry": QUICK, **options})
         return copr if self.time is None else with_time(copr, clock=self.time.read, sleep=self.time.sleep)
-
-
-def with_time(copr: Copr, **changes: Any) -> Copr:
-    """Return *copr* with another clock or sleep in its settings."""
-    copr._connections.settings = replace(copr._connections.settings, **changes)
-    copr._make_resources(copr._connections.sender(copr._service))
-    return copr
 
 
 async def do(func: Callable[..., T], *args: Any, **options: Any) -> T:

@@ -147,8 +147,8 @@ class ResumableReader:
             raise self._changed()
         if self._window is not None:
             self.end = int(found[2]) + 1
-        elif found[3] != "*":
-            self.end = int(found[3])
+        else:
+            self.end = self._expected.size if found[3] == "*" else int(found[3])
 
     def _is_same(self, headers: Mapping[str, str]) -> bool:
         """Return whether a part is of the file that was begun, for a store that ignores ``If-Range``."""
@@ -240,8 +240,7 @@ class ResumableReader:
         for name, hasher in self._hashers.items():
             if hasher.hexdigest() != expected.digests[name].lower():
                 raise IntegrityError(
-                    f"{self._label}: its {name} is {hasher.hexdigest()} instead of {expected.digests[name]}; "
-                    "nothing was kept"
+                    f"{self._label}: its {name} is {hasher.hexdigest()} instead of {expected.digests[name]}"
                 )
 
 

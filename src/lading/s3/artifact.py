@@ -124,7 +124,7 @@ class Artifact:
             IntegrityError: With the last piece: size or digest do not match. Discard all pieces then.
         """
         # Leaving the block early releases the connection.
-        async with aclosing(ArtifactStream(self._require_failover(), self._expected, self.size, self.key)) as pieces:
+        async with aclosing(ArtifactStream(self._require_failover(), self._expected, self.key)) as pieces:
             await pieces.start()
             yield pieces
 

@@ -11,6 +11,7 @@ import anyio
 from lading._core.call import Call
 from lading._core.files import PIECE
 from lading._core.polling import PollInterval
+from lading._core.resumable import Expected, ResumableReader
 from lading.copr._builds.download import checked_result_url
 from lading.copr._models.builds import FINAL, SourceChroot
 from lading.copr._models.chroots import BuildChroot
@@ -26,7 +27,8 @@ _PACE = PollInterval(initial=1.0, factor=1.5, maximum=10.0)
 _LONGEST_LINE = 1 << 20
 # When a chroot ends its logs are compressed, and for a moment neither form exists. How many polls that may take.
 _MISSING_POLLS = 5
-_ALLOWED = frozenset({404, 416})
+# The most bytes that are requested at once.
+_WINDOW = 4 * PIECE
 
 
 class BuildLog:
@@ -142,28 +144,24 @@ class BuildLog:
 
     async def _fetch_piece(self, url: str, offset: int) -> bytes | None:
         """Return some bytes from *offset*; none at the end, ``None`` when there is no such file."""
+        call = Call("GET", url, auth=None, template="(log)", headers={"Accept": "*/*"})
+        label = f"{self._sender.service.name}: {self._shown()}"
         # Not all that is left: the connection must be returned, whatever the caller does with the lines.
-        headers = {"Accept": "*/*", "Range": f"bytes={offset}-{offset + 4 * PIECE - 1}"}
-        call = Call("GET", url, auth=None, template="(log)", headers=headers, allow_statuses=_ALLOWED)
-        async with self._sender.stream(call) as response:
-            if response.status == 404:
-                return None
-            if response.status == 416:
-                return b""
-            skip = offset if response.status == 200 else 0  # not every server supports ranges
-            data = bytearray()
-            try:
-                async for piece in response:
-                    data += piece[skip:]
-                    skip = max(0, skip - len(piece))
-                    if len(data) >= 4 * PIECE:
-                        break
-            except NetworkError as error:
-                # The bytes received are valid: the next request is for those that follow.
-                if not data:
-                    error.outcome = "not_done"  # as for any read
-                    raise
-            return bytes(data)
+        reader = ResumableReader(self._sender, call, Expected(), label=label, window=_WINDOW, position=offset)
+        data = bytearray()
+        try:
+            async with reader.attempt(None):
+                while len(data) < _WINDOW and (piece := await reader.read()):
+                    data += piece
+        except NotFound as error:
+            if error.status != 404:
+                raise
+            return None
+        except NetworkError:
+            # The bytes received are valid: the next request is for those that follow.
+            if not data:
+                raise
+        return bytes(data)
 
     def _split_lines(self, data: bytes) -> None:
         self._offset += len(data)

@@ -16,7 +16,6 @@ from lading.s3._layout import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from lading._core.call import Call
     from lading._core.messages import ResponseStream
@@ -77,22 +76,20 @@ class RegionFailover:
         self.service: Service = sender.service
         self.retrying = sender.retrying
 
-    def stream(self, call: Call[Any], *, attempt: int) -> AbstractAsyncContextManager[ResponseStream]:
-        """Open a context manager over the response to *call*, as a sender does."""
-        return self.open(call.headers.get("Range"), attempt=attempt, allow_statuses=call.allow_statuses)
-
     @asynccontextmanager
-    async def open(
-        self, byte_range: str | None, *, attempt: int, allow_statuses: frozenset[int] = frozenset()
-    ) -> AsyncIterator[ResponseStream]:
-        """Open the response of the first region that responds, in a single attempt.
+    async def stream(self, call: Call[Any], *, attempt: int | None = None) -> AsyncIterator[ResponseStream]:
+        """Open the response of the first region that responds, as a sender does.
 
         Args:
-            byte_range: The value of the ``Range`` header; ``None`` for the complete artifact.
-            attempt: The number of the attempt, for events.
-            allow_statuses: Statuses that are returned instead of raised.
+            call: Its ``Range`` header and ``allow_statuses`` hold; the object is that of each region's copy.
+            attempt: Make a single attempt, with this number; ``None`` to retry until the head of a response has
+                arrived.
         """
-        opened = await _HedgedOpen(self._ordered(), byte_range, attempt, allow_statuses).run()
+
+        async def open_first(number: int) -> _OpenedCopy:
+            return await _HedgedOpen(self._ordered(), call.headers.get("Range"), number, call.allow_statuses).run()
+
+        opened = await (self.retrying(open_first) if attempt is None else open_first(attempt))
         try:
             yield _UnifiedResponse(opened.response, opened.copy, many=len(self._copies) > 1)
         except NetworkError:
