@@ -1,10 +1,13 @@
-"""The waits between attempts, without waiting."""
+"""The waits between attempts, recorded instead of waited."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from lading import _client
 from lading._core import retry
+from lading._core.settings import ClientSettings
 
 if TYPE_CHECKING:
     import pytest
@@ -13,13 +16,13 @@ NOW = 1_700_000_000.0
 
 
 def record_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, none of which is waited; it is NOW, and the clock goes on by each."""
+    """Give clients a clock that starts at NOW and a sleep that only records; each wait advances the clock."""
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(retry.anyio, "sleep", sleep)
-    monkeypatch.setattr(retry, "monotonic", lambda: sum(waits))
+    settings = partial(ClientSettings, clock=lambda: sum(waits), sleep=sleep)
+    monkeypatch.setattr(_client, "ClientSettings", settings)
     monkeypatch.setattr(retry, "time", lambda: NOW)
     return waits
