@@ -1,4 +1,4 @@
-"""What several tests of this folder stand on."""
+"""Fixtures of several tests of this directory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def library(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def canned_store() -> Iterator[CannedStore]:
-    """A store that answers what it is told to."""
+    """A store with canned responses."""
     store = CannedStore()
     with store.server:
         yield store
@@ -45,7 +45,7 @@ def canned_store() -> Iterator[CannedStore]:
 
 @pytest.fixture
 async def lasting_client(canned_store: CannedStore) -> Any:
-    """A client with one connection: it goes on working after every bad answer."""
+    """A client with one connection: it continues to work after every bad response."""
     async with make_client(canned_store.server.url, limits=Limits(max_connections=1)) as client:
         yield client
         canned_store.response = ServerResponse(body=b"good")
@@ -76,5 +76,5 @@ def content_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, none of which is waited; the clock goes on by each."""
+    """The waits between attempts, none of which is waited; the clock advances by each."""
     return record_sleeps(monkeypatch)
