@@ -104,7 +104,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.lower().endswith("_proxy") or name.startswith(STRANGE):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    # Else who has no credentials asks the machine's cloud for some, and waits for that.
+    # Otherwise botocore requests credentials from the metadata service of the machine, and waits for it.
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     # Nor does their keyring; and keyring takes every backend that a test defines for one of the machine's.
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
@@ -173,7 +173,7 @@ def aws_backdoor(moto: str, monkeypatch: pytest.MonkeyPatch) -> Backdoor:
 
 @pytest.fixture
 def aws(aws_backdoor: Backdoor, moto: str) -> Iterator[Aws]:
-    """The same regions as a stager sees them: through a proxy that counts, and fails as it is told."""
+    """The same regions as a stager sees them: through a proxy that counts requests and injects faults."""
     from tests.support.aws_proxy import Aws
 
     with Aws(moto) as aws:
@@ -191,7 +191,7 @@ def memory_keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 def copr_store() -> Iterator[SteppedCopr]:
-    """The embedded Copr, with the project ``demo``, that is told how its builds get on."""
+    """The embedded Copr, with the project ``demo``, whose builds the test advances."""
     from tests.support.copr_double import SteppedCopr
 
     with SteppedCopr() as store:
@@ -235,7 +235,7 @@ def demo_store() -> Iterator[RecordingCopr]:
 
 @pytest.fixture
 def frontend() -> Iterator[CannedFrontend]:
-    """A frontend that refuses everything, until it is told to answer otherwise."""
+    """A frontend that rejects every request, until a test configures other responses."""
     from tests.support.copr_frontend import CannedFrontend, refusal
 
     with CannedFrontend(refusal(403, "no")) as frontend:

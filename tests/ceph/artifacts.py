@@ -153,5 +153,5 @@ def complete(seen: Seen, data: bytes, metadata: dict[str, str] | None) -> bool:
 
 
 def whats(staged: StageResult) -> dict[str, str]:
-    """By region: what became of a version."""
+    """By region: the result of a version."""
     return {name: region.status for name, region in staged.regions.items()}

@@ -1,7 +1,7 @@
 """A Debian sid chroot with Ceph's S3 gateway: the only distribution that has a recent one ready to run.
 
 Everything that is mounted is mounted in a namespace of the command's own. So nothing is ever mounted where others see
-it: the folder can be deleted at any time, and there is nothing to take down when the tests are killed.
+it: the directory can be deleted at any time, and there is nothing to take down when the tests are killed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class NotHere(Exception):
     """This machine cannot run a Ceph; the text says why."""
 
 
-def installed(folder: Path) -> Path:
-    """The chroot in *folder*, installed unless it is there already: a minute, and a gigabyte."""
-    root = folder / "sid-with-ceph"  # nobody else's name: it may be deleted
-    stamp = folder / "installed"
+def installed(directory: Path) -> Path:
+    """The chroot in *directory*, installed unless it is there already: a minute, and a gigabyte."""
+    root = directory / "sid-with-ceph"  # nobody else's name: it may be deleted
+    stamp = directory / "installed"
     wanted = "\n".join(PACKAGES)
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return root
@@ -43,8 +43,8 @@ def installed(folder: Path) -> Path:
     # What a broken attempt left would only break the next.
     stamp.unlink(missing_ok=True)
     shutil.rmtree(root, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "install.log").open("wb") as log, tempfile.TemporaryDirectory(dir=folder) as work:
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "install.log").open("wb") as log, tempfile.TemporaryDirectory(dir=directory) as work:
         _bootstrap(root, Path(work), log)
         policy = root / "usr/sbin/policy-rc.d"
         policy.write_text(_NOT_NOW, "utf-8")

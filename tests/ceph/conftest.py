@@ -33,16 +33,16 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> None:
-    """The other tests watch for those. These ask servers in threads, and moto runs in one."""
+    """The other tests watch for those. These call servers in threads, and moto runs in one."""
 
 
 @pytest.fixture(scope="session")
 def rgw(request: pytest.FixtureRequest) -> Iterator[Rgw]:
-    """The gateway, in the folder that the environment names."""
-    folder = os.environ.get(FOLDER)
-    if not folder:
+    """The gateway, in the directory that the environment names."""
+    directory = os.environ.get(FOLDER)
+    if not directory:
         pytest.skip(f"{FOLDER} names no folder for a Ceph: run tox -e ceph, as root")
-    with Rgw(Path(folder)) as rgw:
+    with Rgw(Path(directory)) as rgw:
         request.config.stash[_version] = rgw.version
         yield rgw
 

@@ -1,4 +1,4 @@
-"""A stager in a process of its own: stages a version for each line that it is given, and says what became of it."""
+"""A stager in a process of its own: stages a version for each line that it is given, and reports the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def say(*words: str) -> None:
 
 
 async def main(number: int, rounds: int, size: int, options: dict[str, Any]) -> None:
-    """Stage 1.0.0, 1.0.1 and so on, each when told to."""
+    """Stage 1.0.0, 1.0.1 and so on, one for each line of input."""
     async with Stager(path_style=True, **options) as stager:
         for version in range(rounds):
             data = bytes([number]) * size + os.urandom(16)

@@ -45,7 +45,7 @@ class Life(Faults):
             return self._how if self._count == self._dies_at else GONE
 
     def die(self, at: int = 1, how: Fault = GONE) -> None:
-        """The region meets *how* at its next request, or a later one by its number, and answers none after that."""
+        """The region meets *how* at its next request, or a later one by its number, and responds to none after that."""
         with self._lock:
             self._count, self._dies_at, self._how = 0, at, how
 
@@ -58,7 +58,7 @@ class Life(Faults):
 
 
 class Corrupting(FaultProxy):
-    """Changes one byte of the bodies that are longer than a small object's: of requests, or of answers.
+    """Changes one byte of the bodies that are longer than a small object's: of requests, or of responses.
 
     Attributes:
         what: ``"requests"``, ``"answers"`` or nothing.

@@ -105,8 +105,8 @@ class Rgw:
         secret: The key's secret.
     """
 
-    def __init__(self, folder: Path, *, disk: int = 64 << 30) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path, *, disk: int = 64 << 30) -> None:
+        self._folder = directory
         self._disk = disk
         self._running = ExitStack()
         self.version = self.url = ""
@@ -140,8 +140,10 @@ class Rgw:
         }  # fmt: skip
         (data / "ceph.conf").write_text(_CONFIGURATION.substitute(known), "utf-8")
         (data / "start").write_text(_START.substitute(known), "utf-8")
-        told = subprocess.run(["chroot", str(root), "radosgw", "--version"], check=True, capture_output=True, text=True)
-        self.version = told.stdout.split()[2]
+        reported = subprocess.run(
+            ["chroot", str(root), "radosgw", "--version"], check=True, capture_output=True, text=True
+        )
+        self.version = reported.stdout.split()[2]
         self.url = f"http://127.0.0.1:{port}"
         # Not in data: that is gone afterwards.
         log = stack.enter_context((self._folder / "start.log").open("wb"))

@@ -134,7 +134,7 @@ async def test_a_wrong_checksum_is_refused_and_nothing_is_staged(
         assert await to_thread.run_sync(place.keys, region) == []
 
 
-async def test_an_answer_that_is_changed_on_its_way_is_not_kept(place: Place, mortal: Mortal, tmp_path: Path) -> None:
+async def test_a_response_that_is_changed_on_its_way_is_not_kept(place: Place, mortal: Mortal, tmp_path: Path) -> None:
     async with place.stager(session=mortal.session) as stager:
         await stager.stage(PROJECT, "1.0.0", os.urandom(17 * MIB))
         artifact = await stager.get(PROJECT)
@@ -171,7 +171,7 @@ async def test_an_unknown_key_is_refused(place: Place, monkeypatch: pytest.Monke
             await stager.stage(PROJECT, "1.0.0", b"data")
 
 
-async def test_without_credentials_nothing_is_asked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_credentials_nothing_is_requested(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(ConfigError, match="no AWS credentials"):

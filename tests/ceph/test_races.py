@@ -97,7 +97,7 @@ class Others:
             process.kill()
             process.communicate()
 
-    def said(self) -> list[list[str]]:
+    def message(self) -> list[list[str]]:
         """The next line of each."""
         return [process.stdout.readline().split() for process in self._processes if process.stdout]
 
@@ -114,18 +114,18 @@ async def test_one_of_several_processes_wins(place: Place, anyio_backend_name: s
     options = {"regions": REGIONS, "parameter": place.parameter, "endpoint_urls": place.aws_backdoor.endpoints}
     with Others(count, [anyio_backend_name, str(rounds), str(size)], **options) as others:
         for version in range(rounds):
-            assert await to_thread.run_sync(others.said) == [["ready"]] * count
+            assert await to_thread.run_sync(others.message) == [["ready"]] * count
             others.go()
-            said = await to_thread.run_sync(others.said)
-            (winner,) = (number for number, words in enumerate(said) if words[:1] == ["won"])
-            assert sorted(words[0] for words in said) == ["lost"] * (count - 1) + ["won"]
-            data = bytes([winner]) * size + bytes.fromhex(said[winner][1])
+            message = await to_thread.run_sync(others.message)
+            (winner,) = (number for number, words in enumerate(message) if words[:1] == ["won"])
+            assert sorted(words[0] for words in message) == ["lost"] * (count - 1) + ["won"]
+            data = bytes([winner]) * size + bytes.fromhex(message[winner][1])
             await check(place, f"1.0.{version}", data, {"who": str(winner)} if winner % 3 else None)
 
 
 async def test_pointers_never_go_back_while_many_stage(place: Place) -> None:
     writers, each = 8, 10
-    told: dict[str, list[Version]] = {region: [] for region in REGIONS}
+    reported: dict[str, list[Version]] = {region: [] for region in REGIONS}
 
     async with AsyncExitStack() as stack:
         stagers = [await stack.enter_async_context(place.stager()) for _ in range(writers)]
@@ -135,7 +135,7 @@ async def test_pointers_never_go_back_while_many_stage(place: Place) -> None:
                 while True:
                     pointer = await to_thread.run_sync(place.pointer, region, PROJECT)
                     if pointer is not None:
-                        told[region].append(Version.parse(pointer["version"]))
+                        reported[region].append(Version.parse(pointer["version"]))
 
             for region in REGIONS:
                 watching.start_soon(watch, region)
@@ -151,7 +151,7 @@ async def test_pointers_never_go_back_while_many_stage(place: Place) -> None:
         greatest = f"1.{each - 1}.{writers - 1}"
         assert await stagers[0].latest(PROJECT) == greatest
         assert len(await stagers[0].versions(PROJECT)) == writers * each
-    for versions in told.values():
+    for versions in reported.values():
         assert versions == sorted(versions)
     seen = await to_thread.run_sync(place.seen, PROJECT, greatest)
     assert {found.latest for found in seen.values()} == {greatest}

@@ -68,7 +68,7 @@ def _told_rightly(staged: StageResult, dying: str, complete: bool, died: bool) -
     found = staged.regions[dying]
     assert (found.status == "failed") == (found.error is not None)
     if found.error is None:
-        # Its last answers may have been lost, but what matters was there.
+        # Its last responses may have been lost, but what matters was there.
         assert complete
     else:
         assert died

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pytest
 
 
-# Official clients are dependencies of this folder alone: where one is missing, so are its tests, and the others run.
+# Official clients are dependencies of this directory alone: where one is missing, so are its tests, and the others run.
 collect_ignore = [f"test_{client}.py" for client in ("copr", "pypitoken", "twine", "uv") if find_spec(client) is None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print them, however quiet pytest is asked to be."""
+    """Print them, however quiet pytest is."""
     for ledger in LEDGERS:
         terminalreporter.write_line(ledger.summary)

@@ -1,4 +1,4 @@
-"""A frontend of Copr that answers everything in the right shape, and writes down what it was asked."""
+"""A frontend of Copr that responds to everything in the right shape, and records the requests."""
 
 from __future__ import annotations
 
@@ -176,10 +176,10 @@ class Frontend(Recorder):
     """The frontend.
 
     Attributes:
-        states: By build: its state each time that it is asked for; the last one stays. A number is the status of an
+        states: By build: its state at each request; the last one stays. A number is the status of an
             error.
         total: How many builds a project has, for its list.
-        refusal: What to answer instead, whatever is asked.
+        refusal: The response to every request instead.
         package: The package that it has.
     """
 
@@ -195,13 +195,13 @@ class Frontend(Recorder):
             return self.refusal
         path, _, query = request.target.partition("?")
         below = unquote(path.partition("/api_3")[2].removeprefix("/"))
-        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        requested = {name: values[-1] for name, values in parse_qs(query).items()}
         if found := re.fullmatch(r"build/(\d+)", below):
             return self._build(int(found[1]))
         if below == "package":
             return ServerResponse.json({**self.package, "builds": WITH_BUILDS["builds"]})
         if below == "build/list":
-            return ServerResponse.json(self._builds(asked))
+            return ServerResponse.json(self._builds(requested))
         if below == "build/create/url":
             number = len(json.loads(request.body)["pkgs"])
             return ServerResponse.json(page(*map(build, range(7, 7 + number))))
@@ -220,13 +220,13 @@ class Frontend(Recorder):
         states = self.states.get(number, ["succeeded"])
         return states.pop(0) if len(states) > 1 else states[0]
 
-    def _builds(self, asked: dict[str, str]) -> dict[str, Any]:
+    def _builds(self, requested: dict[str, str]) -> dict[str, Any]:
         """Newest first, as the frontend gives them; with a status, its pages overlap."""
         if self.states:
             listed = [build(number, str(self._state(number))) for number in sorted(self.states, reverse=True)]
         else:
             listed = [build(number) for number in range(self.total or 1, 0, -1)]
-        limit, offset = int(asked["limit"]) if "limit" in asked else None, int(asked.get("offset", 0))
-        start = max(0, offset - 1) if "status" in asked else offset
+        limit, offset = int(requested["limit"]) if "limit" in requested else None, int(requested.get("offset", 0))
+        start = max(0, offset - 1) if "status" in requested else offset
         end = None if limit is None else start + limit
         return {"items": listed[start:end], "meta": {**META, "limit": limit, "offset": offset}}

@@ -135,7 +135,7 @@ def builds() -> Iterator[Case]:
 
 def sources() -> Iterator[Case]:
     for kind, (needed, settings) in SOURCES.items():
-        # What is sent where nobody asked for Python versions is compared in a row of its own.
+        # What is sent when no Python versions are given is compared in a row of its own.
         apart = {} if kind != "pypi" else {"python_versions": PYTHONS}
         for name, options in singly({**settings, "project_dirname": "demo:pr:1", **OPTIONS}):
             rest = {} if options.get("python_versions") else apart
@@ -165,7 +165,7 @@ def sources() -> Iterator[Case]:
 
 
 def check(name: str, options: dict[str, Any]) -> Case:
-    """Asked as copr-cli does: python-copr takes no less."""
+    """Called as copr-cli does: python-copr accepts no less."""
     given = theirs(options)
     rest = {key: value for key, value in given.items() if key != "buildopts"}
     buildopts = {**(given["buildopts"] or {}), "progress_callback": None}
@@ -181,7 +181,7 @@ def check(name: str, options: dict[str, Any]) -> Case:
 CONTENT = bytes(range(256)) * 300
 
 
-def uploads(folder: Path) -> Iterator[Case]:
+def uploads(directory: Path) -> Iterator[Case]:
     """What is uploaded, streamed by both."""
     names = {
         "create_from_file": ["hello-1.0-1.src.rpm", "hello.nosrc.rpm", "gtk+é ✓~1.0^2.src.rpm", "hello.spec"],
@@ -189,14 +189,14 @@ def uploads(folder: Path) -> Iterator[Case]:
     }
     for method, files in names.items():
         for name in files:
-            yield create(method, name, file(folder, name), options={})
+            yield create(method, name, file(directory, name), options={})
         for name, options in singly({"project_dirname": "demo:pr:1", **OPTIONS}):
-            yield create(method, name, file(folder, files[0]), options=options)
-        yield create(method, "empty", file(folder, f"empty-{files[0]}", b""), options={})
-        odd = file(folder, 'a"b\\c' + files[0])
+            yield create(method, name, file(directory, files[0]), options=options)
+        yield create(method, "empty", file(directory, f"empty-{files[0]}", b""), options={})
+        odd = file(directory, 'a"b\\c' + files[0])
         yield create(method, "quotes", odd, options={})
-        yield create(method, "ending", file(folder, "hello.txt"), options={}, row=ENDING, back=ENDING_BACK)
-        usual = file(folder, files[0])
+        yield create(method, "ending", file(directory, "hello.txt"), options={}, row=ENDING, back=ENDING_BACK)
+        usual = file(directory, files[0])
         yield Case(
             f"build.{method}",
             "progress",
@@ -209,7 +209,7 @@ def uploads(folder: Path) -> Iterator[Case]:
         )
 
 
-def file(folder: Path, name: str, content: bytes = CONTENT) -> str:
-    path = folder / name
+def file(directory: Path, name: str, content: bytes = CONTENT) -> str:
+    path = directory / name
     path.write_bytes(content)
     return str(path)

@@ -27,7 +27,7 @@ CHROOT_OPTIONS: dict[str, Any] = {
 }
 
 
-def chroots(folder: Path) -> Iterator[Case]:
+def chroots(directory: Path) -> Iterator[Case]:
     for names in NAMES:
         for method, ours in (("get", "get"), ("get_build_config", "build_config"), ("edit", "update")):
             yield Case(
@@ -42,7 +42,7 @@ def chroots(folder: Path) -> Iterator[Case]:
             lambda c, n=names: c.webhook_proxy.generate(*n),
             lambda c, n=names: c.webhooks.generate(*n),
         )
-    comps = file(folder, "comps é.xml", b"<comps/>\r\n")
+    comps = file(directory, "comps é.xml", b"<comps/>\r\n")
     image = {"bootstrap_image": "example.com/image:1"}
     edits = [
         *singly(CHROOT_OPTIONS),

@@ -47,7 +47,7 @@ def waiting() -> Iterator[Case]:
     case = partial(Case, "wait", theirs=their_one, ours=one)
     for end, row in (("succeeded", None), ("skipped", None), ("failed", rows.FAILED), ("canceled", rows.FAILED)):
         yield case(end, setup=travels({7: ["waiting", end]}), **({"back": row} if row else {}))
-    # The whole way once: lading asks five times a second at the most.
+    # The whole way once: lading sends at most five requests a second.
     yield case(
         "all the way", setup=travels({7: ["waiting", "importing", "pending", "starting", "running", "succeeded"]})
     )

@@ -1,4 +1,4 @@
-"""The cases: going through pages, and answers that are none."""
+"""The cases: paging, and invalid responses."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def paging() -> Iterator[Case]:
 
 
 def refusals() -> Iterator[Case]:
-    """Answers that are none."""
-    told = b'{"message": "no"}'
+    """Invalid responses."""
+    reported = b'{"message": "no"}'
     page = b"<html><h1>Who are you?</h1></html>"
     for name, status, kind, body, back in (
         ("no JSON", 200, "text/html", page, rows.PAGE),
-        ("400 that is data", 400, "application/json", told, rows.DATA),
-        ("429 that is data", 429, "application/json", told, rows.DATA),
+        ("400 that is data", 400, "application/json", reported, rows.DATA),
+        ("429 that is data", 429, "application/json", reported, rows.DATA),
         ("404", 404, "application/json", b'{"error": "there is none"}', "(result)"),
         ("401", 401, "application/json", b'{"error": "expired"}', rows.MEANINGS),
         ("403", 403, "application/json", b'{"error": "not yours"}', rows.MEANINGS),
@@ -123,8 +123,8 @@ def refusals() -> Iterator[Case]:
         ("error with 200", 200, "application/json", b'{"error": "no"}', rows.MEANINGS),
     ):
 
-        def setup(frontend: Frontend, answer: Any = (status, {"Content-Type": kind}, body)) -> None:
-            frontend.refusal = ServerResponse(*answer)
+        def setup(frontend: Frontend, response: Any = (status, {"Content-Type": kind}, body)) -> None:
+            frontend.refusal = ServerResponse(*response)
 
         yield Case(
             "base.auth_check",

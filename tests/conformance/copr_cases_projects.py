@@ -164,12 +164,12 @@ def _permissions() -> Iterator[Case]:
             lambda c, given=permissions: c.project_proxy.set_permissions("@group", "demo", given),
             lambda c, given=permissions: c.projects.set_permissions("@group", "demo", given),
         )
-    for asked in ({"builder": True}, {"admin": False}, {"builder": True, "admin": True}, {}):
+    for requested in ({"builder": True}, {"admin": False}, {"builder": True, "admin": True}, {}):
         yield Case(
             "project.request_permissions",
-            str(asked),
-            lambda c, asked=asked: c.project_proxy.request_permissions("@group", "demo", asked),
-            lambda c, asked=asked: c.projects.request_permissions("@group", "demo", **asked),
+            str(requested),
+            lambda c, request=requested: c.project_proxy.request_permissions("@group", "demo", request),
+            lambda c, request=requested: c.projects.request_permissions("@group", "demo", **request),
         )
 
 

@@ -60,7 +60,7 @@ def _asked(draw: st.DrawFn) -> dict[str, Any]:
     return given
 
 
-asked = _asked()
+requested = _asked()
 # Small enough a world that restrictions are met as often as not.
 worlds = st.fixed_dictionaries(
     {},

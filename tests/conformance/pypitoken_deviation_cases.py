@@ -41,8 +41,8 @@ def check(text: str, key: Any = KEY, **context: Any) -> Callable[[Any, Any], Any
     return lambda kind, _: kind.load(text).check(key, **context)
 
 
-def restrict(**asked: Any) -> Callable[[Any, Any], Any]:
-    return lambda kind, _: token(kind, **asked)
+def restrict(**requested: Any) -> Callable[[Any, Any], Any]:
+    return lambda kind, _: token(kind, **requested)
 
 
 def read(text: str | bytes) -> Callable[[Any, Any], Any]:

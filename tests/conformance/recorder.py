@@ -1,4 +1,4 @@
-"""A server that writes down what it is asked."""
+"""A server that records its requests."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class Part:
 
 
 class Recorder:
-    """A server on loopback that keeps every request and answers as told."""
+    """A server on loopback that records every request and responds as configured."""
 
-    def __init__(self, answer: Callable[[Recorded], ServerResponse] = lambda _: ServerResponse()) -> None:
+    def __init__(self, response: Callable[[Recorded], ServerResponse] = lambda _: ServerResponse()) -> None:
         self.requests: list[Recorded] = []
         self.server = Server(self._handle)
-        self._answer = answer
+        self._on_request = response
 
     async def _handle(self, request: ServerRequest) -> ServerResponse:
         recorded = Recorded(request.method, request.target, request.headers, await request.read())
         self.requests.append(recorded)
-        return self._answer(recorded)
+        return self._on_request(recorded)
 
     def take(self) -> list[Recorded]:
         """The requests since the last time."""

@@ -78,10 +78,10 @@ def md5_header(data: bytes) -> dict[str, str]:
     return {"ContentMD5": b64encode(hashlib.md5(data).digest()).decode()}
 
 
-def read_latest(answers: Mapping[str, str | None]) -> str:
+def read_latest(responses: Mapping[str, str | None]) -> str:
     """How its reader finds the latest version: the greatest of as many regions as it needs."""
-    found = [value for value in answers.values() if value is not None]
-    needed = ceil(len(answers) / 2)
+    found = [value for value in responses.values() if value is not None]
+    needed = ceil(len(responses) / 2)
     assert len(found) >= needed
     return max(found[:needed])
 

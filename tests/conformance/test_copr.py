@@ -40,7 +40,7 @@ PROXIES = {
 CONSTRUCTORS = {"base.create_from_config_file", "Client.create_from_config_file"}
 # python-copr's own modules make their classes with these.
 DECORATORS = {"for_all_methods", "bind_proxy"}
-# What asks the frontend, and what python-copr has for doing so.
+# What sends requests, and the helpers that python-copr has for it.
 ASKING = {f"{name}.{method}" for name, kind in PROXIES.items() for method in public(kind)} - CONSTRUCTORS
 HELPING = (public(helpers) | public(pagination)) - DECORATORS
 ROWS = {
@@ -51,14 +51,14 @@ ROWS = {
 LEDGER = ledger("copr", ASKING | HELPING, ROWS)
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def cases(directory: Path) -> Iterator[Case]:
     yield from account()
     yield from copr_cases_projects.projects()
     yield from copr_cases_builds.builds()
     yield from copr_cases_builds.sources()
-    yield from copr_cases_builds.uploads(folder)
+    yield from copr_cases_builds.uploads(directory)
     yield from copr_cases_packages.packages()
-    yield from copr_cases_chroots.chroots(folder)
+    yield from copr_cases_chroots.chroots(directory)
     yield from waiting()
     yield from judging()
     yield from paging()
@@ -146,7 +146,7 @@ ALIKE: dict[str, tuple[set[str] | None, set[str]]] = {
 @pytest.mark.parametrize("row", ALIKE)
 def test_what_differs_everywhere(compared: Comparison, row: str):
     theirs, ours = ALIKE[row]
-    # Waiting for many asks for lists that python-copr does not ask for.
+    # Waiting for many builds requests lists that python-copr does not request.
     for difference in [found for found in different(compared, row) if found.case != "wait ten"]:
         assert difference.ours == ours, difference
         assert theirs in (None, difference.theirs)
@@ -180,11 +180,11 @@ def test_can_build_in_differs_in_the_credentials_alone(compared: Comparison):
 def test_no_request_but_a_delete_announces_no_length(compared: Comparison):
     alone = [difference for difference in different(compared, rows.LENGTH) if difference.ours == {"False"}]
     assert {difference.case.split()[0] for difference in alone} == {"build.delete"}
-    # The others ask for the package first.
+    # The others request the package first.
     assert {d.case.split()[0] for d in different(compared, rows.LENGTH) if d not in alone} == {"package.edit"}
 
 
-def asked(requests: list[dict[str, Any]]) -> list[str]:
+def requested(requests: list[dict[str, Any]]) -> list[str]:
     return [request["request"].rstrip("?") for request in requests]
 
 
@@ -193,19 +193,21 @@ def test_packages_are_edited_without_a_type(compared: Comparison):
     path = "POST /api_3/package/edit/me/demo/hello/"
     for difference in different(compared, rows.NO_TYPE):
         (theirs,), (ask, edit) = difference.theirs, difference.ours
-        assert asked([theirs, ask]) == [f"{path}None", look]
+        assert requested([theirs, ask]) == [f"{path}None", look]
         kind = {"scm_type": "svn"} if difference.case.startswith("package.edit svn") else {}
-        assert asked([edit]) == [f"{path}scm" if kind else path]
+        assert requested([edit]) == [f"{path}scm" if kind else path]
         assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), **kind}
         assert edit["headers"] == theirs["headers"]
     (difference,) = different(compared, rows.NO_KIND)
     (theirs,), (ask, edit) = difference.theirs, difference.ours
-    assert asked([theirs, ask, edit]) == [f"{path}scm", look, f"{path}scm"]
+    assert requested([theirs, ask, edit]) == [f"{path}scm", look, f"{path}scm"]
     assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), "scm_type": "svn"}
 
 
 def test_names_stay_in_their_part_of_the_path(compared: Comparison):
-    sent = {difference.case.split()[1]: asked(difference.ours) for difference in different(compared, rows.ODD_NAMES)}
+    sent = {
+        difference.case.split()[1]: requested(difference.ours) for difference in different(compared, rows.ODD_NAMES)
+    }
     start = "PUT /api_3/project/regenerate-repos/me/"
     encoded = {"'a/b'": "a%2Fb", "'a?b=c'": "a%3Fb%3Dc", "'a#b'": "a%23b", "'a%41b'": "a%2541b"}
     assert sent == {**{name: [start + path] for name, path in encoded.items()}, "'..'": [], "''": []}
@@ -213,7 +215,7 @@ def test_names_stay_in_their_part_of_the_path(compared: Comparison):
 
 def test_many_builds_are_followed_by_pages(compared: Comparison):
     (difference,) = different(compared, rows.MANY)
-    theirs, ours = asked(difference.theirs)[10:], asked(difference.ours)[10:]
+    theirs, ours = requested(difference.theirs)[10:], requested(difference.ours)[10:]
     assert len(theirs) == 20
     assert len(ours) == 2
     assert all(request.startswith("GET /api_3/build/list?") for request in ours)

@@ -1,4 +1,4 @@
-# ruff: noqa: B023 - what a loop makes is called before the loop goes on
+# ruff: noqa: B023 - what a loop creates is called before its next iteration
 """pypitoken beside lading, and pymacaroons beneath both: the same bytes, the same verdicts, or a reason."""
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.conformance.pypitoken_cases import (
     ONE,
     TWO,
     apart,
-    asked,
     caveats,
     contexts,
+    requested,
     tokens,
     windows,
     worlds,
@@ -110,7 +110,7 @@ def compared() -> Ledger:
 
 
 @run
-@given(tokens, asked, asked)
+@given(tokens, requested, requested)
 def make_and_read(given: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> None:
     """Create, restrict twice, dump, load, and read all that can be read."""
     texts = []
@@ -205,7 +205,7 @@ ASKED = {
 
 
 def classes() -> None:
-    """The classes of restrictions: made, compared, asked for, and their attributes."""
+    """The classes of restrictions: created, compared and requested, and their attributes."""
     for name in ("Restriction", *KINDS):
         made = SAMPLES.get(name, {})
         both(name, "made", lambda _, m: getattr(m, name)(**made))

@@ -57,8 +57,8 @@ def compared(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         for number, layout in enumerate(LAYOUTS):
             for case in (writing, reading, refusing):
                 aws_backdoor.begin()
-                folder = tmp_path_factory.mktemp("startifact")
-                anyio.run(partial(case, aws_backdoor, moto, layout, folder, f"{case.__name__} {number}"))
+                directory = tmp_path_factory.mktemp("startifact")
+                anyio.run(partial(case, aws_backdoor, moto, layout, directory, f"{case.__name__} {number}"))
     return LEDGER
 
 
@@ -74,15 +74,15 @@ async def set_up(stager: Stager, layout: Layout) -> None:
     )
 
 
-async def writing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def writing(aws_backdoor: Backdoor, moto: str, layout: Layout, directory: Path, case: str) -> None:
     """What lading writes is what startifact writes."""
-    (folder / FILENAME).write_bytes(DATA)
+    (directory / FILENAME).write_bytes(DATA)
     metadata = dict(METADATA)
     async with make_stager(moto) as stager:
         await set_up(stager, layout)
-        await stager.stage(PROJECT, VERSION, folder / FILENAME, metadata=metadata, save_filename=True)
+        await stager.stage(PROJECT, VERSION, directory / FILENAME, metadata=metadata, save_filename=True)
         await stager.stage("Bare", "1.0.0", DATA)
-        await stager.stage("Plain", "1.0.0", folder / FILENAME, metadata=METADATA)
+        await stager.stage("Plain", "1.0.0", directory / FILENAME, metadata=METADATA)
         again = await stager.stage("Bare", "1.0.0", DATA)
         await stager.stage(PROJECT, "1.1.0", DATA)
         configuration, buckets, regions, read_only = (
@@ -188,7 +188,7 @@ def write_as_startifact(
         aws_backdoor.put_parameter(region, layout.latest(), VERSION)
 
 
-async def reading(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def reading(aws_backdoor: Backdoor, moto: str, layout: Layout, directory: Path, case: str) -> None:
     """What startifact wrote, lading reads, with and without its checksum and metadata."""
     found = {**METADATA, "startifact:filename": FILENAME}
     for crc in (False, True):
@@ -197,7 +197,7 @@ async def reading(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Pat
         async with make_stager(moto, read_only=True) as stager:
             artifact = await stager.get(PROJECT)
             named = await stager.get(PROJECT, VERSION)
-            into = folder / f"crc {crc}"
+            into = directory / f"crc {crc}"
             into.mkdir()
             path = await artifact.download(into)
             latest = await stager.latest(PROJECT)
@@ -273,7 +273,7 @@ async def raised(work: Callable[[], Any]) -> str:
     return ""
 
 
-async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Path, case: str) -> None:
+async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, directory: Path, case: str) -> None:
     """What neither takes, under whose name."""
     ours: dict[str, Any] = {"Session.validate_project_name": {}}
     for name in NAMES:
@@ -290,7 +290,7 @@ async def refusing(aws_backdoor: Backdoor, moto: str, layout: Layout, folder: Pa
     async with make_stager(moto) as stager:
         ours["a project name with a trailing newline"] = await raised(lambda: stager.stage("P\n", VERSION, DATA))
         escaping = await stager.get(PROJECT)
-        ours["a saved name that leads out of the directory"] = await raised(lambda: escaping.download(folder))
+        ours["a saved name that leads out of the directory"] = await raised(lambda: escaping.download(directory))
         for region in REGIONS[:2]:
             aws_backdoor.ssm(region).delete_parameter(Name=layout.bucket_param)
     async with make_stager(moto) as stager:

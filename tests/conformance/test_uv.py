@@ -87,11 +87,11 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     recorder = Recorder(lambda request: ServerResponse(404) if request.method == "GET" else ServerResponse())
     with recorder.server:
         for case, make in cases().items():
-            folder = tmp_path_factory.mktemp("case")
-            make(folder)
-            with_uv(recorder.server.url, folder)
+            directory = tmp_path_factory.mktemp("case")
+            make(directory)
+            with_uv(recorder.server.url, directory)
             theirs = recorder.take()
-            anyio.run(with_lading, recorder.server.url, folder)
+            anyio.run(with_lading, recorder.server.url, directory)
             compare(case, theirs, recorder.take())
     assert recorder.server.errors == []
     return LEDGER
@@ -106,7 +106,7 @@ def compare(case: str, theirs: list[Recorded], ours: list[Recorded]) -> None:
         LEDGER.compare(case, seen, upload_seen(ours))
 
 
-def with_uv(url: str, folder: Path) -> None:
+def with_uv(url: str, directory: Path) -> None:
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -114,7 +114,7 @@ def with_uv(url: str, folder: Path) -> None:
     }
     quiet = ["--no-config", "--no-cache", "--no-progress"]
     done = subprocess.run(
-        [uv.find_uv_bin(), "publish", *quiet, "--publish-url", f"{url}/legacy/", f"{folder}/*"],
+        [uv.find_uv_bin(), "publish", *quiet, "--publish-url", f"{url}/legacy/", f"{directory}/*"],
         env={**environment, "UV_PUBLISH_TOKEN": PASSWORD},
         capture_output=True,
         text=True,
@@ -123,9 +123,9 @@ def with_uv(url: str, folder: Path) -> None:
     assert done.returncode == 0 or "are valid source distributions" in done.stderr, done.stderr
 
 
-async def with_lading(url: str, folder: Path) -> None:
+async def with_lading(url: str, directory: Path) -> None:
     index = Index(f"{url}/legacy/", f"{url}/simple/")
-    paths = sorted(folder.iterdir())
+    paths = sorted(directory.iterdir())
     async with PyPI(index, token=PASSWORD) as pypi, pypi.releases.upload_many(paths, attestations=True) as outcomes:
         assert [outcome.value.status async for outcome in outcomes] == ["uploaded"]
 

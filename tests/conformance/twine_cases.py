@@ -74,7 +74,7 @@ def whole(version: str, name: str = "demo") -> bytes:
 
 
 def cases() -> dict[str, Callable[[Path], Path]]:
-    """What is uploaded, by a name for it: a function that writes it into a folder."""
+    """What is uploaded, by a name for it: a function that writes it into a directory."""
     made: dict[str, Callable[[Path], Path]] = {}
     for version in VERSIONS:
         made[f"{version} wheel"] = partial(wheel, metadata=whole(version))
@@ -112,10 +112,10 @@ def attested() -> dict[str, Callable[[Path], list[Path]]]:
     """Files with attestations beside them (PEP 740): first the file, then what is about it."""
     both = ("publish", "slsa.provenance")
     return {
-        "attested wheel": lambda folder: [path := wheel(folder), *sidecars(path, *both[:1])],
-        "attested sdist": lambda folder: [path := sdist(folder), *sidecars(path, *both[:1])],
-        "attested twice": lambda folder: [path := wheel(folder), *sidecars(path, *both)],
-        "attested otherwise": lambda folder: [path := wheel(folder), *sidecars(path, *both[1:])],
+        "attested wheel": lambda directory: [path := wheel(directory), *sidecars(path, *both[:1])],
+        "attested sdist": lambda directory: [path := sdist(directory), *sidecars(path, *both[:1])],
+        "attested twice": lambda directory: [path := wheel(directory), *sidecars(path, *both)],
+        "attested otherwise": lambda directory: [path := wheel(directory), *sidecars(path, *both[1:])],
     }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def cases() -> dict[str, Make]:
-    """A function for each case, which writes a file into a folder, and what belongs to it."""
+    """A function for each case, which writes a file and what belongs to it into a directory."""
     made: dict[str, Make] = {**twine_cases.cases(), **twine_cases.attested()}
     # The file's name is normalised, the name in the metadata is as odd as before.
     for name in ("Demo.Pkg_x", "a__b..c", "D", "x1.y-2"):

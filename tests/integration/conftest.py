@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_index() -> Iterator[FakeIndex]:
-    """An index that answers as it is told."""
+    """An index with canned responses."""
     fake = FakeIndex()
     with fake.server:
         yield fake

@@ -33,14 +33,14 @@ async def test_without_credentials_nothing_that_needs_them_is_sent(frontend: Can
 
 async def test_reading_is_anonymous_with_and_without_credentials(frontend: CannedFrontend):
     async with Copr(frontend.url) as nobody, frontend.client() as somebody:
-        for read, answer in READS:
+        for read, response in READS:
             for copr in (nobody, somebody):
-                frontend.answers = [ServerResponse.json(answer)]
+                frontend.answers = [ServerResponse.json(response)]
                 await read(copr)
     assert len(frontend.seen) == 2 * len(READS)
-    for asked in frontend.seen:
-        assert "Authorization" not in asked.headers
-        assert "Cookie" not in asked.headers
+    for requested in frontend.seen:
+        assert "Authorization" not in requested.headers
+        assert "Cookie" not in requested.headers
 
 
 async def test_writing_says_who(frontend: CannedFrontend):
@@ -48,7 +48,7 @@ async def test_writing_says_who(frontend: CannedFrontend):
         for write in WRITES:
             with pytest.raises(LadingError):
                 await write(copr)
-    assert {asked.user for asked in frontend.seen} == {f"{LOGIN}:{TOKEN}"}
+    assert {request.user for request in frontend.seen} == {f"{LOGIN}:{TOKEN}"}
     assert len(frontend.seen) == len(WRITES)
 
 
@@ -59,7 +59,7 @@ async def test_bot_wall_the_agents_name_begins_with_copr(frontend: CannedFronten
         async with frontend.client(**options) as copr:
             await copr.home()
             await copr.with_options(auth=None).home()
-    plain, _, named, copied = (asked.headers["User-Agent"] for asked in frontend.seen)
+    plain, _, named, copied = (request.headers["User-Agent"] for request in frontend.seen)
     assert plain.startswith("copr lading/")
     assert named == copied
     assert named.startswith("copr bot/1 (me) lading/")
@@ -71,13 +71,13 @@ async def test_what_the_frontend_says_back_is_masked(
     frontend: CannedFrontend, caplog: pytest.LogCaptureFixture, how: str, status: int
 ):
     caplog.set_level(logging.DEBUG)
-    said = f"bad token {TOKEN} in Authorization: Basic {BASIC}"
-    headers = {"Location": f"/{TOKEN}", "X-Said": said, "WWW-Authenticate": said}
+    message = f"bad token {TOKEN} in Authorization: Basic {BASIC}"
+    headers = {"Location": f"/{TOKEN}", "X-Said": message, "WWW-Authenticate": message}
     frontend.answers = [
         {
-            "json": ServerResponse.json({"error": said}, status, headers),
-            "html": ServerResponse(status, {**headers, "Content-Type": "text/html"}, f"<h1>{said}</h1>".encode()),
-            "reason": ServerResponse(status, headers, reason=said),
+            "json": ServerResponse.json({"error": message}, status, headers),
+            "html": ServerResponse(status, {**headers, "Content-Type": "text/html"}, f"<h1>{message}</h1>".encode()),
+            "reason": ServerResponse(status, headers, reason=message),
             "header": ServerResponse(status, headers),
         }[how]
     ]
@@ -126,7 +126,7 @@ async def test_no_cookies_are_kept(frontend: CannedFrontend):
     async with frontend.client() as copr:
         for _ in range(2):
             await copr.tokens.whoami()
-    assert not any("Cookie" in asked.headers for asked in frontend.seen)
+    assert not any("Cookie" in request.headers for request in frontend.seen)
 
 
 async def test_a_token_from_elsewhere_and_other_credentials(demo_store: RecordingCopr):
@@ -148,7 +148,7 @@ def test_a_login_with_a_colon():
     assert repr(TokenPairAuth("a", "s3cret")) == "TokenPairAuth('a', ***)"
 
 
-async def test_after_a_lost_connection_it_is_asked_once_more(demo_store: RecordingCopr):
+async def test_after_a_lost_connection_it_is_requested_once_more(demo_store: RecordingCopr):
     demo_store.faults.add(DropAfter(), path="/api_3/auth-check")
     demo_store.faults.add(Respond(503), path="/api_3/auth-check")
     async with demo_store.client() as copr:

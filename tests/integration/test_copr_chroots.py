@@ -34,8 +34,8 @@ async def test_what_there_is(store: RecordingCopr):
         assert len(found) == len(set(found)) == 5
         assert len(await copr.mock_chroots.list(max_items=2)) == 2
     assert "limit" not in store.seen[0].query  # it has no pages
-    answer = {"b": None, "a": "till next week"}
-    async with CannedFrontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
+    response = {"b": None, "a": "till next week"}
+    async with CannedFrontend(ServerResponse.json(response)) as frontend, frontend.client() as copr:
         assert {chroot.name: chroot.comment for chroot in await copr.mock_chroots.list()} == {
             "b": "",
             "a": "till next week",
@@ -131,12 +131,12 @@ async def test_an_update_may_be_sent_twice(store: RecordingCopr, tmp_path: Path,
 
 async def test_mistakes(store: RecordingCopr):
     async with store.client() as copr:
-        for chroot, said in (
+        for chroot, message in (
             ("epel-9-x86_64", "does not exist in Copr owner/demo"),
             ("nonsense", "identification is not valid"),
         ):
             for call in (copr.project_chroots.get, copr.project_chroots.build_config, copr.project_chroots.update):
-                with pytest.raises(NotFound, match=said):
+                with pytest.raises(NotFound, match=message):
                     await call("owner", "demo", chroot)
         with pytest.raises(BadRequest, match="isolation: Not a valid choice"):
             await copr.project_chroots.update("owner", "demo", CHROOT, isolation="none")

@@ -48,26 +48,26 @@ def build(store: SteppedCopr) -> int:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     return tmp_path / "some" / "folder"
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """What is in *folder*, by path."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+def contents(directory: Path) -> dict[str, bytes]:
+    """The content of *directory*, by path."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
 def fetched(store: SteppedCopr, end: str = "") -> list[str]:
-    """The results that were really transferred, or asked for in vain."""
+    """The results that were transferred, or requested without success."""
     return [r for r in store.seen if r.startswith(("GET /results", "GET /pulp")) and r.endswith(end)]
 
 
-async def test_all_of_it(store: SteppedCopr, copr: Copr, build: int, folder: Path):
+async def test_all_of_it(store: SteppedCopr, copr: Copr, build: int, directory: Path):
     """fedora-copr/copr#3448, #4236: every file of every chroot, without addresses made by hand."""
-    paths = await copr.builds.download(build, folder)
-    found = await do(contents, folder)
-    assert {str(path.relative_to(folder)) for path in paths} == found.keys()
+    paths = await copr.builds.download(build, directory)
+    found = await do(contents, directory)
+    assert {str(path.relative_to(directory)) for path in paths} == found.keys()
     assert found.keys() == {
         *(f"{CHROOT}/{name}" for name in RPMS | LOGS | INFO | {"hello.spec"}),
         *(f"{OTHER}/{name}" for name in LOGS | INFO - {"success"}),
@@ -77,122 +77,122 @@ async def test_all_of_it(store: SteppedCopr, copr: Copr, build: int, folder: Pat
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
 
 
-async def test_some_of_it(store: SteppedCopr, copr: Copr, build: int, folder: Path):
-    assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["rpms"])) == 3
-    assert (await do(contents, folder)).keys() == {f"{CHROOT}/{name}" for name in RPMS}
-    assert await copr.builds.download(build, folder, chroots=[OTHER], kinds=["rpms", "spec", "review"]) == ()
-    assert await copr.builds.download(build, folder, chroots=[], kinds=["rpms"]) == ()
+async def test_some_of_it(store: SteppedCopr, copr: Copr, build: int, directory: Path):
+    assert len(await copr.builds.download(build, directory, chroots=[CHROOT], kinds=["rpms"])) == 3
+    assert (await do(contents, directory)).keys() == {f"{CHROOT}/{name}" for name in RPMS}
+    assert await copr.builds.download(build, directory, chroots=[OTHER], kinds=["rpms", "spec", "review"]) == ()
+    assert await copr.builds.download(build, directory, chroots=[], kinds=["rpms"]) == ()
     with pytest.raises(NotFound, match=f"no chroot epel-9-x86_64; it has {OTHER}, {CHROOT}"):
-        await copr.builds.download(build, folder, chroots=[CHROOT, "epel-9-x86_64"])
+        await copr.builds.download(build, directory, chroots=[CHROOT, "epel-9-x86_64"])
     with pytest.raises(InputError, match="everything"):
-        await copr.builds.download(build, folder, kinds=["everything"])  # type: ignore[list-item]
+        await copr.builds.download(build, directory, kinds=["everything"])  # type: ignore[list-item]
     with pytest.raises(NotFound):
-        await copr.builds.download(99, folder)
+        await copr.builds.download(99, directory)
 
 
-async def test_what_fedora_review_said(store: SteppedCopr, copr: Copr, build: int, folder: Path):
+async def test_what_fedora_review_said(store: SteppedCopr, copr: Copr, build: int, directory: Path):
     def review() -> None:
         path = store.result_directory(build, CHROOT) / "fedora-review" / "review.txt"
         path.parent.mkdir()
         path.write_bytes(b"fine")
 
     await do(review)
-    (path,) = await copr.builds.download(build, folder, kinds=["review"])
+    (path,) = await copr.builds.download(build, directory, kinds=["review"])
     assert (path.name, await do(path.read_bytes)) == ("fedora-review-review.txt", b"fine")
 
 
-async def test_a_build_that_has_not_begun(store: SteppedCopr, copr: Copr, folder: Path):
+async def test_a_build_that_has_not_begun(store: SteppedCopr, copr: Copr, directory: Path):
     build = await copr.builds.create_from_url("owner", "demo", HELLO, chroots=[CHROOT])
-    assert await copr.builds.download(build, folder) == ()
+    assert await copr.builds.download(build, directory) == ()
 
 
-async def test_what_is_there_is_left_alone(store: SteppedCopr, copr: Copr, build: int, folder: Path):
-    first = await copr.builds.download(build, folder)
-    package = folder / CHROOT / "hello-1.0-1.src.rpm"
+async def test_what_is_there_is_left_alone(store: SteppedCopr, copr: Copr, build: int, directory: Path):
+    first = await copr.builds.download(build, directory)
+    package = directory / CHROOT / "hello-1.0-1.src.rpm"
     await do(package.write_bytes, b"half")
     store.seen.clear()
-    assert await copr.builds.download(build, folder) == first
+    assert await copr.builds.download(build, directory) == first
     assert fetched(store, ".rpm") == [f"GET /results/owner/two/{CHROOT}/{build:08}-hello/hello-1.0-1.src.rpm"]
     assert await do(package.read_bytes) == b"source"
 
 
-async def test_a_download_that_broke_off_goes_on(store: SteppedCopr, copr: Copr, build: int, folder: Path):
+async def test_an_interrupted_download_resumes(store: SteppedCopr, copr: Copr, build: int, directory: Path):
     """fedora-copr/copr#4169: within a file by ranges, and with the files that are missing when called again."""
     store.faults.add(Truncate(1024 * 1024), path="*x86_64.rpm")
     store.faults.add(DropBefore(), path="*x86_64.rpm")
     store.faults.add(Respond(502, b"<html>"), path="*.src.rpm", times=None)
     with pytest.raises(ServerError):
-        await copr.builds.download(build, folder, kinds=["rpms"], limit=1)
-    found = await do(contents, folder)
+        await copr.builds.download(build, directory, kinds=["rpms"], limit=1)
+    found = await do(contents, directory)
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
     assert not [name for name in found if name.endswith((".part", "src.rpm"))]
     store.faults.clear()
     store.seen.clear()
-    assert len(await copr.builds.download(build, folder, kinds=["rpms"], limit=1)) == 3
+    assert len(await copr.builds.download(build, directory, kinds=["rpms"], limit=1)) == 3
     assert len(fetched(store)) == 1
 
 
 @pytest.mark.parametrize("devel", [False, True])
-async def test_packages_that_pulp_keeps(store: SteppedCopr, copr: Copr, folder: Path, devel: bool):
+async def test_packages_that_pulp_keeps(store: SteppedCopr, copr: Copr, directory: Path, devel: bool):
     """fedora-copr/copr#4014, PR 4107: found by the list of what was built, wherever the files are."""
     await do(store.add_project, "pulp", storage="pulp", devel_mode=devel)
     build = await do(store.add_build, "pulp", HELLO)
     await do(store.finish, build, packages=PACKAGES)
-    await copr.builds.download(build, folder)
-    found = await do(contents, folder)
+    await copr.builds.download(build, directory)
+    found = await do(contents, directory)
     assert found.keys() == {f"{CHROOT}/{name}" for name in RPMS | LOGS | INFO | {"hello.spec"}}
     assert found[f"{CHROOT}/hello-1.0-1.x86_64.rpm"] == RPM
 
 
-async def test_what_the_store_lost(store: SteppedCopr, copr: Copr, build: int, folder: Path):
+async def test_what_the_store_lost(store: SteppedCopr, copr: Copr, build: int, directory: Path):
     theirs = store.result_directory(build, CHROOT)
     await do((theirs / "root.log.gz").unlink)
-    assert len(await copr.builds.download(build, folder, chroots=[CHROOT], kinds=["logs"])) == len(LOGS) - 1
+    assert len(await copr.builds.download(build, directory, chroots=[CHROOT], kinds=["logs"])) == len(LOGS) - 1
     await do((theirs / "hello-1.0-1.src.rpm").unlink)
     with pytest.raises(NotFound):
-        await copr.builds.download(build, folder)
+        await copr.builds.download(build, directory)
 
 
-async def test_progress_of_all_files_together(store: SteppedCopr, copr: Copr, build: int, folder: Path):
+async def test_progress_of_all_files_together(store: SteppedCopr, copr: Copr, build: int, directory: Path):
     """fedora-copr/copr#4165: no half an hour of silence."""
-    told: list[Progress] = []
+    reported: list[Progress] = []
     store.faults.add(Truncate(2 * 1024 * 1024), path="*x86_64.rpm")
-    await copr.builds.download(build, folder, on_progress=told.append)
-    total = sum(map(len, (await do(contents, folder)).values()))
-    assert told[-1].completed == total
-    assert len(told) > 1
-    await copr.builds.download(build, folder, on_progress=told.append)
-    assert told[-1].completed == 0  # nothing came this time
+    await copr.builds.download(build, directory, on_progress=reported.append)
+    total = sum(map(len, (await do(contents, directory)).values()))
+    assert reported[-1].completed == total
+    assert len(reported) > 1
+    await copr.builds.download(build, directory, on_progress=reported.append)
+    assert reported[-1].completed == 0  # nothing came this time
 
     def stop(_: Progress) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):  # called once, at the end
-        await copr.builds.download(build, folder, on_progress=stop)
-    await do(shutil.rmtree, folder)
+        await copr.builds.download(build, directory, on_progress=stop)
+    await do(shutil.rmtree, directory)
     with pytest.raises(ZeroDivisionError):
-        await copr.builds.download(build, folder, on_progress=stop)
-    assert not [name for name in await do(contents, folder) if name.endswith(".part")]
+        await copr.builds.download(build, directory, on_progress=stop)
+    assert not [name for name in await do(contents, directory) if name.endswith(".part")]
 
 
-async def test_cancelled_it_leaves_nothing_half_done(store: SteppedCopr, build: int, folder: Path):
+async def test_cancelled_it_leaves_nothing_half_done(store: SteppedCopr, build: int, directory: Path):
     async with store.client(retry=Retry(attempts=1)) as copr:
         await copr.builds.get(build)
         before = await do(open_files)
         store.held = "/results/"
         async with anyio.create_task_group() as group:
-            group.start_soon(copr.builds.download, build, folder)
+            group.start_soon(copr.builds.download, build, directory)
             await until(lambda: store.waiting == 8)
-            assert len(await do(contents, folder)) == 8
+            assert len(await do(contents, directory)) == 8
             group.cancel_scope.cancel()
         store.held = ""
-        assert await do(contents, folder) == {}
+        assert await do(contents, directory) == {}
         with anyio.fail_after(20):
             while await do(open_files) - before:
                 await anyio.sleep(0.01)
 
 
-async def test_a_folder_that_cannot_be_made(store: SteppedCopr, copr: Copr, build: int, tmp_path: Path):
+async def test_a_directory_that_cannot_be_made(store: SteppedCopr, copr: Copr, build: int, tmp_path: Path):
     await to_thread.run_sync((tmp_path / "file").touch)
     with pytest.raises(OSError, match="file"):
         await copr.builds.download(build, tmp_path / "file")

@@ -59,7 +59,7 @@ async def test_the_file(store: RecordingCopr):
     copr = await Copr.from_config()
     assert (await copr.home())["version"] == 3
     await copr.aclose()
-    assert [asked.user for asked in store.seen] == [f"{store.owner.login}:{store.owner.token}", None]
+    assert [request.user for request in store.seen] == [f"{store.owner.login}:{store.owner.token}", None]
 
 
 async def test_arguments_environment_file_keyring_in_turn(
@@ -109,14 +109,14 @@ async def test_another_file(store: RecordingCopr, tmp_path: Path, monkeypatch: p
         await Copr.from_config()
 
 
-@pytest.mark.parametrize("said", ["", "gssapi = true", "gssapi = false"])
+@pytest.mark.parametrize("message", ["", "gssapi = true", "gssapi = false"])
 async def test_the_library_finds_what_the_command_line_finds(
-    store: RecordingCopr, memory_keyring: MemoryKeyring, said: str
+    store: RecordingCopr, memory_keyring: MemoryKeyring, message: str
 ):
     """Without a token it is Kerberos, unless that is switched off; the keyring before that."""
-    await written(store, f"[copr-cli]\ncopr_url = {store.url}\n{said}\n")
+    await written(store, f"[copr-cli]\ncopr_url = {store.url}\n{message}\n")
     copr = await Copr.from_config()
-    kerberos = "false" not in said
+    kerberos = "false" not in message
     assert isinstance(auth_of(copr), GssapiAuth) == kerberos
     async with copr:
         with pytest.raises(ConfigError, match="kinit, or pass a token" if kerberos else "needs a login and token"):
@@ -124,7 +124,7 @@ async def test_the_library_finds_what_the_command_line_finds(
     assert store.seen == []
     memory_keyring.entries[store.url, "of-the-ring"] = "r1ng"
     copr = await Copr.from_config()
-    assert isinstance(auth_of(copr), GssapiAuth if "true" in said else TokenPairAuth)
+    assert isinstance(auth_of(copr), GssapiAuth if "true" in message else TokenPairAuth)
     await copr.aclose()
 
 

@@ -26,7 +26,7 @@ def build(copr_store: SteppedCopr) -> int:
 
 
 async def test_a_running_log_is_followed_to_its_end(copr_store: SteppedCopr, copr: Copr, build: int):
-    """fedora-copr/copr#4165, #3200: what goes on is seen as it goes on; nothing is lost or doubled at the end."""
+    """fedora-copr/copr#4165, #3200: output is seen as it is written; nothing is lost or repeated at the end."""
     got: list[str] = []
     async for line in copr.builds.log(build, CHROOT, follow=True):
         got.append(line)

@@ -10,7 +10,7 @@ import pytest
 from lading import BadRequest, Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import Asked, CannedFrontend, RecordingCopr
+from tests.support.copr_frontend import CannedFrontend, RecordingCopr, SeenRequest
 
 pytestmark = pytest.mark.anyio
 GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
@@ -52,7 +52,7 @@ async def test_every_kind_of_source(demo_store: RecordingCopr, source: Source):
 
 @pytest.mark.parametrize("source", SOURCES, ids=repr)
 @pytest.mark.parametrize("fault", [DropAfter(), Truncate(20), DropBefore(), Respond(504)], ids=repr)
-async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: RecordingCopr, source: Source, fault: Fault):
+async def test_a_lost_response_is_verified_with_the_store(demo_store: RecordingCopr, source: Source, fault: Fault):
     demo_store.faults.add(fault, method="POST")
     async with demo_store.client() as copr:
         made = await copr.packages.create("owner", "demo", "hello", source)
@@ -63,7 +63,7 @@ async def test_a_lost_answer_is_settled_by_what_is_there(demo_store: RecordingCo
 
 @pytest.mark.parametrize("other", [ScmSource("https://example.com/other.git"), RubyGemsSource("hello"), SVN], ids=repr)
 async def test_another_source_is_somebody_elses(demo_store: RecordingCopr, other: Source):
-    """The answer is lost before anything was made, and somebody is quicker."""
+    """The response is lost before anything was created, and another client is faster."""
     async with demo_store.client() as quicker, demo_store.client() as copr:
         await quicker.packages.create("owner", "demo", "hello", other)
         demo_store.faults.add(DropBefore(), method="POST")
@@ -73,7 +73,7 @@ async def test_another_source_is_somebody_elses(demo_store: RecordingCopr, other
     assert "there is another package hello now, with another source" in str(caught.value.__cause__)
 
 
-async def test_a_page_that_answers_200(demo_store: RecordingCopr):
+async def test_an_html_page_with_status_200(demo_store: RecordingCopr):
     demo_store.faults.add(Respond(200, b"<html>"), method="POST")
     async with demo_store.client() as copr:
         with pytest.raises(InvalidResponse) as caught:
@@ -82,7 +82,7 @@ async def test_a_page_that_answers_200(demo_store: RecordingCopr):
 
 
 async def test_a_package_from_subversion_stays_one(demo_store: RecordingCopr):
-    """The frontend, told nothing of it, takes Git."""
+    """Without a value the frontend uses Git."""
     async with demo_store.client() as copr:
         await copr.packages.create("owner", "demo", "hello", SVN)
         for source in (None, ScmSource("https://example.com/moved"), ScmSource(spec="hello.spec")):
@@ -101,10 +101,10 @@ async def test_a_package_from_subversion_stays_one(demo_store: RecordingCopr):
 
 
 async def test_what_is_sent():
-    def answer(asked: Asked) -> ServerResponse:
+    def respond(request: SeenRequest) -> ServerResponse:
         return ServerResponse.json({"name": "a+b", "source_type": "pypi", "source_dict": {}})
 
-    async with CannedFrontend(answer) as frontend, frontend.client() as copr:
+    async with CannedFrontend(respond) as frontend, frontend.client() as copr:
         await copr.packages.update("@crew", "demo", "a+b", timeout=60, chroot_denylist=["epel-*", "fedora-43-*"])
         await copr.packages.update("@crew", "demo", "a+b", PyPISource(python_versions=()), chroot_denylist=[])
         custom = CustomSource("x", script_builddeps=["git", "make"], script_repos=[])
@@ -136,7 +136,7 @@ async def test_what_is_sent():
     assert full.query == {**plain.query, "with_latest_build": "True", "with_latest_succeeded_build": "True"}
 
 
-async def test_the_newest_builds_where_asked_for(demo_store: RecordingCopr):
+async def test_the_newest_builds_where_requested(demo_store: RecordingCopr):
     build = demo_store.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
     await anyio.to_thread.run_sync(demo_store.finish, build)
     async with demo_store.reader() as copr:

@@ -1,4 +1,4 @@
-"""Lists: always in pages, every item once, and to be gone on with after an error."""
+"""Lists: always in pages, every item once, and resumable after an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lading import BadRequest, Copr, InputError, ServerError
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage, paginate
 from lading.testing import Respond
-from tests.support.copr_frontend import QUICK, Asked, CannedFrontend, RecordingCopr, ServerResponse
+from tests.support.copr_frontend import QUICK, CannedFrontend, RecordingCopr, SeenRequest, ServerResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ LISTS: list[Callable[..., Pager[Any]]] = [
 ]
 
 
-async def test_every_page_is_asked_for_with_a_size(store: RecordingCopr):
+async def test_every_page_is_requested_with_a_size(store: RecordingCopr):
     """Without one the frontend sends all there is, or 504."""
     store.add_build("page0", "https://example.com/hello-1.0-1.src.rpm")
     async with store.reader() as copr:
@@ -50,8 +50,8 @@ async def test_every_page_is_asked_for_with_a_size(store: RecordingCopr):
                 async for _ in list_of(copr, **options):
                     pass
                 await list_of(copr, **options)
-                assert {asked.query["limit"] for asked in store.seen} == {str(options.get("page_size", 250))}
-                assert not any("order_type" in asked.query for asked in store.seen)
+                assert {request.query["limit"] for request in store.seen} == {str(options.get("page_size", 250))}
+                assert not any("order_type" in request.query for request in store.seen)
 
 
 async def test_all_of_it_some_of_it_and_in_which_order(store: RecordingCopr):
@@ -65,7 +65,7 @@ async def test_all_of_it_some_of_it_and_in_which_order(store: RecordingCopr):
         assert await found() == names
         assert len(store.seen) == 1
         assert await found(page_size=3) == names
-        assert [asked.query.get("offset") for asked in store.seen] == [None, "3", "6"]  # short, so the last
+        assert [request.query.get("offset") for request in store.seen] == [None, "3", "6"]  # short, so the last
         assert await found(page_size=7) == names
         assert len(store.seen) == 2  # full, so there may be more
         assert await found(page_size=2, max_items=3) == names[:3]
@@ -91,7 +91,7 @@ async def test_what_the_frontend_takes_for_something_else(store: RecordingCopr, 
 
 
 @pytest.mark.parametrize("order", ["nosuch", "full_name"])
-async def test_a_bad_order_is_the_callers_mistake_and_asked_once(store: RecordingCopr, order: str):
+async def test_a_bad_order_is_the_callers_mistake_and_requested_once(store: RecordingCopr, order: str):
     async with store.reader() as copr:
         with pytest.raises(BadRequest, match="Cannot order by") as caught:
             await copr.projects.list("owner", order=order)
@@ -99,7 +99,7 @@ async def test_a_bad_order_is_the_callers_mistake_and_asked_once(store: Recordin
     assert len(store.seen) == 1
 
 
-async def test_a_list_is_gone_on_with_after_an_error(store: RecordingCopr):
+async def test_a_list_is_resumed_after_an_error(store: RecordingCopr):
     async with store.reader() as copr:
         cursor = copr.projects.list("owner", page_size=2).cursor()
         found = [(await anext(cursor)).name for _ in range(4)]
@@ -122,22 +122,22 @@ async def test_what_was_added_meanwhile(store: RecordingCopr):
     assert found == [f"page{number}" for number in range(6, -1, -1)]
 
 
-async def test_pages_that_are_smaller_than_asked_for():
+async def test_pages_that_are_smaller_than_requested():
     """A frontend may have a limit of its own, and say so."""
 
-    def page(asked: Asked) -> ServerResponse:
-        offset = int(asked.query.get("offset", 0))
+    def page(request: SeenRequest) -> ServerResponse:
+        offset = int(request.query.get("offset", 0))
         items = [{"name": f"p{n}", "id": n, "new": {"field": []}} for n in range(offset, min(offset + 2, 5))]
         return ServerResponse.json({"items": items, "meta": {"limit": 2, "offset": offset}, "total": 5})
 
     async with CannedFrontend(page) as frontend, frontend.client() as copr:
         assert [project.id async for project in copr.projects.list(page_size=50)] == [0, 1, 2, 3, 4]
-        assert [asked.query.get("offset") for asked in frontend.seen] == [None, "2", "4"]
+        assert [request.query.get("offset") for request in frontend.seen] == [None, "2", "4"]
 
 
 async def test_items_without_numbers_and_a_page_without_meta():
-    answer = {"items": [{"name": "a", "ownername": "x"}, {"name": "a", "ownername": "y"}]}
-    async with CannedFrontend(ServerResponse.json(answer)) as frontend, frontend.client() as copr:
+    response = {"items": [{"name": "a", "ownername": "x"}, {"name": "a", "ownername": "y"}]}
+    async with CannedFrontend(ServerResponse.json(response)) as frontend, frontend.client() as copr:
         found = [f"{project.ownername}/{project.name}" async for project in copr.projects.list(page_size=3)]
     assert found == ["x/a", "y/a"]
 
@@ -162,7 +162,7 @@ class Model:
         return ListPage[Build](items=tuple(found), meta={"limit": limit, "offset": offset})
 
 
-def ask(model: Model, page_size: int) -> list[int]:
+def send(model: Model, page_size: int) -> list[int]:
     async def run() -> list[int]:
         pager = paginate(
             model,  # type: ignore[arg-type]
@@ -187,7 +187,7 @@ def ask(model: Model, page_size: int) -> list[int]:
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 9))
 def test_every_build_with_a_state_comes_exactly_once(states: list[bool], page_size: int):
     """Though pages with a status overlap by design."""
-    found = ask(Model(states, []), page_size)
+    found = send(Model(states, []), page_size)
     assert found == [number for number, state in enumerate(states) if state]
 
 
@@ -198,7 +198,7 @@ def test_nor_does_any_come_twice_while_others_are_added_in_front(
 ):
     """The newest come first: what is added moves all others on, by less than a page between two looks."""
     arrivals = data.draw(st.lists(st.lists(st.just(True), max_size=page_size - 1), max_size=5))
-    found = ask(Model([True] * len(states), arrivals), page_size)
+    found = send(Model([True] * len(states), arrivals), page_size)
     assert sorted(set(found)) == sorted(found)
     assert {number for number in found if number < 1000} == set(range(len(states)))
 
@@ -207,6 +207,6 @@ async def test_big_pages(store: RecordingCopr):
     """A page of a thousand projects is some megabytes."""
     item = {"name": "x" * 20, "chroot_repos": {f"chroot-{n}": "https://example.com/" + "y" * 100 for n in range(200)}}
     items = [{**item, "id": n} for n in range(1000)]
-    answer = ServerResponse.json({"items": items, "meta": {"limit": 1000}})
-    async with CannedFrontend(answer) as frontend, Copr(frontend.url, retry=QUICK) as copr:
+    response = ServerResponse.json({"items": items, "meta": {"limit": 1000}})
+    async with CannedFrontend(response) as frontend, Copr(frontend.url, retry=QUICK) as copr:
         assert len(await copr.projects.list(page_size=1000)) == 1000

@@ -40,13 +40,13 @@ async def test_permissions(crew_demo: RecordingCopr):
         assert await anybody.projects.can_build_in("ada", "owner", "demo")
         await hers.projects.request_permissions("owner", "demo", builder=False)
         assert not await anybody.projects.can_build_in("ada", "owner", "demo")
-        for wrong, said in (
+        for wrong, message in (
             ({}, "no permission change requested"),
             ({"nobody": {"builder": "approved"}}, "doesn't exist"),
             ({"ada": {"owner": "approved"}}, "invalid permission 'owner', allowed"),
             ({"owner": {"admin": "approved"}}, "is owner of"),
         ):
-            with pytest.raises(BadRequest, match=said):
+            with pytest.raises(BadRequest, match=message):
                 await copr.projects.set_permissions("owner", "demo", wrong)  # type: ignore[arg-type]
         with pytest.raises(BadRequest, match="no permission requested"):
             await hers.projects.request_permissions("owner", "demo")
@@ -73,11 +73,11 @@ async def test_the_monitor(crew_demo: RecordingCopr):
             await copr.projects.monitor("owner", "demo", project_dirname="demo:pr:7")
 
 
-async def test_a_monitor_that_breaks_off_with_status_200():
-    answer = ServerResponse(
+async def test_a_monitor_that_is_interrupted_with_status_200():
+    response = ServerResponse(
         200, {"Content-Type": "application/json"}, b'{"output": "ok", "packages": [\n{"name": "a", "chr'
     )
-    async with CannedFrontend(answer) as frontend, frontend.client() as copr:
+    async with CannedFrontend(response) as frontend, frontend.client() as copr:
         with pytest.raises(
             InvalidResponse, match="copr: the response to GET monitor is 200 with 49 bytes of application/json"
         ):

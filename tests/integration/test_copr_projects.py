@@ -139,15 +139,15 @@ async def test_what_is_sent():
     assert plain.json == {**defaults, "name": "demo", "chroots": [CHROOT]}
     assert kept.query == {"exist_ok": "True"}  # "true" is not heard
     assert kept.json == {k: v for k, v in {**plain.json, "description": "é"}.items() if k != "unlisted_on_hp"}
-    assert [asked.line for asked in updates] == ["PUT project/edit/me/demo"] * 3
-    assert [asked.json for asked in updates] == [
+    assert [request.line for request in updates] == ["PUT project/edit/me/demo"] * 3
+    assert [request.json for request in updates] == [
         {"repos": ["a"], "runtime_dependencies": "b c", "chroots": []},
         {"runtime_dependencies": "b c"},
         {"runtime_dependencies": ""},
     ]
     assert (delete.line, delete.json) == ("DELETE project/delete/me/demo", {"verify": True})
     assert fork.json == {"name": "theirs", "ownername": "@crew", "confirm": False}
-    assert not any(asked.query for asked in frontend.seen if asked is not kept)
+    assert not any(request.query for request in frontend.seen if request is not kept)
 
 
 async def test_a_project_with_running_builds(crew_demo: RecordingCopr):

@@ -1,4 +1,4 @@
-"""Projects that many make at once, and answers that are lost."""
+"""Projects that many clients create concurrently, and lost responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import CHROOT, Asked, CannedFrontend, RecordingCopr, refusal
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr, SeenRequest, refusal
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -57,10 +57,10 @@ async def test_creating_at_once_from_many_places(crew_store: RecordingCopr):
 async def test_who_loses_a_race_gets_the_project(second: ServerResponse):
     """Two requests at once: none is found, and then the database refuses the second."""
 
-    def answer(asked: Asked) -> ServerResponse:
-        return ServerResponse.json({"name": "demo", "ownername": "owner", "id": 7}) if asked.line == GET else second
+    def respond(request: SeenRequest) -> ServerResponse:
+        return ServerResponse.json({"name": "demo", "ownername": "owner", "id": 7}) if request.line == GET else second
 
-    async with CannedFrontend(answer) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
+    async with CannedFrontend(respond) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
         found = await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
         assert found.id == 7
         assert frontend.lines == [ADD, GET]
@@ -78,7 +78,7 @@ async def test_what_is_refused_for_another_reason_says_so(crew_store: RecordingC
 @pytest.mark.parametrize(
     "fault", [DropAfter(), Respond(502), Truncate(30), DropBefore(), Respond(200, b"<html>")], ids=repr
 )
-async def test_a_lost_answer_is_harmless_where_it_may_exist(crew_store: RecordingCopr, fault: Fault):
+async def test_a_lost_response_is_harmless_where_it_may_exist(crew_store: RecordingCopr, fault: Fault):
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         if fault == Respond(200, b"<html>"):  # taken by somebody, who says nothing of it
@@ -105,11 +105,11 @@ async def test_what_was_not_made_is_made(crew_store: RecordingCopr, fault: Fault
     crew_store.faults.add(fault, method="POST")
     async with crew_store.client() as copr:
         assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
-    asked = [] if fault == Respond(429, retry_after=0) else [GET]
-    assert crew_store.lines == [*asked, ADD]
+    requested = [] if fault == Respond(429, retry_after=0) else [GET]
+    assert crew_store.lines == [*requested, ADD]
 
 
-async def test_where_nobody_can_be_asked_it_is_unknown(crew_store: RecordingCopr):
+async def test_the_outcome_is_unknown_when_the_lookup_fails(crew_store: RecordingCopr):
     crew_store.faults.add(DropAfter(), method="POST")
     crew_store.faults.add(Respond(502), method="GET", times=None)
     async with crew_store.client() as copr:
@@ -133,10 +133,10 @@ async def test_deleting_is_done_when_it_is_gone(crew_demo: RecordingCopr, fault:
     assert crew_demo.lines == [DELETE]
 
 
-async def test_a_page_that_answers_200_to_a_deletion_has_deleted_nothing(crew_demo: RecordingCopr):
+async def test_an_html_page_with_status_200_confirms_no_deletion(crew_demo: RecordingCopr):
     crew_demo.faults.add(Respond(200, b"<html>"), method="DELETE")
     async with crew_demo.client() as copr:
         with pytest.raises(InvalidResponse) as caught:
             await copr.projects.delete("owner", "demo")
-        assert caught.value.outcome == "not_done"  # it was asked for, and is still there
+        assert caught.value.outcome == "not_done"  # it was requested, and is still there
         assert crew_demo.lines == [GET]

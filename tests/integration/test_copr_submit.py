@@ -125,8 +125,8 @@ async def test_several_addresses_are_several_builds_in_their_order(store: Steppe
 class Recorder:
     """A frontend that keeps what is uploaded to it, without looking at it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "received"
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "received"
         self.headers: Any = None
         self.server = Server(self.answer)
 
@@ -144,17 +144,17 @@ class Recorder:
 
 async def test_an_upload_streams_from_disk_with_its_length_known(tmp_path: Path, path: Path):
     """fedora-copr/copr#4213, #2387: one length that is exact, two parts, progress to the last byte."""
-    recorder, told = Recorder(tmp_path), list[Progress]()
+    recorder, reported = Recorder(tmp_path), list[Progress]()
     async with recorder.server, Copr(recorder.server.url, login="l", token="t") as copr:
         build = await copr.builds.create_from_file(
-            "owner", "demo", path, project_dirname="demo:pr:1", on_progress=told.append, chroots=[CHROOT], timeout=9
+            "owner", "demo", path, project_dirname="demo:pr:1", on_progress=reported.append, chroots=[CHROOT], timeout=9
         )
     assert build.id == 7
     size = (await to_thread.run_sync(recorder.path.stat)).st_size
     assert int(recorder.headers["Content-Length"]) == size
     assert "Transfer-Encoding" not in recorder.headers
-    assert told[-1] == Progress(size, size, 1)
-    assert [p.completed for p in told] == sorted({p.completed for p in told})
+    assert reported[-1] == Progress(size, size, 1)
+    assert [p.completed for p in reported] == sorted({p.completed for p in reported})
     file, options = await to_thread.run_sync(recorder.parts)
     assert file[0] == {
         "Content-Disposition": 'form-data; name="pkgs"; filename="hello-1.0-1.src.rpm"',
@@ -191,7 +191,7 @@ async def test_what_a_callback_raises_ends_the_upload(store: SteppedCopr, path: 
     assert not store.builds
 
 
-async def test_it_can_be_asked_before_a_long_upload(store: SteppedCopr):
+async def test_a_submission_can_be_checked_before_a_long_upload(store: SteppedCopr):
     """fedora-copr/copr#2658: what stands against a build is said before the file is sent."""
     async with store.client() as copr:
         assert "safe" in await copr.builds.check_before_build("owner", "demo", chroots=[CHROOT])

@@ -33,7 +33,7 @@ def config(demo_store: RecordingCopr, tmp_path: Path) -> Path:
     return path
 
 
-async def test_rotating_goes_on_with_the_new_token(demo_store: RecordingCopr, config: Path):
+async def test_rotating_continues_with_the_new_token(demo_store: RecordingCopr, config: Path):
     """The client, its copies, and the file."""
     old = (demo_store.owner.login, demo_store.owner.token)
     async with demo_store.client() as copr:
@@ -91,7 +91,7 @@ async def test_rotating_is_sent_once_whatever_happens(
         with pytest.raises(LadingError) as caught:
             await copr.tokens.rotate(save_to=config)
         assert caught.value.outcome == outcome
-        assert copr._connections.settings.retry.attempts == 3  # everything else goes on trying
+        assert copr._connections.settings.retry.attempts == 3  # everything else continues to try
     assert demo_store.lines.count(ROTATE) == sent
     assert len(demo_store.faults.happened) == 1
     assert await to_thread.run_sync(config.read_bytes) == before
@@ -112,7 +112,7 @@ async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
     assert demo_store.seen == []
 
 
-async def test_a_folder_that_cannot_be_written_to(
+async def test_a_directory_that_cannot_be_written_to(
     demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(os, "access", lambda path, mode: path != config.parent)  # who runs this may be root
@@ -144,7 +144,7 @@ async def test_a_file_that_is_not_a_file_any_more(
 async def test_a_cancelled_rotation_that_was_answered_is_saved(
     demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """From the answer on the file's old token is worth nothing."""
+    """From the response on, the old token in the file is invalid."""
     with anyio.CancelScope() as scope:
         replace = TokenPairAuth.replace
 
@@ -169,7 +169,7 @@ async def test_only_a_login_and_token_can_be_rotated(demo_store: RecordingCopr):
 
 
 async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
-    """Whoever asks from the answer on comes with the new token, also where the token is kept elsewhere."""
+    """Requests after the response carry the new token, also where the token is kept elsewhere."""
 
     class Slow:
         def __init__(self) -> None:
@@ -190,7 +190,9 @@ async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
             new = await other.tokens.rotate()
         auth.replace(new.login, new.token, new.expiration)
         place.go_on.set()
-    assert [asked.user for asked in demo_store.seen if asked.line == "GET auth-check"] == [f"{new.login}:{new.token}"]
+    assert [request.user for request in demo_store.seen if request.line == "GET auth-check"] == [
+        f"{new.login}:{new.token}"
+    ]
 
 
 async def test_an_expired_token_says_when_and_what_to_do(tmp_path: Path):
@@ -222,14 +224,14 @@ async def test_a_wrong_token_that_has_not_expired_is_not_said_to_have(demo_store
 
 
 async def test_unknown_fields_and_no_date():
-    answer = {"api_login": "l0gin", "api_token": "t0ken", "more": 1}
-    dated = ServerResponse.json({**answer, "expiration": "2027-05-19"})
-    async with CannedFrontend(ServerResponse.json(answer), dated) as frontend, frontend.client() as copr:
+    response = {"api_login": "l0gin", "api_token": "t0ken", "more": 1}
+    dated = ServerResponse.json({**response, "expiration": "2027-05-19"})
+    async with CannedFrontend(ServerResponse.json(response), dated) as frontend, frontend.client() as copr:
         assert (await copr.tokens.rotate()).expiration is None
         assert copr.tokens.days_left is None
         expected = ApiToken(api_login="l0gin", api_token="t0ken", expiration=date(2027, 5, 19), more=1)
         assert await copr.tokens.rotate() == expected
-    assert [asked.headers["Content-Length"] for asked in frontend.seen] == ["0", "0"]
+    assert [request.headers["Content-Length"] for request in frontend.seen] == ["0", "0"]
     assert frontend.seen[1].user == "l0gin:t0ken"
 
 

@@ -21,7 +21,7 @@ async def test_hundreds_cost_one_question_a_look(copr_store: SteppedCopr, copr: 
     ids = add_builds(copr_store, 500)
     copr_store.steps = [int, int, int, int, partial(set_states, copr_store, ids, "succeeded")]
     assert sorted(await seen(copr.builds.wait(ids))) == [(build, "succeeded") for build in ids]
-    # The first tells the project; every look is one page then.
+    # The first response contains the project; after that every check is one page.
     assert copr_store.seen == [f"GET /api_3/build/{ids[-1]}", *["GET /api_3/build/list"] * 4]
 
 

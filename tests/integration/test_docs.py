@@ -93,7 +93,7 @@ class TinyIndex:
         self.server = Server(self.answer)
 
     async def answer(self, request: ServerRequest) -> ServerResponse:
-        """One answer."""
+        """Respond to one request."""
         if request.method == "POST":
             return self.take(request.headers.get("Authorization", ""), await request.read())
         kind, _, name = request.path.strip("/").partition("/")
@@ -129,10 +129,10 @@ class TinyIndex:
         return ServerResponse()
 
 
-def make_wheel(folder: Path, project: str, version: str) -> Path:
+def make_wheel(directory: Path, project: str, version: str) -> Path:
     """A wheel that an index takes."""
     name = project.replace("-", "_")
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = directory / f"{name}-{version}-py3-none-any.whl"
     metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}/__init__.py", f"version = {version!r}\n")
@@ -318,7 +318,7 @@ def test_everything_public_in_python_copr_is_in_the_table() -> None:
     methods = {
         f"{attribute}.{name}("
         for attribute, proxy in proxies.items()
-        # What all of them inherit is told of the base alone.
+        # What all of them inherit is listed for the base alone.
         for name in (dir(type(proxy)) if attribute == "base_proxy" else vars(type(proxy)))
         if inspect.isfunction(getattr(type(proxy), name)) and not name.startswith("_")
     }
@@ -348,8 +348,8 @@ ParameterNotFound NotAllowedToGetParameter NotAllowedToPutParameter --stage --dr
 def test_everything_public_in_startifact_is_in_the_table() -> None:
     """The page for those who come from there has a row for each."""
     page = (ROOT / "docs" / "coming-from-startifact.md").read_text("utf-8")
-    told = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
-    assert [name for name in STARTIFACT.split() if name not in " ".join(told)] == []
+    reported = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert [name for name in STARTIFACT.split() if name not in " ".join(reported)] == []
 
 
 def _public(module: Any) -> list[str]:

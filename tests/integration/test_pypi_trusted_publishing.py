@@ -35,7 +35,7 @@ class Minting:
 
     Attributes:
         now: What the clock shows.
-        seen: What was asked.
+        seen: The requests.
         used: Identity tokens that were taken already: each is good for once.
         users: What uploads and pages came with.
         minted: How many tokens were.

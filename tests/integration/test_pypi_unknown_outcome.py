@@ -1,4 +1,4 @@
-"""Whether the index has the file: asked before an upload, and after one whose outcome is unknown."""
+"""Whether the index has the file: looked up before an upload, and after one whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 HELP = "<!DOCTYPE html><html><body><h1>Upload</h1><form action='/x'></form></body></html>"
 
 
-async def test_a_page_for_people_from_an_index_that_cannot_be_asked(fake_index, blind_client, demo_wheel):
+async def test_an_html_page_from_an_index_that_cannot_be_queried(fake_index, blind_client, demo_wheel):
     fake_index.answers = [ServerResponse(200, {"Content-Type": "text/html"}, HELP.encode())]
     async with blind_client:
         with pytest.raises(InvalidResponse) as caught:
@@ -74,7 +74,7 @@ async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_ind
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         ServerResponse(400, reason="400 File already exists ('demo', with blake2_256 hash 'abc')."),
         ServerResponse(409),
@@ -83,12 +83,12 @@ async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_ind
         ServerResponse(503),
         ServerResponse(504),
     ],
-    ids=lambda answer: str(answer.status),
+    ids=lambda response: str(response.status),
 )
 async def test_a_failure_after_which_the_file_is_there_is_a_success(
-    fake_index, fake_client, demo_wheel, demo_sha256, answer
+    fake_index, fake_client, demo_wheel, demo_sha256, response
 ):
-    fake_index.answers = [answer]
+    fake_index.answers = [response]
     fake_index.stores = (demo_wheel.name, demo_sha256)
     async with fake_client:
         assert (await fake_client.releases.upload(demo_wheel)).status == "confirmed"
@@ -145,7 +145,7 @@ async def test_a_refusal_is_not_tried_again(fake_index, fake_client, demo_wheel)
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]
 
 
-async def test_an_index_that_cannot_be_asked_is_sent_nothing_twice(fake_index, blind_client, demo_wheel):
+async def test_nothing_is_sent_twice_to_an_index_that_cannot_be_queried(fake_index, blind_client, demo_wheel):
     fake_index.server.faults.add(DropAfter(), method="POST")
     async with blind_client:
         with pytest.raises(lading.NetworkError) as caught:

@@ -1,4 +1,4 @@
-"""Signing: a flow may ask the store for something first, see the answer, and sign once more."""
+"""Signing: a flow may send a request first, read the response, and sign again."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ class Minting(Auth):
     """Gets a token from the store, and another when that is refused.
 
     Attributes:
-        replies: What the flow was shown.
+        responses: What the flow was given.
     """
 
     def __init__(self) -> None:
         self.token = ""
         self.prepared = 0
-        self.replies: list[tuple[int, bytes]] = []
+        self.responses: list[tuple[int, bytes]] = []
 
     async def prepare(self, sender: Sender) -> None:
         self.prepared += 1
@@ -85,13 +85,13 @@ class Minting(Auth):
         if not self.token:
             self.token = yield self.mint()
         request.headers["Authorization"] = self.token
-        answer: Response = yield request
-        self.replies.append((answer.status, answer.body))
-        if answer.status == 401:
+        response: Response = yield request
+        self.responses.append((response.status, response.body))
+        if response.status == 401:
             self.token = yield self.mint()
             request.headers["Authorization"] = self.token
-            answer = yield request
-            self.replies.append((answer.status, answer.body))
+            response = yield request
+            self.responses.append((response.status, response.body))
 
     def mint(self) -> Call[str]:
         return Call("POST", "mint", Response.json, auth=None, idempotent=True)
@@ -117,14 +117,14 @@ async def test_a_token_is_minted_once_and_kept(store: Store):
             assert await client.send(PUT) == "done"
     assert [path for _, path, *_ in store.seen] == ["/mint", "/thing", "/thing", "/thing"]
     assert auth.prepared == 3
-    assert auth.replies == [(200, b"")] * 3  # a good answer's body is for the call alone
+    assert auth.responses == [(200, b"")] * 3  # the body of a successful response is for the call alone
 
 
 @pytest.mark.parametrize("body", [BytesBody(CONTENT), BytesBody(b"small"), StreamBody(source), None])
 async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body: Body | None):
-    auth, events, told = Minting(), [], list[Progress]()
+    auth, events, reported = Minting(), [], list[Progress]()
     auth.token = "token-0"
-    call = Call("PUT", "thing", Response.json, body=body, on_progress=told.append if body else None)
+    call = Call("PUT", "thing", Response.json, body=body, on_progress=reported.append if body else None)
     async with make_client(store.server.url, auth=auth, hooks=[events.append], retry=Retry(attempts=1)) as client:
         assert await client.send(call) == "done"
     length = 0 if body is None else len(CONTENT) if body.length is None else body.length
@@ -133,10 +133,10 @@ async def test_a_refused_token_is_replaced_within_the_attempt(store: Store, body
         ("POST", "/mint", None, 0),
         ("PUT", "/thing", "token-1", length),
     ]
-    assert auth.replies == [(401, b'{"error": "token-0 has expired"}'), (200, b"")]
+    assert auth.responses == [(401, b'{"error": "token-0 has expired"}'), (200, b"")]
     assert [event.path for event in events] == ["mint", "mint", "thing", "thing"]
     if body is not None:
-        assert told[-1].completed == length
+        assert reported[-1].completed == length
 
 
 async def test_what_can_be_read_once_is_not_signed_twice(store: Store):
@@ -195,17 +195,17 @@ async def test_no_credentials_is_said_before_anything_is_sent(store: Store):
     assert not store.seen
 
 
-async def test_an_open_answer_is_signed_too(store: Store):
+async def test_an_open_response_is_signed_too(store: Store):
     client = make_client(store.server.url, auth=Minting())
     async with client, client._sender.stream(Call("GET", "thing", reply)) as incoming:
         assert await incoming.read(100) == b'"done"'
 
 
 async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
-    asked: list[str | None] = []
+    requested: list[str | None] = []
 
     async def handler(request: ServerRequest) -> ServerResponse:
-        asked.append(request.headers.get("Authorization"))
+        requested.append(request.headers.get("Authorization"))
         return ServerResponse.json({})
 
     class Asking(Auth):
@@ -219,4 +219,4 @@ async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
         async with PyPI(Index(url, url), auth=Asking()) as client:
             await client.send(Call("GET", "thing", lambda reply: reply.json()))
             await client.with_options(auth=None).send(Call("GET", "thing", lambda reply: reply.json()))
-    assert asked == [None, "Bearer ticket-0123456789", None]
+    assert requested == [None, "Bearer ticket-0123456789", None]

@@ -102,10 +102,10 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{type(fault).__name__}-{getattr(fault, 'then', '')}")
 async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Store, path: Path, kind: str, fault: Fault):
     body = await body_of(kind, path)
-    told: list[Progress] = []
+    reported: list[Progress] = []
     store.faults.add(fault, times=2)
     async with make_client(store.server.url, retry=QUICK) as client:
-        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=told.append))
+        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=reported.append))
     assert not store.faults.pending
     expected = await whole(body)
     assert store.bodies == [expected] * (3 if isinstance(fault, DropAfter) else 1)
@@ -116,8 +116,8 @@ async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Stor
     else:
         assert head["content-length"] == str(len(expected))
         assert "transfer-encoding" not in head
-    assert {p.attempt for p in told} == {1, 2, 3}
-    assert told[-1] == Progress(len(expected), body.length, 3)
+    assert {p.attempt for p in reported} == {1, 2, 3}
+    assert reported[-1] == Progress(len(expected), body.length, 3)
 
 
 @pytest.mark.parametrize("fault", [Respond(503, retry_after=0), Respond(429), DropDuring(1000)], ids=repr)

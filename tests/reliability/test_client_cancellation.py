@@ -38,8 +38,8 @@ class Store:
 
     Attributes:
         reached: Set when a request is where the test wants it.
-        at: Where that is: in a request's body, before the answer, or in its body.
-        over: Whether it may go on, to notice that nobody is there any more.
+        at: Where that is: in a request's body, before the response, or in its body.
+        over: Whether it may continue, to notice that the client has gone.
     """
 
     def __init__(self) -> None:
@@ -77,17 +77,17 @@ def store() -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def nothing_left(folder: Path, client: PyPI, store: Store) -> AsyncIterator[None]:
+async def nothing_left(directory: Path, client: PyPI, store: Store) -> AsyncIterator[None]:
     """What happens inside leaves nothing: looked at as soon as it is over, and again when the server has noticed."""
     at, store.at = store.at, ""
-    await ask(client, folder)  # a connection that is kept alive is not left over
+    await send(client, directory)  # a connection that is kept alive is not left over
     store.at = at
     store.reached.clear()
     before = await to_thread.run_sync(open_descriptors)
-    names = await to_thread.run_sync(lambda: sorted(os.listdir(folder)))
+    names = await to_thread.run_sync(lambda: sorted(os.listdir(directory)))
     yield
     store.over = True
-    assert await to_thread.run_sync(lambda: sorted(os.listdir(folder))) == names
+    assert await to_thread.run_sync(lambda: sorted(os.listdir(directory))) == names
     left = await to_thread.run_sync(open_descriptors) - before
     assert not [name for name in left if "socket" not in name]
     with anyio.fail_after(20):
@@ -96,7 +96,7 @@ async def nothing_left(folder: Path, client: PyPI, store: Store) -> AsyncIterato
     store.at = ""
     # The only slot, the only place among uploads and the only connection are free.
     with anyio.fail_after(20):
-        body = Multipart([FilePart("content", await FileBody.from_path(folder / "content"), "content")])
+        body = Multipart([FilePart("content", await FileBody.from_path(directory / "content"), "content")])
         assert (await client.send(Call("POST", "after", reply, body=body))).status == 200
 
 
@@ -109,11 +109,11 @@ async def fetch(client: PyPI, path: Path) -> None:
     await download(client._sender, Call("GET", "thing"), path.with_name("target"), promise=Expected())
 
 
-async def ask(client: PyPI, path: Path) -> None:
+async def send(client: PyPI, path: Path) -> None:
     await client.send(Call("GET", "thing", reply))
 
 
-POINTS = [("body", upload), ("answer", upload), ("answer", ask), ("answer's body", ask), ("answer's body", fetch)]
+POINTS = [("body", upload), ("answer", upload), ("answer", send), ("answer's body", send), ("answer's body", fetch)]
 points = pytest.mark.parametrize(("at", "work"), POINTS, ids=lambda v: getattr(v, "__name__", v))
 
 
@@ -134,7 +134,7 @@ async def test_on_the_wire_by_asyncio(store: Store, large_file: Path, at: str, w
             await cancelled_by_asyncio(lambda: work(client, large_file), store.reached.is_set)
 
 
-@pytest.mark.parametrize("work", [upload, ask, fetch])
+@pytest.mark.parametrize("work", [upload, send, fetch])
 async def test_between_attempts(store: Store, large_file: Path, work: Any):
     client = make_client(store.server.url, limits=ONE, retry=Retry())
     async with client, nothing_left(large_file.parent, client, store):
@@ -142,7 +142,7 @@ async def test_between_attempts(store: Store, large_file: Path, work: Any):
         await cancelled(lambda: work(client, large_file), lambda: store.server.faults.happened)
 
 
-@pytest.mark.parametrize("work", [upload, ask, fetch])
+@pytest.mark.parametrize("work", [upload, send, fetch])
 async def test_while_waiting_for_a_slot(store: Store, large_file: Path, work: Any):
     async with make_client(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
         store.at = "answer"
@@ -161,7 +161,7 @@ async def test_while_waiting_for_a_slot(store: Store, large_file: Path, work: An
             group.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("work", [upload, ask, fetch])
+@pytest.mark.parametrize("work", [upload, send, fetch])
 async def test_while_credentials_are_looked_for(store: Store, large_file: Path, work: Any):
     looking: list[bool] = []
 
@@ -196,7 +196,7 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
         store.at = "answer's body"
         async with nothing_left(large_file.parent, client, store):
             with pytest.raises(ZeroDivisionError):
-                await ask(client.with_options(auth=Failing()), large_file)
+                await send(client.with_options(auth=Failing()), large_file)
 
 
 async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, large_file: Path):
@@ -208,7 +208,7 @@ async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, 
         for _ in range(10):
             async with anyio.create_task_group() as group:
                 for number in range(30):
-                    group.start_soon((upload, ask, fetch)[number % 3], client, large_file)
+                    group.start_soon((upload, send, fetch)[number % 3], client, large_file)
                 for _ in range(5):
                     await anyio.sleep(0)
                 group.cancel_scope.cancel()

@@ -34,12 +34,12 @@ SIZE = 4 * 1024 * 1024
 def url() -> Iterator[str]:
     """A store that takes and gives files."""
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             pass
         return ServerResponse(body=bytes(SIZE) if request.method == "GET" else b"")
 
-    with Server(answer) as server:
+    with Server(respond) as server:
         yield server.url
 
 
@@ -96,7 +96,7 @@ both_ways = pytest.mark.parametrize(("anyio_backend", "how"), HOWS)
 
 
 async def left_open(path: Path) -> list[str]:
-    """Files of the test's folder that are open."""
+    """Files of the test's directory that are open."""
     return [name for name in await to_thread.run_sync(open_descriptors) if str(path.parent) in name]
 
 

@@ -1,4 +1,4 @@
-"""Compressed answers: unpacked whole, refused when damaged, and never more of them than was allowed."""
+"""Compressed responses: decompressed completely, rejected when damaged, and never beyond the size limit."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ class Index:
         ranges: The ``Range`` of every request.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "kept"
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "kept"
         self.path.write_bytes(CONTENT)
         self.ranges: list[str | None] = []
         self.server = Server(self.answer)
@@ -56,10 +56,10 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    return folder
+def directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "folder"
+    directory.mkdir()
+    return directory
 
 
 @pytest.fixture
@@ -75,49 +75,49 @@ def listed(index: Index, **more: Any) -> File:
     return File.model_validate(entry | more)
 
 
-def look(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+def look(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-async def content_of(folder: Path) -> dict[str, str]:
-    """Every file in the folder, by its digest."""
-    found = await to_thread.run_sync(look, folder)
+async def content_of(directory: Path) -> dict[str, str]:
+    """Every file in the directory, by its digest."""
+    found = await to_thread.run_sync(look, directory)
     return {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
 
 
-async def test_a_file_arrives_whole(client: PyPI, index: Index, folder: Path):
-    told: list[Progress] = []
-    target = await client.files.download(listed(index), folder / "mine.whl", on_progress=told.append)
-    assert target == folder / "mine.whl"
-    assert await content_of(folder) == {"mine.whl": SHA256}
-    assert told[-1] == Progress(len(CONTENT), len(CONTENT), 1)
+async def test_a_file_arrives_whole(client: PyPI, index: Index, directory: Path):
+    reported: list[Progress] = []
+    target = await client.files.download(listed(index), directory / "mine.whl", on_progress=reported.append)
+    assert target == directory / "mine.whl"
+    assert await content_of(directory) == {"mine.whl": SHA256}
+    assert reported[-1] == Progress(len(CONTENT), len(CONTENT), 1)
     assert index.ranges == [None]
 
 
-async def test_a_folder_gets_it_under_its_name(client: PyPI, index: Index, folder: Path):
-    assert await client.files.download(listed(index), str(folder)) == folder / NAME
-    assert await content_of(folder) == {NAME: SHA256}
+async def test_a_directory_gets_it_under_its_name(client: PyPI, index: Index, directory: Path):
+    assert await client.files.download(listed(index), str(directory)) == directory / NAME
+    assert await content_of(directory) == {NAME: SHA256}
 
 
 @pytest.mark.parametrize("name", ["../evil.whl", "/etc/evil", "..", "", "a/b.whl", "C:evil", "nul", "evil\0.whl"])
-async def test_a_name_does_not_leave_its_folder(client: PyPI, index: Index, folder: Path, name: str):
+async def test_a_name_does_not_leave_its_directory(client: PyPI, index: Index, directory: Path, name: str):
     with pytest.raises(InvalidResponse, match="nothing was written"):
-        await client.files.download(listed(index, filename=name), folder)
-    assert await content_of(folder) == {}
+        await client.files.download(listed(index, filename=name), directory)
+    assert await content_of(directory) == {}
     assert not index.ranges
     # A name of the caller's own is the caller's business.
-    assert await client.files.download(listed(index, filename=name), folder / "mine") == folder / "mine"
+    assert await client.files.download(listed(index, filename=name), directory / "mine") == directory / "mine"
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "中" * 85, "😀" * 60])
-async def test_names_as_long_as_a_file_system_takes(client: PyPI, index: Index, folder: Path, name: str):
-    assert await client.files.download(listed(index, filename=name), folder) == folder / name
-    assert await content_of(folder) == {name: SHA256}
+async def test_names_as_long_as_a_file_system_takes(client: PyPI, index: Index, directory: Path, name: str):
+    assert await client.files.download(listed(index, filename=name), directory) == directory / name
+    assert await content_of(directory) == {name: SHA256}
 
 
-async def test_permissions_are_those_of_any_new_file(client: PyPI, index: Index, folder: Path):
-    target = await client.files.download(listed(index), folder)
-    plain = folder / "plain"
+async def test_permissions_are_those_of_any_new_file(client: PyPI, index: Index, directory: Path):
+    target = await client.files.download(listed(index), directory)
+    plain = directory / "plain"
     await to_thread.run_sync(plain.touch)
     modes = {stat.S_IMODE((await to_thread.run_sync(path.stat)).st_mode) for path in (target, plain)}
     assert len(modes) == 1
@@ -135,25 +135,25 @@ FAILURES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-async def test_what_was_not_promised_is_not_kept(client: PyPI, index: Index, folder: Path, kind: str):
-    entry, error, says = FAILURES[kind]
-    target = folder / "target"
+async def test_what_was_not_promised_is_not_kept(client: PyPI, index: Index, directory: Path, kind: str):
+    entry, error, message = FAILURES[kind]
+    target = directory / "target"
     await to_thread.run_sync(target.write_bytes, b"old")
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         await client.files.download(listed(index, **entry), target)
-    assert await content_of(folder) == {"target": OLD}
+    assert await content_of(directory) == {"target": OLD}
     assert len(index.ranges) == 1  # sending it again would not help
 
 
-async def test_an_existing_file_is_replaced_only_by_a_whole_one(client: PyPI, index: Index, folder: Path):
-    target = folder / "target"
+async def test_an_existing_file_is_replaced_only_by_a_whole_one(client: PyPI, index: Index, directory: Path):
+    target = directory / "target"
     await to_thread.run_sync(target.write_bytes, b"old")
     index.faults.add(Respond(404))
     with pytest.raises(lading.NotFound):
         await client.files.download(listed(index), target)
-    assert await content_of(folder) == {"target": OLD}
+    assert await content_of(directory) == {"target": OLD}
     await client.files.download(listed(index), target)
-    assert await content_of(folder) == {"target": SHA256}
+    assert await content_of(directory) == {"target": SHA256}
 
 
 @pytest.mark.parametrize(
@@ -166,38 +166,38 @@ async def test_an_existing_file_is_replaced_only_by_a_whole_one(client: PyPI, in
         {"unheard-of": "0" * 64},
     ],
 )
-async def test_digests_of_other_kinds(client: PyPI, index: Index, folder: Path, hashes: dict[str, str]):
-    await client.files.download(listed(index, hashes=hashes, size=None), folder)
-    assert await content_of(folder) == {NAME: SHA256}
+async def test_digests_of_other_kinds(client: PyPI, index: Index, directory: Path, hashes: dict[str, str]):
+    await client.files.download(listed(index, hashes=hashes, size=None), directory)
+    assert await content_of(directory) == {NAME: SHA256}
 
 
-async def test_an_empty_file(client: PyPI, index: Index, folder: Path):
+async def test_an_empty_file(client: PyPI, index: Index, directory: Path):
     await to_thread.run_sync(index.path.write_bytes, b"")
-    told: list[Progress] = []
+    reported: list[Progress] = []
     empty = hashlib.sha256(b"").hexdigest()
     for entry in ({"hashes": {"sha256": empty}, "size": 0}, {"hashes": {}, "size": None}):
-        await client.files.download(listed(index, **entry), folder, on_progress=told.append)
-    assert await content_of(folder) == {NAME: empty}
-    assert told[-1] == Progress(0, 0, 1)
+        await client.files.download(listed(index, **entry), directory, on_progress=reported.append)
+    assert await content_of(directory) == {NAME: empty}
+    assert reported[-1] == Progress(0, 0, 1)
 
 
-async def test_nowhere_to_write_is_said_by_the_system(client: PyPI, index: Index, folder: Path):
+async def test_nowhere_to_write_is_said_by_the_system(client: PyPI, index: Index, directory: Path):
     with pytest.raises(FileNotFoundError):
-        await client.files.download(listed(index), folder / "missing" / "x")
-    await to_thread.run_sync(folder.chmod, 0o500)
+        await client.files.download(listed(index), directory / "missing" / "x")
+    await to_thread.run_sync(directory.chmod, 0o500)
     target = Path("/proc/nothing/x")  # who runs the tests may write anywhere else
     with pytest.raises(OSError):
         await client.files.download(listed(index), target)
-    await to_thread.run_sync(folder.chmod, 0o700)
-    assert await content_of(folder) == {}
+    await to_thread.run_sync(directory.chmod, 0o700)
+    assert await content_of(directory) == {}
     assert not index.ranges
 
 
 @pytest.mark.parametrize("url", ["http://localhost:{port}/x", "ftp://host/x", "file:///etc/passwd", "https://[", "x"])
-async def test_an_address_that_is_not_https_is_not_followed(client: PyPI, index: Index, folder: Path, url: str):
+async def test_an_address_that_is_not_https_is_not_followed(client: PyPI, index: Index, directory: Path, url: str):
     with pytest.raises(InvalidResponse, match="not followed"):
-        await client.files.download(listed(index, url=url.format(port=index.server.port)), folder)
-    assert await content_of(folder) == {}
+        await client.files.download(listed(index, url=url.format(port=index.server.port)), directory)
+    assert await content_of(directory) == {}
 
 
 FAULTS = [
@@ -211,36 +211,36 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "kind"), FAULTS, ids=lambda v: getattr(v, "__name__", repr(v)))
-async def test_attempts_are_as_many_as_was_said(client: PyPI, index: Index, folder: Path, fault: Any, kind: Any):
-    """Those that get no answer and those whose answer breaks off together."""
+async def test_attempts_are_as_many_as_was_said(client: PyPI, index: Index, directory: Path, fault: Any, kind: Any):
+    """Calls without a response and calls whose response is interrupted, concurrently."""
     index.faults.add(fault, times=None)
     with pytest.raises(kind) as caught:
-        await client.files.download(listed(index), folder)
+        await client.files.download(listed(index), directory)
     assert len(index.faults.happened) == 3
     assert caught.value.outcome == "not_done"
     if isinstance(caught.value, ApiError):
         assert caught.value.attempts == 3
-    assert await content_of(folder) == {}
+    assert await content_of(directory) == {}
 
 
-async def test_a_refused_connection_is_tried_as_often(index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_refused_connection_is_tried_as_often(index: Index, directory: Path, monkeypatch: pytest.MonkeyPatch):
     await to_thread.run_sync(index.server.stop)
     events: list[Any] = []
     url = index.server.url
     async with lading.PyPI(lading.Index(f"{url}/", f"{url}/simple/"), retry=QUICK, hooks=[events.append]) as client:
         with pytest.raises(NetworkError):
-            await client.files.download(listed(index), folder)
+            await client.files.download(listed(index), directory)
     assert [e.attempt for e in events if isinstance(e, lading.AttemptEvent)] == [1, 2, 3]
 
 
 async def test_what_cannot_be_written_out_is_said_and_leaves_nothing(
-    client: PyPI, index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch
+    client: PyPI, index: Index, directory: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space left"):
-        await client.files.download(listed(index), folder)
+        await client.files.download(listed(index), directory)
     monkeypatch.undo()
-    assert await content_of(folder) == {}
+    assert await content_of(directory) == {}

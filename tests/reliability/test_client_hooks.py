@@ -1,4 +1,4 @@
-"""What hooks are told, and that what they raise aborts the call and leaves nothing open."""
+"""What hooks are called with, and that what they raise aborts the call and leaves nothing open."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_events_of_what_failed(large_store: LargeStore):
     ]
 
 
-async def test_nothing_sent_is_told_as_nothing(large_store: LargeStore):
+async def test_nothing_sent_is_reported_as_nothing(large_store: LargeStore):
     events: list[Any] = []
     await to_thread.run_sync(large_store.server.stop)
     async with make_client(large_store.server.url, hooks=[events.append]) as client:
@@ -129,6 +129,6 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         )
         large_store.faults.clear()
         if way == "open":
-            await assert_no_leaks(before)  # half an answer: the connection is of no use
+            await assert_no_leaks(before)  # half a response: the connection cannot be reused
         # Neither the only slot nor the only connection was lost.
         assert (await client.send(Call("HEAD", "thing", reply))).status == 200

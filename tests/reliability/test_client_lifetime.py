@@ -31,7 +31,7 @@ GET = Call("GET", "thing", reply)
 
 
 class Store:
-    """Answers at once, or when it is let go.
+    """Responds at once, or when it is released.
 
     Attributes:
         held: How many requests wait.
@@ -81,14 +81,14 @@ def test_making_one_opens_nothing():
 def test_a_second_loop_starts_afresh(store: Store, first: Any, second: Any):
     client = make_client(store.server.url, limits=Limits(max_connections=1, max_requests=1))
 
-    async def ask() -> None:
+    async def send() -> None:
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(client.send, GET)
 
     before = sockets()
-    run(ask, first)
-    run(ask, second)
+    run(send, first)
+    run(send, second)
     run(client.aclose, second)
     end = monotonic() + 20
     while left := sockets() - before:  # the server, in this process too, sees it a moment later
@@ -104,7 +104,7 @@ def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
     barrier = threading.Barrier(2)
 
     def work() -> None:
-        async def ask() -> None:
+        async def send() -> None:
             for _ in range(20):
                 async with anyio.create_task_group() as group:
                     for _ in range(6):
@@ -113,7 +113,7 @@ def test_two_loops_in_two_threads_at_once(store: Store, backend: Any):
 
         barrier.wait()
         try:
-            run(ask, backend)
+            run(send, backend)
         except BaseException as error:
             errors.append(error)
 
@@ -150,7 +150,7 @@ async def test_closing_ends_what_is_still_running(store: Store):
     client = make_client(store.server.url)
     failures: list[LadingError] = []
 
-    async def ask() -> None:
+    async def send() -> None:
         try:
             await client.send(Call("GET", "held", reply))
         except LadingError as error:
@@ -158,7 +158,7 @@ async def test_closing_ends_what_is_still_running(store: Store):
 
     async with anyio.create_task_group() as group:
         for _ in range(3):
-            group.start_soon(ask)
+            group.start_soon(send)
         await until(lambda: store.held == 3)
         await client.aclose()
     store.go.set()
@@ -179,10 +179,10 @@ async def test_its_end_leaves_nothing_open(store: Store):
 
 @pytest.mark.anyio
 async def test_a_handed_in_client_stays_its_owners(store: Store):
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"mock")
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         async with make_client(store.server.url, http_client=http) as client:
             assert (await client.send(GET)).body == b"mock"
         assert not http.is_closed

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.anyio
 
 
 class Store(httpx.AsyncBaseTransport):
-    """A store on the test's own loop, so that what is under way can be counted. It answers when it is told to.
+    """A store on the test's own loop, so that requests in flight can be counted. It responds when the test says so.
 
     Attributes:
-        waiting: The paths that wait for an answer, in their order.
+        waiting: The paths that wait for a response, in order.
         most: The most that ever waited at once, and the most uploads among them.
     """
 
@@ -132,16 +132,16 @@ async def test_uploads_are_requests_too(store: Store):
 
 
 @pytest.mark.parametrize(
-    ("body", "told", "is_upload"),
+    ("body", "reported", "is_upload"),
     [(bytes(1000), False, False), (bytes(1000), True, True), (bytes(100_000), False, True), (None, False, True)],
 )
-async def test_what_counts_as_an_upload(store: Store, body: bytes | None, told: bool, is_upload: bool):
+async def test_what_counts_as_an_upload(store: Store, body: bytes | None, reported: bool, is_upload: bool):
     progress: list[Progress] = []
     async with client_at(store, limits=Limits(max_uploads=1)) as client, anyio.create_task_group() as group:
         group.start_soon(client.send, put("first"))
         await rest()
         call = put("second", None if body is None else BytesBody(body))
-        if told:
+        if reported:
             call = Call("PUT", "upload-second", reply, body=call.body, on_progress=progress.append)
         group.start_soon(client.send, call)
         await rest()
@@ -186,7 +186,7 @@ async def test_a_free_turn_is_taken_without_any_time_to_wait(store: Store):
             store.answer()
 
 
-async def test_an_open_answer_has_given_its_turn_back(store: Store):
+async def test_an_open_response_has_released_its_slot(store: Store):
     store.held = False
     async with client_at(store, limits=Limits(max_requests=1)) as client:
         with anyio.fail_after(10):
@@ -196,7 +196,7 @@ async def test_an_open_answer_has_given_its_turn_back(store: Store):
 
 
 class OneMore(Auth):
-    """Asks for one more call, which has no need of being signed."""
+    """Sends one more call, which is not signed."""
 
     def flow(self, request: Any) -> Any:
         yield Call("GET", "get-mint", reply, auth=None)
@@ -235,7 +235,7 @@ async def test_turns_come_back_whatever_happens(store: Store):
 async def test_a_server_never_sees_more_than_was_said():
     now, most = 0, 0
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -245,7 +245,7 @@ async def test_a_server_never_sees_more_than_was_said():
         now -= 1
         return ServerResponse()
 
-    async with Server(answer) as server:
+    async with Server(respond) as server:
         server.faults.add(Respond(503, retry_after=0), times=10)
         limits = Limits(max_connections=6, max_requests=4, max_uploads=2)
         client = make_client(server.url, limits=limits, retry=Retry(backoff=0))

@@ -100,9 +100,9 @@ async def client(http: Any, store: Store) -> Any:
 
 async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, content_file: Path):
     for body in await bodies(content_file):
-        told: list[Progress] = []
+        reported: list[Progress] = []
         expected = await whole(body)
-        call = Call("PUT", "file", lambda r: r.json()["got"], body=body, on_progress=told.append)
+        call = Call("PUT", "file", lambda r: r.json()["got"], body=body, on_progress=reported.append)
         assert await client.send(call) == len(expected)
         assert store.bodies[-1] == expected
         head = store.heads[-1][1]
@@ -110,7 +110,7 @@ async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, content_f
             assert head["transfer-encoding"] == "chunked"
         else:
             assert head["content-length"] == str(len(expected))
-        assert told[-1] == Progress(len(expected), body.length)
+        assert reported[-1] == Progress(len(expected), body.length)
 
 
 async def test_nothing_of_the_users_other_work_is_sent(client: PyPI, store: Store):
@@ -125,7 +125,7 @@ async def test_nothing_of_the_users_other_work_is_sent(client: PyPI, store: Stor
     assert store.heads[0][0] == "/file?ours=1"
 
 
-async def test_answers_are_unpacked_once(client: PyPI):
+async def test_responses_are_unpacked_once(client: PyPI):
     assert (await client.send(Call("GET", "packed", reply))).body == CONTENT
 
 
@@ -196,7 +196,7 @@ async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: 
 
 
 @pytest.mark.parametrize("url", ["http://[/", "http://host:port/", "ftp://host/", "http:///x", "http://\u2100.test/"])
-async def test_addresses_that_cannot_be_asked(client: PyPI, url: str):
+async def test_urls_that_cannot_be_requested(client: PyPI, url: str):
     with pytest.raises(LadingError):
         await client.send(Call("GET", url, reply))
 
@@ -213,9 +213,9 @@ async def test_what_a_source_or_callback_raises_comes_out_as_it_is(client: PyPI)
     def stop(_: Progress) -> None:
         raise Mine
 
-    for body, told in ((StreamBody(broken), None), (BytesBody(CONTENT), stop)):
+    for body, reported in ((StreamBody(broken), None), (BytesBody(CONTENT), stop)):
         with pytest.raises(Mine) as caught:
-            await client.send(Call("PUT", "file", reply, body=body, on_progress=told))
+            await client.send(Call("PUT", "file", reply, body=body, on_progress=reported))
         assert caught.value.__cause__ is None
 
 

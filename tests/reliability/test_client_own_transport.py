@@ -26,11 +26,11 @@ class Mine(Exception):
 
 
 async def test_a_mock_transport(library: Any):
-    def answer(request: Any) -> Any:
+    def respond(request: Any) -> Any:
         return library.Response(200, headers=[("X-A", "1"), ("x-a", "2")], json={"path": request.url.path})
 
     async with (
-        library.AsyncClient(transport=library.MockTransport(answer)) as http,
+        library.AsyncClient(transport=library.MockTransport(respond)) as http,
         make_client("http://127.0.0.1:9", http_client=http) as client,
     ):
         found = await client.send(Call("GET", "some/{x}", reply, path_params={"x": "a/b"}))
@@ -79,12 +79,12 @@ async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLCon
     """It is one of httpx's."""
     bodies: list[bytes] = []
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         bodies.append(await request.read())
         return ServerResponse.json({"got": len(bodies[-1])})
 
     async with (
-        Server(answer, tls=server_tls) as server,
+        Server(respond, tls=server_tls) as server,
         httpx.AsyncClient(transport=lading.Transport(tls=client_tls)) as http,
         make_client(server.url, http_client=http) as client,
     ):

@@ -30,7 +30,7 @@ class Host:
 
     Attributes:
         location: Where ``/go`` leads to.
-        status: What it is answered with.
+        status: The status of the response.
         heads: Path and headers of every request.
     """
 
@@ -112,8 +112,8 @@ async def test_a_read_is_followed_within_its_host(plain: Host, client_tls: ssl.S
     if location.startswith("?"):
         plain.location = "/there?from=here&again"
     async with client_at(plain, client_tls) as client:
-        answer = await client.send(go())
-    assert (answer.body, answer.url.partition("?")[0]) == (b"arrived", f"{plain.url}/there")
+        response = await client.send(go())
+    assert (response.body, response.url.partition("?")[0]) == (b"arrived", f"{plain.url}/there")
     first, second = (headers for _, headers in plain.heads)
     assert first == second
     assert second["authorization"].startswith("Basic ")
@@ -141,8 +141,8 @@ async def test_a_read_is_followed_elsewhere_without_what_is_ours(
 ):
     host.location = f"{elsewhere.url}/there?signed=1"
     async with client_at(host, client_tls) as client:
-        answer = await client.send(go())
-        assert answer.body == b"arrived"
+        response = await client.send(go())
+        assert response.body == b"arrived"
         path, headers = elsewhere.heads[0]
         assert path == "/there?signed=1"
         assert not elsewhere.got_secret()
@@ -241,7 +241,7 @@ async def test_what_the_server_says_about_it_is_masked(plain: Host, client_tls: 
     assert SECRET not in f"{caught.value} {vars(caught.value)}"
 
 
-async def test_a_streamed_answer_is_redirected_like_any_other(
+async def test_a_streamed_response_is_redirected_like_any_other(
     secure: Host, elsewhere: Host, client_tls: ssl.SSLContext
 ):
     secure.location = f"{elsewhere.url}/there"

@@ -1,4 +1,4 @@
-"""Answers as they come: in chunks, cut short, far too long, and not what was promised."""
+"""Responses of any shape: chunked, truncated, far too long, and not as announced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_limit_on_what_is_read(lasting_client: PyPI, canned_store: Canne
     assert caught.value.outcome == "not_done"
 
 
-async def test_a_write_whose_answer_is_too_long_may_have_worked(lasting_client: PyPI, canned_store: CannedStore):
+async def test_a_write_whose_response_is_too_long_may_have_worked(lasting_client: PyPI, canned_store: CannedStore):
     canned_store.response = ServerResponse(body=PLAIN)
     with pytest.raises(InvalidResponse) as caught:
         await lasting_client.send(Call("POST", "thing", reply, max_response_size=1000))
@@ -116,7 +116,7 @@ async def test_a_success_that_is_not_what_was_promised(
         assert caught.value.outcome == outcome
 
 
-async def test_a_bad_answer_is_not_asked_for_again(canned_store: CannedStore):
+async def test_a_bad_response_is_not_requested_again(canned_store: CannedStore):
     count = 0
 
     def read(reply: Response) -> None:
@@ -137,7 +137,7 @@ async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, canne
         assert (found.status, found.body) == (status, b"" if status == 304 else b"body")
 
 
-async def test_answers_without_a_body(lasting_client: PyPI, canned_store: CannedStore):
+async def test_responses_without_a_body(lasting_client: PyPI, canned_store: CannedStore):
     canned_store.response = ServerResponse(204)
     assert (await lasting_client.send(Call("DELETE", "thing", reply))).status == 204
     canned_store.response = ServerResponse(200, {"Content-Length": "1000", "X-A": "1"})

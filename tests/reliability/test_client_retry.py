@@ -117,7 +117,7 @@ async def test_what_never_left_is_always_sent_again(nobody: str, slept: Recorded
 
 
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-async def test_a_slow_answer_is_a_timeout(store: Store, method: str, outcome: str):
+async def test_a_slow_response_is_a_timeout(store: Store, method: str, outcome: str):
     store.faults.add(Delay(60), times=None)
     timeout = Timeout(read=0.05)
     async with make_client(store.server.url, timeout=timeout, retry=QUICK) as client:

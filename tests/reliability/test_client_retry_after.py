@@ -1,4 +1,4 @@
-"""How long is waited before a request is sent again: as the store asks, within what the caller allows."""
+"""The wait before a retry: as the store requests, within the limits of the caller."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def store() -> Iterator[Store]:
         ("Fri, 31 Feb 2023 99:99:99 GMT", 0),
     ],
 )
-async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: RecordedSleeps, header: str, wait: float):
+async def test_the_wait_is_as_long_as_the_store_requests(store: Store, slept: RecordedSleeps, header: str, wait: float):
     store.faults.add(Respond(429, retry_after=header))
     async with slept.client(store.server.url, retry=QUICK) as client:
         await client.send(Call("POST", "thing", reply))
@@ -65,7 +65,7 @@ async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: RecordedSle
 
 
 @pytest.mark.parametrize(
-    ("header", "says"),
+    ("header", "message"),
     [
         ("121", "121"),
         ("86400", "86400"),
@@ -77,11 +77,11 @@ async def test_a_store_is_waited_for_as_it_asks(store: Store, slept: RecordedSle
 )
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerError)])
 async def test_a_wait_that_is_too_long_fails_at_once_and_says_how_long(
-    store: Store, slept: RecordedSleeps, header: str, says: str, status: int, kind: type[ApiError]
+    store: Store, slept: RecordedSleeps, header: str, message: str, status: int, kind: type[ApiError]
 ):
     store.faults.add(Respond(status, retry_after=header), times=None)
     async with slept.client(store.server.url, retry=QUICK) as client:
-        with pytest.raises(kind, match=f"wait {says}") as caught:
+        with pytest.raises(kind, match=f"wait {message}") as caught:
             await client.send(Call("GET", "thing", reply))
     assert not slept.waits
     assert caught.value.attempts == 1

@@ -54,7 +54,7 @@ class Thing(Model):
 
 
 class Echo:
-    """A store that says back what it was told.
+    """A store that echoes its requests.
 
     Attributes:
         how: In which form.
@@ -162,7 +162,7 @@ async def test_what_the_server_says_back_is_masked(watched: Watched, echo: Echo,
 @pytest.mark.parametrize(
     "read", [Thing, lambda r: r.json()["missing"], lambda r: int(r.text)], ids=["model", "key", "int"]
 )
-async def test_a_bad_answer_is_not_quoted(watched: Watched, echo: Echo, read: Any):
+async def test_a_bad_response_is_not_quoted(watched: Watched, echo: Echo, read: Any):
     echo.status = 200
     for echo.how in ("thing", "json"):
         if not (echo.how == "json" and read is Thing):
@@ -232,8 +232,8 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
         minted = ""
 
         def flow(self, request: Any) -> Any:
-            answer: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=None)
-            self.minted = answer.headers.get("x-minted", TOKEN)
+            response: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=None)
+            self.minted = response.headers.get("x-minted", TOKEN)
             request.headers["Authorization"] = f"Bearer {self.minted}"
             yield request
 

@@ -1,4 +1,4 @@
-"""A write whose answer was lost: the store is asked, and the call ends as done, not done or honestly unknown."""
+"""A write whose response was lost: the store is queried, and the call ends as done, not done or unknown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Shop:
 
     Attributes:
         made: How often a thing was made.
-        asked: How often somebody asked for it.
+        asked: How often it was requested.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ async def make(client: PyPI) -> str:
     return await client._sender.send_once(MAKE, find)
 
 
-async def test_nobody_asks_when_all_went_well(shop: Shop):
+async def test_no_lookup_after_a_success(shop: Shop):
     async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
     assert (shop.made, shop.asked) == (1, 0)
@@ -114,7 +114,7 @@ async def test_nobody_asks_when_all_went_well(shop: Shop):
 @pytest.mark.parametrize("fault", LOST, ids=repr)
 @pytest.mark.parametrize("attempts", [1, 3])
 async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attempts: int):
-    shop.there = not isinstance(fault, DropAfter)  # done by a request whose answer was a failure
+    shop.there = not isinstance(fault, DropAfter)  # done by a request whose response was a failure
     shop.faults.add(fault, method="POST")
     async with make_client(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
         assert await make(client) == "found"
@@ -142,10 +142,10 @@ async def test_work_that_never_gets_there_is_not_done(shop: Shop):
 
 
 @pytest.mark.parametrize("fault", LOST, ids=repr)
-@pytest.mark.parametrize("answer", [Respond(403), Respond(500), DropBefore(), Respond(200, b"<html>")], ids=repr)
-async def test_when_nobody_can_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, answer: Fault):
+@pytest.mark.parametrize("response", [Respond(403), Respond(500), DropBefore(), Respond(200, b"<html>")], ids=repr)
+async def test_when_the_lookup_cannot_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, response: Fault):
     shop.faults.add(fault, method="POST", times=None)
-    shop.faults.add(answer, method="GET", times=None)
+    shop.faults.add(response, method="GET", times=None)
     async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(LadingError) as caught:
             await make(client)
@@ -181,7 +181,7 @@ async def test_lost_then_refused_is_not_done(shop: Shop):
     assert (caught.value.outcome, shop.asked) == ("not_done", 1)
 
 
-async def test_what_ask_raises_besides_comes_out(shop: Shop):
+async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
     async def look_up(_: LookupSender, lost: LadingError) -> LookupResult[str]:
         raise ZeroDivisionError
 
@@ -204,7 +204,7 @@ async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
 
 
 async def test_questions_use_their_calls_slot(shop: Shop):
-    """One slot and five calls whose answers are lost: a question that took a slot of its own would wait for ever."""
+    """One slot and five calls whose responses are lost: a look-up that took a slot of its own would wait forever."""
     shop.faults.add(DropAfter(), method="POST", times=5)
     found: list[str] = []
     async with make_client(shop.server.url, retry=QUICK, limits=Limits(max_requests=1, max_uploads=1)) as client:

@@ -68,21 +68,21 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
         "carol": client.with_options(auth=BasicAuth("carol", "carol-carol")),
         "nobody": client,
     }
-    answers: dict[str, set[str]] = {name: set() for name in tenants}
+    responses: dict[str, set[str]] = {name: set() for name in tenants}
 
-    async def ask(name: str, number: int) -> None:
+    async def send(name: str, number: int) -> None:
         call = Call(
             "GET", "{who}/{n}", Response.json, path_params={"who": name, "n": number}, headers={"X-Tenant": name}
         )
         found = await tenants[name].send(call)
         assert found["asked"] == f"/{name}/{number}"
-        answers[name].add(found["who"])
+        responses[name].add(found["who"])
 
     async with anyio.create_task_group() as group:
         for number in range(10):
             for name in tenants:
-                group.start_soon(ask, name, number)
-    assert answers == {
+                group.start_soon(send, name, number)
+    assert responses == {
         "alice": {"Bearer alice-alice"},
         "bob": {"Bearer bob-bob"},
         "carol": {"Basic Y2Fyb2w6Y2Fyb2wtY2Fyb2w="},
@@ -96,7 +96,7 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
         )
 
 
-async def test_a_copy_changes_what_it_is_told_and_nothing_else(store: Store):
+async def test_a_copy_changes_the_given_settings_and_nothing_else(store: Store):
     events: list[Any] = []
     mine: list[Any] = []
     async with make_client(store.server.url, auth=TokenAuth("first-first"), hooks=[events.append]) as client:
@@ -117,7 +117,7 @@ async def test_copies_share_slots_and_connections(store: Store):
         copy = client.with_options(auth=TokenAuth("copy-copy"))
         waited: list[str] = []
 
-        async def ask() -> None:
+        async def send() -> None:
             await copy.send(Call("GET", "late", reply))
             waited.append("done")
 
@@ -132,7 +132,7 @@ async def test_copies_share_slots_and_connections(store: Store):
         async with anyio.create_task_group() as group:
             group.start_soon(client.with_options(auth=Waiting()).send, Call("GET", "early", reply))
             await inside.wait()
-            group.start_soon(ask)
+            group.start_soon(send)
             await anyio.wait_all_tasks_blocked()
             assert not store.heads
             go.set()

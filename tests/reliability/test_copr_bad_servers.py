@@ -21,7 +21,16 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, Respond, RespondRaw, ServerResponse
-from tests.support.copr_frontend import CHROOT, QUICK, READS, WRITES, Asked, CannedFrontend, RecordingCopr, refusal
+from tests.support.copr_frontend import (
+    CHROOT,
+    QUICK,
+    READS,
+    WRITES,
+    CannedFrontend,
+    RecordingCopr,
+    SeenRequest,
+    refusal,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +51,7 @@ async def failing(call: Any) -> LadingError:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         ServerResponse(200, HTML, GATE),
         ServerResponse(200, JSON, b""),
@@ -57,9 +66,9 @@ async def failing(call: Any) -> LadingError:
     ],
     ids=["gate", "empty", "204", "truncated", "list", "null", "text", "deep", "open", "bytes"],
 )
-async def test_successes_that_are_none(frontend: CannedFrontend, answer: ServerResponse):
+async def test_successes_that_are_none(frontend: CannedFrontend, response: ServerResponse):
     """Whatever is called: a InvalidResponse, which for a write says that nobody knows."""
-    frontend.answers = [answer]
+    frontend.answers = [response]
     async with frontend.client(retry=Retry(attempts=1)) as copr:
         for read, _ in READS:
             error = await failing(read(copr))
@@ -68,11 +77,11 @@ async def test_successes_that_are_none(frontend: CannedFrontend, answer: ServerR
         for write in WRITES:
             error = await failing(write(copr))
             assert type(error) is InvalidResponse, error
-    if answer.body == GATE:
+    if response.body == GATE:
         assert "text/html" in str(error)
 
 
-async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: CannedFrontend):
+async def test_bot_wall_its_page_is_not_taken_for_a_response(frontend: CannedFrontend):
     frontend.answers = [ServerResponse(200, HTML, GATE)]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
@@ -80,11 +89,11 @@ async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: CannedFron
         assert len(frontend.seen) == 1
         error = await failing(copr.projects.update("owner", "demo", description="x"))
         assert error.outcome == "unknown"
-    assert all(asked.headers["User-Agent"].startswith("copr ") for asked in frontend.seen)
+    assert all(request.headers["User-Agent"].startswith("copr ") for request in frontend.seen)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "said", "reads", "writes"),
+    ("response", "kind", "message", "reads", "writes"),
     [
         (ServerResponse(502, HTML, b"<h1>Bad Gateway</h1>"), ServerError, "copr: Bad Gateway (HTTP 502)", 3, 1),
         (ServerResponse(503, HTML, b""), ServerError, "copr: Service Unavailable (HTTP 503)", 3, 1),
@@ -114,24 +123,24 @@ async def test_bot_wall_its_page_is_not_taken_for_an_answer(frontend: CannedFron
     ids=lambda value: str(getattr(value, "status", "")) if isinstance(value, ServerResponse) else "",
 )
 async def test_outages(
-    frontend: CannedFrontend, answer: ServerResponse, kind: type[ApiError], said: str, reads: int, writes: int
+    frontend: CannedFrontend, response: ServerResponse, kind: type[ApiError], message: str, reads: int, writes: int
 ):
-    """A read is asked again, a write only where it was refused before any work."""
-    frontend.answers = [answer]
+    """A read is retried, a write only where it was rejected before any work."""
+    frontend.answers = [response]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
-        assert (type(error), str(error)) == (kind, said)
+        assert (type(error), str(error)) == (kind, message)
         assert isinstance(error, ApiError)
-        assert (error.status, error.attempts, len(frontend.seen)) == (answer.status, reads, reads)
+        assert (error.status, error.attempts, len(frontend.seen)) == (response.status, reads, reads)
         assert error.outcome == "not_done"
         frontend.seen.clear()
         error = await failing(copr.tokens.rotate())
-        assert (type(error), len(frontend.seen)) == (kind, 1)  # whatever the answer
+        assert (type(error), len(frontend.seen)) == (kind, 1)  # whatever the response
         frontend.seen.clear()
         error = await failing(copr.modules.build_from_url("owner", "demo", "https://example.com/x"))
-        assert (type(error), str(error), len(frontend.seen)) == (kind, said, writes)
+        assert (type(error), str(error), len(frontend.seen)) == (kind, message, writes)
         assert error.outcome == (
-            "unknown" if answer.status in (408, 502, 504) or (reads, writes) == (3, 1) else "not_done"
+            "unknown" if response.status in (408, 502, 504) or (reads, writes) == (3, 1) else "not_done"
         )
 
 
@@ -143,7 +152,7 @@ async def test_a_read_survives_an_outage(demo_store: RecordingCopr):
     assert len(demo_store.faults.happened) == 4
 
 
-async def test_how_long_it_asks_to_wait(frontend: CannedFrontend):
+async def test_the_wait_that_the_store_requests(frontend: CannedFrontend):
     frontend.answers = [ServerResponse(429, {"Retry-After": "86400"})]
     async with frontend.client() as copr:
         error = await failing(copr.projects.delete("owner", "demo"))
@@ -177,15 +186,15 @@ async def test_the_least_that_is_said(frontend: CannedFrontend):
     """Only what identifies a thing has to be there, and null is nothing."""
     nulls = {"ownername": "", "homepage": None, "storage": None, "repo_priority": None, "chroot_repos": {}}
     async with frontend.client() as copr:
-        for answer in ({"name": "demo"}, {"name": "demo", **nulls}):
-            frontend.answers = [ServerResponse.json(answer)]
+        for response in ({"name": "demo"}, {"name": "demo", **nulls}):
+            frontend.answers = [ServerResponse.json(response)]
             assert (await copr.projects.get("owner", "demo")).name == "demo"
         frontend.answers = [ServerResponse.json({})]
         error = await failing(copr.projects.get("owner", "demo"))
         assert "name: Field required" in str(error)
 
 
-async def test_answers_that_are_too_long(frontend: CannedFrontend):
+async def test_responses_that_are_too_long(frontend: CannedFrontend):
     """16 MiB for one project; lists and the monitor are longer by nature."""
     many = [{"name": f"p{number}", "id": number, "description": "x" * 1000} for number in range(20_000)]
     frontend.answers = [ServerResponse(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
@@ -200,14 +209,14 @@ async def test_answers_that_are_too_long(frontend: CannedFrontend):
 async def test_redirects(frontend: CannedFrontend):
     """A read follows within the instance; a write says where it was sent, and stays."""
 
-    def answer(asked: Asked) -> ServerResponse:
-        if asked.line == "GET project":
+    def respond(request: SeenRequest) -> ServerResponse:
+        if request.line == "GET project":
             return ServerResponse(302, {"Location": "/api_3/moved?ownername=owner"})
-        if asked.line == "GET moved":
+        if request.line == "GET moved":
             return ServerResponse.json({"name": "demo"})
         return ServerResponse(308, {"Location": "https://elsewhere.example/api_3/x"})
 
-    frontend.answers = [answer]
+    frontend.answers = [respond]
     async with frontend.client() as copr:
         assert (await copr.projects.get("owner", "demo")).name == "demo"
         error = await failing(copr.projects.delete("owner", "demo"))
@@ -230,7 +239,7 @@ async def test_nobody_at_home():
 
 
 async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: RecordingCopr):
-    """500 for what cannot be: said as what it is, where its words tell."""
+    """500 for impossible requests: raised as what it is, where the message shows it."""
     async with demo_store.client() as copr:
         error = await failing(copr.projects.list("owner", order="nosuch"))
         assert (type(error), getattr(error, "status", None)) == (BadRequest, 500)

@@ -1,4 +1,4 @@
-"""Logs from servers that can do little, break off, or send what is broken, huge or a bomb."""
+"""Logs from servers that support little, interrupt responses, or send damaged or huge data or a decompression bomb."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Shelf:
     Attributes:
         state: The state of the build in its chroot.
         files: Bytes, or files, by name.
-        ranges: Whether parts of files can be asked for.
+        ranges: Whether parts of files can be requested.
         content_range: The ``Content-Range`` of a response, from the correct one.
         before: What to do before a file is served.
-        asked: The files that were asked for, and which part.
+        asked: The files that were requested, and which part.
     """
 
     def __init__(self) -> None:
@@ -132,14 +132,14 @@ async def test_members_one_after_another(shelf: Shelf):
 
 @pytest.mark.parametrize("name", [LOG, f"{LOG}.gz"])
 @pytest.mark.parametrize("fault", [Truncate(100_000), Truncate(1), DropBefore(), Respond(502)], ids=repr)
-async def test_a_connection_that_breaks_off(shelf: Shelf, name: str, fault: Any):
+async def test_a_connection_that_is_interrupted(shelf: Shelf, name: str, fault: Any):
     shelf.files[name] = TEXT if name == LOG else gzip.compress(TEXT, 0)
     shelf.faults.add(fault, path=f"/1/{name}", times=1)
     assert await lines(shelf.log()) == TEXT.decode().splitlines()
     assert len(shelf.faults.happened) == 1
 
 
-async def test_after_an_error_it_goes_on_where_it_was(shelf: Shelf):
+async def test_after_an_error_it_continues_where_it_was(shelf: Shelf):
     shelf.files[LOG] = TEXT
     log = shelf.log()
     got = [await anext(log)]
@@ -217,9 +217,9 @@ async def test_a_compressed_bomb_is_given_in_bounded_memory(shelf: Shelf, bomb: 
 
 
 async def test_results_are_looked_for_where_it_is_safe_alone(shelf: Shelf):
-    async def answer(_: ServerRequest) -> ServerResponse:
+    async def respond(_: ServerRequest) -> ServerResponse:
         return ServerResponse.json({"name": CHROOT, "state": "running", "result_url": "file:///etc/"})
 
-    async with Server(answer) as server, Copr(server.url) as copr:
+    async with Server(respond) as server, Copr(server.url) as copr:
         with pytest.raises(InvalidResponse, match="not https"):
             await lines(copr.builds.log(1, CHROOT))

@@ -1,4 +1,4 @@
-"""A submission whose answer was lost: found, sent again or honestly unknown; never submitted twice."""
+"""A submission whose response was lost: found, sent again or unknown; never submitted twice."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def submissions(store: SteppedCopr) -> int:
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
+async def test_done_and_the_response_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
     copr_store.faults.add(DropAfter(), method="POST")
     build = await CREATE[kind](copr)
     assert [build.id] == [made.id for made in copr_store.builds]
@@ -65,7 +65,7 @@ async def test_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr, kin
 
 
 @pytest.mark.parametrize("kind", CREATE)
-async def test_not_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
+async def test_not_done_and_the_response_lost(copr_store: SteppedCopr, copr: Copr, kind: str):
     copr_store.faults.add(DropBefore(), method="POST")
     build = await CREATE[kind](copr)
     assert [build.id] == [made.id for made in copr_store.builds]
@@ -74,7 +74,7 @@ async def test_not_done_and_the_answer_lost(copr_store: SteppedCopr, copr: Copr,
 
 @pytest.mark.parametrize("again", [url, CREATE["package"]], ids=["url", "package"])
 async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: SteppedCopr, copr: Copr, again: Any):
-    """The same twice on purpose, by one client: the second's answer is lost, and the first is not the second."""
+    """The same twice on purpose, by one client: the response to the second is lost, and the first is not taken for it."""
     first = await again(copr)
     copr_store.faults.add(DropBefore(), method="POST")
     second = await again(copr.with_options())
@@ -92,10 +92,10 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
-async def test_done_and_answered_with_something_else(copr_store: SteppedCopr, copr: Copr, answer: ServerResponse):
+@pytest.mark.parametrize("response", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
+async def test_done_and_answered_with_something_else(copr_store: SteppedCopr, copr: Copr, response: ServerResponse):
     """packit/packit-service#1579, #1901: no wrapper around the client that guesses what an outage did."""
-    copr_store.instead = [answer]
+    copr_store.instead = [response]
     assert (await url(copr)).id == 1
     assert submissions(copr_store) == len(copr_store.builds) == 1
 
@@ -124,7 +124,7 @@ async def test_the_frontend_may_still_be_at_work(copr_store: SteppedCopr, copr: 
     assert "may still be processing the request" in str(caught.value.__cause__)
 
 
-async def test_no_answer_in_time(copr_store: SteppedCopr):
+async def test_no_response_in_time(copr_store: SteppedCopr):
     copr_store.faults.add(Delay(1000), method="POST")
     async with copr_store.client(timeout=Timeout(read=0.2, upload_response=0.2)) as copr:
         with pytest.raises(RequestTimeout) as caught:
@@ -140,7 +140,7 @@ async def test_the_frontends_own_failure_is_a_refusal(copr_store: SteppedCopr, c
     assert (caught.value.outcome, submissions(copr_store), copr_store.seen) == ("not_done", 1, [])
 
 
-async def test_two_like_it_cannot_be_told_apart(copr_store: SteppedCopr, copr: Copr):
+async def test_two_like_it_cannot_be_distinguished(copr_store: SteppedCopr, copr: Copr):
     copr_store.add_build("demo", HELLO)
     copr_store.faults.add(DropAfter(), method="POST")
     with pytest.raises(NetworkError) as caught:
@@ -149,7 +149,7 @@ async def test_two_like_it_cannot_be_told_apart(copr_store: SteppedCopr, copr: C
     assert "there are similar builds, but not as many" in str(caught.value.__cause__)
 
 
-async def test_a_store_that_cannot_be_asked(copr_store: SteppedCopr, copr: Copr):
+async def test_a_store_that_cannot_be_queried(copr_store: SteppedCopr, copr: Copr):
     copr_store.faults.add(DropAfter(), method="POST")
     copr_store.faults.add(Respond(503, b"down", HTML), method="GET", times=None)
     with pytest.raises(NetworkError) as caught:

@@ -1,4 +1,4 @@
-"""Downloading from a frontend that means harm: nothing is written outside the folder, nor read where it is not safe."""
+"""Downloading from a frontend that means harm: nothing is written outside the directory, nor read where it is not safe."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-def contents(folder: Path) -> list[Path]:
-    """What files are in *folder*."""
-    return [path for path in folder.rglob("*") if path.is_file()]
+def contents(directory: Path) -> list[Path]:
+    """The files in *directory*."""
+    return [path for path in directory.rglob("*") if path.is_file()]
 
 
 class Liar:
-    """A frontend that answers what a test says."""
+    """A frontend with canned responses."""
 
     def __init__(self) -> None:
         self.chroot = CHROOT
@@ -65,7 +65,7 @@ EVIL = ["../../x", "/etc/x", "a/b", "a\\b", "C:x", "x\0y"]
 
 @pytest.mark.parametrize("name", EVIL)
 @pytest.mark.parametrize("where", ["name", "version", "arch", "chroot", "source"])
-async def test_names_do_not_leave_the_folder(liar: Liar, lied_to: Copr, tmp_path: Path, where: str, name: str):
+async def test_names_do_not_leave_the_directory(liar: Liar, lied_to: Copr, tmp_path: Path, where: str, name: str):
     if where in liar.package:
         liar.package[where] = name
     else:
@@ -77,7 +77,7 @@ async def test_names_do_not_leave_the_folder(liar: Liar, lied_to: Copr, tmp_path
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-async def test_a_chroot_that_is_no_folder(liar: Liar, lied_to: Copr, tmp_path: Path, name: str):
+async def test_a_chroot_that_is_no_directory(liar: Liar, lied_to: Copr, tmp_path: Path, name: str):
     liar.chroot = name
     with pytest.raises(InvalidResponse):
         await lied_to.builds.download(1, tmp_path / "folder")

@@ -1,4 +1,4 @@
-"""Canceling and deleting builds, when the answer was lost."""
+"""Canceling and deleting builds, when the response was lost."""
 
 from __future__ import annotations
 

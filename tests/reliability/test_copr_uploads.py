@@ -43,20 +43,20 @@ async def test_a_broken_upload_is_sent_again_whole(copr_store: SteppedCopr, tmp_
     """fedora-copr/copr#2387, #2402: not with a body that was used up by the attempt before."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(fault, method="POST")
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     async with copr_store.client() as copr:
         build = await copr.builds.create_from_file(
-            "owner", "demo", path, on_progress=lambda p: told.append((p.attempt, p.completed == p.total))
+            "owner", "demo", path, on_progress=lambda p: reported.append((p.attempt, p.completed == p.total))
         )
     (made,) = copr_store.builds
     assert made.id == build.id
     assert made.upload is not None
     assert (await to_thread.run_sync(made.upload.stat)).st_size == 16 * MIB
-    assert told[-1] == (2, True)
+    assert reported[-1] == (2, True)
 
 
 async def test_an_upload_that_arrived_is_not_sent_again(copr_store: SteppedCopr, tmp_path: Path):
-    """packit/packit-service#1710: a lost answer does not cost hours of uploading, nor a second build."""
+    """packit/packit-service#1710: a lost response does not cost hours of uploading, nor a second build."""
     path = await do(sparse, tmp_path / HUGE, 16 * MIB)
     copr_store.faults.add(DropAfter(), method="POST")
     async with copr_store.client() as copr:

@@ -65,7 +65,7 @@ async def nothing_left(before: set[str], tasks: list[anyio.TaskInfo]) -> None:
 
 
 async def test_churn_by_asyncios_own_cancelling(tls: Any, anyio_backend_name: str) -> None:
-    """asyncio's ``Task.cancel`` (a timeout, ``wait_for``, a ``TaskGroup``) is told once, and not again and again."""
+    """asyncio's ``Task.cancel`` (a timeout, ``wait_for``, a ``TaskGroup``) is delivered once, and not repeatedly."""
     if anyio_backend_name != "asyncio":
         return
     rng = random.Random(3)

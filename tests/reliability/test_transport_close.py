@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 def stubborn(peer: Peer) -> None:
-    """Answers ``/partly`` with half a body, reads nothing of ``/upload``, and never answers anything else."""
+    """Responds to ``/partly`` with half a body, reads nothing of ``/upload``, and never responds to anything else."""
     head = peer.head()
     if head.target == "/partly":
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf.")
@@ -60,7 +60,7 @@ async def test_everything_ends(tls: Any) -> None:
             await transport.aclose()
         assert len(errors) == 6
         assert all("closed" in str(error) for error in errors)
-        # An answer that nobody was reading from ends when it is read again.
+        # A response that nobody was reading ends when it is read again.
         with pytest.raises(httpx.ReadError):
             await read_body(held)
         assert transport._transport.pool.total == 0
@@ -90,8 +90,8 @@ async def test_connections_being_made_end(client_tls: ssl.SSLContext) -> None:
         await until(lambda: len(ended) == 3)
 
 
-async def test_answer_that_flows_ends() -> None:
-    """Data that is always ready is no reason to go on after the close."""
+async def test_response_that_flows_ends() -> None:
+    """Data that is always ready is no reason to continue after the close."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -118,13 +118,13 @@ async def test_idle_connections_end(tls: Any) -> None:
             await request(transport, server.url)
         transport.close_idle()
         await until(lambda: len(server.failures) == 1)
-        await request(transport, server.url)  # it goes on with a fresh one
+        await request(transport, server.url)  # it continues with a new one
         await transport.aclose()
         await until(lambda: len(server.failures) == 2)
 
 
-async def test_answer_ended_from_another_task() -> None:
-    """Closing an answer under its reader: the reader ends, and closes the socket itself."""
+async def test_response_ended_from_another_task() -> None:
+    """Closing a response while it is read: the reader ends, and closes the socket itself."""
     transport = Transport()
     async with RawServer(stubborn) as server, transport:
         response = await open_response(transport, f"{server.url}/partly")
@@ -172,8 +172,8 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
         assert len(server.requests) == 1
 
 
-async def test_answer_at_hand_outlives_nothing() -> None:
-    """An answer that was complete is not lost by the close."""
+async def test_a_complete_response_is_not_lost_by_the_close() -> None:
+    """A complete response is not lost by the close."""
     transport = Transport()
     async with RawServer(lambda peer: peer.serve(OK)) as server:
         response = await open_response(transport, server.url)

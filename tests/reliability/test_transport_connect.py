@@ -1,4 +1,4 @@
-"""Connecting: names, several addresses, the one that answers first, and nothing left of the others."""
+"""Connecting: names, several addresses, the one that connects first, and nothing left of the others."""
 
 from __future__ import annotations
 
@@ -182,10 +182,10 @@ async def test_order_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     four, six = socket.AF_INET, socket.AF_INET6
     found = [(six, "a"), (six, "b"), (six, "c"), (four, "1"), (six, "a"), (four, "2"), (six, "d")]
 
-    async def answer(*_: Any, **__: Any) -> Any:
+    async def respond(*_: Any, **__: Any) -> Any:
         return [(family, socket.SOCK_STREAM, 6, "", (host, 80)) for family, host in found]
 
-    monkeypatch.setattr(anyio, "getaddrinfo", answer)
+    monkeypatch.setattr(anyio, "getaddrinfo", respond)
     addresses = await dial._resolve("index.test", 80)
     assert [where[0] for _, where in addresses] == ["a", "1", "b", "2", "c", "d"]
 

@@ -1,4 +1,4 @@
-"""A server that answers before the body is out is heard, whatever it does to the connection afterwards."""
+"""A response that arrives before the body has been sent is read, whatever the server then does to the connection."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def stop_reading(peer: Peer) -> None:
     peer.hold()
 
 
-def early(answer: bytes, then: Callable[[Peer], None]) -> Callable[[Peer], None]:
-    """A script that answers the first connection when it has read the head, and serves the others."""
+def early(response: bytes, then: Callable[[Peer], None]) -> Callable[[Peer], None]:
+    """A script that responds on the first connection after the head, and serves the others."""
 
     def script(peer: Peer) -> None:
         if peer.number:
             return peer.serve()
         peer.head()
-        peer.send(answer)
+        peer.send(response)
         then(peer)
         return None
 
@@ -57,19 +57,19 @@ def early(answer: bytes, then: Callable[[Peer], None]) -> Callable[[Peer], None]
 
 
 @pytest.mark.parametrize("length", [SIZE, None], ids=["length", "chunked"])
-@pytest.mark.parametrize("answer", [TOO_LARGE, SLOW_DOWN], ids=["413", "429"])
+@pytest.mark.parametrize("response", [TOO_LARGE, SLOW_DOWN], ids=["413", "429"])
 @pytest.mark.parametrize("then", [close, reset, half_close, keep_reading, stop_reading])
-async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: bytes, length: int | None) -> None:
+async def test_early_response(tls: Any, then: Callable[[Peer], None], response: bytes, length: int | None) -> None:
     source = Source(SIZE)
     events: list[Any] = []
     async with (
-        RawServer(early(answer, then), tls[0]) as server,
+        RawServer(early(response, then), tls[0]) as server,
         make_client(server.url, tls[1], hooks=[events.append]) as client,
     ):
         call = lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length))
         with pytest.raises(lading.ApiError) as caught:
             await client.send(call)
-        if answer is TOO_LARGE:
+        if response is TOO_LARGE:
             assert isinstance(caught.value, lading.PayloadTooLarge)
         else:
             assert isinstance(caught.value, lading.RateLimited)
@@ -83,7 +83,7 @@ async def test_early_answer(tls: Any, then: Callable[[Peer], None], answer: byte
         assert len(server.peers) == 2
 
 
-async def test_early_answer_to_a_large_body_in_memory(tls: Any) -> None:
+async def test_early_response_to_a_large_body_in_memory(tls: Any) -> None:
     async with RawServer(early(TOO_LARGE, stop_reading), tls[0]) as server, make_client(server.url, tls[1]) as client:
         with pytest.raises(lading.PayloadTooLarge):
             await client.send(lading.Call("POST", "upload", reply, json="x" * (32 * MIB)))
@@ -102,8 +102,8 @@ async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
         for length in (source.size, None):
-            answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length)))
-            assert (answer.status, answer.body) == (201 if length else 200, b"done" if length else b"ok")
+            response = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length)))
+            assert (response.status, response.body) == (201 if length else 200, b"done" if length else b"ok")
         assert received == [source.size]
         # The body was sent to its end, so the connection was as good as new.
         assert len(server.peers) == 1
@@ -122,7 +122,7 @@ async def test_refused_upload_ends_its_connection(tls: Any) -> None:
         assert len(server.peers) == 2
 
 
-async def test_informational_answers_while_uploading(tls: Any) -> None:
+async def test_informational_responses_while_uploading(tls: Any) -> None:
     def script(peer: Peer) -> None:
         head = peer.head()
         peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -134,11 +134,11 @@ async def test_informational_answers_while_uploading(tls: Any) -> None:
 
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
-        answer = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
-        assert (answer.status, answer.body) == (200, b"ok")
+        response = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+        assert (response.status, response.body) == (200, b"ok")
 
 
-async def test_informational_answers_before_an_early_refusal(tls: Any) -> None:
+async def test_informational_responses_before_an_early_refusal(tls: Any) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         for piece in (b"HTTP/1.1 100 Cont", b"inue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r", b"\n", TOO_LARGE):
@@ -153,7 +153,7 @@ async def test_informational_answers_before_an_early_refusal(tls: Any) -> None:
         assert source.taken < SIZE / 2
 
 
-async def test_server_ends_during_the_body_without_an_answer(tls: Any) -> None:
+async def test_server_ends_during_the_body_without_a_response(tls: Any) -> None:
     def script(peer: Peer) -> None:
         if peer.number:
             return peer.serve()

@@ -156,7 +156,7 @@ async def test_downloads(tls: Any, turn: Turn) -> None:
 
 
 async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer comes while the last of the body goes out, and the watcher's turn is over just then."""
+    """The response arrives while the last of the body is sent, and the watcher's turn ends at that moment."""
     sent_all = anyio.Event()
     original = SocketStream.yield_if_due
 
@@ -200,8 +200,8 @@ async def test_what_a_yielding_watcher_had_received_is_not_lost(tls: Any, monkey
     async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         with anyio.fail_after(20):
             headers = {"Content-Length": "1"}
-            answer = await request(transport, server.url, "POST", stream=Body(1), headers=headers, read=2)
-        assert answer.body == b"ok"
+            response = await request(transport, server.url, "POST", stream=Body(1), headers=headers, read=2)
+        assert response.body == b"ok"
 
 
 async def test_budget_is_shared() -> None:

@@ -17,16 +17,16 @@ pytestmark = pytest.mark.anyio
 
 
 def echo(peer: Peer) -> None:
-    """Answers with the size of what came."""
+    """Responds with the size of the body."""
     while True:
         head, body = peer.request()
         if head.target == "/moved":
             peer.send(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
             continue
-        answer = b'{"size": %d}' % len(body)
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer))
+        response = b'{"size": %d}' % len(body)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(response))
         if head.method != "HEAD":
-            peer.send(answer)
+            peer.send(response)
 
 
 async def test_every_way_of_sending(tls: Any) -> None:

@@ -88,7 +88,7 @@ async def test_refused_before_anything_is_sent(where: str, text: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", [*BREAKS, " ", "\t", "\n", "\u00e9", "\u20ac", "\udc80"])
 async def test_header_values_of_a_call(text: str) -> None:
-    """A token read from a file with its line end, for one: told by the header's name, never by its value."""
+    """A token read from a file with its line end, for one: reported by the header's name, never by its value."""
     watching = Watching()
     async with RawServer(watching) as server, make_client(server.url) as client:
         call = lading.Call("GET", "", reply, headers={"X-Token": SECRET + text})

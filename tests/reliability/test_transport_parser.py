@@ -1,4 +1,4 @@
-"""The parser of answers: however the bytes are cut the answer is the same; whatever the bytes, the error is ours."""
+"""The response parser: however the bytes are split the response is the same; whatever the bytes, the error is ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Parsed(NamedTuple):
-    """What came out; *after* is what is beyond the answer."""
+    """What came out; *after* is what follows the response."""
 
     head: ResponseHead
     body: bytes
@@ -52,7 +52,7 @@ def lines(start: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> tuple[str, bytes, int, bytes, bytes]:
+def responses(draw: st.DrawFn) -> tuple[str, bytes, int, bytes, bytes]:
     """(method, bytes sent, status, body, bytes beyond)."""
     method = draw(st.sampled_from(["GET", "POST", "HEAD"]))
     sent = b"".join(
@@ -87,17 +87,17 @@ def cut(data: bytes, places: list[int]) -> Iterator[bytes]:
     return (data[start:end] for start, end in zip(edges, edges[1:], strict=False))
 
 
-@given(answers(), st.lists(st.integers(0, 10_000), max_size=12))
-def test_cuts_make_no_difference(answer: tuple[str, bytes, int, bytes, bytes], places: list[int]) -> None:
-    method, sent, status, body, after = answer
+@given(responses(), st.lists(st.integers(0, 10_000), max_size=12))
+def test_cuts_make_no_difference(response: tuple[str, bytes, int, bytes, bytes], places: list[int]) -> None:
+    method, sent, status, body, after = response
     parsed = parse(method, cut(sent, places))
     assert (parsed.head.status, parsed.body, parsed.after) == (status, body, after)
     assert parsed == parse(method, iter([sent])) == parse(method, (bytes([byte]) for byte in sent))
 
 
-@given(answers(), st.integers(0, 10_000))
-def test_a_beginning_is_never_taken_for_the_whole(answer: tuple[str, bytes, int, bytes, bytes], place: int) -> None:
-    method, sent, _, _, after = answer
+@given(responses(), st.integers(0, 10_000))
+def test_a_beginning_is_never_taken_for_the_whole(response: tuple[str, bytes, int, bytes, bytes], place: int) -> None:
+    method, sent, _, _, after = response
     head = parse(method, iter([sent])).head
     assume(head.chunked or head.length is not None)  # what ends with the connection can end anywhere
     with pytest.raises(ProtocolError):
@@ -114,7 +114,7 @@ def test_a_beginning_is_never_taken_for_the_whole(answer: tuple[str, bytes, int,
 @example("GET", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"])
 @example("CONNECT", [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"])
 @example("CONNECT", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"])
-def test_any_bytes_end_in_an_answer_or_our_error(method: str, pieces: list[bytes]) -> None:
+def test_any_bytes_end_in_a_response_or_our_error(method: str, pieces: list[bytes]) -> None:
     try:
         parsed = parse(method, iter(pieces))
     except ProtocolError:
@@ -139,7 +139,7 @@ _LINES = st.sampled_from(
 
 
 @given(st.sampled_from(["GET", "HEAD", "CONNECT"]), st.lists(_LINES, max_size=14), st.lists(st.integers(0, 999)))
-def test_any_lines_end_in_an_answer_or_our_error(method: str, found: list[bytes], places: list[int]) -> None:
+def test_any_lines_end_in_a_response_or_our_error(method: str, found: list[bytes], places: list[int]) -> None:
     data = b"\r\n".join(found) + b"\r\n"
     try:
         first = parse(method, cut(data, places))

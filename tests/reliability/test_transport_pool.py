@@ -22,13 +22,13 @@ pytestmark = pytest.mark.anyio
 
 
 class Gate:
-    """A script whose every answer waits for :meth:`open`; the answer's body names the connection."""
+    """A script whose every response waits for :meth:`open`; the body names the connection."""
 
     def __init__(self) -> None:
         self._tickets = threading.Semaphore(0)
 
-    def open(self, answers: int = 1) -> None:
-        self._tickets.release(answers)
+    def open(self, responses: int = 1) -> None:
+        self._tickets.release(responses)
 
     def __call__(self, peer: Peer) -> None:
         while True:
@@ -85,11 +85,11 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
         peer.serve()
 
     transport = Transport(limits=Limits(max_connections=1))
-    answers: list[bytes] = []
+    responses: list[bytes] = []
 
     async def waiter(number: int, scope: anyio.CancelScope) -> None:
         with scope:
-            answers.append(b"%d" % number + (await request(transport, server.url)).body)
+            responses.append(b"%d" % number + (await request(transport, server.url)).body)
 
     async with RawServer(script) as server, transport:
         response = await open_response(transport, server.url)
@@ -109,7 +109,7 @@ async def test_what_a_cancelled_waiter_was_granted_goes_to_the_next(whole: bool,
             else:
                 await response.aclose()
             scopes[0].cancel()
-        assert answers == [b"1ok"]
+        assert responses == [b"1ok"]
         if first == "cancelled":  # else it may have used the connection, and ended it
             assert len(server.peers) == (1 if whole else 2)
         assert (in_use(transport), waiting(transport)) == (0, 0)

@@ -50,7 +50,7 @@ def tunnelling(server_tls: ssl.SSLContext) -> Callable[[Peer], None]:
     return script
 
 
-async def test_plain_http_asks_for_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plain_http_requests_the_complete_url(monkeypatch: pytest.MonkeyPatch) -> None:
     async with RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Transport() as transport:
@@ -94,16 +94,16 @@ async def test_credentials_go_with_every_plain_request(monkeypatch: pytest.Monke
         assert [request.headers["proxy-authorization"] for request in proxy.requests] == [CREDENTIALS, CREDENTIALS]
 
 
-def refusing(answer: bytes) -> Callable[[Peer], None]:
+def refusing(response: bytes) -> Callable[[Peer], None]:
     def script(peer: Peer) -> None:
         peer.head()
-        peer.send(answer)
+        peer.send(response)
 
     return script
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nno!\n", "407 Proxy Authentication"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "403 Forbidden"),
@@ -114,10 +114,10 @@ def refusing(answer: bytes) -> Callable[[Peer], None]:
     ],
 )
 async def test_proxy_that_refuses(
-    answer: bytes, words: str, monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext
+    response: bytes, words: str, monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext
 ) -> None:
     """It was the proxy, nothing was sent to the store, and the password is nowhere."""
-    async with RawServer(refusing(answer)) as proxy:
+    async with RawServer(refusing(response)) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
         async with make_client("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
@@ -174,7 +174,7 @@ async def test_hosts_without_a_proxy(exempt: str, name: str, monkeypatch: pytest
         assert not proxy.requests
 
 
-async def test_environment_is_left_alone_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_is_ignored_without_trust_env(monkeypatch: pytest.MonkeyPatch) -> None:
     async with RawServer(Peer.serve) as server, RawServer(Peer.serve) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         async with Transport(trust_env=False) as transport:
@@ -203,7 +203,7 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
         assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
 
 
-async def test_refusal_of_a_plain_request_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusal_of_a_plain_request_is_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     async with RawServer(lambda peer: peer.serve(refusal)) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")

@@ -1,4 +1,4 @@
-"""Answers in every form that HTTP/1.1 allows, and in many that it does not."""
+"""Responses in every form that HTTP/1.1 allows, and in many that it does not."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ BAD = {
 
 @pytest.mark.parametrize("how", ["bytes", "into"])
 @pytest.mark.parametrize("case", GOOD.values(), ids=GOOD.keys())
-async def test_good_answer(case: Case, how: str, tls: Any) -> None:
+async def test_good_response(case: Case, how: str, tls: Any) -> None:
     """However the bytes arrive, and however they are taken."""
 
     def script(peer: Peer) -> None:
@@ -138,7 +138,7 @@ async def taken_into(response: httpx.Response) -> bytes:
 
 
 @pytest.mark.parametrize("sent", BAD.values(), ids=BAD.keys())
-async def test_bad_answer(sent: bytes, tls: Any) -> None:
+async def test_bad_response(sent: bytes, tls: Any) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(sent)
@@ -152,7 +152,7 @@ async def test_bad_answer(sent: bytes, tls: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["garbage", "short body", "no last chunk"])
-async def test_bad_answer_in_our_words(name: str) -> None:
+async def test_bad_response_is_reported_as_our_error(name: str) -> None:
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(BAD[name])
@@ -166,8 +166,8 @@ async def test_bad_answer_in_our_words(name: str) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 9])
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
-async def test_compressed_answer(coding: str, cut: int) -> None:
-    """What ends before its compression does is no whole answer, however well it was framed."""
+async def test_compressed_response(coding: str, cut: int) -> None:
+    """A body that ends before its compression does is incomplete, however well it was framed."""
     plain = json.dumps(list(range(100_000))).encode()
     packed = gzip.compress(plain, 1)
     packed = packed[: len(packed) - cut]

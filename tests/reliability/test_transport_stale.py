@@ -24,7 +24,7 @@ METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
-def answer(peer: Peer) -> None:
+def respond(peer: Peer) -> None:
     head, _ = peer.request()
     peer.send(OK[:-2] if head.method == "HEAD" else OK)
 
@@ -43,7 +43,7 @@ async def unquiet(transport: Transport) -> None:
 @pytest.mark.parametrize("method", METHODS)
 async def test_ended_while_idle(method: str, tls: Any) -> None:
     def script(peer: Peer) -> None:
-        answer(peer)
+        respond(peer)
         if peer.number:
             peer.serve()
 
@@ -56,15 +56,15 @@ async def test_ended_while_idle(method: str, tls: Any) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_unasked_answer_on_an_idle_connection(method: str, tls: Any) -> None:
+async def test_unsolicited_response_on_an_idle_connection(method: str, tls: Any) -> None:
     idle = threading.Event()
 
     def script(peer: Peer) -> None:
-        answer(peer)
+        respond(peer)
         if not peer.number:
             idle.wait(20)
             peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        answer(peer)
+        respond(peer)
 
     async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         await request(transport, server.url, method, content=content(method))
@@ -78,7 +78,7 @@ async def test_unasked_answer_on_an_idle_connection(method: str, tls: Any) -> No
 @pytest.mark.parametrize("end", ["close", "reset"])
 async def test_ended_upon_the_second_request(method: str, end: str, tls: Any) -> None:
     def script(peer: Peer) -> None:
-        answer(peer)
+        respond(peer)
         peer.request()
         if peer.number == 0:
             if end == "reset":
@@ -102,7 +102,7 @@ async def test_moved_once_and_not_for_ever() -> None:
 
     def script(peer: Peer) -> None:
         if not peer.number:
-            answer(peer)
+            respond(peer)
         peer.request()
 
     async with RawServer(script) as server, Transport() as transport:
@@ -112,9 +112,9 @@ async def test_moved_once_and_not_for_ever() -> None:
         assert [len(peer.requests) for peer in server.peers] == [2, 1]
 
 
-async def test_lost_answer_to_a_post_is_an_unknown_outcome() -> None:
+async def test_lost_response_to_a_post_is_an_unknown_outcome() -> None:
     def script(peer: Peer) -> None:
-        answer(peer)
+        respond(peer)
         peer.request()
 
     retry = lading.Retry(attempts=3, backoff=0)
@@ -132,7 +132,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
     """The server resets between the look at the connection and the first write, which then fails."""
 
     def script(peer: Peer) -> None:
-        answer(peer)
+        respond(peer)
         if not peer.number:
             peer.reset()
 
@@ -153,7 +153,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
 
 
 async def test_ended_while_handed_over() -> None:
-    """The answer and the end arrive together, with others waiting for the connection: they get fresh ones."""
+    """The response and the close arrive together, with others waiting for the connection: they get new ones."""
 
     def script(peer: Peer) -> None:
         peer.request()

@@ -87,11 +87,11 @@ async def test_a_slow_source_is_no_timeout(tls: Any) -> None:
             return Iterator()
 
     async with RawServer(Peer.serve, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        answer = await request(transport, server.url, "POST", stream=Slow(2, b"x"), write=SOON, read=20, connect=20)
-        assert answer.body == b"ok"
+        response = await request(transport, server.url, "POST", stream=Slow(2, b"x"), write=SOON, read=20, connect=20)
+        assert response.body == b"ok"
 
 
-async def test_the_answer_to_an_upload_has_its_own_timeout() -> None:
+async def test_the_response_to_an_upload_has_its_own_timeout() -> None:
     def script(peer: Peer) -> None:
         peer.request()
         time.sleep(3 * SOON)
@@ -102,8 +102,8 @@ async def test_the_answer_to_an_upload_has_its_own_timeout() -> None:
     timeout = lading.Timeout(read=SOON, upload_response=20)
     async with RawServer(script) as server, make_client(server.url, timeout=timeout) as client:
         source = Source(MIB)
-        answer = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
-        assert answer.body == b"ok"
+        response = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
+        assert response.body == b"ok"
         with pytest.raises(lading.RequestTimeout) as caught:
             await client.send(lading.Call("POST", "", reply, json=1))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")

@@ -91,7 +91,7 @@ def half_a_record(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("script", [end, reset, half_a_record])
-async def test_handshake_that_breaks_off(script: Callable[[Peer], None], client_tls: ssl.SSLContext) -> None:
+async def test_handshake_that_is_interrupted(script: Callable[[Peer], None], client_tls: ssl.SSLContext) -> None:
     """Nothing was sent, and it says nothing about certificates: it is tried again."""
     async with RawServer(script) as server:
         error, attempts = await refused(server, client_tls)
@@ -210,7 +210,9 @@ async def test_session_tickets_are_nothing_said(server_tls: ssl.SSLContext, clie
             link.close()
 
 
-async def test_answer_that_came_with_the_handshake(own_server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+async def test_response_that_came_with_the_handshake(
+    own_server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     """A server that refuses at once, in the packet that ends the handshake (TLS 1.2), and then keeps still."""
     own_server_tls.maximum_version = ssl.TLSVersion.TLSv1_2
 
@@ -229,8 +231,8 @@ async def test_answer_that_came_with_the_handshake(own_server_tls: ssl.SSLContex
         peer.hold()
 
     async with RawServer(script) as server, Transport(tls=client_tls) as transport:
-        answer = await request(transport, server.url.replace("http:", "https:"), read=5)
-        assert answer.status == 503
+        response = await request(transport, server.url.replace("http:", "https:"), read=5)
+        assert response.status == 503
 
 
 @pytest.mark.parametrize("unwrapped", [True, False])

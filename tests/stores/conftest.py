@@ -54,7 +54,7 @@ class PyPIServer:
 
     Attributes:
         url: Its root, without a slash at the end.
-        folder: Where it keeps the files.
+        directory: Where it keeps the files.
     """
 
     url: str
@@ -62,7 +62,7 @@ class PyPIServer:
 
     @property
     def index(self) -> Index:
-        """As lading is told of it."""
+        """The index as lading is configured for it."""
         return index_at(self.url)
 
 
@@ -75,8 +75,8 @@ def index_at(url: str) -> Index:
 def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
     """One pypiserver for all tests; each publishes projects of its own."""
     home = tmp_path_factory.mktemp("pypiserver")
-    folder = home / "packages"
-    folder.mkdir()
+    directory = home / "packages"
+    directory.mkdir()
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
     (home / "htpasswd").write_text(f"{USER}:{{SHA}}{digest}\n")
     health = f"/health-{next(_numbers)}-of-{os.getpid()}"
@@ -89,12 +89,12 @@ def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]
             "--authenticate": "update",
             "--health-endpoint": health,
         }
-        # Without the last option it sends whoever asks for an unknown project to the official index.
+        # Without the last option it redirects requests for an unknown project to the official index.
         more = [str(home / "packages"), "--disable-fallback"]
         return [sys.executable, "-c", LAUNCH, "run", *(part for option in options.items() for part in option), *more]
 
     with running(command, home / "log", health, b"Ok") as url:
-        yield PyPIServer(url, folder)
+        yield PyPIServer(url, directory)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Devpi:
 
     @property
     def index(self) -> Index:
-        """As lading is told of it."""
+        """The index as lading is configured for it."""
         return Index(f"{self.url}/ada/dev/", f"{self.url}/ada/dev/+simple/", "devpi")
 
 
@@ -117,9 +117,9 @@ class Devpi:
 def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
     """One devpi-server for all tests."""
     home = tmp_path_factory.mktemp("devpi")
-    folder = ["--serverdir", str(home / "server")]
+    directory = ["--serverdir", str(home / "server")]
     make = "from devpi_server.init import init; init()"
-    empty = [*folder, "--no-root-pypi", "--root-passwd", PASSWORD]
+    empty = [*directory, "--no-root-pypi", "--root-passwd", PASSWORD]
     done = subprocess.run([sys.executable, "-c", make, *empty], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -128,7 +128,7 @@ def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
         at = ["--host", "127.0.0.1", "--port", str(port), "--offline-mode"]
         # Its own parameters for keys out of its secret cost 512 MiB, and half a minute on a small machine.
         cheap = ["--argon2-memory-cost", "8192", "--argon2-time-cost", "1", "--argon2-parallelism", "1"]
-        return [sys.executable, "-c", serve, *folder, *at, *cheap]
+        return [sys.executable, "-c", serve, *directory, *at, *cheap]
 
     with running(command, home / "log", "/+api", b"") as url:
         put(f"{url}/ada", {"password": PASSWORD}, "root")
@@ -140,8 +140,8 @@ def put(url: str, value: object, user: str) -> None:
     """Make something at devpi."""
     pair = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {pair}"}
-    with OPENER.open(urllib.request.Request(url, json.dumps(value).encode(), headers, method="PUT")) as answer:
-        assert answer.status in {200, 201}
+    with OPENER.open(urllib.request.Request(url, json.dumps(value).encode(), headers, method="PUT")) as response:
+        assert response.status in {200, 201}
 
 
 @pytest.fixture

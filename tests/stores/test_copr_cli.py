@@ -47,8 +47,8 @@ def project(cli):
     return "demo"
 
 
-def files(folder):
-    return {path.name for path in folder.rglob("*") if path.is_file()}
+def files(directory):
+    return {path.name for path in directory.rglob("*") if path.is_file()}
 
 
 def test_its_cycle(embedded_copr, cli, project, tmp_path):

@@ -64,7 +64,7 @@ async def test_other_content_of_that_name_is_a_conflict_before_a_byte_is_sent(py
 
 
 async def test_what_devpi_itself_says_of_duplicates(devpi, a_wheel, another, project):
-    """As an index that cannot be looked at: then what it answers is all there is."""
+    """As an index without a Simple API: then its response is all there is."""
     async with PyPI(Index(devpi.index.upload_url), auth=BasicAuth("ada", PASSWORD)) as blind:
         assert (await blind.releases.upload(a_wheel)).status == "uploaded"
         assert (await blind.releases.upload(a_wheel)).status == "uploaded"

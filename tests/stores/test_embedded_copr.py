@@ -57,9 +57,9 @@ def client(official):
     return client
 
 
-def plain(answer):
-    """An answer without what the client hangs on it."""
-    return {key: value for key, value in answer.items() if not key.startswith("__")}
+def plain(response):
+    """A response without what the client adds to it."""
+    return {key: value for key, value in response.items() if not key.startswith("__")}
 
 
 def test_projects(embedded_copr, client):
@@ -292,8 +292,8 @@ def test_the_token_is_rotated(embedded_copr, official, client):
 def test_a_webhook_and_a_check(client):
     first = client.webhook_proxy.generate("owner", "demo").webhook_secret
     assert client.webhook_proxy.generate("owner", "demo").webhook_secret != first
-    said = client.build_proxy.check_before_build("owner", "demo", buildopts={"progress_callback": None})
-    assert said.message == "It should be safe to submit a build like this"
+    message = client.build_proxy.check_before_build("owner", "demo", buildopts={"progress_callback": None})
+    assert message.message == "It should be safe to submit a build like this"
     with pytest.raises(CoprRequestException, match="'nope' is not a valid choice"):
         client.build_proxy.check_before_build(
             "owner", "demo", buildopts={"progress_callback": None, "chroots": ["nope"]}
@@ -310,8 +310,8 @@ def test_a_binary_package(tmp_path):
             proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroots": ["fedora-rawhide-x86_64"]})
         build = proxy.create_from_rpm_upload("owner", "demo", str(path), buildopts={"chroot": "fedora-rawhide-x86_64"})
         store.finish(build.id)
-        folder = store.result_directory(build.id, "fedora-rawhide-x86_64")
-        assert (folder / path.name).read_bytes() == b"a package"
+        directory = store.result_directory(build.id, "fedora-rawhide-x86_64")
+        assert (directory / path.name).read_bytes() == b"a package"
     assert not store.errors
 
 

@@ -40,9 +40,9 @@ def publish(tmp_path: Path):
 
 @pytest.fixture
 def dist(tmp_path: Path) -> Path:
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    return folder
+    directory = tmp_path / "dist"
+    directory.mkdir()
+    return directory
 
 
 def pypiserver_in(server: PyPIServer, token: str = PASSWORD) -> dict[str, str]:

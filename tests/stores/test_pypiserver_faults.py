@@ -26,7 +26,7 @@ async def behind_proxy(proxy: FaultProxy, attempts: Attempts):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_an_answer_lost_after_the_work_is_confirmed(
+async def test_a_response_lost_after_the_work_is_confirmed(
     behind_proxy, proxy, pypiserver, attempts, a_wheel, project, reset
 ):
     proxy.faults.add(DropAfter(reset=reset), method="POST")
@@ -45,7 +45,7 @@ async def test_a_connection_lost_before_the_work_is_sent_again(
     proxy.faults.add(fault, method="POST")
     uploaded = await behind_proxy.releases.upload(a_wheel)
     assert uploaded.status == "uploaded"
-    # Not before the index was asked whether it has the file.
+    # Not before the index was queried for the file.
     assert [event.method for event in attempts] == ["GET", "POST", "GET", "POST"]
     assert [event.attempt for event in attempts.posts] == [1, 2]
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
@@ -77,7 +77,7 @@ async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, att
 
 async def test_already_there_by_somebody_faster(behind_proxy, proxy, attempts, a_wheel, another):
     assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
-    proxy.faults.add(Respond(404), method="GET")  # as if it had not been there when asked
+    proxy.faults.add(Respond(404), method="GET")  # as if it had not been there at the look-up
     assert (await behind_proxy.releases.upload(a_wheel)).status == "confirmed"
     proxy.faults.add(Respond(404), method="GET")
     with pytest.raises(Conflict, match="another file"):
@@ -85,7 +85,7 @@ async def test_already_there_by_somebody_faster(behind_proxy, proxy, attempts, a
     assert [event.status for event in attempts.posts] == [200, 409, 409]
 
 
-async def test_a_download_that_breaks_off_arrives_whole(behind_proxy, proxy, tmp_path, a_wheel, project):
+async def test_an_interrupted_download_is_completed(behind_proxy, proxy, tmp_path, a_wheel, project):
     await behind_proxy.releases.upload(a_wheel)
     (file,) = await behind_proxy.files.list(project)
     proxy.faults.add(DropBefore(), method="GET", path="/packages/*")

@@ -101,10 +101,10 @@ async def test_the_file_leaves_the_machine_once(aws: Aws, stager: Stager, tmp_pa
     (tmp_path / "big").write_bytes(BIG)
     staged = await stager.stage("P", "1.0.0", tmp_path / "big")
     assert sorted(found.copied for found in staged.regions.values()) == [False, True, True]
-    assert sum(asked.sent for asked in aws.asked) <= 1.002 * len(BIG)
+    assert sum(request.sent for request in aws.asked) <= 1.002 * len(BIG)
     assert (aws.count("UploadPart"), aws.count("UploadPartCopy"), aws.count("CopyObject")) == (2, 2, 0)
     # Requests themselves are the same few, however large it is.
-    assert sum(asked.head for asked in aws.asked) < 100_000
+    assert sum(request.head for request in aws.asked) < 100_000
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
@@ -113,7 +113,7 @@ async def test_staged_again_with_the_same_bytes(aws: Aws, stager: Stager, data: 
     aws.asked.clear()
     staged = await stager.stage("P", "1.0.0", data, metadata={"a": "1"})
     assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
-    assert sum(asked.sent for asked in aws.asked if asked.operation != "GetParameter") == 0
+    assert sum(request.sent for request in aws.asked if request.operation != "GetParameter") == 0
 
 
 @pytest.mark.parametrize("change", [{"source": b"b"}, {"source": b"aa"}, {"metadata": {"b": "1"}}, {"metadata": None}])
@@ -179,7 +179,7 @@ async def test_which_becomes_the_latest(aws_backdoor: Backdoor, stager: Stager, 
     assert {aws_backdoor.parameter(region, "/arts/P/latest") for region in REGIONS} == {latest}
 
 
-async def test_the_latest_as_it_is_told(stager: Stager):
+async def test_latest_is_set_as_requested(stager: Stager):
     await stager.stage("P", "2.0.0", b"2")
     assert (await stager.stage("P", "2.1.0-rc1", b"rc", latest=True)).latest == "2.1.0-rc1"
     assert (await stager.stage("P", "3.0.0", b"3", latest=False)).latest == "2.1.0-rc1"
@@ -188,11 +188,11 @@ async def test_the_latest_as_it_is_told(stager: Stager):
 
 @pytest.mark.parametrize("size", [100, 20 * MIB])
 async def test_progress(stager: Stager, size: int):
-    told: list[Progress] = []
-    await stager.stage("P", "1.0.0", BIG[:size], on_progress=told.append)
-    assert {progress.region for progress in told} == {"ap-south-1"}  # the others copied
-    assert [progress.completed for progress in told] == sorted(progress.completed for progress in told)
-    assert {progress.total for progress in told} == {size} == {told[-1].completed}
+    reported: list[Progress] = []
+    await stager.stage("P", "1.0.0", BIG[:size], on_progress=reported.append)
+    assert {progress.region for progress in reported} == {"ap-south-1"}  # the others copied
+    assert [progress.completed for progress in reported] == sorted(progress.completed for progress in reported)
+    assert {progress.total for progress in reported} == {size} == {reported[-1].completed}
 
 
 async def test_a_callback_that_raises_ends_it(aws_backdoor: Backdoor, stager: Stager):

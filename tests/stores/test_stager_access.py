@@ -38,14 +38,14 @@ async def test_regions_of_the_configuration(aws: Aws, monkeypatch: pytest.Monkey
 
 
 async def test_no_regions(aws: Aws, aws_backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch):
-    told = "regions=.*STARTIFACT_REGIONS"
-    with pytest.raises(ConfigError, match=told):
+    reported = "regions=.*STARTIFACT_REGIONS"
+    with pytest.raises(ConfigError, match=reported):
         await make_stager(aws, None).get("P")
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=reported):
         make_stager(aws, [])
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     aws_backdoor.ssm("us-east-1").delete_parameter(Name="/startifact")
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=reported):
         await make_stager(aws, None).__aenter__()  # what it had opened by then is closed
 
 
@@ -92,7 +92,7 @@ async def test_a_profile(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     async with make_stager(aws, profile="work") as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert all("Credential=AKIAOFTHEPROFILE/" in asked.headers["authorization"] for asked in aws.asked)
+    assert all("Credential=AKIAOFTHEPROFILE/" in request.headers["authorization"] for request in aws.asked)
     with pytest.raises(ConfigError, match=r"ProfileNotFound: .*\(play\)"):
         await make_stager(aws, profile="play").get("P")
 
@@ -104,8 +104,8 @@ async def test_a_session(aws: Aws):
     session.set_credentials("AKIAOFTHESESSION", SECRET, TOKEN)
     async with make_stager(aws, session=session) as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert all("Credential=AKIAOFTHESESSION/" in asked.headers["authorization"] for asked in aws.asked)
-    assert all(asked.headers["x-amz-security-token"] == TOKEN for asked in aws.asked)
+    assert all("Credential=AKIAOFTHESESSION/" in request.headers["authorization"] for request in aws.asked)
+    assert all(request.headers["x-amz-security-token"] == TOKEN for request in aws.asked)
 
 
 async def test_a_role(aws: Aws):
@@ -115,8 +115,8 @@ async def test_a_role(aws: Aws):
     first, *others = aws.asked
     assert (first.operation, aws.count("AssumeRole")) == ("AssumeRole", 1)
     assert f"Credential={KEY}/" in first.headers["authorization"]
-    assert all("Credential=ASIA" in asked.headers["authorization"] for asked in others)
-    assert all(asked.headers["x-amz-security-token"] for asked in others)
+    assert all("Credential=ASIA" in request.headers["authorization"] for request in others)
+    assert all(request.headers["x-amz-security-token"] for request in others)
 
 
 async def test_addresses_of_the_environment(aws: Aws, moto: str, monkeypatch: pytest.MonkeyPatch):
@@ -124,7 +124,7 @@ async def test_addresses_of_the_environment(aws: Aws, moto: str, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"{aws.url}/us-east-1")
     async with Stager(["us-east-1"], path_style=True, retry=QUICK) as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert {asked.operation for asked in aws.asked} == {"GetParameter", "PutParameter"}
+    assert {request.operation for request in aws.asked} == {"GetParameter", "PutParameter"}
 
 
 async def test_how_it_is_kept(aws: Aws, aws_backdoor: Backdoor):

@@ -38,9 +38,9 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
     path = tmp_path / "a.bin"
     path.write_bytes(data)
     events: list[object] = []
-    told: list[Progress] = []
+    reported: list[Progress] = []
     async with make_stager(aws, sign_with_botocore=True, hooks=[events.append]) as stager:
-        staged = await stager.stage("P", "1.0.0", path, metadata={"a": "b"}, on_progress=told.append)
+        staged = await stager.stage("P", "1.0.0", path, metadata={"a": "b"}, on_progress=reported.append)
         assert {one.status for one in staged.regions.values()} == {"created"}
         assert {
             one.status for one in (await stager.stage("P", "1.0.0", path, metadata={"a": "b"})).regions.values()
@@ -50,14 +50,14 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
         artifact = await stager.get("P")
         assert (artifact["a"], artifact.size) == ("b", len(data))
         assert (await artifact.download(tmp_path / "out")).read_bytes() == data
-    assert max(one.completed for one in told) == len(data)
+    assert max(one.completed for one in reported) == len(data)
     operation = "(UploadPart)" if len(data) > 16 * MIB else "(PutObject)"
     assert {event.path for event in events if isinstance(event, AttemptEvent)} >= {operation, "(GetObject)"}
     # Every request is one of botocore's, reads too.
-    assert all("botocore" in asked.headers["user-agent"].lower() for asked in aws.asked)
+    assert all("botocore" in request.headers["user-agent"].lower() for request in aws.asked)
 
 
-async def test_a_part_that_breaks_off_is_sent_again(aws: Aws):
+async def test_a_part_that_is_interrupted_is_sent_again(aws: Aws):
     async with make_stager(aws, sign_with_botocore=True) as stager:
         aws.on("UploadPart", DropDuring(MIB), times=2)
         aws.on("UploadPart", Respond(503, b"", retry_after=0))

@@ -1,4 +1,4 @@
-"""Regions that die, answers that get lost, permissions that are missing, and callers that give up."""
+"""Failing regions, lost responses, missing permissions, and callers that cancel."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ async def test_complete_answered_200_with_an_error(aws: Aws, aws_backdoor: Backd
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
-async def test_complete_whose_answer_was_lost(aws: Aws, aws_backdoor: Backdoor, stager: Stager, data: bytes):
-    """scylladb #19533: the second request is told 404 or 412, and it was the first one's doing."""
+async def test_complete_whose_response_was_lost(aws: Aws, aws_backdoor: Backdoor, stager: Stager, data: bytes):
+    """scylladb #19533: the second request gets 404 or 412, because the first one had succeeded."""
     for operation in ("CompleteMultipartUpload", "PutObject"):
         aws.on(operation, DropAfter(), path=KEY, times=3)
     staged = await stager.stage("P", "1.0.0", data)
@@ -130,7 +130,7 @@ async def test_a_409_sends_every_part_again(aws: Aws, aws_backdoor: Backdoor, st
 
 
 async def test_slow_down(aws: Aws, stager: Stager):
-    """Asked to wait, it waits: longer than it may, it says so."""
+    """It waits as requested; where that is longer than allowed, it raises an error."""
     busy = Respond(503, error("SlowDown", "please"), retry_after=0)
     for operation in ("HeadObject", "CreateMultipartUpload", "UploadPart", "GetParameter", "CompleteMultipartUpload"):
         aws.on(operation, busy, times=2)
@@ -142,7 +142,7 @@ async def test_slow_down(aws: Aws, stager: Stager):
     assert (failed.retry_after, failed.code, failed.outcome) == (9999, "SlowDown", "not_done")
 
 
-async def test_parts_that_break_off(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+async def test_parts_that_are_interrupted(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
     aws.faults.add(DropDuring(MIB, reset=True), method="PUT", path=f"*{KEY}", times=2)
     staged = await stager.stage("P", "1.0.0", BIG)
     assert not staged.failed

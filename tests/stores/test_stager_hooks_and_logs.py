@@ -1,4 +1,4 @@
-"""What is told of the work: hooks, logs, errors, never a secret; and what it stands on."""
+"""What is reported: hooks, logs, errors, never a secret; and the connections behind it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def test_hooks_see_every_attempt_by_its_operation(aws: Aws):
         aws.on("HeadObject", Respond(500, b""), times=2)
         await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"})
     tried = [event for event in events if isinstance(event, AttemptEvent)]
-    assert sorted(event.path for event in tried) == sorted(f"({asked.operation})" for asked in aws.asked)
+    assert sorted(event.path for event in tried) == sorted(f"({request.operation})" for request in aws.asked)
     assert [event.status for event in tried if event.path == "(HeadObject)"].count(500) == 2
     assert sum(event.sent for event in tried if event.path == "(UploadPart)") == len(BIG)
 
 
-async def test_secrets_are_told_nobody(aws: Aws, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+async def test_secrets_are_not_reported(aws: Aws, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
@@ -47,13 +47,13 @@ async def test_secrets_are_told_nobody(aws: Aws, caplog: pytest.LogCaptureFixtur
         with pytest.raises(LadingError) as caught:
             await stager.stage("P", "1.1.0", b"a")
         shown += [repr(caught.value), str(caught.value), repr(caught.value.__cause__), repr(vars(caught.value))]
-    signatures = {asked.headers["authorization"].rpartition("Signature=")[2] for asked in aws.asked}
+    signatures = {request.headers["authorization"].rpartition("Signature=")[2] for request in aws.asked}
     # The proxy's own client is of this process, too.
     logged = [record.getMessage() for record in caplog.records if not record.name.startswith("httpcore")]
     text = "\n".join([*shown, *logged])
     assert any("UploadPart" in line for line in logged)
     assert [secret for secret in (SECRET, TOKEN, *signatures) if secret in text] == []
-    assert not [asked for asked in aws.asked if "Signature" in asked.path]
+    assert not [request for request in aws.asked if "Signature" in request.path]
 
 
 def test_no_pin_of_botocore():

@@ -178,7 +178,7 @@ async def test_read_only(aws: Aws, aws_backdoor: Backdoor, stager: Stager, tmp_p
             with pytest.raises(ConfigError, match="read-only"):
                 await refused()
         assert (await (await reader.get("P")).download(tmp_path / "out")).read_bytes() == b"a"
-        assert {asked.operation for asked in aws.asked} == {"HeadObject", "GetObject", "GetParameter"}
+        assert {request.operation for request in aws.asked} == {"HeadObject", "GetObject", "GetParameter"}
     assert aws_backdoor.keys("us-east-1") == ["pre/P/latest", "pre/P@1.0.0"]
 
 
@@ -252,7 +252,7 @@ async def test_the_metadata_is_the_artifacts_own_wherever_it_was_spoilt(aws_back
             aws_backdoor.put(region, "pre/P@1.0.0/metadata", b"{}")
 
 
-async def test_who_may_read_neither_pointer_nor_parameter_is_told_so(aws: Aws, stager: Stager):
+async def test_the_error_names_the_pointer_and_parameter_that_cannot_be_read(aws: Aws, stager: Stager):
     await stager.stage("P", "1.0.0", b"a")
     aws.forbid("GetObject", "GetParameter")
     with pytest.raises(Forbidden, match="neither the pointer nor the parameter"):

@@ -1,4 +1,4 @@
-"""Permissions that are missing: it goes on with less, and the result says so."""
+"""Missing permissions: it continues with fewer steps, and the result says so."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_without_writing_at_all(aws: Aws, aws_backdoor: Backdoor, stager: 
     assert have(aws_backdoor) == []
 
 
-async def test_an_upload_that_cannot_be_aborted_is_told(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+async def test_an_upload_that_cannot_be_aborted_is_reported(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
     aws.forbid("AbortMultipartUpload")
     aws.on("CompleteMultipartUpload", Respond(400, error("BadDigest")), region=FIRST)
     staged = await stager.stage("P", "1.0.0", BIG, policy="quorum")

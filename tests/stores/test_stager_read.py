@@ -78,10 +78,10 @@ async def test_a_file(stager: Stager, tmp_path: Path):
     (tmp_path / "out").mkdir()
     await stager.stage("P", "1.0.0", tmp_path / "dist.tar.gz", save_filename=True)
     artifact = await stager.get("P")
-    told: list[Progress] = []
+    reported: list[Progress] = []
     assert artifact.filename == "dist.tar.gz"
-    assert await artifact.download(tmp_path / "other", on_progress=told.append) == tmp_path / "other"
-    assert (told[-1].completed, told[-1].total) == (len(DATA), len(DATA))
+    assert await artifact.download(tmp_path / "other", on_progress=reported.append) == tmp_path / "other"
+    assert (reported[-1].completed, reported[-1].total) == (len(DATA), len(DATA))
     assert await artifact.download(str(tmp_path / "out")) == tmp_path / "out" / "dist.tar.gz"
     assert (tmp_path / "other").read_bytes() == (tmp_path / "out" / "dist.tar.gz").read_bytes() == DATA
     await stager.stage("P", "1.1.0", b"")
@@ -96,17 +96,19 @@ async def test_a_file(stager: Stager, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["../x", "/abs", "a/b", "a\\b", "..", "", "nul", "x\0y"])
-async def test_a_stored_name_never_leaves_the_folder(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, name: str):
+async def test_a_stored_name_never_leaves_the_directory(
+    aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, name: str
+):
     stage_as_startifact(aws_backdoor, metadata={"startifact:filename": name})
-    folder = tmp_path / "folder"
-    folder.mkdir()
+    directory = tmp_path / "folder"
+    directory.mkdir()
     artifact = await stager.get("P")
     if name:
         with pytest.raises(InvalidResponse, match="plain file name"):
-            await artifact.download(folder)
-        assert list(tmp_path.rglob("*")) == [folder]
+            await artifact.download(directory)
+        assert list(tmp_path.rglob("*")) == [directory]
     else:
-        assert await artifact.download(folder) == folder / "P-1.0.0"
+        assert await artifact.download(directory) == directory / "P-1.0.0"
 
 
 async def read(artifact: Artifact, how: str, to: Path) -> bytes:
@@ -163,7 +165,7 @@ async def test_a_region_with_other_bytes_is_left_out(aws_backdoor: Backdoor, sta
 
 
 async def test_overwritten_between_get_and_download(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path):
-    """What is asked for is the very object that get() has seen."""
+    """The download requests the very object that get() has found."""
     await stager.stage("P", "1.0.0", b"first")
     artifact = await stager.get("P")
     for region in REGIONS:
@@ -174,7 +176,7 @@ async def test_overwritten_between_get_and_download(aws_backdoor: Backdoor, stag
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_goes_on_in_another_region(aws: Aws, stager: Stager, tmp_path: Path, how: str):
+async def test_continues_in_another_region(aws: Aws, stager: Stager, tmp_path: Path, how: str):
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
     aws.asked.clear()
@@ -184,10 +186,12 @@ async def test_goes_on_in_another_region(aws: Aws, stager: Stager, tmp_path: Pat
     assert (first.region, second.region) == ("eu-west-1", "us-east-1")
     begun = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
     assert 0 < begun <= 3 * MIB
-    assert [asked.headers["if-match"] for asked in aws.asked] == [artifact.regions[a.region].etag for a in aws.asked]
+    assert [request.headers["if-match"] for request in aws.asked] == [
+        artifact.regions[a.region].etag for a in aws.asked
+    ]
 
 
-async def test_a_stream_goes_on_in_the_only_region(aws: Aws, aws_backdoor: Backdoor):
+async def test_a_stream_continues_in_the_only_region(aws: Aws, aws_backdoor: Backdoor):
     aws_backdoor.set_up()
     async with make_stager(aws, ["eu-west-1"]) as stager:
         await stager.stage("P", "1.0.0", DATA)
@@ -198,7 +202,7 @@ async def test_a_stream_goes_on_in_the_only_region(aws: Aws, aws_backdoor: Backd
     assert aws.count("GetObject", "eu-west-1") == 2
 
 
-async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, stager: Stager):
+async def test_a_stream_that_is_interrupted_everywhere_ends(aws: Aws, stager: Stager):
     """After as many attempts as the rule for retries gives one piece."""
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
@@ -211,7 +215,7 @@ async def test_a_stream_that_breaks_off_everywhere_ends(aws: Aws, stager: Stager
     assert aws.count("GetObject") == 3
 
 
-async def test_a_stream_is_not_gone_on_with_at_another_place(aws: Aws, stager: Stager):
+async def test_a_stream_is_not_resumed_at_another_place(aws: Aws, stager: Stager):
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
@@ -266,13 +270,13 @@ async def test_a_dead_region_is_passed_over(aws: Aws, stager: Stager, tmp_path: 
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
-async def test_a_region_that_does_not_answer_is_raced(aws: Aws, stager: Stager, tmp_path: Path, how: str):
+async def test_a_region_that_does_not_respond_is_raced(aws: Aws, stager: Stager, tmp_path: Path, how: str):
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
     aws.regions["eu-west-1"].stalls = True
     aws.asked.clear()
     assert await read(artifact, how, tmp_path / "out") == DATA
-    assert [asked.region for asked in aws.asked] == ["eu-west-1", "us-east-1"]
+    assert [request.region for request in aws.asked] == ["eu-west-1", "us-east-1"]
 
 
 async def test_latest_by_more_than_half(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
@@ -287,7 +291,7 @@ async def test_latest_by_more_than_half(aws: Aws, aws_backdoor: Backdoor, stager
 
 
 async def test_cancelled_while_regions_are_raced(aws: Aws, stager: Stager):
-    """Whichever answer comes just then is given back: there are as many connections as before."""
+    """A response that arrives at that moment is released: there are as many connections as before."""
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
     for turn in range(30):

@@ -36,7 +36,7 @@ async def test_of_startifact(aws_backdoor: Backdoor, stager: Stager, tmp_path: P
 
 @pytest.mark.parametrize("crc", [False, True])
 async def test_of_startifact_encrypted_by_kms(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, crc: bool):
-    """Only a checksum tells what it is, where there is one."""
+    """Only a checksum shows what it is, where there is one."""
     stage_as_startifact(aws_backdoor, b"old bytes", crc=crc, kms=True)
     artifact = await stager.get("P")
     assert (artifact.md5, artifact.sha256) == (None, None)

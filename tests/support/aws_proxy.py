@@ -1,4 +1,4 @@
-"""The regions of AWS behind one proxy that counts what they are asked, and fails as it is told."""
+"""The regions of AWS behind one proxy that counts requests and injects faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BY_METHOD = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DEL
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SeenRequest:
     """A request that a region was sent.
 
     Attributes:
@@ -73,24 +73,24 @@ class _Region:
 class Aws(FaultProxy):
     """All regions at one address, each under its own name: ``http://127.0.0.1:1234/eu-west-1``.
 
-    So that ``{region}`` in an endpoint's address is what tells them apart, and one server is enough. Faults that
-    :class:`lading.testing.Faults` tells by method and path are ``.faults``, those by operation ``.on()``.
+    ``{region}`` in the URL of an endpoint distinguishes them, so that one server is enough. Faults that
+    :class:`lading.testing.Faults` matches by method and path are ``.faults``, those by operation ``.on()``.
 
     Attributes:
-        asked: What has been asked, in order.
+        asked: The requests, in order.
         regions: By name: whether it lives, and what it allows.
     """
 
     def __init__(self, moto: str) -> None:
         super().__init__(moto)
-        self.asked: list[Asked] = []
+        self.asked: list[SeenRequest] = []
         self.regions: dict[str, _Region] = {name: _Region() for name in REGIONS}
         self._plans: list[_Plan] = []
         self._before: list[_Act] = []
 
     @property
     def endpoints(self) -> dict[str, str]:
-        """As a stager is told of it."""
+        """The endpoints as a stager is configured with them."""
         return dict.fromkeys(("s3", "ssm", "sts"), self.url + "/{region}")
 
     def on(
@@ -117,7 +117,7 @@ class Aws(FaultProxy):
         self._before.append(_Act(operation, path, act, skip))
 
     def count(self, operation: str, region: str | None = None) -> int:
-        """How often it was asked for."""
+        """How often it was requested."""
         return sum(1 for a in self.asked if a.operation == operation and region in {None, a.region})
 
     async def _forward(self, request: ServerRequest) -> ServerResponse:
@@ -136,7 +136,7 @@ class Aws(FaultProxy):
             operation = operation[1:] or dict(pair.split("=") for pair in data.decode().split("&"))["Action"]
             request.body = _pieces(data)
         sent = int(headers.get("content-length", 0))
-        self.asked.append(Asked(name, operation, path, headers, sent, head))
+        self.asked.append(SeenRequest(name, operation, path, headers, sent, head))
         if region.stalls and operation == "GetObject":
             await anyio.sleep_forever()
         allowed_by = "GetObject" if operation == "HeadObject" else operation

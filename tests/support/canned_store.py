@@ -1,4 +1,4 @@
-"""A store that answers what it is told to, and what is asked of it and given by it."""
+"""A store with canned responses, and helpers to call it and to compare bodies."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PLAIN = os.urandom(1000) + b"x" * 700_000
 
 
 class CannedStore:
-    """Answers what it is told to.
+    """A store with one canned response.
 
     Attributes:
-        response: What it answers.
+        response: The response to every request.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class CannedStore:
 
 
 def get(**options: Any) -> Call[Response]:
-    """What asks for the thing."""
+    """A call for the thing."""
     return Call("GET", "thing", reply, **options)
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Whether they are; asked so, pytest does not compare them line by line for minutes when they are not."""
+    """Whether they are equal. Compared here, pytest does not print a difference line by line for minutes."""
     return one == other
 
 

@@ -25,7 +25,7 @@ WIDTH = 20
 
 
 class Server:
-    """The script: what it does depends on the address. ``/all`` waits until the whole width has asked."""
+    """The script: what it does depends on the URL. ``/all`` waits until requests have arrived on every connection."""
 
     def __init__(self) -> None:
         self.all = threading.Barrier(WIDTH)
@@ -50,7 +50,7 @@ class Server:
 
 
 class Stepping(Source):
-    """A body that says when a piece is asked for."""
+    """A body that reports when a piece is requested."""
 
     def __init__(self, step: Callable[[], None]) -> None:
         super().__init__(MIB // 2, bytes(65536))
@@ -74,7 +74,7 @@ class Churn:
     """Requests of every kind through one transport.
 
     Attributes:
-        whole: How many were answered.
+        whole: How many got a response.
     """
 
     def __init__(self, transport: Transport, url: str, seed: int) -> None:
@@ -109,7 +109,7 @@ class Churn:
         assert (await request(self.transport, f"{self.url}/early", "POST", stream=Stepping(step))).status == 413
 
     async def leave(self, step: Callable[[], None]) -> None:
-        """Not cancelled, but left in the middle of the answer."""
+        """Not cancelled, but closed in the middle of the response."""
         response = await open_response(self.transport, f"{self.url}/stream")
         step()
         await response.aclose()

@@ -1,4 +1,4 @@
-"""An embedded Copr that writes down what it is asked, and a client of it, for the tests of builds."""
+"""An embedded Copr that records its requests, and a client of it, for the tests of builds."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class SteppedCopr(EmbeddedCopr):
 
     Attributes:
         time: The time of its clients; by default the machine's.
-        seen: The requests that were worked on, as ``POST /api_3/...``; those that a fault answers are not.
+        seen: The requests that were handled, as ``POST /api_3/...``, without those that a fault intercepts.
         queries: The query of each.
-        instead: Answers to give to the next writes, whose work is done all the same.
+        instead: Responses to the next writes, whose work is done all the same.
         steps: What to do before each of the next reads of the API: how builds get on between two looks.
-        held: Requests to paths that begin so wait for their answer, while it is not empty.
-        waiting: How many requests are being answered.
+        held: While it is not empty, requests to paths with this prefix wait for their response.
+        waiting: How many requests are in progress.
         most_waiting: How many were at the same time.
     """
 
@@ -54,10 +54,10 @@ class SteppedCopr(EmbeddedCopr):
         self.held = ""
         self.waiting = 0
         self.most_waiting = 0
-        self._shared = replace(self._shared, handler=partial(self._answer, self._shared.handler))
+        self._shared = replace(self._shared, handler=partial(self._on_request, self._shared.handler))
         self.add_project("demo")
 
-    async def _answer(self, handler: Any, request: ServerRequest) -> ServerResponse:
+    async def _on_request(self, handler: Any, request: ServerRequest) -> ServerResponse:
         if self.steps and request.method == "GET" and request.path.startswith("/api_3/"):
             await request.in_thread(self.steps.pop(0))
         self.seen.append(f"{request.method} {request.path}")

@@ -1,4 +1,4 @@
-"""Frontends of Copr that write down all that they are sent: one that answers as it is told, and the embedded one."""
+"""Frontends of Copr that record their requests: one with canned responses, and the embedded one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGIN = "log1n-of-the-tests"
 TOKEN = "t0ken%of%the%tests"
 
 
-# What the resources do: writes, and reads with an answer each.
+# What the resources do: writes, and reads with a response each.
 WRITES: list[Callable[[Copr], Awaitable[Any]]] = [
     lambda copr: copr.projects.create("me", "demo", chroots=[CHROOT]),
     lambda copr: copr.projects.update("me", "demo", description="x"),
@@ -69,7 +69,7 @@ READS: list[tuple[Callable[[Copr], Awaitable[Any]], Any]] = [
 ]
 
 
-class Asked(NamedTuple):
+class SeenRequest(NamedTuple):
     """One request.
 
     Attributes:
@@ -111,28 +111,28 @@ def refusal(status: int, text: str) -> ServerResponse:
 
 
 class CannedFrontend(Server):
-    """Gives *answers* in turn, the last one again and again.
+    """Sends *responses* in turn, and the last one repeatedly.
 
     Attributes:
-        seen: What it was asked.
-        answers: What is still to be said.
+        seen: The requests.
+        answers: The responses that are still to be sent.
     """
 
-    def __init__(self, *answers: ServerResponse | Callable[[Asked], ServerResponse], **options: Any) -> None:
-        super().__init__(self._answer, **options)
-        self.answers = list(answers)
-        self.seen: list[Asked] = []
+    def __init__(self, *responses: ServerResponse | Callable[[SeenRequest], ServerResponse], **options: Any) -> None:
+        super().__init__(self._on_request, **options)
+        self.answers = list(responses)
+        self.seen: list[SeenRequest] = []
 
-    async def _answer(self, request: ServerRequest) -> ServerResponse:
-        asked = Asked(_line(request), dict(request.query), request.headers, await request.read())
-        self.seen.append(asked)
-        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
-        return answer if isinstance(answer, ServerResponse) else answer(asked)
+    async def _on_request(self, request: ServerRequest) -> ServerResponse:
+        requested = SeenRequest(_line(request), dict(request.query), request.headers, await request.read())
+        self.seen.append(requested)
+        response = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        return response if isinstance(response, ServerResponse) else response(requested)
 
     @property
     def lines(self) -> list[str]:
         """Methods and paths."""
-        return [asked.line for asked in self.seen]
+        return [requested.line for requested in self.seen]
 
     def client(self, **options: Any) -> Copr:
         """A client with login and token, which does not wait between attempts."""
@@ -143,23 +143,23 @@ class RecordingCopr(EmbeddedCopr):
     """The embedded Copr.
 
     Attributes:
-        seen: What it was asked, faults left out.
+        seen: The requests, without those that a fault intercepts.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.seen: list[Asked] = []
+        self.seen: list[SeenRequest] = []
         self._shared = replace(self._shared, handler=partial(self._note, self._shared.handler))
 
     async def _note(self, handler: Any, request: ServerRequest) -> ServerResponse:
-        self.seen.append(Asked(_line(request), dict(request.query), request.headers))
+        self.seen.append(SeenRequest(_line(request), dict(request.query), request.headers))
         response: ServerResponse = await handler(request)
         return response
 
     @property
     def lines(self) -> list[str]:
         """Methods and paths."""
-        return [asked.line for asked in self.seen]
+        return [requested.line for requested in self.seen]
 
     def client(self, user: CoprUser | None = None, **options: Any) -> Copr:
         """A client of the user's, which does not wait between attempts."""

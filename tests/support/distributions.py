@@ -30,7 +30,7 @@ def core_metadata(
 
 
 def wheel(
-    folder: Path,
+    directory: Path,
     name: str = "demo",
     version: str = "1.0",
     *,
@@ -48,13 +48,13 @@ def wheel(
     }
     record = f"{stem}.dist-info/RECORD"
     files[record] = _record(files, record)
-    path = folder / f"{stem}-{tag}.whl"
+    path = directory / f"{stem}-{tag}.whl"
     path.write_bytes(zipped(files))
     return path
 
 
 def sdist(
-    folder: Path, name: str = "demo", version: str = "1.0", *, metadata: bytes | None = None, suffix: str = ".tar.gz"
+    directory: Path, name: str = "demo", version: str = "1.0", *, metadata: bytes | None = None, suffix: str = ".tar.gz"
 ) -> Path:
     """The path of an sdist, as ``.tar.gz`` or ``.zip``."""
     stem = f"{_escaped(name)}-{version}"
@@ -63,7 +63,7 @@ def sdist(
         f"{stem}/src/nested/PKG-INFO": core_metadata("nested", "0"),  # not the one that counts
         f"{stem}/PKG-INFO": metadata or core_metadata(name, version),
     }
-    path = folder / (stem + suffix)
+    path = directory / (stem + suffix)
     path.write_bytes(zipped(files) if suffix == ".zip" else tarred(files))
     return path
 

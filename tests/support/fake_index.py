@@ -1,4 +1,4 @@
-"""A package index that answers as a test says, and writes down what it was asked."""
+"""A package index with canned responses, which records its requests."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from lading.testing import Server, ServerRequest, ServerResponse
 
 
 class FakeIndex:
-    """One project's page, and what is answered to an upload.
+    """One project's page, and the responses to uploads.
 
     Attributes:
-        page: What it answers who looks.
-        answers: What it answers to uploads, one after the other; 200 after those.
+        page: The response to look-ups.
+        answers: The responses to uploads, one after the other; 200 after those.
         stores: The name and the sha256 that it lists from the first upload on; an empty digest is not listed.
         requests: What came, with the bodies in ``bodies``.
     """

@@ -1,7 +1,7 @@
 """Every order in which several coroutines can take their steps, tried one after the other without an event loop.
 
 A step is one operation on a store. What an actor does next follows from what its operations returned so far, so two
-ways to the same store and the same histories go on alike: the second is not followed any further. That leaves all
+ways to the same store and the same histories continue alike: the second is not followed any further. That leaves all
 outcomes, and makes it quick.
 """
 
@@ -56,7 +56,7 @@ class Actors:
     def __post_init__(self) -> None:
         self._histories = {name: [] for name in self.work}
         for store in self.stores:
-            store.turn, store.answering, store.history = _turn, _at_once, self._note
+            store.turn, store.responding, store.history = _turn, _at_once, self._note
         for name in self.work:
             self.step(name)
 
@@ -85,7 +85,7 @@ class Actors:
             _acting.pop()
 
     def fingerprint(self) -> object:
-        """The same for two states from which everything goes on alike."""
+        """The same for two states from which everything continues alike."""
         histories = tuple((name, tuple(history)) for name, history in self._histories.items())
         return hash((histories, repr(self.state()), frozenset(self.crashed), repr(_slept)))
 

@@ -31,7 +31,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
 
     Attributes:
         entries: The passwords, by service and user.
-        asked: Service and user that it was asked for.
+        asked: The services and users that were looked up.
         threads: In which threads.
         locked: Whether it refuses.
     """

@@ -2,7 +2,7 @@
 
 What goes wrong, and who acts in between, is said by rules: :meth:`FaultyStore.fail` has an operation fail before or after
 it was done, :meth:`FaultyStore.before` and :meth:`FaultyStore.after` have somebody else act. Every operation waits at
-:attr:`FaultyStore.turn` before it is done and again before its answer arrives, so that a test can put several stagers in
+:attr:`FaultyStore.turn` before it is done and again before its response arrives, so that a test can put several stagers in
 any order, or cancel one anywhere.
 """
 
@@ -46,7 +46,7 @@ def conflict(status: int = 412) -> Conflict:
 
 
 def lost() -> NetworkError:
-    """An answer that never came."""
+    """A response that never arrived."""
     return NetworkError("s3: the connection was lost", phase="receive", outcome="unknown")
 
 
@@ -72,30 +72,30 @@ class _Rule:
 
 
 class FaultyStore:
-    """What goes on around operations.
+    """Faults and interference around operations.
 
     Attributes:
         calls: Every operation that was begun, with its key.
         denied: Operations that nobody is allowed.
         turn: Awaited before an operation is done.
-        answering: Awaited when it is done, before its answer arrives.
-        history: Told of every operation and what came of it.
+        responding: Awaited when it is done, before its response arrives.
+        history: Called with every operation and its result.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.denied: set[str] = set()
         self.turn: Callable[[str], Awaitable[None]] = _checkpoint
-        self.answering: Callable[[str], Awaitable[None]] = _checkpoint
+        self.responding: Callable[[str], Awaitable[None]] = _checkpoint
         self.history: Callable[[str, str, Any], None] = lambda *_: None
         self._rules: list[_Rule] = []
 
     def before(self, operation: str, act: Act, *, times: int = 1, key: str | None = None) -> None:
-        """Have *act* called right before the next *operation* is done; what it raises is the answer."""
+        """Have *act* called right before the next *operation* is done; what it raises is the response."""
         self._rules.append(_Rule(operation, act, done=False, times=times, key=key))
 
     def after(self, operation: str, act: Act, *, times: int = 1, key: str | None = None) -> None:
-        """Have *act* called right after the next *operation* was done; what it raises is the answer."""
+        """Have *act* called right after the next *operation* was done; what it raises is the response."""
         self._rules.append(_Rule(operation, act, done=True, times=times, key=key))
 
     def fail(
@@ -129,10 +129,10 @@ class FaultyStore:
             self._act(operation, key, done=True)
         except LadingError as error:
             self.history(operation, key, (type(error).__name__, getattr(error, "status", None)))
-            await self.answering(operation)
+            await self.responding(operation)
             raise
         self.history(operation, key, value)
-        await self.answering(operation)
+        await self.responding(operation)
         return value
 
     def _act(self, operation: str, key: str, *, done: bool) -> None:
@@ -397,7 +397,7 @@ def source_of(data: bytes, algorithm: str = "CRC32") -> Source:
     digests = SourceDigests(algorithm)
     digests.update(data)
     found = Source(len(data), data, digests)
-    # Asked before: orders of steps are run without threads.
+    # Computed in advance: interleavings are run without threads.
     found._more_digests = {"md5": hashlib.md5(data).hexdigest()}
     return found
 

@@ -167,7 +167,7 @@ def stage_as_startifact(
 ) -> None:
     """P 1.0.0 as startifact writes it: with an MD5, and from boto3 1.36 on a CRC32 besides.
 
-    Into buckets that KMS encrypts, when told so: then S3's tags are no MD5.
+    With *kms*, into buckets that KMS encrypts: then S3's tags are no MD5.
     """
     key = "pre/P@1.0.0"
     more = {"ChecksumAlgorithm": "CRC32"} if crc else {}

@@ -110,18 +110,18 @@ class Peer:
             count += len(data)
         return count
 
-    def serve(self, answer: bytes = OK) -> None:
-        """Give *answer* to every request until the client ends."""
+    def serve(self, response: bytes = OK) -> None:
+        """Send *response* to every request until the client ends."""
         while True:
             self.request()
-            self.send(answer)
+            self.send(response)
 
     def hold(self) -> None:
         """Do nothing until the test is over."""
         self.server.over.wait(60)
 
     def half_close(self) -> None:
-        """End our side, and go on reading (below TLS)."""
+        """End our side, and continue to read (below TLS)."""
         self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
@@ -227,7 +227,7 @@ class RawServer:
 
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Return when *condition* holds, asked again and again: for what another thread is about to do."""
+    """Return when *condition* holds, which is checked repeatedly: for what another thread is about to do."""
     with anyio.fail_after(seconds):
         while not condition():
             await anyio.sleep(0.002)

@@ -40,12 +40,12 @@ def running(command: Callable[[int], list[str]], log: Path, health: str, healthy
 
 
 def _ready(process: subprocess.Popen[bytes], health: str, healthy: bytes) -> bool:
-    """Whether it answers; ``False`` when it has ended."""
+    """Whether it responds; ``False`` when it has ended."""
     deadline = time.monotonic() + 90
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with OPENER.open(health, timeout=30) as answer:
-                return healthy in answer.read()
+            with OPENER.open(health, timeout=30) as response:
+                return healthy in response.read()
         except OSError:
             time.sleep(0.05)
     process.kill()

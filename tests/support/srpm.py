@@ -15,8 +15,8 @@ INT32, STRING, BINARY, STRING_ARRAY, I18N = 4, 6, 7, 8, 9
 Entry = tuple[int, int, "int | str | bytes | Sequence[str]"]
 
 
-def srpm(folder: Path, name: str = "hello-lading", version: str = "1.0", release: str = "1") -> Path:
-    """A source package in *folder* that ``rpm -qp`` reads."""
+def srpm(directory: Path, name: str = "hello-lading", version: str = "1.0", release: str = "1") -> Path:
+    """A source package in *directory* that ``rpm -qp`` reads."""
     payload = gzip.compress(_empty_archive(), mtime=0)
     header = _header(
         [
@@ -44,7 +44,7 @@ def srpm(folder: Path, name: str = "hello-lading", version: str = "1.0", release
     signature = _header([*sums, sizes[0], *digest, sizes[1]], region=62)
     signature += bytes(-len(signature) % 8)
     lead = struct.pack(">4sBBhh66shh16x", b"\xed\xab\xee\xdb", 3, 0, 1, 1, f"{name}-{version}-{release}".encode(), 1, 5)
-    path = folder / f"{name}-{version}-{release}.src.rpm"
+    path = directory / f"{name}-{version}-{release}.src.rpm"
     path.write_bytes(lead + signature + header + payload)
     return path
 

@@ -1,4 +1,4 @@
-"""Asking a transport, and bodies that count, for the tests of the transport."""
+"""Requests over a transport, and bodies that count, for the tests of the transport."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 _PIECE = bytes(256 * 1024)
 
 
-class Answer(NamedTuple):
+class FullResponse(NamedTuple):
     status: int
     body: bytes
 
@@ -33,10 +33,10 @@ async def request(
     stream: httpx.AsyncByteStream | None = None,
     headers: dict[str, str] | None = None,
     **timeouts: float,
-) -> Answer:
-    """The whole answer."""
+) -> FullResponse:
+    """Send a request and return the complete response."""
     response = await open_response(transport, url, method, content=content, stream=stream, headers=headers, **timeouts)
-    return Answer(response.status_code, await read_body(response))
+    return FullResponse(response.status_code, await read_body(response))
 
 
 async def open_response(
@@ -49,7 +49,7 @@ async def open_response(
     headers: dict[str, str] | None = None,
     **timeouts: float,
 ) -> httpx.Response:
-    """The answer's head."""
+    """Send a request and return the response after its head."""
     extensions = {"timeout": timeouts}
     if stream is not None:
         request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
@@ -59,7 +59,7 @@ async def open_response(
 
 
 async def read_body(response: httpx.Response) -> bytes:
-    """The answer's body, as it is sent."""
+    """Return the body of a response, as it was sent."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
         return b"".join([piece async for piece in response.stream])
@@ -71,7 +71,7 @@ class Source(httpx.AsyncByteStream):
     """A body of *size* bytes.
 
     Attributes:
-        taken: Bytes that were asked for, all openings together.
+        taken: Bytes that were read, all openings together.
         closed: How many times it was closed.
     """
 
@@ -107,10 +107,10 @@ class _Pieces:
 
 
 def make_client(url: str, tls: ssl.SSLContext | Path | None = None, **options: Any) -> PyPI:
-    """A client whose store is at *url*; it sends every request once, unless told otherwise."""
+    """A client whose store is at *url*; it sends every request once by default."""
     return PyPI(Index(f"{url}/", None), tls=tls, **{"retry": Retry(attempts=1), **options})
 
 
-def reply(answer: Response) -> Response:
-    """For a Call's ``read``: the answer itself."""
-    return answer
+def reply(response: Response) -> Response:
+    """Parse nothing: return the response itself."""
+    return response

@@ -47,8 +47,8 @@ def cases(table: dict[str, tuple[Make, object]]) -> pytest.MarkDecorator:
 def named(name: str, content: bytes = b"") -> Make:
     """A file of this name."""
 
-    def make(folder: Path) -> Path:
-        path = folder / name
+    def make(directory: Path) -> Path:
+        path = directory / name
         path.write_bytes(content)
         return path
 
@@ -56,11 +56,11 @@ def named(name: str, content: bytes = b"") -> Make:
 
 
 def wheel_with(metadata: bytes) -> Make:
-    return lambda folder: wheel(folder, metadata=metadata)
+    return lambda directory: wheel(directory, metadata=metadata)
 
 
 def sdist_with(metadata: bytes, suffix: str = ".tar.gz") -> Make:
-    return lambda folder: sdist(folder, metadata=metadata, suffix=suffix)
+    return lambda directory: sdist(directory, metadata=metadata, suffix=suffix)
 
 
 @pytest.mark.anyio
@@ -187,7 +187,7 @@ async def test_what_is_not_there_is_an_os_error(tmp_path: Path):
 
 
 @pytest.mark.anyio
-async def test_a_folder_is_an_os_error(a_folder: Path):
+async def test_a_directory_is_an_os_error(a_folder: Path):
     with pytest.raises(OSError, match=WHEEL):
         await read_distribution(a_folder)
 
@@ -221,12 +221,12 @@ def test_a_python_without_blake2_does_without(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    folder = tmp_path_factory.mktemp("archives")
+    directory = tmp_path_factory.mktemp("archives")
     return (
-        wheel(folder),
-        sdist(folder),
-        sdist(folder, suffix=".zip"),
-        named(f"{WHEEL[:-4]}.linux.whl", zipped({METADATA: core_metadata()}, zipfile.ZIP_LZMA))(folder),
+        wheel(directory),
+        sdist(directory),
+        sdist(directory, suffix=".zip"),
+        named(f"{WHEEL[:-4]}.linux.whl", zipped({METADATA: core_metadata()}, zipfile.ZIP_LZMA))(directory),
     )
 
 

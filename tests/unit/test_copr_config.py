@@ -76,7 +76,7 @@ async def test_fedoras_own_without_a_word():
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("http://copr.example", "is http://"),
         ("copr.example", "must be an https:// URL"),
@@ -84,12 +84,12 @@ async def test_fedoras_own_without_a_word():
         ("https://copr.example/?token=s3cret", "query or fragment"),
     ],
 )
-async def test_an_instance_that_credentials_are_not_sent_to(url: str, said: str):
+async def test_an_instance_that_credentials_are_not_sent_to(url: str, message: str):
     for make in (lambda: Copr(url, login="a", token="b"), lambda: Copr(url)):
-        with pytest.raises(ConfigError, match=said) as caught:
+        with pytest.raises(ConfigError, match=message) as caught:
             make()
         assert "s3cret" not in str(caught.value)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         await Copr.from_config(url)
 
 

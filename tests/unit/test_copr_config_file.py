@@ -68,7 +68,7 @@ def test_an_expiration_date_that_is_none_is_no_failure(comment: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (f"token = {SECRET}\n", "copr, line 1: not a configuration file"),
         (f"[copr-cli]\n{SECRET}\n", "copr, line 2: not a configuration file"),
@@ -100,8 +100,8 @@ def test_an_expiration_date_that_is_none_is_no_failure(comment: str):
         (f"[copr-cli]\ncopr_url = https://ada:{SECRET}@copr.example\n", "key copr_url .* has a user name or password"),
     ],
 )
-def test_malformed(text: str, said: str):
-    with pytest.raises(ConfigError, match=said) as caught:
+def test_malformed(text: str, message: str):
+    with pytest.raises(ConfigError, match=message) as caught:
         parse(text)
     assert str(caught.value).startswith("~/.config/copr")
     assert "s3cret" not in str(caught.value)

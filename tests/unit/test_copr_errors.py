@@ -30,8 +30,8 @@ JSON = "application/json"
 BUG = "Request wasn't successful, there is probably a bug in the Copr code."
 
 
-def error(status: int, said: str, method: str = "POST", media_type: str = JSON, **headers: str) -> ApiError:
-    body = json.dumps({"error": said}) if media_type == JSON else said
+def error(status: int, message: str, method: str = "POST", media_type: str = JSON, **headers: str) -> ApiError:
+    body = json.dumps({"error": message}) if media_type == JSON else message
     reply = Response(status, {"content-type": media_type, **headers}, body.encode(), "https://copr.example/", "Reason")
     return read_error(SERVICE, reply, method, ["t0ken"])
 
@@ -84,12 +84,12 @@ RECORDED = [
 ]
 
 
-@pytest.mark.parametrize(("status", "said", "kind"), RECORDED, ids=[f"{s}-{t[:24]}" for s, t, _ in RECORDED])
-def test_what_the_frontend_said(status: int, said: str, kind: type[ApiError]):
+@pytest.mark.parametrize(("status", "message", "kind"), RECORDED, ids=[f"{s}-{t[:24]}" for s, t, _ in RECORDED])
+def test_what_the_frontend_said(status: int, message: str, kind: type[ApiError]):
     """A class by meaning, the status beside it, and nothing that would have to be matched as text."""
     for method in ("GET", "PUT", "POST", "DELETE"):
-        found = error(status, said, method)
-        line = "; ".join(filter(None, said.split("\n")))
+        found = error(status, message, method)
+        line = "; ".join(filter(None, message.split("\n")))
         assert type(found) is kind
         assert (found.status, found.detail, found.service, str(found)) == (
             status,
@@ -97,7 +97,7 @@ def test_what_the_frontend_said(status: int, said: str, kind: type[ApiError]):
             "copr",
             f"copr: {line} (HTTP {status})",
         )
-        # The frontend itself refused: nothing was done, and a write need not be asked about.
+        # The frontend itself refused: nothing was done, and a write need not be looked up.
         assert found.outcome == "not_done"
         # It would say the same once more.
         assert not is_retryable(found, repeatable=True)
@@ -135,9 +135,9 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("said", "shown"), FORMS)
-def test_errors_of_forms_are_readable(said: str, shown: str):
-    found = error(400, said)
+@pytest.mark.parametrize(("message", "shown"), FORMS)
+def test_errors_of_forms_are_readable(message: str, shown: str):
+    found = error(400, message)
     assert type(found) is BadRequest
     assert found.detail == shown
 
@@ -146,7 +146,7 @@ NGINX = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1>
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "kind", "outcome"),
+    ("status", "message", "kind", "outcome"),
     [
         (502, "502 Bad Gateway", ServerError, "unknown"),
         (503, "503 Service Unavailable", ServerError, "unknown"),
@@ -159,14 +159,14 @@ NGINX = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1>
         (403, "403 Forbidden", Forbidden, "not_done"),
     ],
 )
-def test_pages_of_web_servers(status: int, said: str, kind: type[ApiError], outcome: str):
-    found = error(status, NGINX.format(said), media_type="text/html; charset=utf-8")
+def test_pages_of_web_servers(status: int, message: str, kind: type[ApiError], outcome: str):
+    found = error(status, NGINX.format(message), media_type="text/html; charset=utf-8")
     assert type(found) is kind
     assert found.outcome == outcome
-    assert str(found) == f"copr: {said} (HTTP {status})"
+    assert str(found) == f"copr: {message} (HTTP {status})"
     assert is_retryable(found, repeatable=True) == (status in (408, 429, 500, 502, 503, 504))
     assert is_retryable(found, repeatable=False) == (status == 429)
-    assert error(status, NGINX.format(said), "GET", "text/html").outcome == "not_done"
+    assert error(status, NGINX.format(message), "GET", "text/html").outcome == "not_done"
 
 
 def test_a_401_of_the_web_server_says_what_to_do():
@@ -232,7 +232,7 @@ TEXTS = st.text(max_size=80) | st.sampled_from(
     ),
     st.sampled_from(["GET", "POST"]),
 )
-def test_any_answer_at_all_makes_an_error_of_one_line(status: int, media_type: str, body: bytes, method: str):
+def test_any_response_makes_an_error_of_one_line(status: int, media_type: str, body: bytes, method: str):
     found = read_error(SERVICE, Response(status, {"content-type": media_type}, body, "", ""), method, ["t0ken"])
     assert isinstance(found, ApiError)
     assert "\n" not in str(found)
@@ -242,7 +242,7 @@ def test_any_answer_at_all_makes_an_error_of_one_line(status: int, media_type: s
 
 
 def test_a_huge_form_is_not_parsed():
-    said = "Bad request parameters: {" + ", ".join(f"'f{n}': ['x']" for n in range(5000)) + "}"
-    assert error(400, said).detail.startswith("Bad request parameters: {'f0'")
+    message = "Bad request parameters: {" + ", ".join(f"'f{n}': ['x']" for n in range(5000)) + "}"
+    assert error(400, message).detail.startswith("Bad request parameters: {'f0'")
     nested = "Bad request parameters: {'a': " + "[" * 3000 + "}"
     assert error(400, nested).detail.startswith("Bad request parameters")

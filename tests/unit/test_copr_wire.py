@@ -149,7 +149,7 @@ def test_names_that_stay_as_they_are():
     )
 
 
-def test_an_answer_that_says_no_more_than_done():
+def test_a_response_that_says_no_more_than_done():
     assert read_ack(Response(200, {}, b"{}"))
     for content in (b"[]", b"null", b'"done"', b"1"):
         with pytest.raises(TypeError):

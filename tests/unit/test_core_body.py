@@ -83,7 +83,7 @@ async def test_a_file_is_the_same_however_it_is_read(path: Path, how: str | int,
     elif how in ("inline", errno.EAGAIN):
         assert len(calls) == 4
     else:
-        assert len(calls) == 1  # once told that it cannot be done, it does not ask again
+        assert len(calls) == 1  # once it is known to be unsupported, it is not tried again
 
 
 async def test_another_error_of_reading_is_shown_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -115,12 +115,12 @@ async def test_a_stream_is_opened_anew_or_once():
     assert await whole(once) == b"abc"
 
 
-@pytest.mark.parametrize(("length", "says"), [(2, "has more than 2"), (4, "ended after 3")])
-async def test_a_source_that_breaks_its_word(length: int, says: str):
+@pytest.mark.parametrize(("length", "message"), [(2, "has more than 2"), (4, "ended after 3")])
+async def test_a_source_that_breaks_its_word(length: int, message: str):
     async def source() -> AsyncIterator[bytes]:
         yield b"abc"
 
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         await whole(StreamBody(source, length))
     assert caught.value.argument == "body"
 
@@ -153,7 +153,7 @@ async def test_a_counted_reader_keeps_what_its_source_raised():
     reader = MeteredReader(StreamBody(source), ProgressReporter(None, None))
     assert not reader.opened
     assert await anext(reader) == b"abc"
-    assert reader.meter.count == 0  # not asked for the next: nobody knows whether it was sent
+    assert reader.meter.count == 0  # the next piece is not requested: nobody knows whether it was sent
     with pytest.raises(Broken) as caught:
         await anext(reader)
     assert reader.failure is caught.value

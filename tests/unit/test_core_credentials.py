@@ -63,7 +63,7 @@ async def test_environment(monkeypatch: pytest.MonkeyPatch):
 
 
 def look(path: Path) -> tuple[str, int, list[str]]:
-    """Content, mode, and what else is in the folder."""
+    """Content, mode, and what else is in the directory."""
     return path.read_text(), stat.S_IMODE(path.stat().st_mode), sorted(p.name for p in path.parent.iterdir())
 
 
@@ -148,7 +148,7 @@ async def test_a_secret_that_changes_is_used_from_then_on_and_the_old_one_stays_
     assert await signed(auth) == "Bearer first-secret"
     await credentials.set("second-secret")
     assert await signed(auth) == "Bearer second-secret"
-    # An answer to the first may still be on its way.
+    # A response to the first may still be on its way.
     assert {"first-secret", "second-secret"} <= set(auth.secrets())
 
 

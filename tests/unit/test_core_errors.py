@@ -82,10 +82,10 @@ def test_every_class_pickles_with_what_it_knows(cls: type[errors.LadingError]):
         assert type(again) is cls
         assert str(again) == str(error) == "store: what it said"
         assert again.args == error.args
-        assert told(again) == told(error)
+        assert reported(again) == reported(error)
 
 
-def told(error: errors.LadingError) -> dict[str, object]:
+def reported(error: errors.LadingError) -> dict[str, object]:
     """What an error knows; exceptions inside it do not compare by themselves."""
     return {k: {r: repr(e) for r, e in v.items()} if k == "failed" else v for k, v in vars(error).items()}
 
@@ -95,5 +95,5 @@ def test_a_message_is_enough_and_nothing_is_done_by_default(cls: type[errors.Lad
     assert cls("text").outcome == "not_done"
 
 
-def test_an_error_may_be_told_to_have_an_unknown_outcome():
+def test_an_error_may_have_an_unknown_outcome():
     assert errors.NetworkError("lost", phase="receive", outcome="unknown").outcome == "unknown"

@@ -193,7 +193,7 @@ async def test_an_async_source_is_closed_when_the_loop_is_left_early():
     assert closed == [True]
 
 
-async def test_what_the_body_raises_goes_on_by_itself():
+async def test_what_the_body_raises_propagates_unchanged():
     class Mine(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""The keyring: asked in a thread that nobody has to wait for, its troubles told as ours."""
+"""The keyring: queried in a daemon thread, and its errors raised as ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Memory(keyring.backend.KeyringBackend):
     """A keyring without a person.
 
     Attributes:
-        threads: What asked.
+        threads: The threads that queried it.
     """
 
     priority = 1  # type: ignore[assignment]
@@ -93,7 +93,7 @@ async def test_a_secret_is_kept_found_and_forgotten(ring: Memory):
         await CREDENTIALS.set(" ")
 
 
-async def test_it_is_asked_in_a_daemon_thread(ring: Memory):
+async def test_the_keyring_is_queried_in_a_daemon_thread(ring: Memory):
     await CREDENTIALS.get()
     assert ring.threads[0] is not threading.main_thread()
     assert ring.threads[0].daemon
@@ -107,9 +107,9 @@ async def test_blanks_are_no_secret(ring: Memory):
 
 async def test_a_machine_without_a_keyring(ring: Memory):
     keyring.set_keyring(keyring.backends.fail.Keyring())
-    for asked in (CREDENTIALS.get, CREDENTIALS.delete, lambda: CREDENTIALS.set("x")):
+    for requested in (CREDENTIALS.get, CREDENTIALS.delete, lambda: CREDENTIALS.set("x")):
         with pytest.raises(ConfigError, match="no keyring on this machine"):
-            await asked()
+            await requested()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_keyring_that_fails(ring: Memory, error: Exception):
     assert caught.value.__cause__ is error
 
 
-async def test_a_keyring_that_does_not_answer_is_not_waited_for(ring: Memory):
+async def test_a_keyring_that_does_not_respond_is_not_waited_for(ring: Memory):
     hanging = Hanging()
     keyring.set_keyring(hanging)
     try:

@@ -13,7 +13,7 @@ from lading._core.loop_local import LoopLocal
 
 
 class Thing:
-    """What can be told apart, and watched as it goes."""
+    """An object that can be identified, and observed when it is collected."""
 
 
 @pytest.mark.anyio

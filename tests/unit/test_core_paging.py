@@ -60,7 +60,7 @@ def test_every_item_once_in_any_pages_with_any_errors(sizes: list[int], failing:
 
 
 @given(sizes, st.none() | st.integers(0, 30))
-def test_nothing_is_asked_that_is_not_needed(sizes: list[int], most: int | None):
+def test_nothing_is_requested_that_is_not_needed(sizes: list[int], most: int | None):
     shelf = Shelf(sizes)
 
     async def loop() -> list[int]:
@@ -89,7 +89,7 @@ async def test_awaiting_gives_one_page():
 
 
 @pytest.mark.anyio
-async def test_a_second_loop_starts_again_and_a_cursor_goes_on():
+async def test_a_second_loop_starts_again_and_a_cursor_continues():
     shelf = Shelf([2, 2])
     pager = Pager(shelf.fetch)
     assert [i async for i in pager] == [i async for i in pager] == [0, 1, 2, 3]

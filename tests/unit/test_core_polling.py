@@ -59,7 +59,7 @@ async def test_only_what_is_done(sleep: Sleep):
     assert [v async for v in Watch((1, 2), store.fetch, done, only_done=True, sleep=sleep)] == ["end2", "end1"]
 
 
-async def test_what_is_missing_or_was_not_asked_for_does_no_harm(sleep: Sleep):
+async def test_what_is_missing_or_was_not_requested_does_no_harm(sleep: Sleep):
     store = Store({}, {9: "end9", 2: "end2"}, {1: "end1"})
     assert [v async for v in Watch((1, 2), store.fetch, done, sleep=sleep)] == ["end2", "end1"]
 
@@ -69,7 +69,7 @@ async def test_a_key_given_twice_is_one(sleep: Sleep):
     assert [v async for v in Watch((1, 1), store.fetch, done, sleep=sleep)] == ["end"]
 
 
-async def test_nothing_to_watch_asks_nothing(sleep: Sleep):
+async def test_nothing_to_watch_sends_no_request(sleep: Sleep):
     store = Store()
     assert [v async for v in Watch((), store.fetch, done, sleep=sleep)] == []
     assert not store.requests
@@ -89,7 +89,7 @@ async def test_quiet_intervals_stretch_and_news_sets_them_back(sleep: Sleep):
     assert sleep.waits == [2, 4, 8, 10, 10, 2, 4]
 
 
-async def test_an_error_leaves_it_able_to_go_on(sleep: Sleep):
+async def test_after_an_error_it_can_continue(sleep: Sleep):
     store = Store(NetworkError("lost"), {1: "run", 2: "end2"}, NetworkError("lost"), {1: "end1"})
     watch = Watch((1, 2), store.fetch, done, sleep=sleep)
     found = []
@@ -103,7 +103,7 @@ async def test_an_error_leaves_it_able_to_go_on(sleep: Sleep):
     assert store.requests[-1] == (1,)
 
 
-async def test_leaving_early_needs_no_closing_and_goes_on_later(sleep: Sleep):
+async def test_iteration_that_ends_early_needs_no_closing_and_resumes_later(sleep: Sleep):
     store = Store({1: "end1", 2: "end2"})
     watch = Watch((1, 2), store.fetch, done, sleep=sleep)
     assert await anext(watch) == "end1"

@@ -18,23 +18,23 @@ steps = st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 0.2)), max_size=60
 def test_the_contract_holds_at_any_speed(moves: list[tuple[int, float]], known: bool, attempt: int):
     now = [1000.0]
     total = sum(count for count, _ in moves) if known else None
-    told: list[tuple[float, Progress]] = []
+    reported: list[tuple[float, Progress]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(progress, "monotonic", lambda: now[0])
-        meter = ProgressReporter(lambda p: told.append((now[0], p)), total, attempt)
+        meter = ProgressReporter(lambda p: reported.append((now[0], p)), total, attempt)
         for count, seconds in moves:
             now[0] += seconds
             meter.add(count)
-        before = len(told)
+        before = len(reported)
         meter.end()
-    assert len(told) == before + 1
-    assert told[-1][1] == Progress(sum(count for count, _ in moves), total, attempt)
-    sent = [p.completed for _, p in told]
+    assert len(reported) == before + 1
+    assert reported[-1][1] == Progress(sum(count for count, _ in moves), total, attempt)
+    sent = [p.completed for _, p in reported]
     assert sent == sorted(sent)
-    assert {(p.total, p.attempt) for _, p in told} == {(total, attempt)}
+    assert {(p.total, p.attempt) for _, p in reported} == {(total, attempt)}
     if known:
-        assert [p.completed == total for _, p in told].count(True) == 1  # nothing looks like the end before it
-    times = [at for at, _ in told[:-1]]
+        assert [p.completed == total for _, p in reported].count(True) == 1  # nothing looks like the end before it
+    times = [at for at, _ in reported[:-1]]
     assert all(later - earlier >= 0.05 - 1e-9 for earlier, later in zip(times, times[1:], strict=False))
 
 

@@ -17,7 +17,7 @@ secrets = st.text(st.characters(exclude_characters="*"), min_size=4, max_size=60
 
 
 def token_of(shape: str, body: str) -> tuple[str, str]:
-    """A text with a secret in it that nobody told us, and the secret."""
+    """A text that contains an unknown secret, and the secret."""
     jwt = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"x"}', body, body))
     return {
         "pypi": (f"pypi-{body}", f"pypi-{body}"),

@@ -169,7 +169,7 @@ class Thing(Model):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("response", "message"),
     [
         (reply("<html>log in</html>", "text/html", 200), "200 with 19 bytes of text/html"),
         (reply("{", "application/json", 200), "JSON"),
@@ -179,10 +179,10 @@ class Thing(Model):
     ],
 )
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
-def test_a_success_that_is_none_is_a_bad_answer(answer: Response, says: str, method: str, outcome: str):
+def test_a_success_that_is_none_is_a_bad_response(response: Response, message: str, method: str, outcome: str):
     with pytest.raises(InvalidResponse) as caught:
-        parse_response("store", Call(method, "thing/{id}", Thing), answer)
-    assert says in str(caught.value)
+        parse_response("store", Call(method, "thing/{id}", Thing), response)
+    assert message in str(caught.value)
     assert f"store: the response to {method} thing/{{id}} is " in str(caught.value)
     assert caught.value.outcome == outcome
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
@@ -198,7 +198,7 @@ def test_a_success_that_is_none_is_a_bad_answer(answer: Response, says: str, met
         lambda r: Response(200, {}, b"[" * 200_000).json(),
     ],
 )
-def test_a_reader_that_stumbles_is_a_bad_answer(read):
+def test_a_reader_that_stumbles_is_a_bad_response(read):
     with pytest.raises(InvalidResponse):
         parse_response("store", Call("GET", "x", read), reply("{}", "application/json", 200))
 

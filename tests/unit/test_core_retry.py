@@ -76,15 +76,15 @@ draws = st.floats(0, 1)
 
 
 @given(policies, st.integers(1, 3000), draws, st.none() | st.floats(0, 1e7), st.floats(0, 1e7))
-def test_no_wait_breaks_a_bound(policy: Retry, attempt: int, draw: float, asked: float | None, elapsed: float):
-    error = api(429, asked)
+def test_no_wait_breaks_a_bound(policy: Retry, attempt: int, draw: float, requested: float | None, elapsed: float):
+    error = api(429, requested)
     wait = retry_delay(error, attempt, repeatable=False, policy=policy, elapsed=elapsed, draw=lambda: draw)
-    if attempt >= policy.attempts or (asked or 0) > policy.retry_after_max:
+    if attempt >= policy.attempts or (requested or 0) > policy.retry_after_max:
         assert wait is None
     if wait is None:
         return
-    assert wait >= (asked or 0)
-    assert wait - (asked or 0) <= policy.backoff_max * (1 + 1e-9) + 1e-9 * (asked or 0)
+    assert wait >= (requested or 0)
+    assert wait - (requested or 0) <= policy.backoff_max * (1 + 1e-9) + 1e-9 * (requested or 0)
     assert policy.deadline is None or elapsed + wait <= policy.deadline
 
 
@@ -104,8 +104,8 @@ def test_waits_grow_to_their_cap_and_with_the_draw(policy: Retry, attempt: int, 
 
 
 def test_what_retry_after_says_in_seconds():
-    said = {"0": 0, "120": 120, " 7 ": 7, "1.5": 1.5, "9" * 400: math.inf}
-    assert {text: parse_retry_after(text) for text in said} == said
+    message = {"0": 0, "120": 120, " 7 ": 7, "1.5": 1.5, "9" * 400: math.inf}
+    assert {text: parse_retry_after(text) for text in message} == message
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ class Endless:
         assert self.rounds == rounds
 
 
-async def test_long_work_can_ask_whether_it_is_still_wanted():
+async def test_long_work_can_check_whether_it_is_still_wanted():
     endless = Endless()
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:

@@ -32,7 +32,7 @@ ONLY_IN = {
     "asyncio": (),
     "trio": (),
 }
-# No I/O: requests are data and answers are read by pure functions.
+# No I/O: requests are data and responses are read by pure functions.
 PURE = ("_wire", "_models")
 IO_LIBRARIES = {"anyio", "httpx", "h11", "socket", "ssl", "subprocess", "aiobotocore", "keyring"}
 

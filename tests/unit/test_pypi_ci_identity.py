@@ -67,7 +67,7 @@ def test_which_system(env, provider):
 
 
 @pytest.mark.parametrize(
-    ("url", "asked"),
+    ("url", "requested"),
     [
         ("https://id.example/token?api-version=2", "https://id.example/token?api-version=2&audience=testpypi%26%2F"),
         ("https://id.example/token", "https://id.example/token?audience=testpypi%26%2F"),
@@ -75,12 +75,12 @@ def test_which_system(env, provider):
     ],
 )
 @pytest.mark.anyio
-async def test_github(url, asked):
+async def test_github(url, requested):
     (request,), token = drive(
         {**GITHUB, "ACTIONS_ID_TOKEN_REQUEST_URL": url}, "testpypi&/", b'{"value": "jwt", "count": 3}'
     )
     assert token == "jwt"
-    assert (request.call.method, url_of(request)) == ("GET", asked)
+    assert (request.call.method, url_of(request)) == ("GET", requested)
     assert await secret_of(request) == ("bearer", "s3cret-of-the-job")
     assert request.call.url_template == "(identity token)"
     assert "s3cret" not in repr(request)
@@ -157,7 +157,7 @@ def test_refusals_of_google(service, headers, body, shown, code):
 
 
 @pytest.mark.parametrize(
-    ("env", "says"),
+    ("env", "message"),
     [
         ({}, "needs a job on GitHub Actions, GitLab CI or Google Cloud"),
         ({"GITHUB_ACTIONS": "true"}, "give it 'permissions: id-token: write'"),
@@ -166,6 +166,6 @@ def test_refusals_of_google(service, headers, body, shown, code):
         ({"GITLAB_CI": "true", "PYPI_ID_TOKEN": " "}, "no PYPI_ID_TOKEN"),
     ],
 )
-def test_a_job_without_identity(env, says):
-    with pytest.raises(ConfigError, match=says):
+def test_a_job_without_identity(env, message):
+    with pytest.raises(ConfigError, match=message):
         drive(env, "pypi")

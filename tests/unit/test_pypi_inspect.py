@@ -27,7 +27,7 @@ def at(hours: float) -> int:
 
 
 @pytest.mark.parametrize(
-    ("made", "index", "project", "says"),
+    ("made", "index", "project", "message"),
     [
         (token(), PYPI, "demo", None),
         (token(TESTPYPI.token_domain), TESTPYPI, "demo", None),
@@ -59,12 +59,12 @@ def at(hours: float) -> int:
         (token().restrict(project_ids=["00000000-0000-0000-0000-000000000001"]), PYPI, "demo", None),
     ],
 )
-def test_what_speaks_against_a_token(made, index, project, says):
+def test_what_speaks_against_a_token(made, index, project, message):
     problem = find_problem(made, index, project, NOW)
-    if says is None:
+    if message is None:
         assert problem is None
     else:
-        assert re.search(says, problem or ""), problem
+        assert re.search(message, problem or ""), problem
 
 
 def test_without_the_indexs_clock_nothing_is_said_of_time():

@@ -1,4 +1,4 @@
-"""One version into one region: conditions that fail, answers that get lost, stops at any point, and nothing left over."""
+"""One version into one region: failing conditions, lost responses, stops at any point, and nothing left over."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ async def test_what_a_callback_raises_at_the_end_is_raised_as_it_is(part_size: i
     assert not bucket.open
 
 
-# Answers that get lost.
+# Lost responses.
 
 
 @pytest.mark.parametrize("part_size", SIZES, indirect=True)
-async def test_a_commit_whose_answer_was_lost_is_found_out(part_size: int):
+async def test_a_commit_whose_response_was_lost_is_looked_up(part_size: int):
     bucket = Bucket()
     bucket.fail("put" if part_size == 100 else "complete", lost, done=True)
     assert await commit(bucket).run() == "created"
@@ -109,7 +109,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_out(part_size: int):
 
 
 async def test_an_upload_that_is_gone_because_it_was_completed_is_a_success():
-    """The first request did it, its answer was lost, and the second was told that there is no such upload."""
+    """The first request succeeded, its response was lost, and the response to the second is that there is no such upload."""
     bucket = Bucket()
     bucket.fail("complete", lambda: NotFound("s3: NoSuchUpload", status=404), done=True)
     assert await commit(bucket).run() == "created"
@@ -135,7 +135,7 @@ async def test_a_commit_that_never_arrived_is_not_done(part_size: int):
     assert not bucket.open
 
 
-async def test_nobody_knows_while_the_store_cannot_be_asked():
+async def test_the_outcome_is_unknown_while_the_store_cannot_be_queried():
     bucket = Bucket()
 
     def cut() -> None:
@@ -149,7 +149,7 @@ async def test_nobody_knows_while_the_store_cannot_be_asked():
 
 
 @pytest.mark.parametrize("done", [True, False])
-async def test_metadata_whose_answer_was_lost(done: bool):
+async def test_metadata_whose_response_was_lost(done: bool):
     bucket = Bucket()
     bucket.fail("put_small", lost, done=done)
     if not done:
@@ -161,7 +161,7 @@ async def test_metadata_whose_answer_was_lost(done: bool):
 
 
 @pytest.mark.parametrize("how", [lost, conflict])
-async def test_metadata_written_late_with_its_answer_lost_makes_way(how: Callable[[], LadingError]):
+async def test_metadata_written_late_with_its_response_lost_makes_way(how: Callable[[], LadingError]):
     """Somebody else has won and looked again before our write arrived: nobody but us can put it right."""
     bucket = Bucket()
     bucket.write(f"{KEY}/metadata", b"{theirs}")
@@ -234,7 +234,7 @@ async def test_a_copy_of_other_bytes_is_noticed_and_uploaded():
 
 
 async def test_a_store_that_keeps_a_wrong_copy_is_not_believed():
-    """It takes any checksum, and tells afterwards what it has: then the artifact there is not ours."""
+    """It accepts any checksum, and reports afterwards what it has: then the artifact there is not ours."""
     first, second = two()
     await commit(first).run()
 

@@ -49,12 +49,12 @@ async def test_an_upload_that_cannot_be_aborted_is_a_warning():
 
 
 class Stop:
-    """Stops a commit at the n-th point where it waits: before an operation is done, or before its answer arrives."""
+    """Stops a commit at the n-th point where it waits: before an operation is done, or before its response arrives."""
 
     def __init__(self, bucket: Bucket, at: int, stop: Callable[[], None]) -> None:
         self.left = at
         self._stop = stop
-        bucket.turn = bucket.answering = self._here
+        bucket.turn = bucket.responding = self._here
 
     async def _here(self, _: str) -> None:
         self.left -= 1
@@ -88,7 +88,7 @@ async def test_stopped_at_any_point_it_leaves_no_upload(how, part_size: int, cop
         bucket.write("there", DATA)
         work = commit(bucket, copy_from=("bucket", "there") if copied else None)
         through = await how(work.run, bucket, at)
-        bucket.turn = bucket.answering = _nothing
+        bucket.turn = bucket.responding = _nothing
         assert not bucket.open, at
         assert await commit(bucket).run() in {"created", "unchanged"}
         check_there(bucket)

@@ -119,8 +119,8 @@ async def test_eight_writers_at_once_lose_nothing_and_never_go_back(monkeypatch:
         for number in range(8):
             group.start_soon(writer, number)
     assert here.pointer.version == here.parameter == "1.9.7"
-    told = [Version.parse(pointer.version) for pointer in history]
-    assert told == sorted(told)
+    reported = [Version.parse(pointer.version) for pointer in history]
+    assert reported == sorted(reported)
     counters = [pointer.counter for pointer in history]
     assert counters == sorted(set(counters))
 
@@ -173,7 +173,7 @@ async def test_not_the_latest_when_one_says_so():
 
 
 @pytest.mark.anyio
-async def test_a_lower_version_leaves_the_pointer_alone_and_mends_the_mirror():
+async def test_a_lower_version_leaves_the_pointer_alone_and_repairs_the_mirror():
     here = Here()
     await here.advance("2.0.0")
     here.parameters.values[PARAMETER] = "1.9.0"
@@ -251,7 +251,7 @@ async def test_a_missing_permission_is_a_warning(where: str, operation: str, war
 
 
 @pytest.mark.anyio
-async def test_with_startifacts_own_policy_the_second_version_goes_on_as_startifact_did():
+async def test_with_startifacts_own_policy_the_second_version_continues_as_startifact_did():
     here = Here()
     for version in ("1.0.0", "1.1.0"):
         for deny_it in (deny("bucket", "get"), deny("parameters", "get")):
@@ -279,5 +279,5 @@ async def test_another_error_than_a_missing_permission_is_raised():
     here.parameters.fail("put", lambda: conflict(400))
     with pytest.raises(Conflict):
         await here.advance("1.0.0")
-    here.bucket.fail("get", forbidden)  # the pointer was written: the same again mends the mirror
+    here.bucket.fail("get", forbidden)  # the pointer was written: the same again repairs the mirror
     assert await here.advance("1.0.0") is None

@@ -120,6 +120,6 @@ def test_a_pointer_is_read_as_it_was_written(pointer: LatestRecord):
      b'{"version": "1.0.0", "counter": null, "highest": "1.0.0", "changed_at": "2026-01-01"}',
      b'{"version": "1.0.0", "counter": 1, "highest": "1.0.0", "changed_at": 5}'],
 )  # fmt: skip
-def test_what_is_no_pointer_is_a_bad_answer(data: bytes):
+def test_what_is_no_pointer_is_a_bad_response(data: bytes):
     with pytest.raises(InvalidResponse, match="pre/P/latest is not a pointer"):
         LatestRecord.load(data, POINTER)

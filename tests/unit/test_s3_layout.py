@@ -101,7 +101,7 @@ def test_a_configuration_is_read_as_it_was_written(bucket: str, keys: str, param
     "text",
     ["", "x", "null", "[]", '"a"', "5", '{"bucket_key_prefix": "a"}', '{"parameter_name_prefix": "a"}', "[" * 100_000],
 )
-def test_what_is_no_configuration_is_a_bad_answer(text: str):
+def test_what_is_no_configuration_is_a_bad_response(text: str):
     with pytest.raises(InvalidResponse, match="the configuration in here is not what startifact writes"):
         Configuration.load(text, "here")
 
@@ -123,6 +123,6 @@ def test_metadata_is_text_by_text(metadata: dict[str, str]):
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"[]", b"null", b'"a"', b"\xff", b"[" * 100_000])
-def test_what_is_no_metadata_is_a_bad_answer(data: bytes):
+def test_what_is_no_metadata_is_a_bad_response(data: bytes):
     with pytest.raises(InvalidResponse, match="key is not the metadata of an artifact"):
         load_metadata(data, "key")

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Parts of ten bytes, and a folder of our own for temporary files."""
+    """Parts of ten bytes, and a directory of our own for temporary files."""
     monkeypatch.setattr(_source, "PART", 10)
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
 
 
 async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
@@ -40,8 +40,8 @@ async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
         yield data[at : at + size]
 
 
-async def left_in(folder: Path) -> list[str]:
-    return await to_thread.run_sync(os.listdir, folder)
+async def left_in(directory: Path) -> list[str]:
+    return await to_thread.run_sync(os.listdir, directory)
 
 
 async def check(found: Source, data: bytes) -> None:
@@ -143,7 +143,7 @@ async def test_a_file_that_changes_is_an_input_error(tmp_path: Path, when: str):
             await reader.aclose()
 
 
-async def test_one_pass_is_for_all_who_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_one_pass_serves_all_regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Three regions compare with what startifact staged, at the same time."""
     path = tmp_path / "file.bin"
     await to_thread.run_sync(path.write_bytes, b"x" * 25)
@@ -158,7 +158,7 @@ async def test_one_pass_is_for_all_who_ask(tmp_path: Path, monkeypatch: pytest.M
     async with open_source(path, "CRC32") as found, anyio.create_task_group() as group:
         for name in ("md5", "md5", "md5", "CRC32"):
             group.start_soon(found.digest, name)
-    assert len(passes) == 2  # that at the beginning, which tells the CRC32 too, and one for the MD5
+    assert len(passes) == 2  # that at the beginning, which gives the CRC32 too, and one for the MD5
 
 
 class Broken(Exception):

@@ -196,7 +196,7 @@ async def test_without_permission_to_read_it_is_staged_with_warnings():
         region.parameters.fail("get", forbidden, times=99, key="/arts/P/latest")
     staged = await (await staging(known)).run()
     assert whats(staged) == ["created"] * 2
-    # The copy that was refused cannot be aborted either: the caller is told what is left over.
+    # The copy that was refused cannot be aborted either: the result names what is left over.
     assert any("was left over in b" in text for text in staged.regions["b"].warnings)
     known["b"].store.open.clear()
     check_there(known)
@@ -294,7 +294,7 @@ def test_of_several_stagers_one_wins_in_all_regions_and_all_know(seed: int, stag
 
     async def everybody() -> None:
         for region in known.values():
-            region.store.turn = region.store.answering = turn
+            region.store.turn = region.store.responding = turn
         async with anyio.create_task_group() as group:
             for number in range(len(stagers)):
                 group.start_soon(one, number)

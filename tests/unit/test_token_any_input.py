@@ -127,16 +127,16 @@ def test_load_value(value: Any) -> None:
 
 @few
 @given(parameters)
-def test_restrict(asked: dict[str, Any]) -> None:
+def test_restrict(requested: dict[str, Any]) -> None:
     token = Token.create("index.example", "a token", KEY)
     before = token.dump()
     try:
-        token.restrict(**asked)
+        token.restrict(**requested)
     except InvalidRestriction:
         assert token.dump() == before
         return
     # What was accepted is understood by whoever reads it, and means the same there.
-    assert Token.load(token.dump()).restrictions == Restriction.restrictions_from_parameters(**asked)
+    assert Token.load(token.dump()).restrictions == Restriction.restrictions_from_parameters(**requested)
     use(token)
 
 

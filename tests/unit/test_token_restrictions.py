@@ -66,7 +66,7 @@ def test_each_is_written_read_copied_and_explained(restriction: Restriction, tex
     assert restriction.dump_json() == text
     compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
     for written in (text, text.encode(), compact, compact.encode(), f" \n{text}\t"):
-        # Whichever class is asked, the caveat says which it is.
+        # Whichever class is used, the caveat says which it is.
         read = UserIDRestriction.load_json(written)
         assert read == restriction
         assert type(read) is type(restriction)

@@ -65,7 +65,7 @@ def test_restricting_changes_the_token_and_returns_it() -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         {"user_id": "nobody"},
         {"user_id": ""},
@@ -93,12 +93,12 @@ def test_restricting_changes_the_token_and_returns_it() -> None:
     ],
     ids=lambda given: repr(given)[:60],
 )
-def test_restricting_is_all_or_nothing(asked: dict[str, Any], version: int) -> None:
+def test_restricting_is_all_or_nothing(requested: dict[str, Any], version: int) -> None:
     token = new(version)
     before = token.dump()
     with pytest.raises(InvalidRestriction) as caught:
-        token.restrict(project_names=["foo"], not_before=1, not_after=2, **asked)
-    assert caught.value.argument in {*asked, "legacy_not_before"}
+        token.restrict(project_names=["foo"], not_before=1, not_after=2, **requested)
+    assert caught.value.argument in {*requested, "legacy_not_before"}
     assert token.dump() == before
 
 
@@ -211,7 +211,7 @@ def test_a_caveat_taken_away_or_moved_is_found() -> None:
     token.check(KEY, "foo")
 
 
-def test_a_wrong_key_is_told_before_anything_about_caveats() -> None:
+def test_a_wrong_key_is_reported_before_any_caveat() -> None:
     with pytest.raises(TokenInvalid, match="signature") as caught:
         new().restrict(project_names=["foo"]).check(b"another", "bar")
     assert "foo" not in str(caught.value)
@@ -240,7 +240,7 @@ def test_missing_context_is_raised_as_itself() -> None:
     token.check(KEY, "Foo", user_id=ONE.upper())
 
 
-def test_now_is_checked_even_when_no_caveat_asks() -> None:
+def test_now_is_checked_even_when_no_caveat_needs_it() -> None:
     for now in (datetime(2026, 1, 1), 1.5, "1"):
         with pytest.raises(InvalidRestriction):
             new().check(KEY, now=now)  # type: ignore[arg-type]

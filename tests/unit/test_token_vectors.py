@@ -1,4 +1,4 @@
-"""Known answers: what pypitoken 7.1 and PyPI's own verifier make of the same input, byte for byte."""
+"""Known results: what pypitoken 7.1 and PyPI's own verifier make of the same input, byte for byte."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def test_a_new_token() -> None:
     assert Token.create(INDEX, IDENTIFIER.encode(), KEY.encode()).dump() == BARE
 
 
-@pytest.mark.parametrize(("asked", "text"), VECTORS.values(), ids=VECTORS)
-def test_a_restricted_token(asked: dict[str, object], text: str) -> None:
-    assert Token.create(INDEX, IDENTIFIER, KEY).restrict(**asked).dump() == text  # type: ignore[arg-type]
-    assert Token.load(BARE).restrict(**asked).dump() == text  # type: ignore[arg-type]
+@pytest.mark.parametrize(("requested", "text"), VECTORS.values(), ids=VECTORS)
+def test_a_restricted_token(requested: dict[str, object], text: str) -> None:
+    assert Token.create(INDEX, IDENTIFIER, KEY).restrict(**requested).dump() == text  # type: ignore[arg-type]
+    assert Token.load(BARE).restrict(**requested).dump() == text  # type: ignore[arg-type]
     assert Token.load(text).dump() == text
-    assert Token.load(text).restrictions == Restriction.restrictions_from_parameters(**asked)
+    assert Token.load(text).restrictions == Restriction.restrictions_from_parameters(**requested)
 
 
 def test_a_token_of_version_1() -> None:
