@@ -90,7 +90,7 @@ async def test_many_refused_requests_cause_one_renewal_and_are_sent_again_once()
             group.start_soon(run)
     again, at_once = [(401, "token-1"), (200, "token-2")], [(200, "token-2")]  # the latter began after the renewal
     assert len(found) == found.count(again) + found.count(at_once) == 20
-    assert found.count(again) > 1
+    assert found.count(again) >= 1
     assert (issuer.issued, issuer.before) == (["token-1", "token-2"], [None, "token-1"])
     assert {"token-1", "token-2"} <= set(auth.secrets())
 
