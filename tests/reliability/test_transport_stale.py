@@ -143,7 +143,7 @@ async def test_what_never_left_is_moved(method: str, streamed: bool, tls: Any, m
         # What the kernel would report to the look is taken away, so that the write is first to see it.
         connection._link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         for kind in (SocketStream, TLSStream):
-            monkeypatch.setattr(kind, "is_quiet", lambda _: True)
+            monkeypatch.setattr(kind, "is_idle", lambda _: True)
         source = Source(2 * MIB) if streamed else None
         headers = {"Content-Length": str(2 * MIB)} if streamed else None
         assert (await request(transport, server.url, method, stream=source, headers=headers)).status == 200
