@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import types
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,12 +166,17 @@ def _prose(
     _app: Sphinx,
     what: str,
     _name: str,
-    _obj: object,
+    obj: object,
     _options: object,
     lines: list[str],
 ) -> None:
-    """Keep napoleon from reading the words before a colon in a property's first line as its type."""
-    if what == "property":
+    """Adapt docstrings that autodoc and napoleon would misread.
+
+    The words before a colon in a property's first line are no type, and a union of types has no docstring of its own.
+    """
+    if isinstance(obj, types.UnionType):
+        lines.clear()
+    elif what == "property":
         lines.insert(
             0, "\\"
         )  # white space to reStructuredText, and no empty line to napoleon

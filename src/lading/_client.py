@@ -33,13 +33,13 @@ C = TypeVar("C", bound="Client")
 
 
 class ClientOptions(TypedDict, total=False):
-    """What every client accepts besides its store's own arguments.
+    """The options of every client, besides the arguments of its store.
 
     Attributes:
         user_agent: Put before lading's in the ``User-Agent``.
         tls: An ``ssl.SSLContext``, or a file of CA certificates in PEM.
-        http_client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with instead of lading's transport. It
-            stays yours to close, and decides about *tls*, and about the connections and their expiry in *limits*.
+        http_client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with instead of lading's transport. You
+            close it. With it, *tls* and the connections and their expiry in *limits* have no effect.
         timeout: Seconds per phase.
         retry: How long to retry.
         limits: How much is done concurrently.
@@ -108,7 +108,7 @@ class Connections:
         return other
 
     async def aclose(self) -> None:
-        """Close all connections, unless this is a copy; harmless twice."""
+        """Close all connections, unless this is a copy; closing twice is harmless."""
         self.closed = True
         if not self.is_copy:
             await self._shared.aclose()
@@ -165,7 +165,7 @@ class Client:
         self._sender = sender
 
     async def send(self, call: Call[T]) -> T:
-        """Send *call* and return what it parses from the response: for what lading does not model yet."""
+        """Send *call* and return what it parses from the response: for endpoints that lading does not model."""
         return await self._sender.send(call)
 
     def with_options(
@@ -192,7 +192,7 @@ class Client:
         return other
 
     async def aclose(self) -> None:
-        """Close all connections. Calls still running end with ``NetworkError``; harmless twice."""
+        """Close all connections. Calls still running end with ``NetworkError``; closing twice is harmless."""
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:

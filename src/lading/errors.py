@@ -40,11 +40,11 @@ Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
 
 
 class LadingError(Exception):
-    """The base of every error that lading raises by itself.
+    """The base class of every error that lading raises.
 
     Attributes:
-        outcome: ``"not_done"`` (never sent, or refused) or ``"unknown"`` (the response was lost and the
-            store could not tell).
+        outcome: ``"not_done"`` (never sent, or refused) or ``"unknown"`` (the response was lost, and the result could
+            not be determined).
     """
 
     # Subclasses take one positional message and keep the rest in __dict__ as keyword arguments with
@@ -55,7 +55,7 @@ class LadingError(Exception):
 
 
 class ConfigError(LadingError):
-    """The client was set up in a way that cannot work; nothing was sent."""
+    """The client is not configured correctly; nothing was sent."""
 
 
 class InputError(LadingError, ValueError):
@@ -71,13 +71,13 @@ class InputError(LadingError, ValueError):
 
 
 class NetworkError(LadingError):
-    """No usable response came back over the network.
+    """No usable response arrived.
 
     Attributes:
-        phase: Where it went wrong: ``"resolve"``, ``"connect"``, ``"tls"``, ``"proxy"``, ``"pool"`` (all before
+        phase: The phase that failed: ``"resolve"``, ``"connect"``, ``"tls"``, ``"proxy"``, ``"pool"`` (all before
             anything was sent), ``"send"`` or ``"receive"``.
-        request_sent: Whether the last byte of the request had left. If not, the store cannot have received all of
-            it. With an ``httpx`` client that was handed in this is ``True`` unless the body was certainly cut short.
+        request_sent: Whether the last byte of the request had been sent. If not, the store cannot have received all of
+            it. With an ``httpx`` client of your own this is ``True`` unless the body was certainly cut short.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class ApiError(LadingError):
         status: The HTTP status; ``None`` when the problem was found before sending.
         code: The store's own machine-readable code, where it gives one: the first of ``errors``.
         errors: Every (code, message) that the store sent; either may be empty.
-        detail: What the store said, in one line.
-        retry_after: Seconds the store wants the client to wait, where it says so.
+        detail: The store's message, in one line.
+        retry_after: How many seconds the store requests the client to wait, if it does.
         request_id: The store's identifier of the request, to quote in a report.
         attempts: How many times the request was sent.
-        request_sent: Whether the last byte of the request had left when the store responded.
-        final: Whether this is the store's last word: it is not retried, whatever its status.
+        request_sent: Whether the last byte of the request had been sent when the store responded.
+        final: Whether the error is final: it is not retried, whatever its status.
     """
 
     def __init__(
@@ -155,11 +155,11 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """There is no such thing (404, 410)."""
+    """The requested object does not exist (404, 410)."""
 
 
 class Conflict(ApiError):
-    """Something else is already there, or changed meanwhile (409, 412, or a store's "already exists")."""
+    """Something else already exists, or something changed meanwhile (409, 412, or a store's "already exists")."""
 
 
 class PayloadTooLarge(ApiError):
@@ -167,7 +167,7 @@ class PayloadTooLarge(ApiError):
 
 
 class RateLimited(ApiError):
-    """The store wants fewer requests (429); ``retry_after`` says for how long, where it says so."""
+    """The store received too many requests (429); ``retry_after`` is how long to wait, if the store sends it."""
 
 
 class ServerError(ApiError):
@@ -205,11 +205,11 @@ class TokenInvalid(TokenError):
 
 
 class MissingContext(TokenInvalid):
-    """A caveat cannot be judged without a value that was not given."""
+    """A caveat cannot be checked without a value that was not given."""
 
 
 class InvalidRestriction(TokenError, InputError):
-    """A restriction that no token can carry."""
+    """A restriction that no token can have."""
 
 
 class JobFailed(LadingError):

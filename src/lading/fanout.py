@@ -159,8 +159,8 @@ def fan_out(
 
     Args:
         func: The work. Bind further arguments with ``functools.partial``.
-        items: What to work on; an async iterable is read as places become free.
-        limit: How many run concurrently at the most.
+        items: What to work on; an async iterable is read as slots become free.
+        limit: The maximum number that run concurrently.
 
     Returns:
         An async context manager that is an async iterator of :class:`Result`, in the order of completion.

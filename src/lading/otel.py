@@ -20,7 +20,7 @@ def tracing(tracer: trace.Tracer | None = None) -> Hook:
     """Create a hook that makes one span for each call and one for each attempt, children of the current span.
 
     Attempts are client spans named and attributed by OpenTelemetry's conventions for HTTP; a call is an internal span
-    around them, by time. Neither carries identifiers, queries or secrets: paths are templates.
+    that covers the time of its attempts. Neither carries identifiers, queries or secrets: paths are templates.
 
     ::
 

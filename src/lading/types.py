@@ -26,7 +26,8 @@ class Progress:
         completed: Bytes transferred so far: of the request body when uploading (a few hundred more than the file),
             of the file when downloading.
         total: All bytes to transfer; ``None`` where that is unknown.
-        attempt: 1 at first; one more each time the transfer starts again, and ``completed`` with it.
+        attempt: 1 at first. It increases by one each time the transfer starts from the beginning, and ``completed``
+            from 0.
         region: The region, when staging to several; ``None`` elsewhere.
     """
 
@@ -45,12 +46,12 @@ class Retry:
     """How long to retry. Whether a request may be sent again at all does not depend on it: see :doc:`/retries`.
 
     Attributes:
-        attempts: How many times a request is sent at the most, the first included; 1 switches retrying off.
-        deadline: Seconds since the first attempt began, after which no new one starts; ``None`` for no bound.
+        attempts: The maximum number of times that a request is sent, the first included; 1 disables retries.
+        deadline: Seconds since the first attempt began, after which no new one starts; ``None`` means no limit.
         backoff: Seconds: the first wait is a random time up to this, the next up to twice this, and so on.
         backoff_max: Seconds: the longest such wait.
         retry_after_max: Seconds: a store's ``Retry-After`` is obeyed up to this; above it the call fails at once
-            and the error says how long the store wants the client to wait.
+            and the error contains the time that the store requested.
     """
 
     attempts: int = 5
@@ -67,16 +68,16 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Seconds each phase of one attempt may take; ``None`` for no bound.
+    """The seconds that each phase of one attempt may take; ``None`` means no limit.
 
     The caller's cancel scope (``anyio.fail_after``) bounds the whole call, retries included.
 
     Attributes:
-        connect: To resolve the name, connect and shake hands.
+        connect: To resolve the name, to connect, and for the TLS handshake.
         read: To wait for the next bytes of a response.
-        write: To wait until the store takes more of a request.
-        pool: To wait for a free slot and connection. Unbounded by default: in a fan-out of hundreds, waiting
-            is no failure.
+        write: To wait until the store accepts more of a request.
+        pool: To wait for a free slot and connection. Unbounded by default: in a fan-out of hundreds, waiting is not a
+            failure.
         upload_response: To wait for the response once a streamed body has been sent; stores check and store a file
             before they respond.
     """
@@ -118,15 +119,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvent:
-    """One request as it went over the wire, given to hooks when it has ended.
+    """One request as it was sent. Hooks are called with it when it has ended.
 
     Attributes:
         service: The store's name, as in ``"pypi"``.
         method: ``"GET"``, ``"POST"``, ...
-        host: Host and port the request was for.
+        host: The host and port that the request was sent to.
         path: The path's template, as in ``"simple/{project}/"``: no identifiers, no query, no secrets.
-        status: The HTTP status; ``None`` when no response came.
-        error: The name of the error class the attempt ended with; ``None`` for a success.
+        status: The HTTP status; ``None`` when no response arrived.
+        error: The name of the error class that the attempt ended with; ``None`` for a success.
         sent: Bytes of the request body that were written.
         seconds: From the first step of the attempt to the end of the response's head (for a streamed response) or
             of its body.
@@ -146,13 +147,13 @@ class AttemptEvent:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """One call of the SDK with all its attempts, given to hooks when it has ended.
+    """One call with all its attempts. Hooks are called with it when it has ended.
 
     Attributes:
         service: The store's name.
         method: The HTTP method of the call's request.
         path: The path's template.
-        error: The name of the error class the caller sees; ``None`` for a success.
+        error: The name of the error class that the caller receives; ``None`` for a success.
         attempts: How many times the request was sent.
         seconds: From the call to its end, waiting for a slot and between attempts included.
     """
@@ -167,7 +168,9 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True)
 class NoticeEvent:
-    """A notice that a store sent with a response: a deprecation, a maintenance window. Each text once per client.
+    """A notice that a store sent with a response: a deprecation, a maintenance window.
+
+    Each text is reported once per client.
 
     Attributes:
         service: The store's name.

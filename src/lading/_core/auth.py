@@ -58,8 +58,8 @@ class BasicAuth(_CredentialAuth):
     """HTTP Basic (RFC 7617), sent with the first request and not only after a challenge.
 
     Args:
-        username: The user; no colon in it.
-        password: The password, or where to find it.
+        username: The user name; it must not contain a colon.
+        password: The password, or :class:`Credentials` that read it.
     """
 
     def __init__(self, username: str, password: str | Credentials) -> None:
@@ -79,8 +79,8 @@ class TokenAuth(_CredentialAuth):
     """A token in the ``Authorization`` header.
 
     Args:
-        token: The token, or where to find it.
-        scheme: The word before it.
+        token: The token, or :class:`Credentials` that read it.
+        scheme: The scheme in the header, before the token.
     """
 
     def __init__(self, token: str | Credentials, *, scheme: str = "Bearer") -> None:

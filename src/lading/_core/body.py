@@ -35,7 +35,7 @@ class Reader(ABC):
     async def __anext__(self) -> Piece: ...
 
     async def aclose(self) -> None:
-        """Close what was opened; harmless twice."""
+        """Close what was opened; closing twice is harmless."""
         return
 
 

@@ -121,19 +121,19 @@ class CallSender(Protocol):
 
 
 class Auth:
-    """How requests are signed. This one leaves them as they are.
+    """How requests are authenticated. This base class leaves them unchanged.
 
     ``flow`` is a generator without I/O. It yields the request it was given, changed as needed, and is sent the
-    :class:`Response` (with its body when that is no success, else without); when it yields the request again, that is
-    sent again. In between it may yield another :class:`Call`, and is sent that call's result.
-    Whatever waits for something else than a store belongs into ``prepare``, which is awaited before each flow, and
+    :class:`Response` (complete, unless a success is streamed: then without its body); when it yields the request
+    again, that is sent again. In between it may yield another :class:`Call`, and is sent that call's result.
+    Anything that waits for something other than a store belongs in ``prepare``, which is awaited before each flow, and
     once more when the flow yields ``PREPARE``.
     """
 
     PREPARE: ClassVar[Any] = object()
 
     async def prepare(self, sender: CallSender) -> None:
-        """Make ready what ``flow`` needs: read a keyring or a file, or send a call (which has no credentials)."""
+        """Prepare what ``flow`` needs: read a keyring or a file, or send a call (which has no credentials)."""
         del sender
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
@@ -141,7 +141,7 @@ class Auth:
         yield request
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must not appear in an error or a log, for masking what a store echoes."""
+        """Return the secrets that are masked in errors and logs, because a store may echo them."""
         return ()
 
     def __repr__(self) -> str:
@@ -154,7 +154,7 @@ NO_AUTH = Auth()
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[T]):
-    """One request as data, with how to read its response.
+    """One request as data, and how its response is parsed.
 
     Args:
         method: The HTTP method, in capitals.
@@ -166,13 +166,13 @@ class Call(Generic[T]):
         params: The query. ``None`` is left out, a list repeats its name, booleans are ``true`` and ``false``.
         headers: Headers of this call alone.
         json: Sent as a JSON body, unless UNSET.
-        form: Sent as a url-encoded form, in the form of *params*.
+        form: Sent as a URL-encoded form, with values as in *params*.
         body: Sent as it is. Only one of *json*, *form* and *body*.
         idempotent: Whether sending it twice does no more than sending it once. By default true for GET, HEAD,
             OPTIONS, PUT and DELETE.
         auth: The credentials: by default the client's, ``None`` for none, or an :class:`Auth` for this call. They
             go to the service's own hosts only.
-        success: Statuses that alone are a success, instead of 2xx.
+        success: The only statuses that are a success, instead of 2xx.
         allow_statuses: Statuses that ``parse`` accepts besides those of a success.
         max_response_size: Bytes: a longer response that is read into memory is refused.
         template: What hooks and logs show for ``path`` when that is an absolute URL.
@@ -232,11 +232,11 @@ class Call(Generic[T]):
 
     @property
     def repeatable(self) -> bool:
-        """Whether an attempt whose outcome is unknown may simply be made again."""
+        """Whether an attempt whose outcome is unknown may be repeated."""
         return self.method in _IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent
 
     def is_success(self, status: int) -> bool:
-        """Return whether *status* is one that ``parse`` reads."""
+        """Return whether the result is parsed from a response with *status*."""
         if status in self.allow_statuses:
             return True
         return status in self.success if self.success else 200 <= status < 300

@@ -198,7 +198,7 @@ class FileReader:
         return count
 
     def close(self) -> None:
-        """Close the file; harmless twice."""
+        """Close the file; closing twice is harmless."""
         if self._raw is not None:
             self._raw.close()
             self._raw = None

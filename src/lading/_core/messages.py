@@ -48,7 +48,7 @@ class Response:
         status: The HTTP status.
         headers: By lower-case name; repeated ones are joined with ``", "``.
         body: The bytes, content encoding undone.
-        url: The URL that responded, after redirects.
+        url: The URL that the response came from, after redirects.
         reason: The reason phrase; empty where the protocol has none (HTTP/2).
     """
 

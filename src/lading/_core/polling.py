@@ -17,11 +17,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class PollInterval:
-    """Seconds between two polls: they grow while nothing changes, and start again after a change.
+    """The seconds between two polls: they increase while nothing changes, and a change resets them.
 
     Attributes:
         initial: Seconds after the first poll, and after each that reports a change.
-        factor: What the interval is multiplied with after a poll without a change.
+        factor: The interval is multiplied by this after a poll without a change.
         maximum: The longest interval.
     """
 

@@ -76,7 +76,7 @@ class TransportBackend:
         return self._urls.split(url, to_ascii)
 
     async def aclose(self) -> None:
-        """Close every connection; requests still running end with ``NetworkError``. Harmless twice."""
+        """Close every connection; requests still running end with ``NetworkError``. Closing twice is harmless."""
         self._transport.pool.close()
 
     def retire(self) -> None:

@@ -37,7 +37,7 @@ class BodySource(Protocol):
     def __anext__(self) -> Awaitable[bytes | memoryview]: ...
 
     async def aclose(self) -> None:
-        """Close what was opened; harmless twice."""
+        """Close what was opened; closing twice is harmless."""
         ...
 
 

@@ -35,9 +35,9 @@ _BY_PHASE: dict[Phase, tuple[type[httpx.TransportError], type[httpx.TransportErr
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over TCP and TLS, directly or through an HTTP proxy, and nothing more.
+    """A transport for httpx: HTTP/1.1 over TCP and TLS, directly or through an HTTP proxy.
 
-    Can be given to an ``httpx.AsyncClient``; it raises httpx's exceptions. It belongs to the event loop it is first
+    It can be passed to an ``httpx.AsyncClient``; it raises httpx's exceptions. It belongs to the event loop it is first
     used on.
 
     Args:
@@ -57,7 +57,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._transport = HttpTransport(tls=tls, limits=limits or Limits(), trust_env=trust_env)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* and return its response, the head read and the body still to come.
+        """Send *request* and return its response, with the head read, and the body not yet read.
 
         Timeouts are read from ``request.extensions["timeout"]``, as httpx's client puts them there.
         """
@@ -86,7 +86,7 @@ class Transport(httpx.AsyncBaseTransport):
         return self._transport.pool.closed
 
     async def aclose(self) -> None:
-        """Close every connection; requests still running end with ``ReadError``. Harmless twice."""
+        """Close every connection; requests still running end with ``ReadError``. Closing twice is harmless."""
         self._transport.pool.close()
 
     def close_idle(self) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Copr(Client):
-    """A client of Fedora Copr, or of another instance of Copr.
+    """A client for Fedora Copr and other Copr instances.
 
     ::
 

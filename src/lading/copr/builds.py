@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Builds:
-    """The builds of a Copr instance; reached as ``copr.builds``. A *build* is a build's number, or a :class:`Build`.
+    """The builds of a Copr instance; available as ``copr.builds``. A *build* is a build's number, or a :class:`Build`.
 
     A build is submitted at most once: after a lost response the project's builds are looked up before anything is
     sent again. When it cannot be determined whether the build was submitted, the error's ``outcome`` is
@@ -539,7 +539,7 @@ class Builds:
             poll: How often to poll.
 
         Raises:
-            BuildFailed: The one build failed, or was canceled. Of many, each is yielded in whatever state it ended.
+            BuildFailed: The one build failed, or was canceled. Of many builds, each is yielded, in any final state.
             NotFound: It has been deleted.
 
         Source: ``GET /api_3/build/{id}`` and ``GET /api_3/build/list``.
@@ -551,8 +551,9 @@ class Builds:
     def watch(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch:
         """Iterate over builds: first in their current states, then at each change, until all have ended.
 
-        One request serves many builds of a project. Polls follow a change soon and are then less and less frequent;
-        with many projects they are limited to a few requests a second.
+        One request serves many builds of a project. Polls are frequent after a change, and become less frequent while
+        nothing changes; they send at most five requests a second. A state that lasts less than the interval may be
+        missed.
 
         Args:
             builds: The builds: as numbers, or as returned by ``create_from_...``, which saves requests.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ProjectChroots:
-    """The chroots of projects; reached as ``copr.project_chroots``."""
+    """The chroots of projects; available as ``copr.project_chroots``."""
 
     __slots__ = ("_sender",)
 
@@ -107,7 +107,7 @@ class ProjectChroots:
 
 
 class BuildChroots:
-    """The chroots of builds; reached as ``copr.build_chroots``."""
+    """The chroots of builds; available as ``copr.build_chroots``."""
 
     __slots__ = ("_sender",)
 
@@ -199,7 +199,7 @@ class BuildChroots:
 
 
 class MockChroots:
-    """The chroots of an instance; reached as ``copr.mock_chroots``."""
+    """The chroots of an instance; available as ``copr.mock_chroots``."""
 
     __slots__ = ("_sender",)
 

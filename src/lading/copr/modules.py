@@ -28,7 +28,7 @@ class Module(Model):
 
 
 class Modules:
-    """Modules; reached as ``copr.modules``.
+    """Modules; available as ``copr.modules``.
 
     Copr has removed them: only self-hosted frontends of an older version support them (clients up to 1.132 did). A
     submission whose response was lost is not sent again: the error's ``outcome`` is ``"unknown"``.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Packages:
-    """The packages of a Copr instance; reached as ``copr.packages``."""
+    """The packages of a Copr instance; available as ``copr.packages``."""
 
     __slots__ = ("_sender", "_submitter")
 

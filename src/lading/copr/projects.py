@@ -40,7 +40,7 @@ _MAX_MONITOR_BYTES = 256 * 1024 * 1024
 
 
 class Projects:
-    """The projects of a Copr instance; reached as ``copr.projects``.
+    """The projects of a Copr instance; available as ``copr.projects``.
 
     An *owner* is a user's name or, with ``@`` in front, a group's.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Tokens:
-    """The API token in use; reached as ``copr.tokens``."""
+    """The API token in use; available as ``copr.tokens``."""
 
     __slots__ = ("_sender",)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Webhooks:
-    """The webhooks of projects; reached as ``copr.webhooks``."""
+    """The webhooks of projects; available as ``copr.webhooks``."""
 
     __slots__ = ("_sender",)
 

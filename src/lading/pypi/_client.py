@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PyPI(Client):
-    """A client of PyPI, or of any index that speaks its APIs.
+    """A client for PyPI, and for any index that implements its APIs.
 
     ::
 
@@ -32,7 +32,8 @@ class PyPI(Client):
 
     Args:
         index: ``"pypi"``, ``"testpypi"``, or an :class:`Index`.
-        token: An API token, or where to find it; sent as the password of the user ``__token__``.
+        token: An API token, or :class:`lading.Credentials` that read it; sent as the password of the user
+            ``__token__``.
         auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
         options: See :class:`lading.ClientOptions`.
 
@@ -88,26 +89,28 @@ class PyPI(Client):
         simple_url: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> ClientOpener[PyPI]:
-        """Return a client of the index *name*, configured as this machine or CI job is.
+        """Create a client for the index *name*, with the configuration of this machine or CI job.
 
         ``async with PyPI.from_config("pypi") as pypi:`` or ``pypi = await PyPI.from_config("pypi")``.
 
-        Credentials are looked for in the arguments; in the environment (``UV_PUBLISH_TOKEN``, ``TWINE_USERNAME`` and
-        ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in ``~/.pypirc``; in the keyring,
+        Credentials are looked up in this order: in the arguments; in the environment (``UV_PUBLISH_TOKEN``,
+        ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in
+        ``~/.pypirc``; in the keyring,
         where twine keeps them (service: the upload URL, user: ``__token__``); and, for the two official indexes, by
-        trusted publishing on GitHub, GitLab and Google. Where there are none the client can only read.
+        trusted publishing on GitHub, GitLab and Google. Without credentials the client can only read.
 
         Args:
             name: ``"pypi"``, ``"testpypi"`` or a section of ``.pypirc``. By default what ``TWINE_REPOSITORY_URL``,
                 ``UV_PUBLISH_URL`` or ``TWINE_REPOSITORY`` name, else ``"pypi"``.
-            token: An API token, or where to find it; sent as the password of the user ``__token__``.
+            token: An API token, or :class:`lading.Credentials` that read it; sent as the password of the user
+                ``__token__``.
             auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
-            config_file: Another file than ``~/.pypirc``.
+            config_file: The configuration file; by default ``~/.pypirc``.
             simple_url: The root of the index's Simple API; without a *name*, by default ``UV_PUBLISH_CHECK_URL``.
             options: See :class:`lading.ClientOptions`.
 
         Raises:
-            ConfigError: There is no such index, or the configuration cannot be understood; the message names file,
+            ConfigError: There is no such index, or the configuration cannot be parsed; the message names file,
                 section and key.
         """
 

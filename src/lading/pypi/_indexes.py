@@ -17,8 +17,8 @@ class Index:
     """A PyPI-compatible package index.
 
     Args:
-        upload_url: Where files are posted to (the legacy upload API that twine and uv speak). A slash is appended
-            where it is missing: without it the official index redirects.
+        upload_url: The URL that files are posted to (the legacy upload API, which twine and uv use). A slash is
+            appended where it is missing: without it the official index redirects.
         simple_url: The root of the Simple API (PEP 503, PEP 691), below which ``<project>/`` is. ``None`` when the
             index has none that can be read: then nothing can be looked up before or after an upload.
         name: The index's name in errors and events.
@@ -46,7 +46,7 @@ class Index:
 
     @property
     def official(self) -> bool:
-        """Whether this is one of the two indexes whose tokens are for uploads alone."""
+        """Whether this is PyPI or TestPyPI, whose tokens are valid for uploads only."""
         return self._official_name is not None
 
     @property

@@ -18,7 +18,7 @@ class File(Model):
         filename: Its name.
         url: Its absolute URL.
         hashes: Hex digests by algorithm; empty where the index has none.
-        requires_python: The version specifier of the Pythons it is for.
+        requires_python: The supported Python versions, as a specifier.
         size: Bytes. An index may not say.
         upload_time: When it was uploaded. An index may not say.
         yanked: Whether installers should skip it (PEP 592): ``False``, ``True``, or the reason.
@@ -96,14 +96,14 @@ class ProjectList(Model):
 
 
 class ProjectInfo(Model):
-    """What the JSON API says of a project or release, from the metadata of the release's first file.
+    """What the JSON API returns about a project or release, from the metadata of the release's first file.
 
     Attributes:
         name: As its owner writes it.
         version: Of the release.
         summary: One line.
         license_expression: SPDX, where given.
-        requires_python: The version specifier of the Pythons it is for.
+        requires_python: The supported Python versions, as a specifier.
         requires_dist: What it depends on.
         project_urls: URLs by label.
         classifiers: Trove classifiers.
@@ -183,8 +183,8 @@ class UploadResult:
         sha256: Hex digest of the file.
         status: ``"uploaded"``: sent, and the index accepted it. ``"unchanged"``: the index had the same file already,
             and nothing was sent. ``"confirmed"``: sent; the response was lost or said that the file exists, and the
-            index's own listing shows this very file.
-        warnings: What the index said besides success.
+            index's own listing shows the same file.
+        warnings: The warnings of the index.
     """
 
     filename: str

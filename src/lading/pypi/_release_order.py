@@ -23,7 +23,7 @@ T = TypeVar("T")
 class NotAttempted(LadingError):
     """An sdist was not sent because a wheel of its release failed.
 
-    With the sdist uploaded and a wheel missing, installers would build from source what should be there as a wheel.
+    If the sdist were uploaded without the wheel, installers would build from source.
     """
 
 

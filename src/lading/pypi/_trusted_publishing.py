@@ -121,7 +121,7 @@ def _read_minted(response: Response) -> MintedToken:
 
 
 class TrustedPublishing(RefreshingAuth[MintedToken]):
-    """Credentials that mint a token when it is needed, share it between uploads and renew it before it expires.
+    """Credentials that mint a token when one is needed, share it between uploads, and renew it before it expires.
 
     Args:
         index: The index that mints the tokens.

@@ -39,14 +39,14 @@ class Files:
 
         Args:
             project: The project's name, in any spelling (PEP 503).
-            max_items: Stop after so many.
+            max_items: Stop after this many items.
 
         Raises:
             ConfigError: The index has no ``simple_url``.
             NotFound: The index has no such project.
             InvalidResponse: The response is not a page of the Simple API.
 
-        Source: ``GET <simple_url>/<project>/`` (PEP 503, 629, 691); JSON or HTML, as the index has it.
+        Source: ``GET <simple_url>/<project>/`` (PEP 503, 629, 691); JSON or HTML, whichever the index has.
         """
 
         async def fetch(_: object) -> Page[File]:

@@ -28,7 +28,7 @@ class Projects:
         """List the names of all projects. The Simple API has no pages: there is one, of 40 MB at the official index.
 
         Args:
-            max_items: Stop after so many.
+            max_items: Stop after this many items.
 
         Raises:
             ConfigError: The index has no ``simple_url``.

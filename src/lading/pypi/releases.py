@@ -46,7 +46,7 @@ class Releases:
 
         Args:
             project: The project's name, in any spelling (PEP 503).
-            max_items: Stop after so many.
+            max_items: Stop after this many items.
 
         Raises:
             ConfigError: The index has no ``simple_url``.
@@ -98,7 +98,7 @@ class Releases:
         attestations: Iterable[StrPath] | bool = (),
         on_progress: OnProgress | None = None,
     ) -> UploadResult:
-        """Upload the wheel or sdist at *path* and return the result: the index has accepted the file.
+        """Upload the wheel or sdist at *path* and return the result.
 
         The index is checked first. When it has a file of that name with the same digest, nothing is sent and the status
         is ``"unchanged"``; when the digest differs, :class:`lading.Conflict` is raised before a byte is sent. A token
@@ -110,18 +110,18 @@ class Releases:
 
         Args:
             path: A ``.whl``, or an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and streamed.
-            attestations: Files of attestations (PEP 740) to send along; ``True`` for all beside the file that are
-                called ``<file>.<anything>.attestation``. Indexes accept them from trusted publishers alone.
+            attestations: Files of attestations (PEP 740) to send with it; ``True`` for all files beside it that are
+                named ``<file>.<anything>.attestation``. Indexes accept them from trusted publishers only.
             on_progress: Called with how many bytes of the request body have been sent.
 
         Raises:
-            InputError: The file is neither wheel nor sdist, is damaged, or changed while it was read.
+            InputError: The file is neither a wheel nor an sdist, is damaged, or changed while it was read.
             ConfigError: There are no credentials.
             TokenInvalid: The token cannot be used for this; nothing was sent.
             Conflict: The index has another file of that name. Nothing can replace it: bump the version.
             Unauthorized: The credentials are wrong (devpi).
             Forbidden: The token or password is wrong, or is not for this project.
-            PayloadTooLarge: The index, or a proxy before it, refused the size.
+            PayloadTooLarge: The index, or a proxy in front of it, refused the size.
             BadRequest: The index refused the file or its metadata; the message says why.
             RateLimited: Too many new projects, or requests; ``retry_after`` may say for how long.
             ServerError: The index failed; ``outcome`` says whether it may have the file.
@@ -149,11 +149,11 @@ class Releases:
     def upload_many(
         self, paths: Iterable[StrPath], *, limit: int = 8, attestations: bool = False
     ) -> FanOut[Path, UploadResult]:
-        """Upload many files concurrently: an async context manager over their results, as of :func:`lading.fan_out`.
+        """Upload many files concurrently and yield their results as they complete; see :func:`lading.fan_out`.
 
-        A release's wheels are sent first, and its sdist only when the index has all of them; when one fails, the
-        result of the sdist has a :class:`NotAttempted`. Otherwise an installer could build from source what should
-        have been there as a wheel.
+        A release's wheels are sent first, and its sdist only when the index has all of them; when one fails, the error
+        of the sdist is a :class:`NotAttempted`. Otherwise an installer could build from source although a wheel is
+        about to follow.
 
         ::
 
@@ -164,11 +164,11 @@ class Releases:
         Args:
             paths: Wheels and sdists, of any number of projects. Attestations among them are skipped: they are sent
                 with their files.
-            limit: How many are uploaded concurrently at the most.
-            attestations: Send the attestations beside each file along.
+            limit: The maximum number of files that are uploaded concurrently.
+            attestations: Also send the attestations beside each file.
 
         Raises:
-            InputError: One of *paths* is neither wheel nor sdist, by its name.
+            InputError: The name of one of *paths* is not that of a wheel or an sdist; nothing was sent.
         """
         order = ReleaseOrder(paths)
         upload = partial(self.upload, attestations=attestations)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class Token:
-    """One API token. Its ``repr`` shows nothing that could be used.
+    """One API token. Its ``repr`` does not show the secret.
 
     Attributes:
         prefix: The part before the first dash; ``"pypi"``.
         domain: The index that issued it. Not covered by the signature.
-        identifier: Which of the index's tokens it is.
-        restrictions: What restricts it.
+        identifier: The index's identifier of the token.
+        restrictions: Its restrictions.
     """
 
     __slots__ = ("_macaroon", "prefix")
@@ -94,7 +94,7 @@ class Token:
 
     @property
     def identifier(self) -> str:
-        """Which of the index's tokens it is; ``TokenUnreadable`` when that is not UTF-8."""
+        """The index's identifier of the token; ``TokenUnreadable`` when that is not UTF-8."""
         try:
             return self._macaroon.identifier.decode()
         except UnicodeDecodeError as error:
@@ -102,7 +102,7 @@ class Token:
 
     @property
     def restrictions(self) -> list[Restriction]:
-        """What restricts it, in order; ``TokenUnreadable`` when a caveat has an unknown form."""
+        """Its restrictions, in order; ``TokenUnreadable`` when a caveat has an unknown form."""
         return [_read(caveat) for caveat in self._macaroon.caveats]
 
     def restrict(  # noqa: PLR0917 - in pypitoken's order
@@ -135,7 +135,7 @@ class Token:
             legacy_noop: Add the old caveat that restricts nothing.
 
         Raises:
-            InvalidRestriction: One of them is none that a token can have, or could never be met.
+            InvalidRestriction: One of them is not one that a token can have, or could never be met.
         """
         added = Restriction.restrictions_from_parameters(
             not_before=not_before,
@@ -179,7 +179,7 @@ class Token:
             publisher_id: The UUID of the trusted publisher that uses it.
 
         Raises:
-            MissingContext: It fails for want of values that were not given, and for nothing else.
+            MissingContext: The only reason is that values were not given.
             TokenInvalid: It is not genuine, or does not allow this. ``failures`` has every reason.
             InvalidRestriction: *now* is neither of the two.
             InputError: *key* is empty, or one of the others has a wrong type.

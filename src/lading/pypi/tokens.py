@@ -46,8 +46,8 @@ class Tokens:
     async def check_offline(self, project: str, *, now: datetime | None = None) -> None:
         """Check offline that nothing in the token itself prevents its use for *project*.
 
-        Only the index can verify that it is genuine, and only the index knows which users and projects ids stand for.
-        A client that sends no token passes.
+        Only the index can verify that it is genuine, and only the index knows which users and projects its ids belong
+        to. A client that sends no token passes.
 
         Args:
             project: The project's name, in any spelling (PEP 503).
@@ -75,7 +75,7 @@ class Tokens:
         Raises:
             ConfigError: This job has no identity token; the message says what to set up.
             Forbidden: The CI system refused an identity token, or the index has no trusted publishing.
-            BadRequest: The index knows no trusted publisher like this job (422); the message names what it saw.
+            BadRequest: The index has no trusted publisher that matches this job (422); the message contains its reason.
 
         Source: ``POST /_/oidc/mint-token`` (warehouse, August 2026).
         """

@@ -6,4 +6,4 @@ from lading.errors import Conflict
 
 
 class VersionExists(Conflict):
-    """The version is staged already, with other bytes or other metadata: a version cannot be changed."""
+    """The version is staged already, with different bytes or different metadata: a version cannot be changed."""

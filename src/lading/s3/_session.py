@@ -158,7 +158,7 @@ class StagerSession:
         return other
 
     async def aclose(self) -> None:
-        """Close all connections, unless this is a copy; harmless twice."""
+        """Close all connections, unless this is a copy; closing twice is harmless."""
         await self._connections.aclose()
         if not self._connections.is_copy:
             await self._open.closing.aclose()

@@ -50,8 +50,9 @@ class Artifact:
         version: The version.
         key: The object's key, the same in every region.
         size: Bytes.
-        sha256: Its digest in hex; ``None`` when it was staged by startifact, which keeps none.
-        md5: In hex; ``None`` where the object's ETag is no MD5, as of objects in parts and those that KMS encrypts.
+        sha256: Its digest in hex; ``None`` when it was staged by startifact, which stores none.
+        md5: In hex; ``None`` where the object's ETag is not an MD5: for multipart objects, and for those that KMS
+            encrypts.
         metadata: Its metadata.
         regions: Its locations, by region, best first.
         unreachable: Errors of the regions that could not be checked, by region.

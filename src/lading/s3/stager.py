@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Stager:
-    """Stages artifacts to S3 in many regions, and finds them again.
+    """Stages artifacts to S3 in many regions, and reads them from any of them.
 
     ::
 
@@ -41,13 +41,13 @@ class Stager:
             artifact = await stager.get("SugarWater")
             await artifact.download("out.tar.gz")
 
-    Buckets and parameters are laid out as startifact does it; the guide says what differs.
+    Buckets and parameters have the layout of startifact; the guide lists the differences.
 
     It opens no connection until it is used. Use it as an async context manager, or call :meth:`aclose`.
 
     Args:
-        regions: The regions; by default ``STARTIFACT_REGIONS``, else the regions of the organisation's configuration,
-            as the region of the environment (``AWS_REGION``) has it.
+        regions: The regions; by default ``STARTIFACT_REGIONS``, else the regions of the organisation's configuration in
+            the region of the environment (``AWS_REGION``).
         read_only: Write nothing: :meth:`stage` compares only, and other writes are refused.
         parameter: The name of the parameter with the configuration; by default ``STARTIFACT_PARAMETER``, else
             ``/startifact``.
@@ -68,7 +68,7 @@ class Stager:
 
     Raises:
         ConfigError: There are no regions, or the options contradict each other.
-        InputError: The name of a region is not one.
+        InputError: The name of a region is invalid.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Stager:
             on_progress: Called with how many bytes have been sent, and the region.
 
         Raises:
-            VersionExists: The version is there with other bytes or other metadata.
+            VersionExists: The version exists with different bytes or different metadata.
             StageFailed: Fewer regions have it than *policy* requires.
             InputError: Project, version or metadata are not valid, or the file changed while it was read.
         """
@@ -185,7 +185,7 @@ class Stager:
         return await _catalog.find_artifact(regions, self._session.sender, project, number)
 
     async def latest(self, project: str) -> str:
-        """Find a project's latest version, by more than half of the regions together.
+        """Return a project's latest version, on which more than half of the regions agree.
 
         Args:
             project: The project.
@@ -209,7 +209,7 @@ class Stager:
         return await _catalog.list_versions(await self._session.open_configured(), project)
 
     async def set_latest(self, project: str, version: str | Version) -> None:
-        """Make a version the latest of its project, also one that is lower than the latest is now.
+        """Make a version the latest of its project, even if it is lower than the current one.
 
         Args:
             project: The project.
@@ -287,11 +287,11 @@ class Stager:
 
     @staticmethod
     def validate_project_name(name: str) -> None:
-        """Raise ``InputError`` when *name* is no valid project name: letters, digits, ``_``, ``-`` and ``.`` only."""
+        """Raise ``InputError`` unless *name* is a valid project name: letters, digits, ``_``, ``-`` and ``.`` only."""
         check_project(name)
 
     def with_options(self, *, timeout: Timeout = UNSET, retry: Retry = UNSET, hooks: Iterable[Hook] = UNSET) -> Self:
-        """Return a copy with other settings that shares connections, and what is known of the regions.
+        """Return a copy with other settings that shares connections, and what is known about the regions.
 
         A copy need not be closed. Closing it ends the copy alone, closing the original ends its copies.
 
@@ -305,7 +305,7 @@ class Stager:
         return other
 
     async def aclose(self) -> None:
-        """Close all connections. Calls still running end with ``NetworkError``; harmless twice."""
+        """Close all connections. Calls still running end with ``NetworkError``; closing twice is harmless."""
         await self._session.aclose()
 
     async def __aenter__(self) -> Self:

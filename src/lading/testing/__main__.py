@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "store",
         choices=["pypi", "copr"],
-        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are shown",
+        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read",
     )
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _serve("".join(f"{name:8}{value}\n" for name, value in lines.items()), index.advance_clock)
     except KeyboardInterrupt:
         return 0
+    except OSError as error:  # the port is in use
+        parser.exit(1, f"{parser.prog}: {error}\n")
 
 
 def _serve(text: str, advance: Callable[[float], None]) -> NoReturn:

@@ -43,7 +43,7 @@ class Respond(Fault):
         body: The body.
         headers: Further headers, as a mapping or as pairs.
         retry_after: The value of ``Retry-After``: seconds, or any string (a date, or an invalid value).
-        reason: The reason phrase; the standard one of the status where not given.
+        reason: The reason phrase; by default the standard one of the status.
     """
 
     status: int = 503

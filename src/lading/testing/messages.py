@@ -165,7 +165,7 @@ class ServerResponse:
         body: Bytes; a path, whose file is streamed from disk, also in ranges (``Range``, ``If-Range``, with a
             generated ``ETag`` unless the headers have one); or an async iterable of bytes, sent chunked unless the
             headers contain its length. Its ``aclose()``, if there is one, is called in any case.
-        reason: The reason phrase; the standard one of the status where not given.
+        reason: The reason phrase; by default the standard one of the status.
     """
 
     status: int = 200

@@ -24,7 +24,7 @@ HOP_BY_HOP = frozenset(
 
 
 class FaultProxy(Server):
-    """Forwards every request to the server at *upstream_url*, except where a fault says otherwise.
+    """Forwards every request to the server at *upstream_url*, except where a fault applies.
 
     Requests and responses are forwarded piece by piece, never held in memory, with all their headers (``Host``
     included, so that links in responses lead back through the proxy), reason phrase and encoding. When the server
@@ -37,9 +37,9 @@ class FaultProxy(Server):
 
     Args:
         upstream_url: Where to forward to: scheme, host, port, and a path that is put in front of the requests' paths.
-        faults: The faults to inject; an empty :class:`~lading.testing.Faults` where not given.
+        faults: The faults to inject; by default an empty :class:`~lading.testing.Faults`.
         tls: Serve https with this context.
-        upstream_tls: Verify an https upstream with this context; the system's default where not given.
+        upstream_tls: Verify an https upstream with this context; by default the system's.
 
     Example:
         >>> import httpx

@@ -36,9 +36,9 @@ class Server:
     Args:
         handler: ``async def handler(request: ServerRequest) -> ServerResponse``. It runs on the server's own event
             loop, in another thread, and concurrently for concurrent requests.
-        faults: The faults to inject; an empty :class:`~lading.testing.Faults` where not given.
+        faults: The faults to inject; by default an empty :class:`~lading.testing.Faults`.
         tls: Serve https with this context. Its certificate has to be valid for ``127.0.0.1``.
-        port: The port to listen on; a free one where not given.
+        port: The port to listen on; by default a free one.
 
     Attributes:
         faults: The faults; more can be added at any time, from any thread.

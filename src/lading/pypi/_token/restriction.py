@@ -82,7 +82,7 @@ class Restriction:
             caveat: The JSON value of the caveat.
 
         Raises:
-            TokenUnreadable: It is none that is known.
+            TokenUnreadable: It is not a known restriction.
         """
         if isinstance(caveat, list) and caveat:
             tag, *items = caveat
@@ -104,7 +104,7 @@ class Restriction:
             caveat: The JSON, as in the token.
 
         Raises:
-            TokenUnreadable: It is not JSON, or no restriction that is known.
+            TokenUnreadable: It is not JSON, or not a known restriction.
         """
         try:
             # Decoded here: json would guess at UTF-16 and 32, and skip a byte order mark.
@@ -139,26 +139,27 @@ class Restriction:
 
     @classmethod
     def from_parameters(cls, **parameters: Any) -> Self | None:
-        """Make the restriction that parameters of ``Token.restrict`` request; ``None`` when they request none.
+        """Create the restriction that parameters of ``Token.restrict`` request; ``None`` when they request none.
 
         Args:
             parameters: Those that are listed in ``parameters``; ``None`` for each that was not given.
 
         Raises:
-            InvalidRestriction: They request one that no token can have.
+            InvalidRestriction: They request a restriction that no token can have.
         """
         del parameters
         return None
 
     @staticmethod
     def restrictions_from_parameters(**parameters: Any) -> list[Restriction]:
-        """Make all restrictions that parameters of ``Token.restrict`` request, in the order they are added to a token.
+        """Create all restrictions that parameters of ``Token.restrict`` request, in the order they are added to a
+        token.
 
         Args:
             parameters: Those of ``Token.restrict``.
 
         Raises:
-            InvalidRestriction: They request one that no token can have.
+            InvalidRestriction: They request a restriction that no token can have.
         """
         left = {name: value for name, value in parameters.items() if value is not None}
         found: list[Restriction] = []

@@ -10,7 +10,7 @@ class Clock:
     """A clock that stands still until it is advanced.
 
     Args:
-        now: The first time that it shows; the current time where not given. Microseconds are cut off.
+        now: The first time that it shows; by default the current time. Microseconds are cut off.
         lock: The lock that is held while the clock is advanced: time stands still for those who hold it.
     """
 

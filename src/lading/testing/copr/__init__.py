@@ -72,19 +72,19 @@ class EmbeddedCopr(EmbeddedStore):
     """A Copr on 127.0.0.1, which runs inside ``with`` (or ``async with``): the API, and results to download.
 
     Its state is in memory; files are in a temporary directory that is removed when it stops. Builds stay in their
-    states until :meth:`advance_builds` or :meth:`finish` moves them, and its clock stands still until
+    states until :meth:`advance_builds` or :meth:`finish` moves them, and its clock is stopped until
     :meth:`advance_clock` moves it. API tokens expire 180 days after their creation by that clock. It has a user called
     ``owner`` from the beginning.
 
     Args:
         faults: The faults to inject; see :class:`Server`.
-        now: The first time that its clock shows; the current time where not given, without microseconds.
+        now: The time at which its clock starts; by default the current time, without microseconds.
         chroots: The active chroots; as a mapping, with a comment on each.
         gssapi: The name of the user that logs in with any Kerberos ticket. Without it, tickets are refused.
         modules: Accept modules, as old frontends did.
         rpm_upload: Accept binary packages as builds, which few frontends do.
         auto_advance: Advance a build by one state after each response that shows it.
-        port: The port to listen on; a free one where not given.
+        port: The port to listen on; by default a free one.
         tls: Serve https with this context.
 
     Attributes:
@@ -137,7 +137,7 @@ class EmbeddedCopr(EmbeddedStore):
         return self._state.add_user(name, frozenset(group.removeprefix("@") for group in groups), admin)
 
     def config_text(self, user: CoprUser | None = None) -> str:
-        """Return the contents of ``~/.config/copr`` for *user*; for ``owner`` where not given."""
+        """Return the contents of ``~/.config/copr`` for *user*; by default for ``owner``."""
         user = user or self.owner
         return (
             f"[copr-cli]\nlogin = {user.login}\nusername = {user.name}\ntoken = {user.token}\n"
@@ -171,7 +171,7 @@ class EmbeddedCopr(EmbeddedStore):
         Args:
             name: The name of the project.
             owner: The user or the ``@group`` that owns it.
-            chroots: Its chroots; the first of the store's where not given.
+            chroots: Its chroots; by default the first of the store's.
             storage: ``"backend"`` or ``"pulp"``.
             options: Further options of the API (``devel_mode=True``).
         """
@@ -230,7 +230,7 @@ class EmbeddedCopr(EmbeddedStore):
             state: The final state in every chroot.
             chroots: Other final states, by chroot.
             packages: The built packages of each chroot that succeeded: names such as ``hello-1.0-1.noarch`` (with an
-                epoch, ``hello-2:1.0-1.noarch``); as a mapping, with the bytes of the files. Where not given, they are
+                epoch, ``hello-2:1.0-1.noarch``); as a mapping, with the bytes of the files. By default they are
                 derived from the name of the source.
             source: Whether the source build fails, so that no chroot starts.
         """
@@ -238,7 +238,7 @@ class EmbeddedCopr(EmbeddedStore):
             self._lifecycle.finish(self._found(build_id), state, chroots, packages, source)
 
     def set_state(self, build_id: int, state: str | None) -> None:
-        """Report a build as in *state*, which may be ``"unknown"`` or a new state; ``None`` ends that."""
+        """Set the reported state of a build, which may be ``"unknown"`` or an invented one; ``None`` undoes it."""
         with self._state.lock:
             self._lifecycle.set_state(self._found(build_id), state)
 

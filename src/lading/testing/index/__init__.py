@@ -48,17 +48,17 @@ class Restrictions(TypedDict, total=False):
 class EmbeddedIndex(EmbeddedStore):
     """A package index on 127.0.0.1, which runs inside ``with`` (or ``async with``).
 
-    Its state is in memory; files are in a temporary directory that is removed when it stops. Its clock stands still
-    until :meth:`advance_clock` moves it: tokens expire by that clock, and the ``Date`` of responses shows it. It has a
+    Its state is in memory; files are in a temporary directory that is removed when it stops. Its clock is stopped until
+    :meth:`advance_clock` advances it: tokens expire by that clock, and the ``Date`` of responses shows it. It has a
     user called ``owner`` from the beginning.
 
     Args:
         faults: The faults to inject; see :class:`Server`.
-        now: The first time that its clock shows; the current time where not given, without microseconds.
+        now: The time at which its clock starts; by default the current time, without microseconds.
         audience: The audience that identity tokens of trusted publishers must have.
         token_lifetime: The lifetime in seconds of the tokens that it mints for trusted publishers.
         max_file_size: The size in bytes up to which files are accepted.
-        port: The port to listen on; a free one where not given.
+        port: The port to listen on; by default a free one.
         tls: Serve https with this context.
 
     Attributes:
@@ -120,7 +120,7 @@ class EmbeddedIndex(EmbeddedStore):
 
         Args:
             name: The name of the project.
-            owner: The user who owns it; ``owner`` where not given.
+            owner: The user who owns it; by default ``owner``.
         """
         with self._state.lock:
             project = self._state.project(name) or Project(name)
@@ -134,7 +134,7 @@ class EmbeddedIndex(EmbeddedStore):
         Like tokens that are created on PyPI's website, one without a restriction to projects is restricted to its user.
 
         Args:
-            user: The user who owns it; ``owner`` where not given.
+            user: The user who owns it; by default ``owner``.
             restrictions: The restrictions. Times are those of the index: see :attr:`now`.
         """
         owner = user or self._owner
@@ -169,7 +169,7 @@ class EmbeddedIndex(EmbeddedStore):
 
         Args:
             publisher: The publisher.
-            audience: The audience; that of this index where not given.
+            audience: The audience; by default that of this index.
             claims: Claims that replace the usual ones: ``repository="example/other"``, ``exp=0``.
         """
         return self._mint.identity_token(publisher, audience, claims)
