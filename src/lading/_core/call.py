@@ -124,8 +124,8 @@ class Auth:
     """How requests are authenticated. This base class leaves them unchanged.
 
     ``flow`` is a generator without I/O. It yields the request it was given, changed as needed, and is sent the
-    :class:`Response` (complete, unless a success is streamed: then without its body); when it yields the request
-    again, that is sent again. In between it may yield another :class:`Call`, and is sent that call's result.
+    :class:`Response` (with its body unless that is a success); when it yields the request again, that is sent
+    again. In between it may yield another :class:`Call`, and is sent that call's result.
     Anything that waits for something other than a store belongs in ``prepare``, which is awaited before each flow, and
     once more when the flow yields ``PREPARE``.
     """
