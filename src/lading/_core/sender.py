@@ -48,7 +48,7 @@ class Sender:
         in_slot: Whether its calls are part of a call, whose slot they use.
     """
 
-    __slots__ = ("in_slot", "loop_state", "service", "settings")
+    __slots__ = ("_for_auth", "in_slot", "loop_state", "service", "settings")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Sender:
         self.settings = settings
         self.loop_state = loop_state
         self.in_slot = in_slot
+        self._for_auth: Sender | None = None
 
     async def send(self, call: Call[T]) -> T:
         """Send *call* and return what it parses from the response."""
@@ -122,6 +123,13 @@ class Sender:
     def in_same_slot(self) -> Sender:
         """Return this sender for calls that are part of a call: they use its slot."""
         return Sender(self.service, self.settings, self.loop_state, in_slot=True)
+
+    def for_auth(self) -> Sender:
+        """Return the sender that credentials use to be obtained: in the same slot, and without credentials."""
+        if self._for_auth is None:
+            settings = replace(self.settings, auth=NO_AUTH)
+            self._for_auth = Sender(self.service, settings, self.loop_state, in_slot=True)
+        return self._for_auth
 
     def _derive(self, service: Service, settings: ClientSettings) -> Sender:
         return Sender(service, settings, self.loop_state, in_slot=self.in_slot)
@@ -208,7 +216,8 @@ class _CallRun(Generic[R]):
             return await self._attempts()
         upload = is_streamed(self._call)
         if not state.acquire_nowait(upload=upload):
-            await state.acquire(upload=upload, timeout=self._settings.timeout.pool)
+            timeout = self._call.timeout or self._settings.timeout
+            await state.acquire(upload=upload, timeout=timeout.pool)
         try:
             return await self._attempts()
         finally:
@@ -285,7 +294,7 @@ class _CallRun(Generic[R]):
             self._state.backend,
             number=self._number,
             streamed=self._stream,
-            sender=sender.in_same_slot,
+            sender=sender.for_auth,
             observe=None if sender.service.on_response is None else self._observe_head,
         )
 

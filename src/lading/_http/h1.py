@@ -57,21 +57,29 @@ def encode_head(method: bytes, target: bytes, fields: bytes) -> bytes:
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, fields)
 
 
-def body_length(headers: Iterable[tuple[bytes, bytes]], content: bytes | None) -> int | None:
+def body_length(
+    headers: Iterable[tuple[bytes, bytes]], content: bytes | None, streamed: int | None = None
+) -> int | None:
     """Return what *headers* say about the body's length; ``None`` when they do not, or it is chunked.
 
-    ``UnsendableRequest`` when they contradict themselves, or the *content* where that is at hand: what follows the
-    end that the server sees would be the beginning of the next request.
+    ``UnsendableRequest`` when they contradict themselves, or the body: what follows the end that the server sees
+    would be the beginning of the next request.
+
+    Args:
+        headers: The headers.
+        content: A body in memory; ``None`` for a streamed one.
+        streamed: The length of a streamed body, where known.
     """
     found = [(lower, value) for name, value in headers if (lower := name.lower()) in _FRAMING]
     if not found:
         return None
     name, value = found[0]
     if name == b"transfer-encoding":
-        length, good = None, content is None and value.lower() == b"chunked"
+        length, good = None, content is None and streamed is None and value.lower() == b"chunked"
     else:
         length = int(value) if _LENGTH.fullmatch(value) else None
-        good = length is not None and (content is None or length == len(content))
+        known = streamed if content is None else len(content)
+        good = length is not None and known in (None, length)
     if len(found) > 1 or not good:
         raise UnsendableRequest("Content-Length and Transfer-Encoding do not fit each other, or the body")
     return length
