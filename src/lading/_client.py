@@ -88,8 +88,16 @@ class Connections:
     def loop_state(self) -> LoopState:
         """Return the running loop's backend and slots; ``ConfigError`` when the client has been closed."""
         if self.closed or self._shared.closed:
-            raise ConfigError(f"this {self.owner} client has been closed: make a new one")
-        return self._shared.states.get()
+            raise self._closed_error()
+        state = self._shared.states.get()
+        if self._shared.closed:
+            # Another thread closed the client meanwhile, and may have missed this one.
+            state.backend.retire()  # type: ignore[unreachable]
+            raise self._closed_error()
+        return state
+
+    def _closed_error(self) -> ConfigError:
+        return ConfigError(f"this {self.owner} client has been closed: make a new one")
 
     def copy(self, **changes: Any) -> Connections:
         """Return a copy that shares connections and slots.

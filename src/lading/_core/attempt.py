@@ -141,16 +141,18 @@ class Attempt:
             "Accept": service.accept,
             # A download is wanted byte for byte, for digests and ranges.
             "Accept-Encoding": "identity" if self._streamed else "gzip, deflate",
-            **service.headers,
-            **call.headers,
         }
+        if service.headers:
+            _replace_headers(headers, service.headers)
+        if call.headers:
+            _replace_headers(headers, call.headers)
         if call.body is not None:
             if call.body.content_type:
-                headers["Content-Type"] = call.body.content_type
+                _replace_headers(headers, {"Content-Type": call.body.content_type})
         elif call.json is not UNSET:
-            headers["Content-Type"] = "application/json"
+            _replace_headers(headers, {"Content-Type": "application/json"})
         elif call.form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            _replace_headers(headers, {"Content-Type": "application/x-www-form-urlencoded"})
         return Request(call.method, self.url, headers, call.timeout or self._settings.timeout)
 
     async def _exchange_signed(self, request: Request) -> ResponseStream:
@@ -158,6 +160,7 @@ class Attempt:
         auth = self._auth
         await auth.prepare(self._make_sender())
         flow = auth.flow(request)
+        last: ResponseStream | None = None
         try:
             step = next(flow)
             while True:
@@ -167,19 +170,26 @@ class Attempt:
                     continue
                 if isinstance(step, Call):
                     # Without auth, whatever it says: it would need itself again.
-                    step = flow.send(await self._make_sender().send(replace(step, auth=None)))
+                    result = await self._make_sender().send(replace(step, auth=None))
+                    step = flow.send(result)
                     continue
-                stream = await self._exchange(step)
+                last = stream = await self._exchange(step)
                 try:
                     step = flow.send(self._read(stream))
+                    if self._call.body is not None and not self._call.body.replayable:
+                        flow.close()
+                        return stream
                 except StopIteration:
                     return stream
                 except BaseException:
                     await stream.aclose()
                     raise
-                if self._call.body is not None and not self._call.body.replayable:
-                    return stream
                 await stream.aclose()
+        except StopIteration:
+            # The flow gave up after a step of its own. A success was closed unread before that.
+            if last is None or self._succeeded:
+                raise errors.ConfigError(f"the flow of {auth!r} ended without a response") from None
+            return last
         finally:
             flow.close()
 
@@ -227,9 +237,16 @@ class Attempt:
     async def _send_streamed(self, request: Request, reader: MeteredReader) -> ResponseStream:
         request.content = self._reader = reader
         try:
-            return await self._backend.send(request)
-        finally:
+            stream = await self._backend.send(request)
+        except BaseException:
             await reader.aclose()
+            raise
+        try:
+            await reader.aclose()
+        except BaseException:  # the caller's source failed, or was cancelled, after the response had come
+            await stream.aclose()
+            raise
+        return stream
 
     def _new_reporter(self, length: int | None) -> ProgressReporter:
         return ProgressReporter(self._call.on_progress, length, self.number)
@@ -258,19 +275,32 @@ class Attempt:
                 status=stream.status,
                 detail=one_line(scrub(stream.reason, secrets)),
             )
-        if self._service.may_send_credentials(target):
-            return replace(request, url=target)
+        own = self._service.may_send_credentials(target)
         why = "" if self._service.may_fetch(target) else "which is not https"
-        if call.body is not None or call.json is not UNSET or call.form is not None:
+        if not own and (call.body is not None or call.json is not UNSET or call.form is not None):
             why = "where its body must not be sent"
+        if call.body is not None and not call.body.replayable:
+            why = "and its body cannot be sent again"
         if why:
             raise errors.ApiError(
                 f"{name}: {call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
                 service=name,
                 status=stream.status,
             )
+        if own:
+            return replace(request, url=target)
         headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
         return replace(request, url=target, headers=headers)
+
+
+def _replace_headers(headers: dict[str, str], given: Mapping[str, str]) -> None:
+    """Add the *given* headers to *headers*, in place of those with the same names in any case."""
+    for name, value in given.items():
+        if name not in headers:
+            lower = name.lower()
+            for other in [other for other in headers if other.lower() == lower]:
+                del headers[other]
+        headers[name] = value
 
 
 def _encode(call: Call[Any]) -> bytes:
@@ -290,10 +320,14 @@ def _encode(call: Call[Any]) -> bytes:
 
 def _check_headers(headers: Mapping[str, str]) -> None:
     """Raise ``InputError`` for what no header can carry; here, for an HTTP library may quote the value."""
+    names: set[str] = set()
     for name, value in headers.items():
+        names.add(name.lower())
         if not _HEADER_NAME.fullmatch(name):
             raise errors.InputError(f"{name[:40]!r} is not a header name", argument="headers")
         if not (value.isascii() and value.isprintable()) or value != value.strip():
             raise errors.InputError(
                 f"the value of header {name} has a character that HTTP does not allow there", argument="headers"
             )
+    if len(names) != len(headers):
+        raise errors.InputError("a header is given twice, its name in different case", argument="headers")

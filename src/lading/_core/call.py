@@ -39,6 +39,7 @@ PATH_SAFE = "@:+"
 
 _IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 _NONE: Mapping[str, Any] = MappingProxyType({})
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -220,6 +221,12 @@ class Call(Generic[T]):
                     f"{self!r}: path parameter {name!r} must be a str or an int, not {type(given).__name__}",
                     argument=name,
                 )
+        for name, value in self.headers.items():
+            pair: tuple[object, object] = (name, value)
+            if not all(isinstance(one, str) for one in pair):
+                raise InputError(f"{self!r}: names and values of headers must be str", argument="headers")
+        if len(self.headers) > 1 and len({name.lower() for name in self.headers}) != len(self.headers):
+            raise InputError(f"{self!r}: a header is given twice, its name in different case", argument="headers")
 
     def __repr__(self) -> str:
         # Nothing else: parameters, headers and bodies may carry secrets.
@@ -228,7 +235,7 @@ class Call(Generic[T]):
     @property
     def url_template(self) -> str:
         """The path as hooks and logs show it: no identifiers, no query."""
-        return self.template or (self.path if "://" not in self.path else "(url)")
+        return self.template or ("(url)" if _ABSOLUTE.match(self.path) else self.path.partition("?")[0])
 
     @property
     def repeatable(self) -> bool:
@@ -250,9 +257,9 @@ class Call(Generic[T]):
         """
         path = self.path
         # A URL that a server gave us may have braces of its own.
-        if "{" in path and (self.path_params or "://" not in path):
+        if "{" in path and (self.path_params or not _ABSOLUTE.match(path)):
             path = _PLACEHOLDER.sub(lambda found: self._fill(found, safe), path)
-        url = path if "://" in path else base_url + path.removeprefix("/")
+        url = path if _ABSOLUTE.match(path) else base_url + path.removeprefix("/")
         if not self.params:
             return url
         query = encode_query(self.params)

@@ -41,6 +41,7 @@ def safe_url(url: str) -> str:
     """*url* without user information, query and fragment: what an error or a log line may show."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises when it is none: part of a password, perhaps
     except ValueError:
         return "(no address)"
     host = parts.netloc.rpartition("@")[2]

@@ -49,7 +49,7 @@ class Sender:
         in_slot: Whether its calls are part of a call, whose slot they use.
     """
 
-    __slots__ = ("_inner", "in_slot", "loop_state", "service", "settings")
+    __slots__ = ("_for_auth", "_inner", "in_slot", "loop_state", "service", "settings")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Sender:
         self.loop_state = loop_state
         self.in_slot = in_slot
         self._inner: Sender | None = None
+        self._for_auth: Sender | None = None
 
     async def send(self, call: Call[T]) -> T:
         """Send *call* and return what it parses from the response."""
@@ -126,6 +127,13 @@ class Sender:
         if self._inner is None:
             self._inner = self if self.in_slot else Sender(self.service, self.settings, self.loop_state, in_slot=True)
         return self._inner
+
+    def for_auth(self) -> Sender:
+        """Return the sender that credentials use to be obtained: in the same slot, and without credentials."""
+        if self._for_auth is None:
+            settings = replace(self.settings, auth=NO_AUTH)
+            self._for_auth = Sender(self.service, settings, self.loop_state, in_slot=True)
+        return self._for_auth
 
     def _derive(self, service: Service, settings: ClientSettings) -> Sender:
         return Sender(service, settings, self.loop_state, in_slot=self.in_slot)
@@ -215,7 +223,8 @@ class _CallRun(Generic[R]):
             state.prepared = True
         upload = is_streamed(self._call)
         if not state.acquire_nowait(upload=upload):
-            await state.acquire(upload=upload, timeout=self._settings.timeout.pool)
+            timeout = self._call.timeout or self._settings.timeout
+            await state.acquire(upload=upload, timeout=timeout.pool)
         try:
             return await self._attempts()
         finally:
@@ -292,7 +301,7 @@ class _CallRun(Generic[R]):
             self._state.backend,
             number=self._number,
             streamed=self._stream,
-            sender=sender.in_same_slot,
+            sender=sender.for_auth,
             observe=None if sender.service.on_response is None else self._observe_head,
         )
 

@@ -77,7 +77,9 @@ class Service:
     def host_of(url: str) -> str:
         """Return host and port of *url*, without user information; empty when it is no URL."""
         try:
-            return urlsplit(url).netloc.rpartition("@")[2]
+            parts = urlsplit(url)
+            _ = parts.port  # raises when it is none: part of a password, perhaps
+            return parts.netloc.rpartition("@")[2]
         except ValueError:
             return ""
 

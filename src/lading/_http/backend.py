@@ -44,11 +44,11 @@ class TransportBackend:
 
     async def send(self, request: Request) -> TransportResponse:
         """Send *request* and return the head of its response."""
-        if self._transport.pool.closed:
-            raise ConfigError("the client was closed while this call was running")
         destination: Destination | None = None
         try:
             destination = await self._split(request.url)
+            if self._transport.pool.closed:
+                raise ConfigError("the client was closed while this call was running")
             wire = _make_wire_request(request, destination)
             head, body, sent = await self._transport.exchange(destination.origin, wire)
         except TransportError as error:
@@ -89,12 +89,12 @@ def _make_wire_request(request: Request, destination: Destination) -> WireReques
     headers = request.headers
     streamed = not isinstance(content, bytes)
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    if "Host" not in headers and "host" not in headers:
+    names = {name.lower() for name in headers}
+    if "host" not in names:
         lines.insert(0, f"Host: {destination.host}\r\n")
     length = len(content) if isinstance(content, bytes) else content.length
-    framing = [(name.encode(), value.encode()) for name, value in headers.items() if name.lower() in _FRAMING]
-    if framing:
-        body_length(framing, content if isinstance(content, bytes) else None)
+    if not names.isdisjoint(_FRAMING):
+        length = body_length(framing_headers(headers), content if isinstance(content, bytes) else None, length)
     elif length is None:
         lines.append("Transfer-Encoding: chunked\r\n")
     elif streamed or length or request.method in _WITH_BODY:
@@ -116,6 +116,11 @@ def _make_wire_request(request: Request, destination: Destination) -> WireReques
     else:
         wire.content = content
     return wire
+
+
+def framing_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return those of *headers* that say where the body ends."""
+    return [(name.encode(), value.encode()) for name, value in headers.items() if name.lower() in _FRAMING]
 
 
 class TransportResponse:

@@ -149,10 +149,10 @@ class Connection:
         try:
             data = await self._link.receive(timeout, wait_first=True)
         except ReadFailed as error:
-            if again:
+            if again and not self._link.aborted:
                 raise StaleConnection from error
             raise
-        if again and not data:
+        if again and not data and not self._link.aborted:
             raise StaleConnection
         while (head := parser.feed(data)) is None:
             data = await self._link.receive(timeout, wait_first=True)

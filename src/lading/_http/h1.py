@@ -57,21 +57,29 @@ def encode_head(method: bytes, target: bytes, fields: bytes) -> bytes:
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, fields)
 
 
-def body_length(headers: Iterable[tuple[bytes, bytes]], content: bytes | None) -> int | None:
+def body_length(
+    headers: Iterable[tuple[bytes, bytes]], content: bytes | None, streamed: int | None = None
+) -> int | None:
     """Return what *headers* say about the body's length; ``None`` when they do not, or it is chunked.
 
-    ``UnsendableRequest`` when they contradict themselves, or the *content* where that is at hand: what follows the
-    end that the server sees would be the beginning of the next request.
+    ``UnsendableRequest`` when they contradict themselves, or the body: what follows the end that the server sees
+    would be the beginning of the next request.
+
+    Args:
+        headers: The headers.
+        content: A body in memory; ``None`` for a streamed one.
+        streamed: The length of a streamed body, where known.
     """
     found = [(lower, value) for name, value in headers if (lower := name.lower()) in _FRAMING]
     if not found:
         return None
     name, value = found[0]
     if name == b"transfer-encoding":
-        length, good = None, content is None and value.lower() == b"chunked"
+        length, good = None, content is None and streamed is None and value.lower() == b"chunked"
     else:
         length = int(value) if _LENGTH.fullmatch(value) else None
-        good = length is not None and (content is None or length == len(content))
+        known = streamed if content is None else len(content)
+        good = length is not None and known in (None, length)
     if len(found) > 1 or not good:
         raise UnsendableRequest("Content-Length and Transfer-Encoding do not fit each other, or the body")
     return length
@@ -146,7 +154,7 @@ class ResponseParser:
     def __init__(self, method: str, *, plain: bool = True) -> None:
         self._method = method
         self._plain = plain
-        self._h11: h11.Connection | None = None
+        self._h11: Any = None
         self._rest = b""
         self._fed = 0
 
@@ -161,18 +169,20 @@ class ResponseParser:
 
     def _feed_h11(self, data: bytes) -> ResponseHead | None:
         h11 = _h11()
-        if self._h11 is None:
-            self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
-            self._h11.send(_h11_request(self._method))
+        event: Any
+        connection = self._h11
+        if connection is None:
+            connection = self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+            connection.send(_h11_request(self._method))
         self._fed += len(data)
         try:
             if data:
-                self._h11.receive_data(data)
+                connection.receive_data(data)
             while True:
-                event = self._h11.next_event()
+                event = connection.next_event()
                 if isinstance(event, h11.Response):
                     # h11 bounds a head that comes in pieces only.
-                    if self._fed - len(self._h11.trailing_data[0]) > _MAX_HEAD:
+                    if self._fed - len(connection.trailing_data[0]) > _MAX_HEAD:
                         raise ProtocolError("the head of the response is too long")
                     return self._read_head(event)
                 if not isinstance(event, h11.InformationalResponse):
@@ -206,6 +216,7 @@ class ResponseParser:
     def chunk(self, data: bytes | None) -> bytes | None:
         """Return the next piece of a chunked body; ``b""`` when more is needed, ``None`` at its end."""
         h11 = _h11()
+        event: Any
         assert self._h11 is not None  # noqa: S101 - a chunked head was h11's
         try:
             if data is not None:

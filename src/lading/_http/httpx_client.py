@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lading._core.body import MeteredReader
-from lading._http.backend import read_decoded
-from lading._http.errors import describe, network_error
+from lading._core.service import Service
+from lading._http.backend import framing_headers, read_decoded
+from lading._http.errors import UnsendableRequest, describe, network_error
+from lading._http.h1 import body_length
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ class HttpxClientBackend:
         content = request.content
         try:
             wire = self._build(request)
-            response = await self._client.send(wire, stream=True, auth=None, follow_redirects=False)
+            # An Auth that does nothing: with None, user information in the URL would replace our credentials.
+            auth = self._library.Auth()
+            response = await self._client.send(wire, stream=True, auth=auth, follow_redirects=False)
         except Exception as error:
             if isinstance(content, MeteredReader) and content.failure is not None:
                 raise content.failure from None
@@ -52,19 +56,27 @@ class HttpxClientBackend:
         headers = dict(request.headers)
         streamed = isinstance(content, MeteredReader)
         read = timeout.upload_response if streamed else timeout.read
+        framing = framing_headers(headers)
+        if framing:
+            if isinstance(content, MeteredReader):
+                body_length(framing, None, content.length)
+            else:
+                body_length(framing, content)
         timeouts = {"connect": timeout.connect, "read": read, "write": timeout.write, "pool": timeout.pool}
         extensions = {"timeout": timeouts}
         if not isinstance(content, MeteredReader):
             return self._library.Request(
                 request.method, request.url, headers=headers, content=content or None, extensions=extensions
             )
-        if content.length is None:
+        if framing:
+            pass  # the caller's
+        elif content.length is None:
             headers["Transfer-Encoding"] = "chunked"
         else:
             headers["Content-Length"] = str(content.length)
         stream = _stream_class(self._library)(content)
         wire = self._library.Request(request.method, request.url, headers=headers, stream=stream, extensions=extensions)
-        wire.headers["Host"] = wire.url.netloc.decode("ascii")
+        wire.headers.setdefault("Host", wire.url.netloc.decode("ascii"))
         return wire
 
     async def aclose(self) -> None:
@@ -79,7 +91,10 @@ class HttpxClientBackend:
         if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
             return InputError(f"the URL cannot be requested: {describe(error)}", argument="url")
         # httpcore lets its h11's errors about requests through.
-        if isinstance(error, library.LocalProtocolError) or type(error).__name__ == "LocalProtocolError":
+        if (
+            isinstance(error, (library.LocalProtocolError, UnsendableRequest))
+            or type(error).__name__ == "LocalProtocolError"
+        ):
             return InputError(f"the request cannot be sent as it is: {describe(error)}")
         if not isinstance(error, library.TransportError):
             return error
@@ -88,7 +103,7 @@ class HttpxClientBackend:
         # Unless the body was certainly cut short, all of it may have left.
         sent = phase in ("send", "receive") and (not isinstance(content, MeteredReader) or content.finished)
         timed_out = isinstance(error, library.TimeoutException)
-        return network_error(error, _host_of(request.url), phase, timed_out=timed_out, request_sent=sent)
+        return network_error(error, Service.host_of(request.url), phase, timed_out=timed_out, request_sent=sent)
 
     def _phase_of(self, error: Exception) -> Phase:
         library = self._library
@@ -111,10 +126,6 @@ def _connect_phase(error: BaseException) -> Phase:
             return "resolve"
         cause = cause.__cause__
     return "connect"
-
-
-def _host_of(url: str) -> str:
-    return url.split("://", 1)[-1].split("/", 1)[0].rpartition("@")[2]
 
 
 class _HttpxResponse:
@@ -160,15 +171,17 @@ class _HttpxResponse:
 
     async def read(self, limit: int) -> bytes:
         """Read the complete body, undo its content encoding and close."""
-        return await read_decoded(self, _host_of(self.url), limit)
+        return await read_decoded(self, Service.host_of(self.url), limit)
 
     async def aclose(self) -> None:
         """Release the connection."""
         # The library's own generator first: closing the response does not reach it.
         close = getattr(self._iterator, "aclose", None)
-        if close is not None:
-            await close()
-        await self._response.aclose()
+        try:
+            if close is not None:
+                await close()
+        finally:
+            await self._response.aclose()
 
 
 def _module_of(client: Any) -> ModuleType:

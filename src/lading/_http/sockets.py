@@ -56,6 +56,7 @@ class SocketStream:
 
     Attributes:
         written: Bytes given to the system so far.
+        aborted: Whether :meth:`abort` has ended it.
     """
 
     def __init__(self, sock: socket.socket, share: LoopShare) -> None:
@@ -63,7 +64,7 @@ class SocketStream:
         self._share = share
         self._resumed = perf_counter()
         self._waiting = 0
-        self._aborted = False
+        self.aborted = False
         self._close_later = False
         self.written = 0
 
@@ -152,7 +153,7 @@ class SocketStream:
         if perf_counter() - self._resumed > self._share.budget:
             await checkpoint()
             self._resumed = perf_counter()
-        if self._aborted:
+        if self.aborted:
             raise ReadFailed("the client was closed")
 
     async def yield_if_readable(self) -> None:
@@ -180,7 +181,7 @@ class SocketStream:
         Closing it here would let its number be given to a new socket, whose waiter the old waiter's clean-up would
         then deregister (seen on asyncio and uvloop).
         """
-        self._aborted = True
+        self.aborted = True
         if self._waiting:
             anyio.notify_closing(self._sock)
 
@@ -190,7 +191,7 @@ class SocketStream:
         timeout: float | None,
         phase: Phase,
     ) -> None:
-        if self._aborted:
+        if self.aborted:
             raise ReadFailed("the client was closed")
         self._waiting += 1
         try:

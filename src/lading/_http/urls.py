@@ -16,6 +16,9 @@ _PORTS = {"http": 80, "https": 443}
 # Requested as it is; whatever else is percent-encoded first.
 _TARGET = re.compile(r"/[!$%&'()*+,\-./0-9:;=?@A-Z\[\\\]^_a-z|~]*")
 _TARGET_SAFE = "!$%&'()*+,-./:;=?@[\\]^_|~"
+# What a name or an address may consist of (RFC 3986 3.2.2); parsers disagree about anything else.
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]+")
+_LITERAL = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~%-]+)?\](?::[0-9]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -71,8 +74,8 @@ def _parse_root(root: str, to_ascii: Callable[[str], str] | None) -> tuple[Origi
     try:
         parts = urlsplit(root)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError as error:
-        raise UnsendableRequest("the URL has no valid host and port") from error
+    except ValueError:  # its text may quote a password
+        raise UnsendableRequest("the URL has no valid host and port") from None
     if scheme not in _PORTS:
         raise UnsendableRequest(f"the URL has scheme {scheme!r}, not http or https")
     if not host or any(c.isspace() for c in host):
@@ -81,8 +84,11 @@ def _parse_root(root: str, to_ascii: Callable[[str], str] | None) -> tuple[Origi
         if to_ascii is None:
             raise UnsendableRequest("the URL's host is not ASCII")
         host = to_ascii(host)
+    after_user = parts.netloc.rpartition("@")[2]
+    if not (_LITERAL.fullmatch(after_user) if "[" in after_user else _HOST.fullmatch(host)) or port == 0:
+        raise UnsendableRequest("the URL has no valid host and port")
     port = port or _PORTS[scheme]
-    shown = f"[{host}]" if ":" in host else host
+    shown = f"[{host}]" if "[" in after_user else host
     return Origin(scheme, host, port), shown if port == _PORTS[scheme] else f"{shown}:{port}"
 
 
