@@ -112,7 +112,5 @@ async def test_a_streamed_body_ends_where_its_head_says(
         else:
             with pytest.raises(InputError):
                 await client.send(call)
-        if library is not None:
-            await client._connections.loop_state().backend._client.aclose()
     assert bodies == ([b"abc"] if fits else [])
     assert not any(rest)
