@@ -133,7 +133,7 @@ class ApiError(LadingError):
         self.service = service
         self.status = status
         self.errors: tuple[tuple[str, str], ...] = tuple(errors)
-        self.code = code if code is not None or not self.errors else self.errors[0][0] or None
+        self.code: str | None = code if code is not None or not self.errors else self.errors[0][0] or None
         self.detail = detail
         self.retry_after = retry_after
         self.request_id = request_id

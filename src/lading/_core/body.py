@@ -244,7 +244,7 @@ class MeteredReader(Reader):
     def __init__(self, body: Body, meter: ProgressReporter) -> None:
         self.length: int | None = body.length
         self.failure: BaseException | None = None
-        self.finished = False
+        self.finished: bool = False
         self.meter = meter
         self._reader: Reader | None = None
         self._body = body

@@ -59,10 +59,10 @@ class Sender:
         *,
         in_slot: bool = False,
     ) -> None:
-        self.service = service
-        self.settings = settings
-        self.loop_state = loop_state
-        self.in_slot = in_slot
+        self.service: Service = service
+        self.settings: ClientSettings = settings
+        self.loop_state: Callable[[], LoopState] = loop_state
+        self.in_slot: bool = in_slot
         self._inner: Sender | None = None
         self._for_auth: Sender | None = None
 
