@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lading._core.threads import run_in_thread
 from lading._http.errors import ConnectFailed, ReadFailed, WriteFailed
-from lading._http.sockets import LoopShare, SocketStream, os_error_message
+from lading._http.sockets import RECEIVE, LoopShare, SocketStream, os_error_message
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
-_RECEIVE = 128 * 1024
 _RECORD = 16 * 1024
 
 
@@ -41,7 +40,7 @@ class TLSStream(SocketStream):
             except ssl.SSLWantReadError:
                 await super().send(self._out.read(), None)
                 await self.wait_readable(None)
-                data = self._receive(_RECEIVE)
+                data = self._receive(RECEIVE)
                 if data == b"":
                     raise ConnectFailed("the server closed the connection during the TLS handshake") from None
                 self._in.write(data or b"")
@@ -85,7 +84,7 @@ class TLSStream(SocketStream):
 
     def _feed(self) -> bool:
         """Read from the socket; return whether it had something, which is then there to be decrypted."""
-        raw = self._receive(_RECEIVE)
+        raw = self._receive(RECEIVE)
         if raw is None:
             return False
         if raw:
