@@ -51,7 +51,7 @@ class LoopShare:
     @property
     def tls_slice(self) -> int:
         """Bytes to encrypt in one step: the step itself cannot be interrupted."""
-        return 112 * 1024 if self.busy < 64 else 56 * 1024
+        return 112 * 1024 if self.busy < 32 else 56 * 1024
 
 
 class SocketStream:
