@@ -20,6 +20,7 @@ import pytest
 
 from lading.pypi import Token
 from lading.testing import DropAfter, EmbeddedIndex, FaultProxy, Respond
+from lading.testing.__main__ import main
 from tests.support.distributions import core_metadata, sdist, wheel
 
 JSON = {"Accept": "application/json"}
@@ -359,6 +360,13 @@ def test_faults_and_stop(tmp_path):
         index.yank("demo", "2.0")
     with pytest.raises(LookupError, match="no project 'x'"):
         index.set_status("x", "archived")
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_the_command_refuses_what_is_not_a_port(port, capsys):
+    with pytest.raises(SystemExit):
+        main(["pypi", f"--port={port}"])
+    assert f"'{port}' is not a port" in capsys.readouterr().err
 
 
 def test_it_serves_as_a_command(tmp_path):

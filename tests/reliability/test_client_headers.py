@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
+import httpx2
 import pytest
 
-from lading import BytesBody, Call, InputError, Retry, StreamBody, TokenAuth
+from lading import BytesBody, Call, InputError, StreamBody, TokenAuth
 from tests.support.raw_server import OK, RawServer
 from tests.support.transport_client import make_client, reply
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from lading import Body
@@ -36,29 +39,44 @@ class Recorder:
         return [value for found, value in pairs if found.lower() == name]
 
 
+@pytest.fixture(params=[None, httpx, httpx2], ids=["own transport", "httpx", "httpx2"])
+def http(request: pytest.FixtureRequest, client_tls: ssl.SSLContext) -> Any:
+    """A client to hand in, or None; made off the loop: that reads files."""
+    return request.param and request.param.AsyncClient(verify=client_tls, trust_env=False)
+
+
+@pytest.fixture
+async def options(http: Any) -> AsyncIterator[dict[str, Any]]:
+    if http is None:
+        yield {}
+    else:
+        async with http:
+            yield {"http_client": http}
+
+
 async def three() -> AsyncIterator[bytes]:
     yield b"abc"
 
 
-async def test_a_default_is_replaced_whatever_the_case() -> None:
+async def test_a_default_is_replaced_whatever_the_case(options: dict[str, Any]) -> None:
     given = {"HOST": "other.test", "accept": "x/y", "user-agent": "me", "ACCEPT-ENCODING": "identity"}
     recorder = Recorder()
-    async with RawServer(recorder) as server, make_client(server.url) as client:
+    async with RawServer(recorder) as server, make_client(server.url, **options) as client:
         await client.send(Call("GET", "a", reply, headers=given))
     for name, value in given.items():
         assert recorder.values(name.lower()) == [value]
 
 
-async def test_the_content_type_is_sent_once() -> None:
+async def test_the_content_type_is_sent_once(options: dict[str, Any]) -> None:
     recorder = Recorder()
-    async with RawServer(recorder) as server, make_client(server.url) as client:
+    async with RawServer(recorder) as server, make_client(server.url, **options) as client:
         await client.send(Call("POST", "a", reply, headers={"content-type": "x/y"}, json={}))
     assert recorder.values("content-type") == ["application/json"]
 
 
-async def test_a_header_of_the_credentials_is_not_given_a_second_time() -> None:
+async def test_a_header_of_the_credentials_is_not_given_a_second_time(options: dict[str, Any]) -> None:
     recorder = Recorder()
-    async with RawServer(recorder) as server, make_client(server.url) as client:
+    async with RawServer(recorder) as server, make_client(server.url, **options) as client:
         call = Call("GET", "a", reply, headers={"authorization": "mine"}, auth=TokenAuth("of-the-call"))
         with pytest.raises(InputError, match="twice"):
             await client.send(call)
@@ -66,8 +84,8 @@ async def test_a_header_of_the_credentials_is_not_given_a_second_time() -> None:
 
 
 @pytest.mark.parametrize("body", [StreamBody(three), StreamBody(three, 3), BytesBody(b"abc")], ids=["?", "3", "bytes"])
-async def test_a_host_is_the_callers(body: Body) -> None:
-    async with RawServer(lambda peer: peer.serve()) as server, make_client(server.url) as client:
+async def test_a_host_is_the_callers(body: Body, options: dict[str, Any]) -> None:
+    async with RawServer(lambda peer: peer.serve()) as server, make_client(server.url, **options) as client:
         await client.send(Call("POST", "a", reply, headers={"host": "other.test"}, body=body))
         assert [request.headers["host"] for request in server.requests] == ["other.test"]
 
@@ -93,7 +111,7 @@ def test_names_and_values_are_strings(headers: Any) -> None:
     ids=str,
 )
 async def test_a_streamed_body_ends_where_its_head_says(
-    headers: dict[str, str], length: int | None, fits: bool
+    headers: dict[str, str], length: int | None, fits: bool, options: dict[str, Any]
 ) -> None:
     """Else its rest would be the next request, or the server would wait for what never comes."""
     bodies: list[bytes] = []
@@ -105,7 +123,7 @@ async def test_a_streamed_body_ends_where_its_head_says(
         peer.send(OK)
         rest.append(peer.receive())
 
-    async with RawServer(script) as server, make_client(server.url, retry=Retry(attempts=1)) as client:
+    async with RawServer(script) as server, make_client(server.url, **options) as client:
         call = Call("POST", "a", reply, headers=headers, body=StreamBody(three, length))
         if fits:
             await client.send(call)

@@ -6,19 +6,21 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 
 from lading._core.progress import ProgressReporter
-from lading._core.resumable import Expected, ResumableReader
+from lading._core.resumable import Expected, ResumableReader, StreamOpener
 from lading._core.threads import run_in_thread
 from lading.errors import NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from lading._core.call import Call
     from lading._core.files import StrPath
-    from lading._core.sender import Sender
+    from lading._core.service import Service
     from lading.types import OnProgress
 
 __all__ = ["Expected", "download"]
@@ -26,9 +28,24 @@ __all__ = ["Expected", "download"]
 # Bytes that are written at once in a worker thread: with fewer, the thread costs more than the writing.
 _BATCH = 2 * 1024 * 1024
 
+T = TypeVar("T")
+
+
+class DownloadSource(StreamOpener, Protocol):
+    """What a download reads from: a :class:`Sender`, or what chooses one for each attempt."""
+
+    @property
+    def service(self) -> Service:
+        """The store, as errors call it."""
+        ...
+
+    async def retrying(self, step: Callable[[int], Awaitable[T]]) -> T:
+        """Run ``step(number)`` under a retry rule, and return what it returns."""
+        ...
+
 
 async def download(
-    sender: Sender,
+    source: DownloadSource,
     call: Call[Any],
     target: StrPath,
     *,
@@ -41,7 +58,7 @@ async def download(
     digests match there is nothing at *target*; on any failure the temporary file beside it is removed.
 
     Args:
-        sender: Sends the requests, and has the retry rule.
+        source: Opens the responses, and has the retry rule.
         call: Reads the file.
         target: The path of the file.
         promise: What the file must turn out to be.
@@ -52,12 +69,12 @@ async def download(
         OSError: The file cannot be written.
     """
     path = Path(target)
-    label = f"{sender.service.name}: download of {path.name}"
-    reader = ResumableReader(sender, call, promise, label=label)
+    label = f"{source.service.name}: download of {path.name}"
+    reader = ResumableReader(source, call, promise, label=label)
     download = _Download(reader, path, min(_BATCH, promise.size or _BATCH), on_progress)
     try:
         await download.open()
-        await sender.retrying(download.step)
+        await source.retrying(download.step)
         reader.verify()
         await download.finish()
     finally:

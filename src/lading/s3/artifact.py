@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lading._core.call import Call
 from lading._core.download import Expected, download
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from lading._core.files import StrPath
-    from lading._core.sender import Sender
     from lading.s3._download.failover import RegionFailover
     from lading.types import OnProgress
 
@@ -105,10 +104,8 @@ class Artifact:
         target = Path(to)
         if await run_in_thread(target.is_dir):
             target /= safe_name(self.filename or f"{self.project}-{self.version}")
-        # It stands in for a sender: it chooses a region for every attempt.
-        sender = cast("Sender", self._require_failover())
         call = Call("GET", self.key, template="(GetObject)")
-        return await download(sender, call, target, promise=self._expected, on_progress=on_progress)
+        return await download(self._require_failover(), call, target, promise=self._expected, on_progress=on_progress)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=["pypi", "copr"],
         help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read",
     )
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
+    parser.add_argument("--port", type=_port, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -44,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # the port is in use
         parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
+    return int(text)
 
 
 def _serve(text: str, advance: Callable[[float], None]) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
@@ -15,7 +15,7 @@ from lading.s3._checksums import CrcHasher, crc_of
 from lading.s3._layout import SHA256
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from lading._core.call import Call
     from lading._core.messages import ResponseStream
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Seconds without a response after which the next region is requested, too.
 HEDGE = 0.5
+
+T = TypeVar("T")
 
 
 def expected_of(stored: ObjectInfo) -> Expected:
@@ -74,7 +76,11 @@ class RegionFailover:
         self._copies = list(copies) if same else list(copies)[:1]
         self._next = 0
         self.service: Service = sender.service
-        self.retrying = sender.retrying
+        self._sender = sender
+
+    async def retrying(self, step: Callable[[int], Awaitable[T]]) -> T:
+        """Run ``step(number)`` under the sender's retry rule, and return what it returns."""
+        return await self._sender.retrying(step)
 
     @asynccontextmanager
     async def stream(self, call: Call[Any], *, attempt: int | None = None) -> AsyncIterator[ResponseStream]:
