@@ -1,7 +1,7 @@
 """Copr: 500 builds waited for at once, and 1000 listed, beside python-copr against the same server.
 
 Waiting is polling: both ask every INTERVAL seconds, and need ROUNDS looks at the build that ends last. python-copr asks
-for each build by itself, over a new connection; with one thread for all of them a round takes as long as all answers
+for each build by itself, over a new connection; with one thread for all of them a round takes as long as all responses
 together, so its `wait` runs in threads: in ten of them, fifty builds in each, and in one for each build.
 """
 
@@ -63,8 +63,8 @@ def _readings(peers: dict[str, str], key: str) -> dict[str, Reading]:
 
 
 def _ask(job: Job, path: str) -> Any:
-    with urlopen(job.url + path) as answer:
-        return json.load(answer)
+    with urlopen(job.url + path) as response:
+        return json.load(response)
 
 
 def _note(job: Job, states: list[str]) -> None:

@@ -81,9 +81,9 @@ def raw(job: Job) -> None:
     sock = connect(job)
     host = job.address[0].encode()
     sock.sendall(b"GET /small HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
-    answer = b""
-    while not answer.endswith(b" " * 8):
-        answer += sock.recv(65536)
+    response = b""
+    while not response.endswith(b" " * 8):
+        response += sock.recv(65536)
     buffer = bytearray(PIECE)
     view = memoryview(buffer)
     target = prepare(job)

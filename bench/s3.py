@@ -100,7 +100,7 @@ def _ask(url: str) -> None:
         build_opener(ProxyHandler({})).open(url, timeout=10).close()
     except OSError as error:
         raise SystemExit(
-            f"bench: no S3 store answers at {url} ({error}). Start a Ceph gateway, and say where it is with "
+            f"bench: no S3 store responds at {url} ({error}). Start a Ceph gateway, and say where it is with "
             "LADING_S3_URL, LADING_S3_KEY and LADING_S3_SECRET; moto is no measure of anything"
         ) from None
 

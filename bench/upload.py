@@ -159,7 +159,7 @@ def connect(job: Job) -> socket.socket:
 
 
 def raw_upload(sock: socket.socket, job: Job, name: str) -> None:
-    """Send one file as a form would carry it (no name: an empty body) and read the answer."""
+    """Send one file as a form would carry it (no name: an empty body) and read the response."""
     before = (
         b'--frontier\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
         b'--frontier\r\nContent-Disposition: form-data; name="content"; filename="large"\r\n'
@@ -179,7 +179,7 @@ def raw_upload(sock: socket.socket, job: Job, name: str) -> None:
             while got := file.readinto(buffer):
                 sock.sendall(view[:got])
         sock.sendall(after)
-    answer = b""
-    while not answer.endswith(b"}"):
-        answer += sock.recv(65536)
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    response = b""
+    while not response.endswith(b"}"):
+        response += sock.recv(65536)
+    assert response.startswith(b"HTTP/1.1 200 ")

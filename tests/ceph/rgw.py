@@ -51,7 +51,7 @@ bluestore block size = $disk
 bluestore block create = true
 osd memory target = 1073741824
 [client]
-# Without nodelay every answer with a body waits for the client's delayed acknowledgement: 40 ms each.
+# Without nodelay every response with a body waits for the client's delayed acknowledgement: 40 ms each.
 rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw dns name = localhost
 rgw enable usage log = false

@@ -141,7 +141,7 @@ async def test_a_file_that_is_not_a_file_any_more(
         assert (await again.tokens.verify()).name == "owner"
 
 
-async def test_a_cancelled_rotation_that_was_answered_is_saved(
+async def test_a_cancelled_rotation_with_a_response_is_saved(
     demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """From the response on, the old token in the file is invalid."""

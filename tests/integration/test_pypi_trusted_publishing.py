@@ -48,7 +48,7 @@ class Minting:
         self.used: set[str] = set()
         self.users: list[str] = []
         self.minted = 0
-        self.answer: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
+        self.respond: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
         self.server = Server(self._handle)
         self.go_on = threading.Event()
         self.go_on.set()
@@ -79,7 +79,7 @@ class Minting:
         self.used.add(identity)
         self.minted += 1
         ends = int((self.now + timedelta(minutes=15)).timestamp())
-        return self.answer({"success": True, "token": f"pypi-s3cret-{self.minted}", "expires": ends})
+        return self.respond({"success": True, "token": f"pypi-s3cret-{self.minted}", "expires": ends})
 
     @property
     def index(self) -> Index:
@@ -161,7 +161,7 @@ async def test_attempts_are_counted_once(minting, path):
 
 
 async def test_why_it_was_refused_in_one_line(minting, capsys):
-    minting.answer = lambda _: refusal("invalid-publisher", "valid token, but no corresponding publisher")
+    minting.respond = lambda _: refusal("invalid-publisher", "valid token, but no corresponding publisher")
     async with PyPI(minting.index) as pypi:
         with pytest.raises(BadRequest) as caught:
             await pypi.tokens.mint(minting.env)
@@ -226,7 +226,7 @@ async def test_a_request_url_that_credentials_must_not_go_to(minting, url):
 
 @pytest.mark.parametrize("found", [{}, {"token": "pypi-s3cret", "expires": "soon"}, {"token": "x", "expires": 10**20}])
 async def test_what_is_no_token(minting, found):
-    minting.answer = lambda _: ServerResponse.json(found)
+    minting.respond = lambda _: ServerResponse.json(found)
     async with PyPI(minting.index) as pypi:
         with pytest.raises(InvalidResponse) as caught:
             await pypi.tokens.mint(minting.env)
@@ -234,7 +234,7 @@ async def test_what_is_no_token(minting, found):
 
 
 async def test_without_an_end_a_quarter_of_an_hour_is_taken(minting):
-    minting.answer = lambda _: ServerResponse.json({"token": "pypi-t"})
+    minting.respond = lambda _: ServerResponse.json({"token": "pypi-t"})
     async with PyPI(minting.index) as pypi:
         assert await pypi.tokens.mint(minting.env) == MintedToken("pypi-t", START + timedelta(minutes=15))
 

@@ -67,7 +67,7 @@ async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
 
 
 async def test_a_failing_wheel_at_an_index(fake_index, dist):
-    fake_index.answers = [ServerResponse(403)]
+    fake_index.responses = [ServerResponse(403)]
     async with fake_index.client() as pypi, pypi.releases.upload_many(dist, limit=1) as outcomes:
         errors = [(outcome.item, type(outcome.error)) async for outcome in outcomes]
     assert errors == [(dist[0], Forbidden), (dist[1], NotAttempted)]

@@ -23,7 +23,7 @@ from lading.testing import DropDuring, Respond
 from tests.support.large_store import LargeStore
 from tests.support.open_files import assert_no_leaks, open_descriptors
 from tests.support.sparse_files import SIZE
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -53,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def put(path: Path, body: FileBody, told: Callable[[Progress], None]) -> Call[int]:
-    return Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=told)
+    return Call("PUT", "thing", lambda response: response.status, body=body, on_progress=told)
 
 
 async def fetch(client: PyPI, path: Path, told: Callable[[Progress], None]) -> None:
@@ -111,7 +111,7 @@ async def test_bodies_of_unknown_length_and_of_none(large_store: LargeStore, clo
     ):
         told: list[Progress] = []
         async with make_client(large_store.server.url) as client:
-            await client.send(Call("PUT", "thing", reply, body=body, on_progress=told.append))
+            await client.send(Call("PUT", "thing", as_response, body=body, on_progress=told.append))
         assert told[-1] == end
         assert end.total is None or told.count(end) == 1
 
@@ -140,7 +140,7 @@ async def test_what_a_callback_raises_aborts_the_call_as_it_is(
         assert caught.value is error
         assert len([p for p in told if p.completed in (0, SIZE)]) <= 2
         assert {p.attempt for p in told} == {1}
-        if (way, when) != ("down", "end"):  # then the answer was whole, and the connection is good
+        if (way, when) != ("down", "end"):  # then the response was complete, and the connection is good
             await assert_no_leaks(before)
         assert await to_thread.run_sync(lambda: [p.name for p in large_file.parent.iterdir()]) == ["content"]
-        assert (await client.send(Call("HEAD", "thing", reply))).status == 200
+        assert (await client.send(Call("HEAD", "thing", as_response))).status == 200

@@ -35,7 +35,7 @@ class Host:
     Attributes:
         content: The file.
         headers: What goes with it.
-        partial: From a request with a ``Range``, where it begins, to the answer; none ignores ranges.
+        partial: From a request with a ``Range``, where it begins, to the response; none ignores ranges.
         asked: ``Range`` and ``If-Range`` of each request.
     """
 
@@ -44,10 +44,10 @@ class Host:
         self.headers: Headers = {"ETag": '"one"', "Accept-Ranges": "bytes"}
         self.partial: Callable[[ServerRequest, int], ServerResponse] | None = self.rest
         self.asked: list[tuple[str | None, str | None]] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         wanted = request.headers.get("Range")
         self.asked.append((wanted, request.headers.get("If-Range")))
         if wanted is None or self.partial is None:
@@ -168,7 +168,7 @@ async def test_a_mixture_is_not_kept(host: Host, target: Path):
 
 
 async def test_a_part_of_another_file_is_not_put_behind_ours(host: Host, target: Path):
-    """A host that gives a range whatever ``If-Range`` says, and names the other file in its answer."""
+    """A host that gives a range whatever ``If-Range`` says, and names the other file in its response."""
 
     def deaf(request: ServerRequest, start: int) -> ServerResponse:
         found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"two"'}
@@ -211,10 +211,10 @@ async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
     """Taken for the whole file, it would even pass unverified."""
     evil = os.urandom(SIZE)
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         return ServerResponse(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, evil)
 
-    async with Server(answer) as server:
+    async with Server(respond) as server:
         host.server = server
         with pytest.raises(InvalidResponse):
             await fetch(host, target, digest(FIRST))
@@ -242,13 +242,13 @@ async def test_a_length_that_nobody_says(host: Host, target: Path):
         for start in range(0, SIZE, MIB):
             yield FIRST[start : start + MIB]
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         if request.headers.get("Range"):
-            return await host.answer(request)
+            return await host.respond(request)
         host.asked.append((None, None))
         return ServerResponse(200, {"ETag": '"one"'}, pieces())
 
-    async with Server(answer) as server:
+    async with Server(respond) as server:
         server.faults.add(Truncate(2 * MIB))
         host.server = server
         await fetch(host, target)
@@ -326,9 +326,9 @@ class Log:
         self.content: bytes | None = b""
         self.ranges = True
         self.asked: list[str | None] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         wanted = request.headers.get("Range") or ""
         self.asked.append(wanted)
         content = self.content
@@ -404,10 +404,10 @@ async def test_a_log_that_is_not_there(log: Log):
 
 
 async def test_another_window_than_was_requested(log: Log):
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         return ServerResponse(206, {"Content-Range": "bytes 1-4/9"}, b"bcde")
 
-    async with Server(answer) as server, make_client(server.url) as client:
+    async with Server(respond) as server, make_client(server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
         with pytest.raises(InvalidResponse, match="another part of the file than was requested"):
             await read_all(reader, None)

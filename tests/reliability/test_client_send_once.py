@@ -65,10 +65,10 @@ class Shop:
         self.made = 0
         self.asked = 0
         self.there = False
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         if request.method == "GET":
             self.asked += 1
             return ServerResponse.json("found") if self.there else ServerResponse(404)
@@ -85,8 +85,8 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
-def read(reply: Response) -> str:
-    value: str = reply.json()
+def read(response: Response) -> str:
+    value: str = response.json()
     return value
 
 
@@ -192,7 +192,7 @@ async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
 
 
 async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
-    def broken(reply: Response) -> str:
+    def broken(response: Response) -> str:
         raise InvalidResponse("a page for people")
 
     async with make_client(shop.server.url, retry=QUICK) as client:

@@ -45,10 +45,10 @@ class Shelf:
         self.before: Callable[[str], None] = lambda _: None
         self.asked: list[tuple[str, str]] = []
         self.copr: Copr
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         if request.path.startswith("/api_3/"):
             return ServerResponse.json({"name": CHROOT, "state": self.state, "result_url": f"{self.server.url}/1/"})
         name = request.path.removeprefix("/1/")

@@ -201,7 +201,7 @@ class TestLading:
         assert [injected.fault for injected in index.faults.happened] == [fault]
         assert stored(index) == {pair[0].name: sha256(pair[0])}
 
-    async def test_an_early_answer(self, index, client, tmp_path):
+    async def test_an_early_response(self, index, client, tmp_path):
         index.faults.add(RespondEarly(413, after=1), method="POST")
         async with client(token=index.create_token()) as pypi:
             with pytest.raises(PayloadTooLarge):
@@ -276,7 +276,7 @@ class TestLading:
         masked = capsys.readouterr().out.split()
         assert len(set(masked)) >= len(pair)
 
-    async def test_a_lost_answer_to_minting(self, index, client, pair, capsys):
+    async def test_a_lost_response_to_minting(self, index, client, pair, capsys):
         index.faults.add(DropAfter(), path="*/mint-token")
         index.faults.add(Respond(502), path="*/audience")
         auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
