@@ -50,12 +50,12 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
         ),
         *_memory(label),
     ]
-    with _measure.scratch() as folder:
-        ca, pem = _measure.certificate(folder) if name.endswith("-tls") else (None, "")
-        _measure.write_file(folder / "large", size)
-        _measure.write_file(folder / "small", SMALL_MIB)
+    with _measure.scratch() as directory:
+        ca, pem = _measure.certificate(directory) if name.endswith("-tls") else (None, "")
+        _measure.write_file(directory / "large", size)
+        _measure.write_file(directory / "small", SMALL_MIB)
         with _servers.running("sink", pem=pem) as url:
-            params = {"url": url, "ca": ca, "files": [str(folder / "large")], "scratch": str(folder)}
+            params = {"url": url, "ca": ca, "files": [str(directory / "large")], "scratch": str(directory)}
             yield from _measure.figures(name, __name__, wanted, params, options)
 
 

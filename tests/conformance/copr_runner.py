@@ -82,7 +82,7 @@ class Comparison:
             for path in (str(usual), "~/.config/copr", None):
                 self._read(row, case, path)
         self._read("config_from_file", "missing", str(home / "missing"))
-        self._read("config_from_file", "a folder", str(home))
+        self._read("config_from_file", "a directory", str(home))
         usual.unlink()
         self._read("config_from_file", "nothing at the usual place", None)
         config.write(usual, config.WHOLE)

@@ -101,7 +101,7 @@ async def test_rotating_is_sent_once_whatever_happens(
 async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
     demo_store: RecordingCopr, tmp_path: Path, content: str | None
 ):
-    path = tmp_path / "folder" / "copr"
+    path = tmp_path / "directory" / "copr"
     if content is not None:
         await anyio.Path(path.parent).mkdir()
         await anyio.Path(path).write_text(content)

@@ -1,4 +1,4 @@
-"""What several tests of this folder stand on."""
+"""What several tests of this directory stand on."""
 
 from __future__ import annotations
 

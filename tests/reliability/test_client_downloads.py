@@ -57,7 +57,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    directory = tmp_path / "folder"
+    directory = tmp_path / "directory"
     directory.mkdir()
     return directory
 

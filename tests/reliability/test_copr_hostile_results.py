@@ -71,7 +71,7 @@ async def test_names_do_not_leave_the_directory(liar: Liar, lied_to: Copr, tmp_p
     else:
         setattr(liar, where, name)
     with pytest.raises(InvalidResponse, match="not a plain file name"):
-        await lied_to.builds.download(1, tmp_path / "folder")
+        await lied_to.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []
     assert not liar.served
 
@@ -80,7 +80,7 @@ async def test_names_do_not_leave_the_directory(liar: Liar, lied_to: Copr, tmp_p
 async def test_a_chroot_that_is_no_directory(liar: Liar, lied_to: Copr, tmp_path: Path, name: str):
     liar.chroot = name
     with pytest.raises(InvalidResponse):
-        await lied_to.builds.download(1, tmp_path / "folder")
+        await lied_to.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []
 
 
@@ -102,5 +102,5 @@ async def test_addresses_that_are_not_safe_are_not_followed(
     liar.result_url = url
     async with Server(liar.respond, tls=server_tls) as server, Copr(server.url, tls=client_tls) as copr:
         with pytest.raises(InvalidResponse, match="not https"):
-            await copr.builds.download(1, tmp_path / "folder")
+            await copr.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []

@@ -107,12 +107,12 @@ async def test_authorities_from_a_file(server_tls: ssl.SSLContext, ca_file: Path
                 assert (await request(transport, server.url)).body == b"ok"
 
 
-@pytest.fixture(params=["missing", "no certificates", "a folder"])
+@pytest.fixture(params=["missing", "no certificates", "a directory"])
 def no_ca_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
     if request.param == "no certificates":
         path.write_text("nothing of the kind")
-    elif request.param == "a folder":
+    elif request.param == "a directory":
         path.mkdir()
     return path
 

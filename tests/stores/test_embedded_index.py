@@ -63,9 +63,9 @@ def run(tmp_path):
 @pytest.fixture
 def pair(tmp_path):
     """A wheel and an sdist of one release."""
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    return [wheel(folder, payload=b"payload" * 10_000), sdist(folder)]
+    directory = tmp_path / "dist"
+    directory.mkdir()
+    return [wheel(directory, payload=b"payload" * 10_000), sdist(directory)]
 
 
 def downloads(run, index, tmp_path, path):

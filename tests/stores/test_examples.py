@@ -62,7 +62,7 @@ def test_publish(publish, pypiserver: PyPIServer, dist: Path, project: str):
     assert sorted(done.stdout.splitlines()) == sorted(f"{path.name}: uploaded" for path in paths)
     assert done.stdout.splitlines()[-1].startswith(paths[-1].name)  # the sdist
     for path in paths:
-        assert sha256(pypiserver.folder / path.name) == sha256(path)
+        assert sha256(pypiserver.directory / path.name) == sha256(path)
     # Once more does no harm.
     again = publish(**pypiserver_in(pypiserver))
     assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"unchanged"}

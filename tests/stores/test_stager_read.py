@@ -100,7 +100,7 @@ async def test_a_stored_name_never_leaves_the_directory(
     aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, name: str
 ):
     stage_as_startifact(aws_backdoor, metadata={"startifact:filename": name})
-    directory = tmp_path / "folder"
+    directory = tmp_path / "directory"
     directory.mkdir()
     artifact = await stager.get("P")
     if name:
