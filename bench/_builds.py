@@ -54,7 +54,7 @@ class ManyBuilds:
         return HEAD.format(len(body)).encode() + body
 
     def _page(self, query: dict[str, str]) -> bytes:
-        # Newest first, whatever is asked for, as the genuine frontend has it.
+        # Newest first, whatever is requested, as the genuine frontend has it.
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", COUNT))
         first = COUNT - offset
         items = b", ".join(self._look(build) for build in range(first, max(0, first - limit), -1))

@@ -61,7 +61,7 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
 
 
 async def drive(job: Job, send: Callable[[str], Awaitable[None]]) -> None:
-    """Send every file as often as the count asks for, so many at once."""
+    """Send every file as often as the count says, so many at once."""
     names = iter([job.files[number % len(job.files)] for number in range(job.count)])
 
     async def worker() -> None:

@@ -2,7 +2,7 @@
 
 Whole processes are measured, start and imports included, as command lines pay theirs. Every run has an index of its
 own, in a process of its own that starts and ends outside of what is measured: nothing is there yet, nothing is skipped.
-lading asks the index before it sends a file, as it always does; twine and uv are not told to.
+lading checks with the index before it sends a file, as it always does; twine and uv are not configured to.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Middle(Result):
 def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
     """The lines of `s3`."""
     url = os.environ.get("LADING_S3_URL", LOCAL["LADING_S3_URL"])
-    _ask(url)
+    _check_store(url)
     size = options.size or 512
     chosen = [figure for figure in _figures(size) if options.only in figure.case]
     cases = list(dict.fromkeys(case for figure in chosen for case in sorted(figure.cases)))
@@ -94,7 +94,7 @@ def _files(directory: Path, size: int) -> list[str]:
     return [str(directory / "large"), *(str(directory / f"small-{number}") for number in range(COUNT))]
 
 
-def _ask(url: str) -> None:
+def _check_store(url: str) -> None:
     """See that there is a store; without one, say what to do."""
     try:
         build_opener(ProxyHandler({})).open(url, timeout=10).close()

@@ -311,7 +311,7 @@ async def test_the_same_page_for_a_login_and_token(frontend: Frontend):
 
 @pytest.mark.parametrize("early", [False, True])
 async def test_no_ticket(frontend: Frontend, directory: Path, monkeypatch: pytest.MonkeyPatch, early: bool):
-    """Raised when the library is asked for a context or, in some builds, for its first token."""
+    """Raised when a context is requested of the library or, in some builds, for its first token."""
     monkeypatch.setattr(spnego, "client", partial(_CLIENT, protocol="nosuch") if early else _CLIENT)
     monkeypatch.delenv("NTLM_USER_FILE")
     async with frontend.client(directory) as copr:

@@ -173,11 +173,11 @@ async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
 
     class Slow:
         def __init__(self) -> None:
-            self.asked, self.go_on = anyio.Event(), anyio.Event()
+            self.requested, self.resume = anyio.Event(), anyio.Event()
 
         async def get(self) -> str:
-            self.asked.set()
-            await self.go_on.wait()
+            self.requested.set()
+            await self.resume.wait()
             return old
 
     old = demo_store.owner.token
@@ -185,11 +185,11 @@ async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
     auth = TokenPairAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
     async with demo_store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
         group.start_soon(copr.tokens.verify)
-        await place.asked.wait()
+        await place.requested.wait()
         async with demo_store.client() as other:
             new = await other.tokens.rotate()
         auth.replace(new.login, new.token, new.expiration)
-        place.go_on.set()
+        place.resume.set()
     assert [request.user for request in demo_store.seen if request.line == "GET auth-check"] == [
         f"{new.login}:{new.token}"
     ]

@@ -77,7 +77,7 @@ async def test_a_page_for_people_is_no_success(fake_index, fake_client, demo_whe
     async with fake_client:
         with pytest.raises(InvalidResponse, match="is upload_url right") as caught:
             await fake_client.releases.upload(demo_wheel)
-    # The index was asked: it does not have the file.
+    # The index was checked: it does not have the file.
     assert caught.value.outcome == "not_done"
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
 

@@ -49,7 +49,7 @@ async def test_upload_many_with_attestations(fake_index, dist, everything):
     assert [attestations(body) for body in posts] == [expected, None]
 
 
-async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
+async def test_attestations_are_sent_when_requested(fake_index, dist, tmp_path):
     sidecar = tmp_path / f"{dist[0].name}.publish.attestation"
     async with fake_index.client() as pypi:
         await pypi.releases.upload(dist[0])

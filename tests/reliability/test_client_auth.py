@@ -201,14 +201,14 @@ async def test_an_open_response_is_signed_too(store: Store):
         assert await incoming.read(100) == b'"done"'
 
 
-async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
+async def test_a_request_of_the_flow_goes_without_the_flow(anyio_backend):
     requested: list[str | None] = []
 
     async def handler(request: ServerRequest) -> ServerResponse:
         requested.append(request.headers.get("Authorization"))
         return ServerResponse.json({})
 
-    class Asking(Auth):
+    class Requesting(Auth):
         def flow(self, request):
             yield Call("GET", "ticket", lambda response: response.json())  # auth=True, as calls are by default
             request.headers["Authorization"] = "Bearer ticket-0123456789"
@@ -216,7 +216,7 @@ async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
 
     async with Server(handler) as server:
         url = f"{server.url}/"
-        async with PyPI(Index(url, url), auth=Asking()) as client:
+        async with PyPI(Index(url, url), auth=Requesting()) as client:
             await client.send(Call("GET", "thing", lambda response: response.json()))
             await client.with_options(auth=None).send(Call("GET", "thing", lambda response: response.json()))
     assert requested == [None, "Bearer ticket-0123456789", None]

@@ -35,7 +35,7 @@ class Store:
         self.heads.append(head)
         who = head.get("authorization", "nobody")
         cookies = [("Set-Cookie", f"session={who.split()[-1]}; Path=/"), ("Set-Cookie", "other=1")]
-        return ServerResponse.json({"who": who, "asked": request.path}, headers=cookies)
+        return ServerResponse.json({"who": who, "path": request.path}, headers=cookies)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
             "GET", "{who}/{n}", Response.json, path_params={"who": name, "n": number}, headers={"X-Tenant": name}
         )
         found = await tenants[name].send(call)
-        assert found["asked"] == f"/{name}/{number}"
+        assert found["path"] == f"/{name}/{number}"
         responses[name].add(found["who"])
 
     async with anyio.create_task_group() as group:

@@ -84,7 +84,7 @@ BAD = {
     "header without colon": b"HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n",
     "space in header name": b"HTTP/1.1 200 OK\r\nX Y: 1\r\n\r\n",
     "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "101 unrequested": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "huge header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * MIB,
     "endless head": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * (MIB // 6),
     "huge status line": b"HTTP/1.1 200 " + b"x" * MIB,

@@ -227,5 +227,5 @@ async def stager(aws: Aws, set_up: None) -> Any:
     from tests.support.moto_aws import make_stager
 
     async with make_stager(aws) as stager:
-        aws.asked.clear()
+        aws.requests.clear()
         yield stager

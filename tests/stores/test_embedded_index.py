@@ -127,7 +127,7 @@ class TestUv:
         assert "403 Invalid API Token: token is expired" in publish(pair[0], status=2, UV_PUBLISH_TOKEN=token)
 
     def test_trusted_publishing(self, publish, pair, server_tls, ca_file):
-        with EmbeddedIndex(tls=server_tls) as index:  # uv asks for tokens over https alone
+        with EmbeddedIndex(tls=server_tls) as index:  # uv requests tokens over https alone
             publisher = index.add_publisher("demo")
             environment = {**index.github_environment(publisher), "SSL_CERT_FILE": str(ca_file)}
             publish("--trusted-publishing", "always", *pair, UV_PUBLISH_URL=index.index.upload_url, **environment)

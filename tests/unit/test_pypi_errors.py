@@ -120,7 +120,7 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
             "Too many new projects created",
             id="rate",
         ),
-        # The reason phrase alone, as to a client that asked for HTML.
+        # The reason phrase alone, as to a client that requested HTML.
         pytest.param((400, f"400 {EXISTS}", "", "text/html"), Conflict, EXISTS, id="reason"),
         pytest.param(
             (400, "400 filename 'a' does not match 'b'", "<html><title>x</title></html>", "text/html"),
