@@ -152,7 +152,7 @@ def _rounded(value: float) -> float:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A directory for the run's files, removed afterwards, also when the run is told to end."""
+    """A directory for the run's files, removed afterwards, also when the run is terminated."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     directory = Path(tempfile.mkdtemp(prefix="bench-"))
     try:

@@ -60,7 +60,7 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
 
 
 def _write_wheel(directory: Path, number: int, mib: int) -> Path:
-    """A wheel that a build number tells from the others, and random bytes."""
+    """A wheel that a build number distinguishes from the others, and random bytes."""
     import zipfile
 
     path = directory / f"demo-1.0-{number}-py3-none-any.whl"

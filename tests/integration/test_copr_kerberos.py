@@ -49,7 +49,7 @@ class Frontend:
         seen: The requests.
         sessions: Those that are open.
         refusing: How many logins it still refuses, as the web server does.
-        go_on: Opening a session waits for this.
+        resume: Opening a session waits for this.
     """
 
     def __init__(self) -> None:

@@ -39,7 +39,7 @@ class Minting:
         used: Identity tokens that were taken already: each is good for once.
         users: What uploads and pages came with.
         minted: How many tokens were.
-        go_on: Minting waits for this.
+        resume: Minting waits for this.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class Minting:
         self.minted = 0
         self.respond: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
         self.server = Server(self._handle)
-        self.go_on = threading.Event()
-        self.go_on.set()
+        self.resume = threading.Event()
+        self.resume.set()
         self._identities = 0
 
     async def _handle(self, request: ServerRequest) -> ServerResponse:
@@ -68,7 +68,7 @@ class Minting:
             return ServerResponse.json({"value": f"s3cret-jwt-{self._identities}"})
         if request.path == "/_/oidc/mint-token":
             assert authorization == ""
-            await request.in_thread(self.go_on.wait, 20)
+            await request.in_thread(self.resume.wait, 20)
             return self._mint(json.loads(body)["token"])
         self.users.append(base64.b64decode(authorization.removeprefix("Basic ")).decode())
         return ServerResponse(404) if request.method == "GET" else ServerResponse()
@@ -267,7 +267,7 @@ async def test_a_failed_mint_leaves_the_next_one_its_turn(minting, paths):
 
 
 async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting, paths):
-    minting.go_on.clear()
+    minting.resume.clear()
     scope = anyio.CancelScope()
 
     async def first() -> None:
@@ -280,7 +280,7 @@ async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting,
         for path in paths[1:]:
             group.start_soon(pypi.releases.upload, path)
         scope.cancel()
-        minting.go_on.set()
+        minting.resume.set()
     assert minting.seen.count("POST /_/oidc/mint-token") == 2
     assert len(minting.users) == 2 * len(paths[1:])
     assert len(set(minting.users)) == 1

@@ -1,4 +1,4 @@
-"""A download that breaks off goes on where it was, if that is still the same file."""
+"""A download that is interrupted resumes where it was, if that is still the same file."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def digest(content: bytes) -> Expected:
 
 
 async def fetch(host: Host, target: Path, promise: Expected | None = None, **options: Any) -> list[Progress]:
-    """Download, and what was told meanwhile."""
-    told: list[Progress] = []
+    """Download and return the progress that was reported."""
+    reported: list[Progress] = []
     call = Call("GET", "file", headers={"X-Own": "1"})
     options = {"retry": Retry(attempts=3, backoff=0), **options}
     async with make_client(host.server.url, **options) as client:
-        await download(client._sender, call, target, promise=promise or Expected(), on_progress=told.append)
-    return told
+        await download(client._sender, call, target, promise=promise or Expected(), on_progress=reported.append)
+    return reported
 
 
 async def assert_got(target: Path, content: bytes) -> None:
@@ -103,14 +103,14 @@ async def assert_got(target: Path, content: bytes) -> None:
         ({"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, "Sun, 06 Nov 1994 08:49:37 GMT"),
     ],
 )
-async def test_it_goes_on_where_it_was(host: Host, target: Path, headers: Headers, validator: str):
+async def test_it_resumes_where_it_was(host: Host, target: Path, headers: Headers, validator: str):
     host.headers = headers
     host.faults.add(DROP)
-    told = await fetch(host, target, digest(FIRST))
+    reported = await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
     assert host.requests == [(None, None), (f"bytes={5 * MIB}-", validator)]
-    assert told[-1] == Progress(SIZE, SIZE, 2)
-    assert min(p.completed for p in told if p.attempt == 2) >= 5 * MIB
+    assert reported[-1] == Progress(SIZE, SIZE, 2)
+    assert min(p.completed for p in reported if p.attempt == 2) >= 5 * MIB
 
 
 async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: Path):
@@ -128,9 +128,9 @@ async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: 
 async def test_a_host_that_ignores_ranges_sends_all_of_it_again(host: Host, target: Path):
     host.partial = None
     host.faults.add(DROP)
-    told = await fetch(host, target, digest(FIRST))
+    reported = await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
-    assert told[-1] == Progress(SIZE, SIZE, 2)
+    assert reported[-1] == Progress(SIZE, SIZE, 2)
 
 
 async def test_no_range_is_requested_from_a_host_without_ranges(host: Host, target: Path):
@@ -141,7 +141,7 @@ async def test_no_range_is_requested_from_a_host_without_ranges(host: Host, targ
     assert host.requests == [(None, None), (None, None)]
 
 
-async def test_without_a_validator_a_digest_has_to_tell(host: Host, target: Path):
+async def test_without_a_validator_a_digest_is_required(host: Host, target: Path):
     host.headers = {}
     host.faults.add(DROP)
     await fetch(host, target)
@@ -154,7 +154,7 @@ async def test_without_a_validator_a_digest_has_to_tell(host: Host, target: Path
 
 
 async def test_a_mixture_is_not_kept(host: Host, target: Path):
-    """No validator, and another file meanwhile: the digest tells."""
+    """No validator, and another file meanwhile: the digest shows it."""
 
     def mixed(request: ServerRequest, start: int) -> ServerResponse:
         host.content = SECOND

@@ -143,7 +143,7 @@ async def test_work_that_never_gets_there_is_not_done(shop: Shop):
 
 @pytest.mark.parametrize("fault", LOST, ids=repr)
 @pytest.mark.parametrize("response", [Respond(403), Respond(500), DropBefore(), Respond(200, b"<html>")], ids=repr)
-async def test_when_the_lookup_cannot_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, response: Fault):
+async def test_when_the_lookup_fails_the_outcome_is_unknown(shop: Shop, fault: Fault, response: Fault):
     shop.faults.add(fault, method="POST", times=None)
     shop.faults.add(response, method="GET", times=None)
     async with make_client(shop.server.url, retry=QUICK) as client:
@@ -191,7 +191,7 @@ async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
             await client._sender.send_once(MAKE, look_up)
 
 
-async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
+async def test_a_success_that_cannot_be_read_is_looked_up_too(shop: Shop):
     def broken(response: Response) -> str:
         raise InvalidResponse("a page for people")
 

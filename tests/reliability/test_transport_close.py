@@ -1,4 +1,4 @@
-"""Closing a transport, and its client, while things are going on."""
+"""Closing a transport, and its client, while requests are running."""
 
 from __future__ import annotations
 

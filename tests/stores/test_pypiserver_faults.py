@@ -62,7 +62,7 @@ async def test_refused_for_now_is_sent_again_without_a_lookup(
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
 
-async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, attempts, a_wheel):
+async def test_an_upload_that_cannot_be_verified_says_so(behind_proxy, proxy, attempts, a_wheel):
     proxy.faults.add(DropAfter(), method="POST")
     proxy.faults.add(Respond(404), method="GET")  # the first look, before the upload
     proxy.faults.add(Respond(400), method="GET")  # the look-up afterwards

@@ -198,11 +198,11 @@ async def test_progress(stager: Stager, size: int):
 
 
 async def test_a_callback_that_raises_ends_it(aws_backdoor: Backdoor, stager: Stager):
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         raise KeyError(progress.completed)
 
     with pytest.raises(KeyError):
-        await stager.stage("P", "1.0.0", BIG, on_progress=tell)
+        await stager.stage("P", "1.0.0", BIG, on_progress=report)
     assert aws_backdoor.uploads() == []
     assert everywhere(aws_backdoor, "pre/P@1.0.0") == [None] * 3
 

@@ -31,7 +31,7 @@ class Shelf:
 
 
 async def take_all(cursor: Cursor[int]) -> list[int]:
-    """Everything, going on after every error."""
+    """Everything, continued after every error."""
     found: list[int] = []
     while True:
         try:
