@@ -1,8 +1,9 @@
 """Copr: 500 builds waited for at once, and 1000 listed, beside python-copr against the same server.
 
-Waiting is polling: both send requests every INTERVAL seconds, and need ROUNDS looks at the build that ends last. python-copr requests
-each build by itself, over a new connection; with one thread for all of them a round takes as long as all responses
-together, so its `wait` runs in threads: in ten of them, fifty builds in each, and in one for each build.
+Waiting is polling: both send requests every INTERVAL seconds, and need ROUNDS looks at the build that ends last.
+python-copr requests each build by itself, over a new connection; with one thread for all of them a round takes as long
+as all responses together, so its `wait` runs in threads: in ten of them, fifty builds in each, and in one for each
+build.
 """
 
 from __future__ import annotations

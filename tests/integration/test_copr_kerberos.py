@@ -49,7 +49,7 @@ class Frontend:
         seen: The requests.
         sessions: Those that are open.
         refusing: How many logins it still refuses, as the web server does.
-        resume: Opening a session waits for this.
+        respond: The response to a request; ``None`` for the usual one.
     """
 
     def __init__(self) -> None:
@@ -311,7 +311,7 @@ async def test_the_same_page_for_a_login_and_token(frontend: Frontend):
 
 @pytest.mark.parametrize("early", [False, True])
 async def test_no_ticket(frontend: Frontend, directory: Path, monkeypatch: pytest.MonkeyPatch, early: bool):
-    """Raised when a context is requested of the library or, in some builds, for its first token."""
+    """Raised when a context or, in some builds, its first token is requested of the library."""
     monkeypatch.setattr(spnego, "client", partial(_CLIENT, protocol="nosuch") if early else _CLIENT)
     monkeypatch.delenv("NTLM_USER_FILE")
     async with frontend.client(directory) as copr:

@@ -39,6 +39,7 @@ class Minting:
         used: Identity tokens that were taken already: each is good for once.
         users: What uploads and pages came with.
         minted: How many tokens were.
+        respond: The response to a request for a token, from what it contains usually.
         resume: Minting waits for this.
     """
 
