@@ -1,4 +1,4 @@
-"""A project of Copr with 1000 builds, for the server of that bench: what it answers, without the sockets.
+"""A project of Copr with 1000 builds, for the server of that bench: its responses, without the sockets.
 
 A build moves when it is looked at: it is pending, then running, and at the look that was drawn for it beforehand it has
 ended. So whoever waits needs the same number of looks, however fast, and sees the same changes of state.
@@ -37,8 +37,8 @@ class ManyBuilds:
             for state in ("pending", "running", "succeeded")
         }
 
-    def answer(self, head: bytes) -> bytes:
-        """The answer to one request."""
+    def respond(self, head: bytes) -> bytes:
+        """The response to one request."""
         path, _, query = head.split(b" ", 2)[1].decode().partition("?")
         self._requests += 1
         if path == "/reset":
@@ -54,7 +54,7 @@ class ManyBuilds:
         return HEAD.format(len(body)).encode() + body
 
     def _page(self, query: dict[str, str]) -> bytes:
-        # Newest first, whatever is asked for, as the genuine frontend has it.
+        # Newest first, whatever is requested, as the genuine frontend has it.
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", COUNT))
         first = COUNT - offset
         items = b", ".join(self._look(build) for build in range(first, max(0, first - limit), -1))

@@ -100,7 +100,7 @@ async def _watch_loop(result: dict[str, float]) -> None:
     """Sleep 2 ms again and again and keep the longest time between two wake-ups.
 
     `gap` is wall time, with everything else the machine does in it; `lag` is the CPU time this thread spent
-    meanwhile, which is what our own code is answerable for.
+    meanwhile, which is what our own code is responsible for.
     """
     result["gap"] = result["lag"] = 0.0
     while True:

@@ -152,21 +152,21 @@ def _rounded(value: float) -> float:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for the run's files, removed afterwards, also when the run is told to end."""
+    """A directory for the run's files, removed afterwards, also when the run is terminated."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    directory = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        yield folder
+        yield directory
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(directory)
 
 
-def certificate(folder: Path) -> tuple[str, str]:
+def certificate(directory: Path) -> tuple[str, str]:
     """A fresh authority's file and a server certificate with its key, for 127.0.0.1."""
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    return str(folder / "ca.pem"), str(folder / "server.pem")
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(directory / "server.pem")
+    return str(directory / "ca.pem"), str(directory / "server.pem")
 
 
 def write_file(path: Path, mib: int) -> str:

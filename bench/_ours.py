@@ -17,9 +17,9 @@ def client(job: Job, *, at_once: int = 10) -> PyPI:
     return PyPI(Index(job.url, job.url), tls=job.ca, limits=Limits(max_uploads=at_once))
 
 
-def _ok(reply: Response) -> Any:
-    assert reply.status == 200
-    return reply.json()
+def _ok(response: Response) -> Any:
+    assert response.status == 200
+    return response.json()
 
 
 def small_call() -> Call[Any]:
@@ -28,7 +28,7 @@ def small_call() -> Call[Any]:
 
 
 def get_call(path: str = "/") -> Call[Any]:
-    """A small GET, its answer's JSON parsed."""
+    """A small GET, its response's JSON parsed."""
     return Call("GET", path, _ok)
 
 

@@ -1,6 +1,6 @@
 """The servers the benchmarks talk to, each in a process of its own, outside what is measured.
 
-`sink` swallows uploads, `json` answers small GETs, `copr` has a project with 1000 builds, `files` sends one large
+`sink` swallows uploads, `json` responds to small GETs, `copr` has a project with 1000 builds, `files` sends one large
 file. A connection gets a process (fork), so that fifty of them do not wait for one interpreter lock; `json` and `copr`
 serve them all in one epoll loop, because a request there is two system calls and little else. A server ends with its
 standard input, so none outlives the run.
@@ -34,7 +34,7 @@ HEAD = (
     "Content-Length: {}\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nConnection: keep-alive\r\n"
     'ETag: "bench"\r\nAccept-Ranges: none\r\n\r\n'
 )
-ANSWER = HEAD.format("application/json", len(DOCUMENT)).encode() + DOCUMENT
+RESPONSE = HEAD.format("application/json", len(DOCUMENT)).encode() + DOCUMENT
 DONE = HEAD.format("application/json", 11).encode() + b'{"ok":true}'
 
 
@@ -78,7 +78,7 @@ def _skip_chunked(conn: Connection, rest: bytes) -> bool:
 
 
 def sink(conn: Connection, _name: str, _size: int) -> None:
-    """Swallow every request's body and answer it."""
+    """Swallow every request's body and respond."""
     rest = b""
     while True:
         head, rest = _head(conn, rest)
@@ -99,14 +99,14 @@ def files(conn: Connection, name: str, size: int) -> None:
         if not head:
             return
         if b" /small " in head:
-            conn.send(ANSWER)
+            conn.send(RESPONSE)
         else:
             conn.send(HEAD.format("application/octet-stream", size).encode())
             conn.send_file(name, size)
 
 
-def serve_small(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
-    """Give what *answer* makes of each request head; returns when standard input ends."""
+def serve_small(listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
+    """Send what *respond* returns for each request head; returns when standard input ends."""
     loop = select.epoll()
     loop.register(listener, select.EPOLLIN)
     loop.register(sys.stdin, select.EPOLLIN)
@@ -121,14 +121,14 @@ def serve_small(listener: socket.socket, answer: Callable[[bytes], bytes]) -> No
             elif number == sys.stdin.fileno():
                 return
             else:
-                _answer(peers, number, answer)
+                _respond(peers, number, respond)
 
 
-def _answer(peers: dict[int, socket.socket], number: int, answer: Callable[[bytes], bytes]) -> None:
+def _respond(peers: dict[int, socket.socket], number: int, respond: Callable[[bytes], bytes]) -> None:
     try:
         data = peers[number].recv(65536)
         if data:
-            peers[number].sendall(b"".join(map(answer, data.split(b"\r\n\r\n")[:-1])))
+            peers[number].sendall(b"".join(map(respond, data.split(b"\r\n\r\n")[:-1])))
             return
     except ConnectionError:
         pass
@@ -176,9 +176,9 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         print(listener.getsockname()[1], flush=True)
         if options["kind"] == "json":
-            serve_small(listener, lambda _: ANSWER)
+            serve_small(listener, lambda _: RESPONSE)
         elif options["kind"] == "copr":
-            serve_small(listener, ManyBuilds().answer)
+            serve_small(listener, ManyBuilds().respond)
         else:
             serve_forked(listener, {"sink": sink, "files": files}[options["kind"]], options)
 

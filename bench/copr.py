@@ -1,8 +1,9 @@
 """Copr: 500 builds waited for at once, and 1000 listed, beside python-copr against the same server.
 
-Waiting is polling: both ask every INTERVAL seconds, and need ROUNDS looks at the build that ends last. python-copr asks
-for each build by itself, over a new connection; with one thread for all of them a round takes as long as all answers
-together, so its `wait` runs in threads: in ten of them, fifty builds in each, and in one for each build.
+Waiting is polling: both send requests every INTERVAL seconds, and need ROUNDS looks at the build that ends last.
+python-copr requests each build by itself, over a new connection; with one thread for all of them a round takes as long
+as all responses together, so its `wait` runs in threads: in ten of them, fifty builds in each, and in one for each
+build.
 """
 
 from __future__ import annotations
@@ -62,15 +63,15 @@ def _readings(peers: dict[str, str], key: str) -> dict[str, Reading]:
     return {peer: Reading(case, key) for peer, case in peers.items()}
 
 
-def _ask(job: Job, path: str) -> Any:
-    with urlopen(job.url + path) as answer:
-        return json.load(answer)
+def _get(job: Job, path: str) -> Any:
+    with urlopen(job.url + path) as response:
+        return json.load(response)
 
 
 def _note(job: Job, states: list[str]) -> None:
     """What the server saw of a run that waited; all must have ended."""
     assert states == ["succeeded"] * WAITED
-    requests = _ask(job, "/requests")["requests"]
+    requests = _get(job, "/requests")["requests"]
     job.result["requests"] = requests / ROUNDS
     job.result["rate"] = requests / job.result["wall"]
 
@@ -81,7 +82,7 @@ async def ours_wait(job: Job) -> None:
 
     async with Copr(job.url) as copr:
         builds = [build async for build in copr.builds.list(OWNER, PROJECT, page_size=WAITED, max_items=WAITED)]
-        _ask(job, "/reset")
+        _get(job, "/reset")
         with job.measure():
             poll = PollInterval(initial=INTERVAL, factor=1.0, maximum=INTERVAL)
             states = [build.state async for build in copr.builds.wait(builds, poll=poll)]
@@ -99,7 +100,7 @@ def wait_in_threads(job: Job) -> None:
     threads = int(job.argument)
     share = len(builds) // threads
     parts = [builds[start : start + share] for start in range(0, len(builds), share)]
-    _ask(job, "/reset")
+    _get(job, "/reset")
     with job.measure(), ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(lambda part: wait(list(part), interval=INTERVAL), parts))
     _note(job, [build.state for part in found for build in part])

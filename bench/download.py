@@ -34,11 +34,11 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
             {"aiohttp": Reading("with_aiohttp+lag", "lag"), EVEN: Reading("even_loop+lag", "lag")},
         ),
     ]
-    with _measure.scratch() as folder:
-        ca, pem = _measure.certificate(folder) if name.endswith("-tls") else (None, "")
-        digest = _measure.write_file(folder / "served", size)
-        with _servers.running("files", pem=pem, name=str(folder / "served"), size=size * MIB) as url:
-            params = {"url": url, "ca": ca, "size": size * MIB, "digest": digest, "scratch": str(folder)}
+    with _measure.scratch() as directory:
+        ca, pem = _measure.certificate(directory) if name.endswith("-tls") else (None, "")
+        digest = _measure.write_file(directory / "served", size)
+        with _servers.running("files", pem=pem, name=str(directory / "served"), size=size * MIB) as url:
+            params = {"url": url, "ca": ca, "size": size * MIB, "digest": digest, "scratch": str(directory)}
             yield from _measure.figures(name, __name__, wanted, params, options)
 
 
@@ -81,9 +81,9 @@ def raw(job: Job) -> None:
     sock = connect(job)
     host = job.address[0].encode()
     sock.sendall(b"GET /small HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
-    answer = b""
-    while not answer.endswith(b" " * 8):
-        answer += sock.recv(65536)
+    response = b""
+    while not response.endswith(b" " * 8):
+        response += sock.recv(65536)
     buffer = bytearray(PIECE)
     view = memoryview(buffer)
     target = prepare(job)

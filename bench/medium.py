@@ -50,9 +50,9 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
                     {peer: Reading(f"{case}+lag", key) for peer, case in {**peers, EVEN: "even_loop"}.items()},
                 )
             )
-    with _measure.scratch() as folder:
-        ca, pem = _measure.certificate(folder)
-        files = [folder / f"file{number}" for number in range(len(sizes))]
+    with _measure.scratch() as directory:
+        ca, pem = _measure.certificate(directory)
+        files = [directory / f"file{number}" for number in range(len(sizes))]
         for path, size in zip(files, sizes, strict=True):
             _measure.write_file(path, size)
         with _servers.running("sink", pem=pem) as url:
@@ -61,7 +61,7 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
 
 
 async def drive(job: Job, send: Callable[[str], Awaitable[None]]) -> None:
-    """Send every file as often as the count asks for, so many at once."""
+    """Send every file as often as the count says, so many at once."""
     names = iter([job.files[number % len(job.files)] for number in range(job.count)])
 
     async def worker() -> None:

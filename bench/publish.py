@@ -2,7 +2,7 @@
 
 Whole processes are measured, start and imports included, as command lines pay theirs. Every run has an index of its
 own, in a process of its own that starts and ends outside of what is measured: nothing is there yet, nothing is skipped.
-lading asks the index before it sends a file, as it always does; twine and uv are not told to.
+lading checks with the index before it sends a file, as it always does; twine and uv are not configured to.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
         if options.only in case
     ]
     results = {tool: Result() for tool in ("lading", *PEERS)}
-    with _measure.scratch() as folder:
-        wheels = [_write_wheel(folder, number, size) for number in range(1, COUNT + 1)]
+    with _measure.scratch() as directory:
+        wheels = [_write_wheel(directory, number, size) for number in range(1, COUNT + 1)]
         for _ in range(options.repeats if wanted else 0):
             for tool, result in results.items():
-                result.add(_publish(tool, wheels, folder))
+                result.add(_publish(tool, wheels, directory))
     for figure in wanted:
         for peer, reading in figure.peers.items():
             yield _measure._line(name, figure, peer, reading.value(results), results)
 
 
-def _write_wheel(folder: Path, number: int, mib: int) -> Path:
-    """A wheel that a build number tells from the others, and random bytes."""
+def _write_wheel(directory: Path, number: int, mib: int) -> Path:
+    """A wheel that a build number distinguishes from the others, and random bytes."""
     import zipfile
 
-    path = folder / f"demo-1.0-{number}-py3-none-any.whl"
+    path = directory / f"demo-1.0-{number}-py3-none-any.whl"
     files = {
         "demo/payload": os.urandom(mib << 20),
         "demo-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: A demo\n",
@@ -76,12 +76,12 @@ def _write_wheel(folder: Path, number: int, mib: int) -> Path:
     return path
 
 
-def _publish(tool: str, wheels: list[Path], folder: Path) -> dict[str, float]:
+def _publish(tool: str, wheels: list[Path], directory: Path) -> dict[str, float]:
     """Publish them once, into an empty index; what the tool's process took."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     with _index() as addresses:
-        command, settings = _command(tool, addresses, folder)
-        environment = {**kept, "HOME": str(folder), **settings}
+        command, settings = _command(tool, addresses, directory)
+        environment = {**kept, "HOME": str(directory), **settings}
         before, start = os.times(), time.perf_counter()
         done = subprocess.run(
             [*command, *map(str, wheels)], env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300
@@ -93,7 +93,7 @@ def _publish(tool: str, wheels: list[Path], folder: Path) -> dict[str, float]:
     return {"wall": wall, "cpu": cpu, **(json.loads(done.stdout) if tool == "lading" else {})}
 
 
-def _command(tool: str, addresses: dict[str, str], folder: Path) -> tuple[list[str], dict[str, str]]:
+def _command(tool: str, addresses: dict[str, str], directory: Path) -> tuple[list[str], dict[str, str]]:
     """How a tool is called, the files aside, and the environment that it gets: quiet, and nothing but this index."""
     if tool == "lading":
         return [sys.executable, "-m", "bench.publish", "upload", json.dumps(addresses)], {"PYTHONPATH": os.getcwd()}
@@ -111,7 +111,7 @@ def _command(tool: str, addresses: dict[str, str], folder: Path) -> tuple[list[s
         "UV_PUBLISH_TOKEN": addresses["token"],
         "UV_KEYRING_PROVIDER": "disabled",
         "UV_NO_CONFIG": "1",
-        "UV_CACHE_DIR": str(folder / "uv-cache"),
+        "UV_CACHE_DIR": str(directory / "uv-cache"),
     }
 
 

@@ -42,13 +42,13 @@ class Middle(Result):
 def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
     """The lines of `s3`."""
     url = os.environ.get("LADING_S3_URL", LOCAL["LADING_S3_URL"])
-    _ask(url)
+    _check_store(url)
     size = options.size or 512
     chosen = [figure for figure in _figures(size) if options.only in figure.case]
     cases = list(dict.fromkeys(case for figure in chosen for case in sorted(figure.cases)))
     results = {case: Middle() for case in cases}
-    with _measure.scratch() as folder, _parameters(folder, url):
-        params = {"url": url, "files": _files(folder, size)}
+    with _measure.scratch() as directory, _parameters(directory, url):
+        params = {"url": url, "files": _files(directory, size)}
         for turn in range(options.repeats):
             # Nobody is always the first, or always after the same one.
             for case in cases[turn % len(cases) :] + cases[: turn % len(cases)]:
@@ -87,26 +87,26 @@ def _figures(size: int) -> Iterator[Figure]:
     yield Figure(f"{three}: bytes sent, counted at relays", "files", Reading("stage_counted:large three", "sent"), one)
 
 
-def _files(folder: Path, size: int) -> list[str]:
-    _measure.write_file(folder / "large", size)
+def _files(directory: Path, size: int) -> list[str]:
+    _measure.write_file(directory / "large", size)
     for number in range(COUNT):
-        _measure.write_file(folder / f"small-{number}", 1)
-    return [str(folder / "large"), *(str(folder / f"small-{number}") for number in range(COUNT))]
+        _measure.write_file(directory / f"small-{number}", 1)
+    return [str(directory / "large"), *(str(directory / f"small-{number}") for number in range(COUNT))]
 
 
-def _ask(url: str) -> None:
+def _check_store(url: str) -> None:
     """See that there is a store; without one, say what to do."""
     try:
         build_opener(ProxyHandler({})).open(url, timeout=10).close()
     except OSError as error:
         raise SystemExit(
-            f"bench: no S3 store answers at {url} ({error}). Start a Ceph gateway, and say where it is with "
+            f"bench: no S3 store responds at {url} ({error}). Start a Ceph gateway, and say where it is with "
             "LADING_S3_URL, LADING_S3_KEY and LADING_S3_SECRET; moto is no measure of anything"
         ) from None
 
 
 @contextmanager
-def _parameters(folder: Path, url: str) -> Iterator[None]:
+def _parameters(directory: Path, url: str) -> Iterator[None]:
     """moto's parameters for the time, buckets, and an environment that says where they are."""
     import logging
 
@@ -121,8 +121,8 @@ def _parameters(folder: Path, url: str) -> Iterator[None]:
     os.environ.update(
         AWS_ACCESS_KEY_ID=os.environ.get("LADING_S3_KEY", LOCAL["LADING_S3_KEY"]),
         AWS_SECRET_ACCESS_KEY=os.environ.get("LADING_S3_SECRET", LOCAL["LADING_S3_SECRET"]),
-        AWS_CONFIG_FILE=str(folder / "config"),
-        AWS_SHARED_CREDENTIALS_FILE=str(folder / "credentials"),
+        AWS_CONFIG_FILE=str(directory / "config"),
+        AWS_SHARED_CREDENTIALS_FILE=str(directory / "credentials"),
         AWS_EC2_METADATA_DISABLED="true",
         AWS_ENDPOINT_URL_S3=url,
         AWS_ENDPOINT_URL_SSM=f"http://{host}:{port}",

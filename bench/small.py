@@ -1,4 +1,4 @@
-"""Small JSON answers: what a request costs with ten at a time, and with 3000 wanted at once."""
+"""Small JSON responses: what a request costs with ten at a time, and with 3000 wanted at once."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def drive(job: Job, get: Callable[[], Awaitable[Any]]) -> None:
 
     async def worker(share: int) -> None:
         for _ in range(share):
-            answer = await get()
-            assert answer["name"] == "demo"
+            response = await get()
+            assert response["name"] == "demo"
 
     await asyncio.gather(*(worker(5) for _ in range(10)))
     with job.measure(per=job.count / 1e6):

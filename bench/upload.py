@@ -50,12 +50,12 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
         ),
         *_memory(label),
     ]
-    with _measure.scratch() as folder:
-        ca, pem = _measure.certificate(folder) if name.endswith("-tls") else (None, "")
-        _measure.write_file(folder / "large", size)
-        _measure.write_file(folder / "small", SMALL_MIB)
+    with _measure.scratch() as directory:
+        ca, pem = _measure.certificate(directory) if name.endswith("-tls") else (None, "")
+        _measure.write_file(directory / "large", size)
+        _measure.write_file(directory / "small", SMALL_MIB)
         with _servers.running("sink", pem=pem) as url:
-            params = {"url": url, "ca": ca, "files": [str(folder / "large")], "scratch": str(folder)}
+            params = {"url": url, "ca": ca, "files": [str(directory / "large")], "scratch": str(directory)}
             yield from _measure.figures(name, __name__, wanted, params, options)
 
 
@@ -159,7 +159,7 @@ def connect(job: Job) -> socket.socket:
 
 
 def raw_upload(sock: socket.socket, job: Job, name: str) -> None:
-    """Send one file as a form would carry it (no name: an empty body) and read the answer."""
+    """Send one file as a form would carry it (no name: an empty body) and read the response."""
     before = (
         b'--frontier\r\nContent-Disposition: form-data; name=":action"\r\n\r\nfile_upload\r\n'
         b'--frontier\r\nContent-Disposition: form-data; name="content"; filename="large"\r\n'
@@ -179,7 +179,7 @@ def raw_upload(sock: socket.socket, job: Job, name: str) -> None:
             while got := file.readinto(buffer):
                 sock.sendall(view[:got])
         sock.sendall(after)
-    answer = b""
-    while not answer.endswith(b"}"):
-        answer += sock.recv(65536)
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    response = b""
+    while not response.endswith(b"}"):
+        response += sock.recv(65536)
+    assert response.startswith(b"HTTP/1.1 200 ")

@@ -16,7 +16,7 @@ from tests.ceph.rgw import Rgw
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = "LADING_CEPH"
+DIRECTORY = "LADING_CEPH"
 BACKENDS = [
     pytest.param(("asyncio", {}), id="asyncio"),
     pytest.param(("trio", {"restrict_keyboard_interrupt_to_checkpoints": True}), id="trio"),
@@ -39,9 +39,9 @@ def no_blocking_calls() -> None:
 @pytest.fixture(scope="session")
 def rgw(request: pytest.FixtureRequest) -> Iterator[Rgw]:
     """The gateway, in the directory that the environment names."""
-    directory = os.environ.get(FOLDER)
+    directory = os.environ.get(DIRECTORY)
     if not directory:
-        pytest.skip(f"{FOLDER} names no folder for a Ceph: run tox -e ceph, as root")
+        pytest.skip(f"{DIRECTORY} names no directory for a Ceph: run tox -e ceph, as root")
     with Rgw(Path(directory)) as rgw:
         request.config.stash[_version] = rgw.version
         yield rgw

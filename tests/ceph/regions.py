@@ -61,7 +61,7 @@ class Corrupting(FaultProxy):
     """Changes one byte of the bodies that are longer than a small object's: of requests, or of responses.
 
     Attributes:
-        what: ``"requests"``, ``"answers"`` or nothing.
+        what: ``"requests"``, ``"responses"`` or nothing.
         changed: How many bodies were changed.
     """
 
@@ -75,7 +75,7 @@ class Corrupting(FaultProxy):
             request.body = _changed(request.body)
         response = await super()._forward(request)
         length = Headers(response.headers).get("Content-Length", "0")
-        if self.what == "answers" and request.method == "GET" and int(length) > self._SMALL:
+        if self.what == "responses" and request.method == "GET" and int(length) > self._SMALL:
             self.changed += 1
             return replace(response, body=_changed(response.body))
         return response

@@ -51,7 +51,7 @@ bluestore block size = $disk
 bluestore block create = true
 osd memory target = 1073741824
 [client]
-# Without nodelay every answer with a body waits for the client's delayed acknowledgement: 40 ms each.
+# Without nodelay every response with a body waits for the client's delayed acknowledgement: 40 ms each.
 rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw dns name = localhost
 rgw enable usage log = false
@@ -95,7 +95,7 @@ class Rgw:
     """A running gateway, from ``with`` to its end.
 
     Args:
-        folder: Where the chroot is, or will be; one cluster at a time runs there.
+        directory: Where the chroot is, or will be; one cluster at a time runs there.
         disk: The size of its disk in bytes, a sparse file.
 
     Attributes:
@@ -106,7 +106,7 @@ class Rgw:
     """
 
     def __init__(self, directory: Path, *, disk: int = 64 << 30) -> None:
-        self._folder = directory
+        self._directory = directory
         self._disk = disk
         self._running = ExitStack()
         self.version = self.url = ""
@@ -114,13 +114,13 @@ class Rgw:
         self.secret = secrets.token_hex(20)
 
     def __enter__(self) -> Self:
-        root = installed(self._folder)
+        root = installed(self._directory)
         with ExitStack() as stack:
-            lock = stack.enter_context((self._folder / "lock").open("w"))
+            lock = stack.enter_context((self._directory / "lock").open("w"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise NotHere(f"another cluster is running in {self._folder}") from None
+                raise NotHere(f"another cluster is running in {self._directory}") from None
             self._start(root, stack)
             self._running = stack.pop_all()
         return self
@@ -129,7 +129,7 @@ class Rgw:
         self._running.close()
 
     def _start(self, root: Path, stack: ExitStack) -> None:
-        data = self._folder / "ceph-data"
+        data = self._directory / "ceph-data"
         shutil.rmtree(data, ignore_errors=True)  # of tests that were killed
         data.mkdir()
         stack.callback(shutil.rmtree, data, ignore_errors=True)
@@ -146,7 +146,7 @@ class Rgw:
         self.version = reported.stdout.split()[2]
         self.url = f"http://127.0.0.1:{port}"
         # Not in data: that is gone afterwards.
-        log = stack.enter_context((self._folder / "start.log").open("wb"))
+        log = stack.enter_context((self._directory / "start.log").open("wb"))
         process = subprocess.Popen(
             [*ALONE, "sh", "-eu", "-c", _MOUNT],
             stdin=subprocess.PIPE,

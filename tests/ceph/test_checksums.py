@@ -139,7 +139,7 @@ async def test_a_response_that_is_changed_on_its_way_is_not_kept(place: Place, m
         await stager.stage(PROJECT, "1.0.0", os.urandom(17 * MIB))
         artifact = await stager.get(PROJECT)
         for proxy in mortal.s3.values():
-            proxy.what = "answers"
+            proxy.what = "responses"
         with pytest.raises(IntegrityError, match="sha256"):
             await artifact.download(tmp_path / "out")
         assert list(tmp_path.iterdir()) == []

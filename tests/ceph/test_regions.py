@@ -49,7 +49,7 @@ async def test_a_region_dies_at_any_step(place: Place, mortal: Mortal, how: str,
             assert {name: there[name] for name in REGIONS if name != dying} == {
                 name: True for name in REGIONS if name != dying
             }, step
-            _told_rightly(staged, dying, there[dying], died)
+            _assert_reported(staged, dying, there[dying], died)
 
             repaired = await stager.repair(PROJECT, version)
             assert not repaired.failed
@@ -63,7 +63,7 @@ async def test_a_region_dies_at_any_step(place: Place, mortal: Mortal, how: str,
     assert step > 8, "it died at every step of a stage"
 
 
-def _told_rightly(staged: StageResult, dying: str, complete: bool, died: bool) -> None:
+def _assert_reported(staged: StageResult, dying: str, complete: bool, died: bool) -> None:
     assert staged.failed.keys() <= {dying}
     found = staged.regions[dying]
     assert (found.status == "failed") == (found.error is not None)
@@ -167,7 +167,7 @@ async def test_a_region_dies_while_it_is_read_from(place: Place, mortal: Mortal,
         progress: list[int] = []
         path = await artifact.download(tmp_path / "out", on_progress=lambda p: progress.append(p.completed))
         assert path.read_bytes() == data
-        # It went on where it was, and did not begin again.
+        # It resumed where it was, and did not begin again.
         assert progress == sorted(progress)
         assert progress[-1] == len(data)
         assert list(tmp_path.iterdir()) == [path]

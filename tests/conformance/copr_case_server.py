@@ -128,7 +128,7 @@ SOURCE_CONFIG = {
 WITH_BUILDS = {**PACKAGE, "builds": {"latest": build(8, "failed"), "latest_succeeded": build(7)}}
 
 # By what the path below the API's root begins with: the first that fits.
-ANSWERS: dict[str, Any] = {
+RESPONSES: dict[str, Any] = {
     "auth-check": {"id": 1, "name": "me"},
     "api-token": {"api_login": "new-login", "api_token": "new-token", "expiration": "2027-01-31"},
     "project/permissions/get/": {"permissions": {"you": {"admin": "request", "builder": "approved"}}},
@@ -208,7 +208,7 @@ class Frontend(Recorder):
         if found := re.fullmatch(r"project/permissions/can_build_in/(.*)/(.*)/(.*)", below):
             names = dict(zip(("who", "ownername", "projectname"), found.groups(), strict=True))
             return ServerResponse.json({**names, "can_build_in": found[1] == "me"})
-        return ServerResponse.json(next(value for start, value in ANSWERS.items() if below.startswith(start)))
+        return ServerResponse.json(next(value for start, value in RESPONSES.items() if below.startswith(start)))
 
     def _build(self, number: int) -> ServerResponse:
         state = self._state(number)

@@ -10,11 +10,11 @@ from tests.conformance.copr_cases import NAMES, PAGES, singly
 from tests.conformance.copr_deviations import (
     DELETED,
     JOINED,
-    NOBODY_ASKED,
     NOBODY_BACK,
     ODD_NAMES,
     ODD_NAMES_BACK,
     UNWRAPPED,
+    WITHOUT_LOGIN,
     WORDS,
     WORDS_BACK,
 )
@@ -90,7 +90,7 @@ def projects() -> Iterator[Case]:
         "nobody",
         lambda c: c.project_proxy.can_build_in("me", "@group", "demo"),
         lambda c: c.projects.can_build_in("me", "@group", "demo"),
-        row=NOBODY_ASKED,
+        row=WITHOUT_LOGIN,
         back=NOBODY_BACK,
         login=False,
     )

@@ -12,7 +12,7 @@ ASCENDING = "(order_type=ASC)"
 FIRST = "(offset=0)"
 NULLS = "(nulls in a body)"
 
-NOBODY_ASKED = "(can_build_in without a login)"
+WITHOUT_LOGIN = "(can_build_in without a login)"
 NOBODY_BACK = "(can_build_in without a login: result)"
 NOBODY = "(without a login)"
 AFTER_ROTATION = "(after a new token)"
@@ -123,7 +123,7 @@ DEVIATIONS = (
     Deviation(
         "project.can_build_in", "sends credentials", "sends none", "the endpoint is public", "project.can_build_in me"
     ),
-    Deviation(NOBODY_ASKED, "sends no request", "sends it", "the endpoint is public", "project.can_build_in nobody"),
+    Deviation(WITHOUT_LOGIN, "sends no request", "sends it", "the endpoint is public", "project.can_build_in nobody"),
     Deviation(NOBODY_BACK, "sends no request", "sends it", "the endpoint is public", "project.can_build_in nobody"),
     Deviation(
         NOBODY,

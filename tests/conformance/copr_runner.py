@@ -45,7 +45,7 @@ class Comparison:
         theirs = [self._with_python_copr(frontend, case) for case in cases]
         ours = anyio.run(_with_lading, frontend, cases)
         for case, their, our in zip(cases, theirs, ours, strict=True):
-            self.ledger.compare(f"{case.method} {case.name}", *_where_both_asked(their, our))
+            self.ledger.compare(f"{case.method} {case.name}", *_where_both_requested(their, our))
 
     def _with_python_copr(self, frontend: Frontend, case: Case) -> dict[str, Any]:
         url = _prepare(frontend, case)
@@ -82,7 +82,7 @@ class Comparison:
             for path in (str(usual), "~/.config/copr", None):
                 self._read(row, case, path)
         self._read("config_from_file", "missing", str(home / "missing"))
-        self._read("config_from_file", "a folder", str(home))
+        self._read("config_from_file", "a directory", str(home))
         usual.unlink()
         self._read("config_from_file", "nothing at the usual place", None)
         config.write(usual, config.WHOLE)
@@ -144,7 +144,7 @@ def _prepare(frontend: Frontend, case: Case) -> str:
     return f"{frontend.server.url}{case.site}"
 
 
-def _where_both_asked(*sides: dict[str, Any]) -> list[dict[str, Any]]:
+def _where_both_requested(*sides: dict[str, Any]) -> list[dict[str, Any]]:
     """What differs everywhere is compared where both sent something; that only one did has another row."""
     common = set.intersection(*({name for name, value in side.items() if isinstance(value, set)} for side in sides))
     return [

@@ -43,7 +43,7 @@ tokens = _tokens(2, st.characters(exclude_categories=["Cs"])) | _tokens(1, _plai
 
 
 @st.composite
-def _asked(draw: st.DrawFn) -> dict[str, Any]:
+def _requested(draw: st.DrawFn) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, strategy in {
         "project_names": st.lists(names, max_size=3),
@@ -60,7 +60,7 @@ def _asked(draw: st.DrawFn) -> dict[str, Any]:
     return given
 
 
-requested = _asked()
+requested = _requested()
 # Small enough a world that restrictions are met as often as not.
 worlds = st.fixed_dictionaries(
     {},

@@ -41,14 +41,14 @@ CONSTRUCTORS = {"base.create_from_config_file", "Client.create_from_config_file"
 # python-copr's own modules make their classes with these.
 DECORATORS = {"for_all_methods", "bind_proxy"}
 # What sends requests, and the helpers that python-copr has for it.
-ASKING = {f"{name}.{method}" for name, kind in PROXIES.items() for method in public(kind)} - CONSTRUCTORS
+SENDING = {f"{name}.{method}" for name, kind in PROXIES.items() for method in public(kind)} - CONSTRUCTORS
 HELPING = (public(helpers) | public(pagination)) - DECORATORS
 ROWS = {
-    **dict.fromkeys(ASKING | HELPING | CONSTRUCTORS | {BACK}, EQUAL),
+    **dict.fromkeys(SENDING | HELPING | CONSTRUCTORS | {BACK}, EQUAL),
     **dict.fromkeys((f"header {name}" for name in HEADERS), EQUAL),
     **{deviation.row: deviation for deviation in rows.DEVIATIONS},
 }
-LEDGER = ledger("copr", ASKING | HELPING, ROWS)
+LEDGER = ledger("copr", SENDING | HELPING, ROWS)
 
 
 def cases(directory: Path) -> Iterator[Case]:
@@ -102,7 +102,7 @@ def test_row(compared: Comparison, name: str):
 
 
 def test_what_python_copr_has():
-    assert len(ASKING) == 51
+    assert len(SENDING) == 51
     assert {"wait", "succeeded", "config_from_file", "next_page", "all_pages", "unlimited"} == HELPING
     assert {f"Client.{name}" for name in public(client.Client)} < CONSTRUCTORS
 
@@ -112,7 +112,7 @@ def test_every_parameter_was_given(compared: Comparison):
         f"{name}.{method}({parameter})"
         for name, kind in PROXIES.items()
         for method in public(kind)
-        if f"{name}.{method}" in ASKING
+        if f"{name}.{method}" in SENDING
         for parameter in list(inspect.signature(getattr(kind, method)).parameters)[1:]
     }
     assert found == compared.given
@@ -192,15 +192,15 @@ def test_packages_are_edited_without_a_type(compared: Comparison):
     look = "GET /api_3/package?ownername=me&projectname=demo&packagename=hello"
     path = "POST /api_3/package/edit/me/demo/hello/"
     for difference in different(compared, rows.NO_TYPE):
-        (theirs,), (ask, edit) = difference.theirs, difference.ours
-        assert requested([theirs, ask]) == [f"{path}None", look]
+        (theirs,), (get, edit) = difference.theirs, difference.ours
+        assert requested([theirs, get]) == [f"{path}None", look]
         kind = {"scm_type": "svn"} if difference.case.startswith("package.edit svn") else {}
         assert requested([edit]) == [f"{path}scm" if kind else path]
         assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), **kind}
         assert edit["headers"] == theirs["headers"]
     (difference,) = different(compared, rows.NO_KIND)
-    (theirs,), (ask, edit) = difference.theirs, difference.ours
-    assert requested([theirs, ask, edit]) == [f"{path}scm", look, f"{path}scm"]
+    (theirs,), (get, edit) = difference.theirs, difference.ours
+    assert requested([theirs, get, edit]) == [f"{path}scm", look, f"{path}scm"]
     assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), "scm_type": "svn"}
 
 

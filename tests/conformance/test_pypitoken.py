@@ -195,7 +195,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "LegacyProjectNamesRestriction": {"project_names": ["a", "b"]},
     "LegacyDateRestriction": {"not_before": 1, "not_after": 2},
 }
-ASKED = {
+PARAMETERS = {
     **{f"{prefix}{name}": value for prefix in ("", "legacy_") for name, value in SAMPLES["DateRestriction"].items()},
     **{f"{prefix}project_names": ["a", "b"] for prefix in ("", "legacy_")},
     "project_ids": [ONE],
@@ -215,11 +215,11 @@ def classes() -> None:
         for value in made:
             both(f"{name}.{value}", "made", lambda _, m: getattr(getattr(m, name)(**made), value))
         both(f"{name}.needs_context", "made", lambda _, m: list(getattr(m, name).needs_context))
-        both(f"{name}.from_parameters", "all", lambda _, m: getattr(m, name).from_parameters(**ASKED))
+        both(f"{name}.from_parameters", "all", lambda _, m: getattr(m, name).from_parameters(**PARAMETERS))
         both(
             f"{name}.restrictions_from_parameters",
             "all",
-            lambda _, m: list(getattr(m, name).restrictions_from_parameters(**ASKED)),
+            lambda _, m: list(getattr(m, name).restrictions_from_parameters(**PARAMETERS)),
         )
         both(
             f"{name}.restrictions_from_parameters",

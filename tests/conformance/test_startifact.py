@@ -228,7 +228,7 @@ async def reading(aws_backdoor: Backdoor, moto: str, layout: Layout, directory: 
                 "MetadataLoader.key": f"{layout.key()}/metadata",
                 "MetadataLoader.any_regions_claim_no_metadata": False,
                 "ConfigurationLoader.out": "printed",
-                "BucketNames.add": "told",
+                "BucketNames.add": "given",
             },
             {
                 "Session.get": (named.key, named.version),

@@ -35,7 +35,7 @@ async def test_reading_is_anonymous_with_and_without_credentials(frontend: Canne
     async with Copr(frontend.url) as nobody, frontend.client() as somebody:
         for read, response in READS:
             for copr in (nobody, somebody):
-                frontend.answers = [ServerResponse.json(response)]
+                frontend.responses = [ServerResponse.json(response)]
                 await read(copr)
     assert len(frontend.seen) == 2 * len(READS)
     for requested in frontend.seen:
@@ -54,7 +54,7 @@ async def test_writing_says_who(frontend: CannedFrontend):
 
 async def test_bot_wall_the_agents_name_begins_with_copr(frontend: CannedFrontend):
     """The gate of the public instance lets these pass, and shows others a page."""
-    frontend.answers = [ServerResponse.json({"version": 3})]
+    frontend.responses = [ServerResponse.json({"version": 3})]
     for options in ({}, {"user_agent": "bot/1 (me)"}):
         async with frontend.client(**options) as copr:
             await copr.home()
@@ -73,7 +73,7 @@ async def test_what_the_frontend_says_back_is_masked(
     caplog.set_level(logging.DEBUG)
     message = f"bad token {TOKEN} in Authorization: Basic {BASIC}"
     headers = {"Location": f"/{TOKEN}", "X-Said": message, "WWW-Authenticate": message}
-    frontend.answers = [
+    frontend.responses = [
         {
             "json": ServerResponse.json({"error": message}, status, headers),
             "html": ServerResponse(status, {**headers, "Content-Type": "text/html"}, f"<h1>{message}</h1>".encode()),
@@ -122,7 +122,7 @@ async def test_credentials_stay_with_their_instance():
 
 async def test_no_cookies_are_kept(frontend: CannedFrontend):
     """A session of somebody's outranks login and token there."""
-    frontend.answers = [ServerResponse.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
+    frontend.responses = [ServerResponse.json({"name": "me"}, headers={"Set-Cookie": "session=theirs; Path=/"})]
     async with frontend.client() as copr:
         for _ in range(2):
             await copr.tokens.whoami()

@@ -49,7 +49,7 @@ def build(store: SteppedCopr) -> int:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    return tmp_path / "some" / "folder"
+    return tmp_path / "some" / "directory"
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -82,7 +82,7 @@ async def test_arguments_environment_file_keyring_in_turn(
     monkeypatch.delenv("COPR_LOGIN")
     monkeypatch.delenv("COPR_TOKEN")
     assert await used() == f"{store.owner.login}:{store.owner.token}"
-    assert memory_keyring.asked == []
+    assert memory_keyring.lookups == []
     await to_thread.run_sync(path.write_text, f"[copr-cli]\ncopr_url = {store.url}\n")
     assert await used() == "of-the-ring:r1ng"
     await to_thread.run_sync(path.unlink)
@@ -165,13 +165,13 @@ async def test_without_credentials_the_error_names_the_places_that_were_searched
     end = str(caught.value).partition(" (searched: ")[2]
     if installed:
         assert end == "COPR_LOGIN and COPR_TOKEN, ~/.config/copr, the keyring)"
-        assert memory_keyring.asked == [(store.url, None)]
+        assert memory_keyring.lookups == [(store.url, None)]
     else:
         assert end == (
             "COPR_LOGIN and COPR_TOKEN, ~/.config/copr; not the keyring, whose library is not installed: "
             "pip install 'lading[keyring]')"
         )
-        assert memory_keyring.asked == []
+        assert memory_keyring.lookups == []
     async with Copr.from_config(config_file=path) as copr:
         with pytest.raises(ConfigError, match=f"COPR_TOKEN, {path}"):
             await copr.tokens.whoami()

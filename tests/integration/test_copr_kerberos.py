@@ -49,21 +49,21 @@ class Frontend:
         seen: The requests.
         sessions: Those that are open.
         refusing: How many logins it still refuses, as the web server does.
-        go_on: Opening a session waits for this.
+        respond: The response to a request; ``None`` for the usual one.
     """
 
     def __init__(self) -> None:
         self.seen: list[SeenRequest] = []
         self.sessions: dict[str, str] = {}
         self.opened = 0
-        self.answer: Callable[[SeenRequest], ServerResponse | None] = lambda _: None
+        self.respond: Callable[[SeenRequest], ServerResponse | None] = lambda _: None
         self.server = Server(self._handle)
         self._context: Any = None
 
     async def _handle(self, request: ServerRequest) -> ServerResponse:
         requested = SeenRequest(_line(request), dict(request.query), request.headers, await request.read())
         self.seen.append(requested)
-        if (response := self.answer(requested)) is not None:
+        if (response := self.respond(requested)) is not None:
             return response
         if requested.line == LOGIN:
             return await request.in_thread(self._login, requested)
@@ -227,7 +227,7 @@ async def test_a_session_that_the_frontend_ended(frontend: Frontend, directory: 
 
 
 async def test_it_is_tried_once_more_and_not_for_ever(frontend: Frontend, directory: Path):
-    frontend.answer = lambda request: (
+    frontend.respond = lambda request: (
         None if request.line == LOGIN else ServerResponse.json({"error": "Login invalid"}, 401)
     )
     async with frontend.client(directory) as copr:
@@ -267,10 +267,10 @@ async def test_a_login_that_was_cancelled_is_begun_again(frontend: Frontend, dir
                 anyio.from_thread.run_sync(scope.cancel, token=token)
 
             token = anyio.lowlevel.current_token()
-            frontend.answer = lambda request: ServerResponse(200, {}, _Never(partial(cancel, request)))
+            frontend.respond = lambda request: ServerResponse(200, {}, _Never(partial(cancel, request)))
             await copr.tokens.whoami()
         assert scope.cancelled_caught
-        frontend.answer = lambda _: None
+        frontend.respond = lambda _: None
         assert (await copr.tokens.whoami()).name == "ada"
 
 
@@ -301,7 +301,7 @@ async def test_the_web_servers_page_is_a_clear_refusal(
 
 
 async def test_the_same_page_for_a_login_and_token(frontend: Frontend):
-    frontend.answer = lambda _: apache_unauthorized()
+    frontend.respond = lambda _: apache_unauthorized()
     async with Copr(frontend.server.url, login="a", token="b") as copr:
         with pytest.raises(
             Unauthorized, match=r"401 Unauthorized: the web server requires a Kerberos ticket \(kinit\)"
@@ -311,7 +311,7 @@ async def test_the_same_page_for_a_login_and_token(frontend: Frontend):
 
 @pytest.mark.parametrize("early", [False, True])
 async def test_no_ticket(frontend: Frontend, directory: Path, monkeypatch: pytest.MonkeyPatch, early: bool):
-    """Raised when the library is asked for a context or, in some builds, for its first token."""
+    """Raised when a context or, in some builds, its first token is requested of the library."""
     monkeypatch.setattr(spnego, "client", partial(_CLIENT, protocol="nosuch") if early else _CLIENT)
     monkeypatch.delenv("NTLM_USER_FILE")
     async with frontend.client(directory) as copr:
@@ -367,7 +367,7 @@ async def test_what_to_install(frontend: Frontend, directory: Path, monkeypatch:
 async def test_logins_that_come_to_nothing(
     frontend: Frontend, directory: Path, response: ServerResponse, kind: type[LadingError], message: str
 ):
-    frontend.answer = lambda request: response if request.line == LOGIN else None
+    frontend.respond = lambda request: response if request.line == LOGIN else None
     async with frontend.client(directory) as copr:
         with pytest.raises(kind, match=message) as caught:
             await copr.tokens.whoami()
@@ -383,7 +383,7 @@ async def test_legs_have_an_end(frontend: Frontend, directory: Path, monkeypatch
             return b"more"
 
     monkeypatch.setattr(spnego, "client", lambda **_: Endless())
-    frontend.answer = lambda _: ServerResponse(401, {"WWW-Authenticate": "Negotiate bW9yZQ=="})
+    frontend.respond = lambda _: ServerResponse(401, {"WWW-Authenticate": "Negotiate bW9yZQ=="})
     async with frontend.client(directory) as copr:
         with pytest.raises(Unauthorized, match="Kerberos login was refused"):
             await copr.tokens.whoami()
@@ -407,7 +407,7 @@ async def test_the_session_is_a_secret(
         frontend.sessions.clear()
         await copr.tokens.whoami()
         first, second = (f"s3ssion-{n}-.eJx" for n in (1, 2))
-        frontend.answer = lambda request: ServerResponse.json(
+        frontend.respond = lambda request: ServerResponse.json(
             {"error": f"not {request.headers['Cookie']} nor {first}"}, status
         )
         with pytest.raises(LadingError, match=r"not session=\*\*\* nor \*\*\*") as caught:
@@ -426,7 +426,7 @@ async def test_the_session_stays_with_its_host(frontend: Frontend, directory: Pa
     async with Server(other) as elsewhere, frontend.client(directory) as copr:
         await copr.tokens.whoami()
         await copr.send(Call("GET", f"{elsewhere.url}/x", Response.json))
-        frontend.answer = lambda _: ServerResponse(302, {"Location": f"{elsewhere.url}/y"})
+        frontend.respond = lambda _: ServerResponse(302, {"Location": f"{elsewhere.url}/y"})
         with pytest.raises(LadingError, match="redirected"):
             await copr.tokens.whoami()
     assert [set(map(str.lower, headers)) & {"cookie", "authorization"} for headers in there] == [set()]

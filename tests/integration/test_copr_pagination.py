@@ -148,14 +148,14 @@ class Model:
     def __init__(self, states: list[bool], arrivals: list[list[bool]]) -> None:
         self.builds = [(number, state) for number, state in enumerate(states)]
         self.arrivals = arrivals
-        self.asked = 0
+        self.requests = 0
 
     async def send(self, call: Any) -> ListPage[Build]:
         limit, offset = call.params["limit"], call.params["offset"] or 0
         assert limit
         found = [Build(id=number) for number, state in self.builds[offset:] if state][:limit]
-        self.asked += 1
-        assert self.asked < 200
+        self.requests += 1
+        assert self.requests < 200
         if self.arrivals:
             for state in self.arrivals.pop():
                 self.builds.insert(0, (1000 + len(self.builds), state))

@@ -128,9 +128,9 @@ class Recorder:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "received"
         self.headers: Any = None
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.headers = request.headers
         await request.save(self.path)
         return ServerResponse.json({"id": 7, "state": "pending", "ownername": "owner", "projectname": "demo"})

@@ -101,7 +101,7 @@ async def test_rotating_is_sent_once_whatever_happens(
 async def test_a_file_that_takes_no_token_is_found_before_anything_is_sent(
     demo_store: RecordingCopr, tmp_path: Path, content: str | None
 ):
-    path = tmp_path / "folder" / "copr"
+    path = tmp_path / "directory" / "copr"
     if content is not None:
         await anyio.Path(path.parent).mkdir()
         await anyio.Path(path).write_text(content)
@@ -141,7 +141,7 @@ async def test_a_file_that_is_not_a_file_any_more(
         assert (await again.tokens.verify()).name == "owner"
 
 
-async def test_a_cancelled_rotation_that_was_answered_is_saved(
+async def test_a_cancelled_rotation_with_a_response_is_saved(
     demo_store: RecordingCopr, config: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """From the response on, the old token in the file is invalid."""
@@ -173,11 +173,11 @@ async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
 
     class Slow:
         def __init__(self) -> None:
-            self.asked, self.go_on = anyio.Event(), anyio.Event()
+            self.requested, self.resume = anyio.Event(), anyio.Event()
 
         async def get(self) -> str:
-            self.asked.set()
-            await self.go_on.wait()
+            self.requested.set()
+            await self.resume.wait()
             return old
 
     old = demo_store.owner.token
@@ -185,11 +185,11 @@ async def test_calls_of_others_while_it_rotates(demo_store: RecordingCopr):
     auth = TokenPairAuth(demo_store.owner.login, place)  # type: ignore[arg-type]
     async with demo_store.client(login=None, token=None, auth=auth) as copr, anyio.create_task_group() as group:
         group.start_soon(copr.tokens.verify)
-        await place.asked.wait()
+        await place.requested.wait()
         async with demo_store.client() as other:
             new = await other.tokens.rotate()
         auth.replace(new.login, new.token, new.expiration)
-        place.go_on.set()
+        place.resume.set()
     assert [request.user for request in demo_store.seen if request.line == "GET auth-check"] == [
         f"{new.login}:{new.token}"
     ]

@@ -1,4 +1,4 @@
-"""Many builds waited for at once: few questions, at a steady pace."""
+"""Many builds waited for at once: few requests, at a steady pace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("copr_clock")]
 
 
-async def test_hundreds_cost_one_question_a_look(copr_store: SteppedCopr, copr: Copr):
+async def test_hundreds_cost_one_request_per_poll(copr_store: SteppedCopr, copr: Copr):
     """fedora-copr/copr#3200, #3653: 500 builds are not 500 requests every time."""
     ids = add_builds(copr_store, 500)
     copr_store.steps = [int, int, int, int, partial(set_states, copr_store, ids, "succeeded")]
@@ -25,7 +25,7 @@ async def test_hundreds_cost_one_question_a_look(copr_store: SteppedCopr, copr: 
     assert copr_store.seen == [f"GET /api_3/build/{ids[-1]}", *["GET /api_3/build/list"] * 4]
 
 
-async def test_builds_that_say_their_project_need_no_first_question(copr_store: SteppedCopr, copr: Copr):
+async def test_builds_that_say_their_project_need_no_first_request(copr_store: SteppedCopr, copr: Copr):
     urls = [HELLO] * 10
     made = await copr.builds.create_from_urls("owner", "demo", urls)
     set_states(copr_store, [build.id for build in made], "failed")
@@ -42,7 +42,7 @@ async def test_old_builds_behind_many_new_ones(copr_store: SteppedCopr, copr: Co
     assert copr_store.count("GET /api_3/build/list") == 1  # not worth a second page
 
 
-async def test_many_projects_are_a_few_questions_a_second(copr_store: SteppedCopr, copr: Copr, copr_clock: FakeClock):
+async def test_many_projects_are_a_few_requests_a_second(copr_store: SteppedCopr, copr: Copr, copr_clock: FakeClock):
     ids: list[int] = []
     for number in range(20):
         await do(copr_store.add_project, f"p{number}")

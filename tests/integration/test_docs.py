@@ -90,9 +90,9 @@ class TinyIndex:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.users: list[str] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         """Respond to one request."""
         if request.method == "POST":
             return self.take(request.headers.get("Authorization", ""), await request.read())

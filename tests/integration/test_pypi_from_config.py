@@ -104,17 +104,17 @@ async def test_the_keyring_by_twines_convention(fake_index, pypirc, memory_keyri
     async with PyPI.from_config("bare") as pypi:
         await pypi.releases.upload(path)
     assert sent(fake_index) == f"{user}:s3cret of the memory_keyring"
-    assert memory_keyring.asked[:2] == [(url, None), (url, user)]
+    assert memory_keyring.lookups[:2] == [(url, None), (url, user)]
     assert memory_keyring.threads == {"lading keyring"}
     assert "s3cret" not in repr(pypi._connections.settings.auth)
 
 
-async def test_an_official_index_in_the_keyring_is_asked_for_by_its_one_user(memory_keyring):
+async def test_an_official_index_in_the_keyring_is_looked_up_by_its_one_user(memory_keyring):
     url = _indexes.resolve_index("pypi").upload_url
     memory_keyring.entries[url, "__token__"] = "pypi-s3cret"
     pypi = await PyPI.from_config()
     assert repr(pypi._connections.settings.auth) == "BasicAuth('__token__', ***)"
-    assert memory_keyring.asked == [(url, "__token__")]
+    assert memory_keyring.lookups == [(url, "__token__")]
     await pypi.aclose()
 
 
@@ -123,7 +123,7 @@ async def test_a_named_user_in_the_keyring(fake_index, pypirc, memory_keyring, m
     memory_keyring.entries[f"{fake_index.server.url}/legacy/", "eve"] = "hers"
     pypi = await PyPI.from_config("bare")
     assert repr(pypi._connections.settings.auth) == "BasicAuth('eve', ***)"
-    assert {user for _, user in memory_keyring.asked} == {"eve"}
+    assert {user for _, user in memory_keyring.lookups} == {"eve"}
     await pypi.aclose()
 
 
@@ -154,7 +154,7 @@ async def test_without_the_keyring_library_the_keyring_is_skipped(
     async with PyPI.from_config() as official:
         with pytest.raises(ConfigError, match="accepts uploads only with a token"):
             await official.releases.upload(path)
-    assert memory_keyring.asked == []
+    assert memory_keyring.lookups == []
     skipped = [r.getMessage() for r in caplog.records if "the keyring was skipped" in r.getMessage()]
     assert [text.partition(":")[0] for text in skipped] == ["bare", "pypi"]
     assert all("pip install 'lading[keyring]'" in text for text in skipped)

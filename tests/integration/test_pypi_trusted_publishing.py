@@ -39,7 +39,8 @@ class Minting:
         used: Identity tokens that were taken already: each is good for once.
         users: What uploads and pages came with.
         minted: How many tokens were.
-        go_on: Minting waits for this.
+        respond: The response to a request for a token, from what it contains usually.
+        resume: Minting waits for this.
     """
 
     def __init__(self) -> None:
@@ -48,10 +49,10 @@ class Minting:
         self.used: set[str] = set()
         self.users: list[str] = []
         self.minted = 0
-        self.answer: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
+        self.respond: Callable[[dict[str, Any]], ServerResponse] = ServerResponse.json
         self.server = Server(self._handle)
-        self.go_on = threading.Event()
-        self.go_on.set()
+        self.resume = threading.Event()
+        self.resume.set()
         self._identities = 0
 
     async def _handle(self, request: ServerRequest) -> ServerResponse:
@@ -68,7 +69,7 @@ class Minting:
             return ServerResponse.json({"value": f"s3cret-jwt-{self._identities}"})
         if request.path == "/_/oidc/mint-token":
             assert authorization == ""
-            await request.in_thread(self.go_on.wait, 20)
+            await request.in_thread(self.resume.wait, 20)
             return self._mint(json.loads(body)["token"])
         self.users.append(base64.b64decode(authorization.removeprefix("Basic ")).decode())
         return ServerResponse(404) if request.method == "GET" else ServerResponse()
@@ -79,7 +80,7 @@ class Minting:
         self.used.add(identity)
         self.minted += 1
         ends = int((self.now + timedelta(minutes=15)).timestamp())
-        return self.answer({"success": True, "token": f"pypi-s3cret-{self.minted}", "expires": ends})
+        return self.respond({"success": True, "token": f"pypi-s3cret-{self.minted}", "expires": ends})
 
     @property
     def index(self) -> Index:
@@ -161,7 +162,7 @@ async def test_attempts_are_counted_once(minting, path):
 
 
 async def test_why_it_was_refused_in_one_line(minting, capsys):
-    minting.answer = lambda _: refusal("invalid-publisher", "valid token, but no corresponding publisher")
+    minting.respond = lambda _: refusal("invalid-publisher", "valid token, but no corresponding publisher")
     async with PyPI(minting.index) as pypi:
         with pytest.raises(BadRequest) as caught:
             await pypi.tokens.mint(minting.env)
@@ -226,7 +227,7 @@ async def test_a_request_url_that_credentials_must_not_go_to(minting, url):
 
 @pytest.mark.parametrize("found", [{}, {"token": "pypi-s3cret", "expires": "soon"}, {"token": "x", "expires": 10**20}])
 async def test_what_is_no_token(minting, found):
-    minting.answer = lambda _: ServerResponse.json(found)
+    minting.respond = lambda _: ServerResponse.json(found)
     async with PyPI(minting.index) as pypi:
         with pytest.raises(InvalidResponse) as caught:
             await pypi.tokens.mint(minting.env)
@@ -234,7 +235,7 @@ async def test_what_is_no_token(minting, found):
 
 
 async def test_without_an_end_a_quarter_of_an_hour_is_taken(minting):
-    minting.answer = lambda _: ServerResponse.json({"token": "pypi-t"})
+    minting.respond = lambda _: ServerResponse.json({"token": "pypi-t"})
     async with PyPI(minting.index) as pypi:
         assert await pypi.tokens.mint(minting.env) == MintedToken("pypi-t", START + timedelta(minutes=15))
 
@@ -267,7 +268,7 @@ async def test_a_failed_mint_leaves_the_next_one_its_turn(minting, paths):
 
 
 async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting, paths):
-    minting.go_on.clear()
+    minting.resume.clear()
     scope = anyio.CancelScope()
 
     async def first() -> None:
@@ -280,7 +281,7 @@ async def test_who_gives_up_while_it_is_minted_does_not_keep_the_others(minting,
         for path in paths[1:]:
             group.start_soon(pypi.releases.upload, path)
         scope.cancel()
-        minting.go_on.set()
+        minting.resume.set()
     assert minting.seen.count("POST /_/oidc/mint-token") == 2
     assert len(minting.users) == 2 * len(paths[1:])
     assert len(set(minting.users)) == 1

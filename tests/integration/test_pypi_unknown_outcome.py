@@ -16,7 +16,7 @@ HELP = "<!DOCTYPE html><html><body><h1>Upload</h1><form action='/x'></form></bod
 
 
 async def test_an_html_page_from_an_index_that_cannot_be_queried(fake_index, blind_client, demo_wheel):
-    fake_index.answers = [ServerResponse(200, {"Content-Type": "text/html"}, HELP.encode())]
+    fake_index.responses = [ServerResponse(200, {"Content-Type": "text/html"}, HELP.encode())]
     async with blind_client:
         with pytest.raises(InvalidResponse) as caught:
             await blind_client.releases.upload(demo_wheel)
@@ -88,7 +88,7 @@ async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_ind
 async def test_a_failure_after_which_the_file_is_there_is_a_success(
     fake_index, fake_client, demo_wheel, demo_sha256, response
 ):
-    fake_index.answers = [response]
+    fake_index.responses = [response]
     fake_index.stores = (demo_wheel.name, demo_sha256)
     async with fake_client:
         assert (await fake_client.releases.upload(demo_wheel)).status == "confirmed"
@@ -96,7 +96,7 @@ async def test_a_failure_after_which_the_file_is_there_is_a_success(
 
 
 async def test_somebody_elses_file_after_a_failure_is_a_conflict(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse(500)]
+    fake_index.responses = [ServerResponse(500)]
     fake_index.stores = (demo_wheel.name, "0" * 64)
     async with fake_client:
         with pytest.raises(Conflict, match="another file") as caught:
@@ -106,7 +106,7 @@ async def test_somebody_elses_file_after_a_failure_is_a_conflict(fake_index, fak
 
 
 async def test_a_file_without_digest_after_a_failure_leaves_the_outcome_open(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse(500)]
+    fake_index.responses = [ServerResponse(500)]
     fake_index.stores = (demo_wheel.name, "")
     async with fake_client:
         with pytest.raises(lading.ServerError) as caught:
@@ -117,7 +117,7 @@ async def test_a_file_without_digest_after_a_failure_leaves_the_outcome_open(fak
 
 
 async def test_a_failure_after_which_the_file_is_not_there_is_tried_again(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse(500), ServerResponse(502)]
+    fake_index.responses = [ServerResponse(500), ServerResponse(502)]
     async with fake_client:
         assert (await fake_client.releases.upload(demo_wheel)).status == "uploaded"
     assert fake_index.seen == [
@@ -129,7 +129,7 @@ async def test_a_failure_after_which_the_file_is_not_there_is_tried_again(fake_i
 
 
 async def test_tried_in_vain(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse(500)] * 5
+    fake_index.responses = [ServerResponse(500)] * 5
     async with fake_client:
         with pytest.raises(lading.ServerError, match=r"^index: Internal Server Error \(HTTP 500\)$") as caught:
             await fake_client.releases.upload(demo_wheel)
@@ -138,7 +138,7 @@ async def test_tried_in_vain(fake_index, fake_client, demo_wheel):
 
 
 async def test_a_refusal_is_not_tried_again(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse.json({"code": "400 Invalid distribution file."}, 400)]
+    fake_index.responses = [ServerResponse.json({"code": "400 Invalid distribution file."}, 400)]
     async with fake_client:
         with pytest.raises(lading.BadRequest, match=r"^index: Invalid distribution file. \(HTTP 400\)$"):
             await fake_client.releases.upload(demo_wheel)
@@ -152,7 +152,7 @@ async def test_nothing_is_sent_twice_to_an_index_that_cannot_be_queried(fake_ind
             await blind_client.releases.upload(demo_wheel)
         assert caught.value.outcome == "unknown"
         assert fake_index.seen == ["POST /legacy/"]
-        fake_index.answers = [ServerResponse(409)]
+        fake_index.responses = [ServerResponse(409)]
         with pytest.raises(Conflict) as conflict:
             await blind_client.releases.upload(demo_wheel)
     assert (conflict.value.status, conflict.value.outcome) == (409, "not_done")
@@ -161,7 +161,7 @@ async def test_nothing_is_sent_twice_to_an_index_that_cannot_be_queried(fake_ind
 
 async def test_a_conflict_at_an_index_that_does_not_let_us_look_stays_one(fake_index, fake_client, demo_wheel):
     fake_index.page = ServerResponse(403)
-    fake_index.answers = [ServerResponse(409, reason="demo is there")]
+    fake_index.responses = [ServerResponse(409, reason="demo is there")]
     async with fake_client:
         with pytest.raises(Conflict, match=r"^index: demo is there \(HTTP 409\)$"):
             await fake_client.releases.upload(demo_wheel)

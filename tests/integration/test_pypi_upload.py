@@ -1,4 +1,4 @@
-"""What an upload sends, and what it makes of the answer."""
+"""What an upload sends, and what it makes of the response."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_the_file_is_the_last_part(fake_index, fake_client, demo_wheel, de
 
 
 async def test_what_the_index_remarks(fake_index, fake_client, demo_wheel):
-    fake_index.answers = [ServerResponse(200, {"Content-Type": "text/plain"}, b"first remark\n\n second \nOK\n")]
+    fake_index.responses = [ServerResponse(200, {"Content-Type": "text/plain"}, b"first remark\n\n second \nOK\n")]
     async with fake_client:
         uploaded = await fake_client.releases.upload(demo_wheel)
     assert (uploaded.status, uploaded.warnings) == ("uploaded", ("first remark", "second"))
@@ -65,7 +65,7 @@ async def test_what_the_index_remarks(fake_index, fake_client, demo_wheel):
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 async def test_any_success_without_words_is_one(fake_index, fake_client, demo_wheel, status):
-    fake_index.answers = [ServerResponse(status)]
+    fake_index.responses = [ServerResponse(status)]
     async with fake_client:
         uploaded = await fake_client.releases.upload(demo_wheel)
     assert (uploaded.status, uploaded.warnings) == ("uploaded", ())
@@ -73,18 +73,18 @@ async def test_any_success_without_words_is_one(fake_index, fake_client, demo_wh
 
 @pytest.mark.parametrize("media_type", ["text/html", "text/html; charset=utf-8"])
 async def test_a_page_for_people_is_no_success(fake_index, fake_client, demo_wheel, media_type):
-    fake_index.answers = [ServerResponse(200, {"Content-Type": media_type}, HELP.encode())]
+    fake_index.responses = [ServerResponse(200, {"Content-Type": media_type}, HELP.encode())]
     async with fake_client:
         with pytest.raises(InvalidResponse, match="is upload_url right") as caught:
             await fake_client.releases.upload(demo_wheel)
-    # The index was asked: it does not have the file.
+    # The index was checked: it does not have the file.
     assert caught.value.outcome == "not_done"
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirected_upload_is_not_followed(fake_index, fake_client, demo_wheel, status):
-    fake_index.answers = [ServerResponse(status, {"Location": "/elsewhere/"})]
+    fake_index.responses = [ServerResponse(status, {"Location": "/elsewhere/"})]
     async with fake_client:
         with pytest.raises(lading.LadingError) as caught:
             await fake_client.releases.upload(demo_wheel)

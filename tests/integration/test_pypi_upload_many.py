@@ -28,8 +28,8 @@ def dist(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def folder(dist: list[Path]) -> list[Path]:
-    """All that is in the folder, as ``dist/*`` would name it."""
+def everything(dist: list[Path]) -> list[Path]:
+    """All that is in the directory, as ``dist/*`` would name it."""
     return sorted(dist[0].parent.glob("demo*"))
 
 
@@ -38,8 +38,8 @@ def attestations(body: bytes) -> object:
     return json.loads(rest.partition(b"\r\n--")[0]) if rest else None
 
 
-async def test_upload_many_with_attestations(fake_index, dist, folder):
-    async with fake_index.client() as pypi, pypi.releases.upload_many(folder, attestations=True) as outcomes:
+async def test_upload_many_with_attestations(fake_index, dist, everything):
+    async with fake_index.client() as pypi, pypi.releases.upload_many(everything, attestations=True) as outcomes:
         results = {outcome.item.name: outcome.value.status async for outcome in outcomes}
     assert results == {path.name: "uploaded" for path in dist}
     posts = [
@@ -49,7 +49,7 @@ async def test_upload_many_with_attestations(fake_index, dist, folder):
     assert [attestations(body) for body in posts] == [expected, None]
 
 
-async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
+async def test_attestations_are_sent_when_requested(fake_index, dist, tmp_path):
     sidecar = tmp_path / f"{dist[0].name}.publish.attestation"
     async with fake_index.client() as pypi:
         await pypi.releases.upload(dist[0])
@@ -67,7 +67,7 @@ async def test_attestations_are_sent_when_asked_for(fake_index, dist, tmp_path):
 
 
 async def test_a_failing_wheel_at_an_index(fake_index, dist):
-    fake_index.answers = [ServerResponse(403)]
+    fake_index.responses = [ServerResponse(403)]
     async with fake_index.client() as pypi, pypi.releases.upload_many(dist, limit=1) as outcomes:
         errors = [(outcome.item, type(outcome.error)) async for outcome in outcomes]
     assert errors == [(dist[0], Forbidden), (dist[1], NotAttempted)]

@@ -34,8 +34,8 @@ def test_first(lading_server, lading_fault_proxy):
     proxy.faults.add(Respond(503), method="GET", path="/a")
     with pytest.raises(urllib.error.HTTPError, match="503"):
         urllib.request.urlopen(proxy.url + "/a")
-    with urllib.request.urlopen(proxy.url + "/a") as answer:
-        assert answer.read() == b"hello"
+    with urllib.request.urlopen(proxy.url + "/a") as response:
+        assert response.read() == b"hello"
     test_first.servers = [server, proxy]
 
 

@@ -176,7 +176,7 @@ def test_large_bodies_pass_in_both_directions(tmp_path):
 
 def test_bodies_are_forwarded_as_they_arrive():
     """Each side receives the first half while the other still holds the second one."""
-    arrived, go_on = threading.Event(), threading.Event()
+    arrived, resume = threading.Event(), threading.Event()
 
     class Halves:
         def __init__(self) -> None:
@@ -187,7 +187,7 @@ def test_bodies_are_forwarded_as_they_arrive():
 
         async def __anext__(self) -> bytes:
             if len(self.halves) == 1:
-                await anyio.to_thread.run_sync(go_on.wait, 30)
+                await anyio.to_thread.run_sync(resume.wait, 30)
             if not self.halves:
                 raise StopAsyncIteration
             return self.halves.pop(0)
@@ -210,7 +210,7 @@ def test_bodies_are_forwarded_as_they_arrive():
         while b"first " not in response:
             response += sock.recv(65536)
         assert b"second" not in response
-        go_on.set()
+        resume.set()
         while b"second" not in response:
             response += sock.recv(65536)
     assert (server.errors, proxy.errors) == ([], [])

@@ -1,4 +1,4 @@
-"""What several tests of this folder stand on."""
+"""What several tests of this directory stand on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.canned_store import CannedStore
 from tests.support.large_store import LargeStore
 from tests.support.recorded_sleeps import RecordedSleeps
 from tests.support.sparse_files import sparse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -37,7 +37,7 @@ def library(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def canned_store() -> Iterator[CannedStore]:
-    """A store that answers what it is told to."""
+    """A store whose response the test decides."""
     store = CannedStore()
     with store.server:
         yield store
@@ -45,11 +45,11 @@ def canned_store() -> Iterator[CannedStore]:
 
 @pytest.fixture
 async def lasting_client(canned_store: CannedStore) -> Any:
-    """A client with one connection: it goes on working after every bad answer."""
+    """A client with one connection: it continues to work after every bad response."""
     async with make_client(canned_store.server.url, limits=Limits(max_connections=1)) as client:
         yield client
         canned_store.response = ServerResponse(body=b"good")
-        assert (await client.send(Call("GET", "after", reply))).body == b"good"
+        assert (await client.send(Call("GET", "after", as_response))).body == b"good"
 
 
 @pytest.fixture

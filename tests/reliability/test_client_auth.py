@@ -22,7 +22,7 @@ from lading import (
 )
 from lading._core.auth import Auth
 from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -46,10 +46,10 @@ class Store:
     def __init__(self) -> None:
         self.good = 1
         self.seen: list[tuple[str, str, str | None, int]] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         token = request.headers.get("Authorization")
         self.seen.append((request.method, request.path, token, len(await request.read())))
         if request.path == "/mint":
@@ -197,26 +197,26 @@ async def test_no_credentials_is_said_before_anything_is_sent(store: Store):
 
 async def test_an_open_response_is_signed_too(store: Store):
     client = make_client(store.server.url, auth=Minting())
-    async with client, client._sender.stream(Call("GET", "thing", reply)) as incoming:
+    async with client, client._sender.stream(Call("GET", "thing", as_response)) as incoming:
         assert await incoming.read(100) == b'"done"'
 
 
-async def test_a_question_of_the_flow_goes_without_the_flow(anyio_backend):
+async def test_a_request_of_the_flow_goes_without_the_flow(anyio_backend):
     requested: list[str | None] = []
 
     async def handler(request: ServerRequest) -> ServerResponse:
         requested.append(request.headers.get("Authorization"))
         return ServerResponse.json({})
 
-    class Asking(Auth):
+    class Requesting(Auth):
         def flow(self, request):
-            yield Call("GET", "ticket", lambda reply: reply.json())  # auth=True, as calls are by default
+            yield Call("GET", "ticket", lambda response: response.json())  # auth=True, as calls are by default
             request.headers["Authorization"] = "Bearer ticket-0123456789"
             yield request
 
     async with Server(handler) as server:
         url = f"{server.url}/"
-        async with PyPI(Index(url, url), auth=Asking()) as client:
-            await client.send(Call("GET", "thing", lambda reply: reply.json()))
-            await client.with_options(auth=None).send(Call("GET", "thing", lambda reply: reply.json()))
+        async with PyPI(Index(url, url), auth=Requesting()) as client:
+            await client.send(Call("GET", "thing", lambda response: response.json()))
+            await client.with_options(auth=None).send(Call("GET", "thing", lambda response: response.json()))
     assert requested == [None, "Bearer ticket-0123456789", None]

@@ -46,10 +46,10 @@ class Store:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.heads: list[dict[str, str]] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.heads.append({name.lower(): value for name, value in request.headers.pairs})
         self.bodies.append(await request.read())
         return ServerResponse()
@@ -105,7 +105,9 @@ async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Stor
     reported: list[Progress] = []
     store.faults.add(fault, times=2)
     async with make_client(store.server.url, retry=QUICK) as client:
-        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body, on_progress=reported.append))
+        await client.send(
+            Call("PUT", "thing", lambda response: response.status, body=body, on_progress=reported.append)
+        )
     assert not store.faults.pending
     expected = await whole(body)
     assert store.bodies == [expected] * (3 if isinstance(fault, DropAfter) else 1)
@@ -129,7 +131,7 @@ async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: 
     store.faults.add(fault, times=None)
     async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises((LadingError,)) as caught:
-            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
+            await client.send(Call("PUT", "thing", lambda response: response.status, body=body))
     assert isinstance(caught.value, NetworkError if isinstance(fault, DropDuring) else LadingError)
     assert len(store.faults.happened) == 1
     assert not store.bodies
@@ -137,7 +139,7 @@ async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: 
 
 async def test_a_source_that_can_be_read_once_does_arrive(store: Store):
     async with make_client(store.server.url, retry=QUICK) as client:
-        await client.send(Call("POST", "thing", lambda reply: reply.status, body=StreamBody(source())))
+        await client.send(Call("POST", "thing", lambda response: response.status, body=StreamBody(source())))
     assert store.bodies == [CONTENT]
 
 
@@ -146,7 +148,9 @@ async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: P
     store.faults.add(fault, times=None)
     async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(LadingError) as caught:
-            await client.send(Call("POST", "thing", lambda reply: reply.status, body=await FileBody.from_path(path)))
+            await client.send(
+                Call("POST", "thing", lambda response: response.status, body=await FileBody.from_path(path))
+            )
     assert caught.value.outcome == "unknown"
     assert len(store.faults.happened) == 1
 
@@ -155,10 +159,10 @@ async def test_a_write_that_may_have_worked_is_not_doubled(store: Store, path: P
 async def test_a_source_that_breaks_its_word_leaves_nothing_whole(store: Store, length: int):
     async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(InputError) as caught:
-            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(source, length)))
+            await client.send(Call("PUT", "thing", lambda response: response.status, body=StreamBody(source, length)))
         assert caught.value.argument == "body"
         assert not store.bodies
-        await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(source)))
+        await client.send(Call("PUT", "thing", lambda response: response.status, body=StreamBody(source)))
     assert store.bodies == [CONTENT]
     assert len(store.heads) <= 2  # and it was not tried again
 
@@ -179,7 +183,7 @@ async def test_what_a_source_raises_comes_out_as_it_is(store: Store):
 
     async with make_client(store.server.url, retry=QUICK) as client:
         with pytest.raises(Mine) as caught:
-            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=StreamBody(again)))
+            await client.send(Call("PUT", "thing", lambda response: response.status, body=StreamBody(again)))
         assert caught.value.__cause__ is None
         assert len(opened) == 1
         assert not store.bodies
@@ -197,7 +201,7 @@ async def test_many_bodies_at_once_do_not_mix(store: Store, tmp_path: Path):
 
         async def upload(number: int) -> None:
             body = await FileBody.from_path(tmp_path / str(number))
-            await client.send(Call("PUT", "thing", lambda reply: reply.status, body=body))
+            await client.send(Call("PUT", "thing", lambda response: response.status, body=body))
 
         async with anyio.create_task_group() as group:
             for number in range(len(contents)):

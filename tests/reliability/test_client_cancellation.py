@@ -20,7 +20,7 @@ from tests.support.cancelling import cancelled, cancelled_by_asyncio
 from tests.support.open_files import open_descriptors
 from tests.support.raw_server import until
 from tests.support.sparse_files import SIZE
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -46,15 +46,15 @@ class Store:
         self.reached = threading.Event()
         self.at = ""
         self.over = False
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             if self.at == "body":
                 await self.stop()
-        if self.at == "answer":
+        if self.at == "response":
             await self.stop()
-        if self.at == "answer's body":
+        if self.at == "response body":
             return ServerResponse(200, {"Content-Length": str(SIZE), "ETag": '"one"'}, self.half())
         return ServerResponse()
 
@@ -97,12 +97,12 @@ async def nothing_left(directory: Path, client: PyPI, store: Store) -> AsyncIter
     # The only slot, the only place among uploads and the only connection are free.
     with anyio.fail_after(20):
         body = Multipart([FilePart("content", await FileBody.from_path(directory / "content"), "content")])
-        assert (await client.send(Call("POST", "after", reply, body=body))).status == 200
+        assert (await client.send(Call("POST", "after", as_response, body=body))).status == 200
 
 
 async def upload(client: PyPI, path: Path) -> None:
     body = Multipart([("a", "b"), FilePart("content", await FileBody.from_path(path), "content")])
-    await client.send(Call("POST", "thing", reply, body=body))
+    await client.send(Call("POST", "thing", as_response, body=body))
 
 
 async def fetch(client: PyPI, path: Path) -> None:
@@ -110,10 +110,10 @@ async def fetch(client: PyPI, path: Path) -> None:
 
 
 async def send(client: PyPI, path: Path) -> None:
-    await client.send(Call("GET", "thing", reply))
+    await client.send(Call("GET", "thing", as_response))
 
 
-POINTS = [("body", upload), ("answer", upload), ("answer", send), ("answer's body", send), ("answer's body", fetch)]
+POINTS = [("body", upload), ("response", upload), ("response", send), ("response body", send), ("response body", fetch)]
 points = pytest.mark.parametrize(("at", "work"), POINTS, ids=lambda v: getattr(v, "__name__", v))
 
 
@@ -145,7 +145,7 @@ async def test_between_attempts(store: Store, large_file: Path, work: Any):
 @pytest.mark.parametrize("work", [upload, send, fetch])
 async def test_while_waiting_for_a_slot(store: Store, large_file: Path, work: Any):
     async with make_client(store.server.url, limits=ONE) as client, nothing_left(large_file.parent, client, store):
-        store.at = "answer"
+        store.at = "response"
         async with anyio.create_task_group() as group:
             group.start_soon(upload, client, large_file)
             await until(store.reached.is_set)
@@ -177,11 +177,11 @@ async def test_while_credentials_are_looked_for(store: Store, large_file: Path, 
 async def test_in_an_auth_flows_own_call(store: Store, large_file: Path):
     class Minting(Auth):
         def flow(self, request: Any) -> Any:
-            yield Call("GET", "mint", reply, auth=None)
+            yield Call("GET", "mint", as_response, auth=None)
             yield request
 
     async with make_client(store.server.url, limits=ONE) as client:
-        store.at = "answer"
+        store.at = "response"
         async with nothing_left(large_file.parent, client, store):
             await cancelled(lambda: upload(client.with_options(auth=Minting()), large_file), store.reached.is_set)
 
@@ -193,7 +193,7 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
             raise ZeroDivisionError
 
     async with make_client(store.server.url, limits=ONE) as client:
-        store.at = "answer's body"
+        store.at = "response body"
         async with nothing_left(large_file.parent, client, store):
             with pytest.raises(ZeroDivisionError):
                 await send(client.with_options(auth=Failing()), large_file)
@@ -203,7 +203,7 @@ async def test_hundreds_of_cancelled_calls_take_nothing_with_them(store: Store, 
     auth = TokenAuth(MemoryCredentials("token-token"))
     limits = Limits(max_connections=4, max_requests=4, max_uploads=2)
     async with make_client(store.server.url, limits=limits, auth=auth) as client:
-        store.at = "answer"
+        store.at = "response"
         before = await to_thread.run_sync(open_descriptors)
         for _ in range(10):
             async with anyio.create_task_group() as group:

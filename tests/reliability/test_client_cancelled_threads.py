@@ -20,7 +20,7 @@ from tests.conftest import BACKENDS
 from tests.support.cancelling import cancelled, cancelled_by_asyncio
 from tests.support.open_files import open_descriptors
 from tests.support.sparse_files import sparse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,11 +118,11 @@ async def test_a_read_under_way_is_waited_for(
     monkeypatch.setattr(bodies, "_free", [])
     async with make_client(url) as client:
         body = await FileBody.from_path(path)
-        await in_a_thread(gate, lambda: client.send(Call("PUT", "thing", reply, body=body)), how)
+        await in_a_thread(gate, lambda: client.send(Call("PUT", "thing", as_response, body=body)), how)
         assert returned == [0]
         assert len(bodies._free) == 1
         assert not await left_open(path)
-        assert (await client.send(Call("PUT", "thing", reply, body=BytesBody(bytes(SIZE))))).status == 200
+        assert (await client.send(Call("PUT", "thing", as_response, body=BytesBody(bytes(SIZE))))).status == 200
 
 
 @both_ways

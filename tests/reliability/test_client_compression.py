@@ -11,7 +11,7 @@ import pytest
 from lading import Call, InvalidResponse, ServerError
 from lading.testing import ServerResponse
 from tests.support.canned_store import PLAIN, CannedStore, chunks, get, same
-from tests.support.transport_client import reply
+from tests.support.transport_client import as_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def test_damaged_compression(
     encoding, data = DAMAGED[kind]
     canned_store.response = ServerResponse(200, {"Content-Encoding": encoding}, data)
     with pytest.raises(InvalidResponse) as caught:
-        await lasting_client.send(Call(method, "thing", reply))
+        await lasting_client.send(Call(method, "thing", as_response))
     assert caught.value.outcome == outcome
 
 

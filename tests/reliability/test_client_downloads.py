@@ -39,10 +39,10 @@ class Index:
         self.path = directory / "kept"
         self.path.write_bytes(CONTENT)
         self.ranges: list[str | None] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.ranges.append(request.headers.get("Range"))
         assert request.headers.get("Accept-Encoding") == "identity"
         return ServerResponse(body=self.path)
@@ -57,7 +57,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    directory = tmp_path / "folder"
+    directory = tmp_path / "directory"
     directory.mkdir()
     return directory
 

@@ -38,9 +38,9 @@ class Store:
         self.meddle: Callable[[], object] | None = None
         self.sizes: list[int] = []
         self.begun = 0
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.begun += 1
         size = 0
         async for piece in request.body:
@@ -94,7 +94,7 @@ async def body_of(kind: str, path: Path) -> Body:
 
 
 def put(body: Body) -> Call[int]:
-    return Call("PUT", "thing", lambda reply: reply.status, body=body)
+    return Call("PUT", "thing", lambda response: response.status, body=body)
 
 
 kinds = pytest.mark.parametrize("kind", ["file", "form"])

@@ -10,7 +10,7 @@ import pytest
 
 from lading import BytesBody, Call, InputError, StreamBody, TokenAuth
 from tests.support.raw_server import OK, RawServer
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -62,7 +62,7 @@ async def test_a_default_is_replaced_whatever_the_case(options: dict[str, Any]) 
     given = {"HOST": "other.test", "accept": "x/y", "user-agent": "me", "ACCEPT-ENCODING": "identity"}
     recorder = Recorder()
     async with RawServer(recorder) as server, make_client(server.url, **options) as client:
-        await client.send(Call("GET", "a", reply, headers=given))
+        await client.send(Call("GET", "a", as_response, headers=given))
     for name, value in given.items():
         assert recorder.values(name.lower()) == [value]
 
@@ -70,14 +70,14 @@ async def test_a_default_is_replaced_whatever_the_case(options: dict[str, Any]) 
 async def test_the_content_type_is_sent_once(options: dict[str, Any]) -> None:
     recorder = Recorder()
     async with RawServer(recorder) as server, make_client(server.url, **options) as client:
-        await client.send(Call("POST", "a", reply, headers={"content-type": "x/y"}, json={}))
+        await client.send(Call("POST", "a", as_response, headers={"content-type": "x/y"}, json={}))
     assert recorder.values("content-type") == ["application/json"]
 
 
 async def test_a_header_of_the_credentials_is_not_given_a_second_time(options: dict[str, Any]) -> None:
     recorder = Recorder()
     async with RawServer(recorder) as server, make_client(server.url, **options) as client:
-        call = Call("GET", "a", reply, headers={"authorization": "mine"}, auth=TokenAuth("of-the-call"))
+        call = Call("GET", "a", as_response, headers={"authorization": "mine"}, auth=TokenAuth("of-the-call"))
         with pytest.raises(InputError, match="twice"):
             await client.send(call)
     assert not recorder.heads
@@ -86,7 +86,7 @@ async def test_a_header_of_the_credentials_is_not_given_a_second_time(options: d
 @pytest.mark.parametrize("body", [StreamBody(three), StreamBody(three, 3), BytesBody(b"abc")], ids=["?", "3", "bytes"])
 async def test_a_host_is_the_callers(body: Body, options: dict[str, Any]) -> None:
     async with RawServer(lambda peer: peer.serve()) as server, make_client(server.url, **options) as client:
-        await client.send(Call("POST", "a", reply, headers={"host": "other.test"}, body=body))
+        await client.send(Call("POST", "a", as_response, headers={"host": "other.test"}, body=body))
         assert [request.headers["host"] for request in server.requests] == ["other.test"]
 
 
@@ -124,7 +124,7 @@ async def test_a_streamed_body_ends_where_its_head_says(
         rest.append(peer.receive())
 
     async with RawServer(script) as server, make_client(server.url, **options) as client:
-        call = Call("POST", "a", reply, headers=headers, body=StreamBody(three, length))
+        call = Call("POST", "a", as_response, headers=headers, body=StreamBody(three, length))
         if fits:
             await client.send(call)
         else:

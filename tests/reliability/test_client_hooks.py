@@ -21,7 +21,7 @@ from lading import (
 from lading.testing import DropBefore, Respond
 from tests.support.large_store import LargeStore
 from tests.support.open_files import assert_no_leaks, open_descriptors
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 pytestmark = pytest.mark.anyio
 QUICK = Retry(attempts=3, backoff=0)
@@ -44,7 +44,7 @@ async def test_one_event_for_each_attempt_and_one_for_the_call(large_store: Larg
     large_store.faults.add(DropBefore())
     async with make_client(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
         await client.send(
-            Call("PUT", "a/{id}", reply, path_params={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345"))
+            Call("PUT", "a/{id}", as_response, path_params={"id": "secret"}, params={"q": 1}, body=BytesBody(b"12345"))
         )
         assert shown(events) == [
             ("AttemptEvent", "PUT", "a/{id}", 503, "ServerError", 1),
@@ -67,9 +67,9 @@ async def test_events_of_what_failed(large_store: LargeStore):
     async with make_client(large_store.server.url, retry=QUICK, hooks=[events.append]) as client:
         large_store.faults.add(Respond(404))
         with pytest.raises(NotFound):
-            await client.send(Call("GET", "thing", reply))
+            await client.send(Call("GET", "thing", as_response))
         with pytest.raises(LadingError):
-            await client.send(Call("GET", "thing", lambda reply: reply.json()["x"]))
+            await client.send(Call("GET", "thing", lambda response: response.json()["x"]))
     assert shown(events) == [
         ("AttemptEvent", "GET", "thing", 404, "NotFound", 1),
         ("CallEvent", "GET", "thing", None, "NotFound", 1),
@@ -84,7 +84,7 @@ async def test_nothing_sent_is_reported_as_nothing(large_store: LargeStore):
     async with make_client(large_store.server.url, hooks=[events.append]) as client:
         for options in ({"json": {"a": 1}}, {"body": BytesBody(b"12345")}, {"body": BytesBody(bytes(100_000))}):
             with pytest.raises(NetworkError):
-                await client.send(Call("POST", "thing", reply, **options))
+                await client.send(Call("POST", "thing", as_response, **options))
     assert [e.sent for e in events if isinstance(e, AttemptEvent)] == [0, 0, 0]
 
 
@@ -92,7 +92,7 @@ async def test_several_hooks_in_their_order(large_store: LargeStore):
     order: list[str] = []
     hooks = [lambda _: order.append("a"), lambda _: order.append("b")]
     async with make_client(large_store.server.url, hooks=hooks) as client:
-        await client.send(Call("HEAD", "thing", reply))
+        await client.send(Call("HEAD", "thing", as_response))
     assert order == ["a", "b", "a", "b"]
 
 
@@ -122,7 +122,7 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
                 async with hooked._sender.stream(Call("GET", "thing")):
                     pytest.fail("was opened")
             else:
-                await hooked.send(Call("HEAD", "thing", reply))
+                await hooked.send(Call("HEAD", "thing", as_response))
         assert caught.value is error
         assert len([e for e in calls if isinstance(e, AttemptEvent)]) == (
             3 if way == "failing" and event is CallEvent else 1
@@ -131,4 +131,4 @@ async def test_what_a_hook_raises_aborts_the_call_and_leaves_nothing(
         if way == "open":
             await assert_no_leaks(before)  # half a response: the connection cannot be reused
         # Neither the only slot nor the only connection was lost.
-        assert (await client.send(Call("HEAD", "thing", reply))).status == 200
+        assert (await client.send(Call("HEAD", "thing", as_response))).status == 200

@@ -19,7 +19,7 @@ from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
 from tests.support.open_files import open_descriptors
 from tests.support.raw_server import until
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lading import PyPI
 
-GET = Call("GET", "thing", reply)
+GET = Call("GET", "thing", as_response)
 
 
 class Store:
@@ -40,9 +40,9 @@ class Store:
     def __init__(self) -> None:
         self.held = 0
         self.go = threading.Event()
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         if request.path == "/held":
             self.held += 1
             while not self.go.is_set():
@@ -152,7 +152,7 @@ async def test_closing_ends_what_is_still_running(store: Store):
 
     async def send() -> None:
         try:
-            await client.send(Call("GET", "held", reply))
+            await client.send(Call("GET", "held", as_response))
         except LadingError as error:
             failures.append(error)
 
@@ -277,7 +277,7 @@ def test_closing_while_another_threads_loop_works(store: Store):
         try:
             await client.send(GET)  # leaves an idle connection
             async with anyio.create_task_group() as group:
-                group.start_soon(client.send, Call("GET", "held", reply))
+                group.start_soon(client.send, Call("GET", "held", as_response))
                 while not store.held:
                     await anyio.sleep(0.002)
                 group.start_soon(anyio.to_thread.run_sync, anyio.run, client.aclose)

@@ -11,7 +11,7 @@ import pytest
 from lading import Body, BytesBody, Call, Limits, NotFound, Progress, RequestTimeout, Retry, StreamBody, Timeout
 from lading._core.auth import Auth
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,11 +47,11 @@ class Store(httpx.AsyncBaseTransport):
                 pass
             if self.held:
                 await event.wait()
-            return httpx.Response(404 if "missing" in path else 200, content=b"answer")
+            return httpx.Response(404 if "missing" in path else 200, content=b"response")
         finally:
             del self.waiting[path]
 
-    def answer(self, *paths: str) -> None:
+    def respond(self, *paths: str) -> None:
         for path in paths or list(self.waiting):
             self.waiting[path].set()
 
@@ -66,14 +66,14 @@ def client_at(store: Store, **options: Any) -> PyPI:
 
 
 def get(name: object) -> Call[Any]:
-    return Call("GET", f"get-{name}", reply)
+    return Call("GET", f"get-{name}", as_response)
 
 
 def put(name: object, body: Body | None = None) -> Call[Any]:
     async def source() -> AsyncIterator[bytes]:
         yield b"content"
 
-    return Call("PUT", f"upload-{name}", reply, body=body or StreamBody(source, 7))
+    return Call("PUT", f"upload-{name}", as_response, body=body or StreamBody(source, 7))
 
 
 async def rest() -> None:
@@ -87,11 +87,11 @@ async def test_requests_wait_their_turn_in_order(store: Store):
             group.start_soon(client.send, get(number))
             await rest()
         assert list(store.waiting) == ["/get-0", "/get-1", "/get-2"]
-        store.answer("/get-1")
+        store.respond("/get-1")
         await rest()
         assert list(store.waiting) == ["/get-0", "/get-2", "/get-3"]
         while store.waiting:
-            store.answer(next(iter(store.waiting)))
+            store.respond(next(iter(store.waiting)))
             await rest()
     assert store.seen == [f"/get-{number}" for number in range(10)]
     assert store.most == [3, 0]
@@ -111,7 +111,7 @@ async def test_uploads_have_a_limit_of_their_own_and_do_not_hold_up_the_rest(sto
         await rest()
         assert len(store.waiting) == 5
         while store.waiting:
-            store.answer()
+            store.respond()
             await rest()
     assert len(store.seen) == 13
     assert store.most == [5, 2]
@@ -126,7 +126,7 @@ async def test_uploads_are_requests_too(store: Store):
             group.start_soon(client.send, put(number))
         await rest()
         while store.waiting:
-            store.answer()
+            store.respond()
             await rest()
     assert store.most == [2, 2]
 
@@ -142,12 +142,12 @@ async def test_what_counts_as_an_upload(store: Store, body: bytes | None, report
         await rest()
         call = put("second", None if body is None else BytesBody(body))
         if reported:
-            call = Call("PUT", "upload-second", reply, body=call.body, on_progress=progress.append)
+            call = Call("PUT", "upload-second", as_response, body=call.body, on_progress=progress.append)
         group.start_soon(client.send, call)
         await rest()
         assert ("/upload-second" in store.waiting) is not is_upload
         store.held = False
-        store.answer()
+        store.respond()
 
 
 async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
@@ -165,7 +165,7 @@ async def test_nobody_waits_longer_for_a_turn_than_was_said(store: Store):
         with pytest.raises(RequestTimeout):  # waiting for a request's
             await client.send(get("late"))
         store.held = False
-        store.answer()
+        store.respond()
         await rest()
         for call in (put("again"), get("again")):  # and no place was lost
             await client.send(call)
@@ -183,7 +183,7 @@ async def test_a_free_turn_is_taken_without_any_time_to_wait(store: Store):
             await rest()
             with pytest.raises(RequestTimeout):
                 await client.send(get("late"))
-            store.answer()
+            store.respond()
 
 
 async def test_an_open_response_has_released_its_slot(store: Store):
@@ -192,14 +192,14 @@ async def test_an_open_response_has_released_its_slot(store: Store):
         with anyio.fail_after(10):
             async with client._sender.stream(get("open")) as incoming:
                 await client.send(get("meanwhile"))
-                assert await incoming.read(100) == b"answer"
+                assert await incoming.read(100) == b"response"
 
 
 class OneMore(Auth):
     """Sends one more call, which is not signed."""
 
     def flow(self, request: Any) -> Any:
-        yield Call("GET", "get-mint", reply, auth=None)
+        yield Call("GET", "get-mint", as_response, auth=None)
         yield request
 
 

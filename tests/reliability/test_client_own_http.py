@@ -35,7 +35,7 @@ from lading.testing import (
     Truncate,
 )
 from tests.support.bodies import CONTENT, bodies, whole
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -64,10 +64,10 @@ class Store:
     def __init__(self) -> None:
         self.heads: list[tuple[str, dict[str, str]]] = []
         self.bodies: list[bytes] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.heads.append((request.target, {name.lower(): value for name, value in request.headers.pairs}))
         if request.method != "GET":
             self.bodies.append(await request.read())
@@ -116,8 +116,8 @@ async def test_bodies_arrive_byte_for_byte(client: PyPI, store: Store, content_f
 async def test_nothing_of_the_users_other_work_is_sent(client: PyPI, store: Store):
     signed = client.with_options(auth=TokenAuth("ours-ours"))
     for method, at in (("GET", "file"), ("POST", "file"), ("GET", "gone"), ("GET", "packed")):
-        await signed.send(Call(method, at, reply, params={"ours": 1}))
-        await client.send(Call(method, at, reply))
+        await signed.send(Call(method, at, as_response, params={"ours": 1}))
+        await client.send(Call(method, at, as_response))
     assert SECRET not in str(store.heads)
     assert not [head for _, head in store.heads if "cookie" in head]
     assert {head.get("authorization") for _, head in store.heads} == {None, "Bearer ours-ours"}
@@ -126,21 +126,21 @@ async def test_nothing_of_the_users_other_work_is_sent(client: PyPI, store: Stor
 
 
 async def test_responses_are_unpacked_once(client: PyPI):
-    assert (await client.send(Call("GET", "packed", reply))).body == CONTENT
+    assert (await client.send(Call("GET", "packed", as_response))).body == CONTENT
 
 
 async def test_redirects_are_ours(client: PyPI, store: Store):
-    assert (await client.send(Call("GET", "gone", reply))).url == f"{store.server.url}/file"
+    assert (await client.send(Call("GET", "gone", as_response))).url == f"{store.server.url}/file"
     store.faults.add(Respond(302, headers={"Location": "/file"}))
     with pytest.raises(lading.ApiError, match="never redirected"):
-        await client.send(Call("POST", "file", reply))
+        await client.send(Call("POST", "file", as_response))
 
 
 async def test_retries_are_ours(client: PyPI, store: Store, content_file: Path):
     store.faults.add(Respond(503, retry_after=0))
     store.faults.add(DropDuring(100_000))
     body = await FileBody.from_path(content_file)
-    await client.send(Call("PUT", "file", reply, body=body))
+    await client.send(Call("PUT", "file", as_response, body=body))
     assert store.bodies == [CONTENT]
 
 
@@ -167,7 +167,7 @@ async def test_its_errors_become_ours(
 ):
     store.faults.add(fault)
     with pytest.raises(kind) as caught:
-        await client.with_options(timeout=Timeout(read=0.1)).send(Call("POST", "file", reply, json={}))
+        await client.with_options(timeout=Timeout(read=0.1)).send(Call("POST", "file", as_response, json={}))
     assert (caught.value.phase, caught.value.outcome) == (phase or caught.value.phase, outcome)
     assert isinstance(caught.value.__cause__, library.TransportError)
     assert store.server.url.removeprefix("http://") in str(caught.value)
@@ -176,10 +176,10 @@ async def test_its_errors_become_ours(
 async def test_nobody_at_home(client: PyPI, store: Store, library: Any):
     await to_thread.run_sync(store.server.stop)
     with pytest.raises(NetworkError) as caught:
-        await client.send(Call("POST", "file", reply, json={}))
+        await client.send(Call("POST", "file", as_response, json={}))
     assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
     with pytest.raises(NetworkError) as caught:
-        await client.send(Call("POST", "http://nobody.invalid/", reply, json={}))
+        await client.send(Call("POST", "http://nobody.invalid/", as_response, json={}))
     assert caught.value.outcome == "not_done"
 
 
@@ -191,14 +191,14 @@ async def test_a_full_pool_is_a_timeout(library: Any, store: Store, client_tls: 
         client._sender.stream(Call("GET", "file")),
     ):
         with pytest.raises(RequestTimeout) as caught:
-            await client.send(Call("GET", "file", reply))
+            await client.send(Call("GET", "file", as_response))
         assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
 
 
 @pytest.mark.parametrize("url", ["http://[/", "http://host:port/", "ftp://host/", "http:///x", "http://\u2100.test/"])
 async def test_urls_that_cannot_be_requested(client: PyPI, url: str):
     with pytest.raises(LadingError):
-        await client.send(Call("GET", url, reply))
+        await client.send(Call("GET", url, as_response))
 
 
 class Mine(Exception):
@@ -215,7 +215,7 @@ async def test_what_a_source_or_callback_raises_comes_out_as_it_is(client: PyPI)
 
     for body, reported in ((StreamBody(broken), None), (BytesBody(CONTENT), stop)):
         with pytest.raises(Mine) as caught:
-            await client.send(Call("PUT", "file", reply, body=body, on_progress=reported))
+            await client.send(Call("PUT", "file", as_response, body=body, on_progress=reported))
         assert caught.value.__cause__ is None
 
 
@@ -230,4 +230,4 @@ async def test_what_its_own_hooks_raise_comes_out_as_it_is(library: Any, store: 
             make_client(store.server.url, http_client=http) as client,
         ):
             with pytest.raises(Mine):
-                await client.send(Call("GET", "file", reply))
+                await client.send(Call("GET", "file", as_response))

@@ -12,7 +12,7 @@ import lading
 from lading import BytesBody, Call, Retry
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.bodies import CONTENT, bodies, whole
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +33,7 @@ async def test_a_mock_transport(library: Any):
         library.AsyncClient(transport=library.MockTransport(respond)) as http,
         make_client("http://127.0.0.1:9", http_client=http) as client,
     ):
-        found = await client.send(Call("GET", "some/{x}", reply, path_params={"x": "a/b"}))
+        found = await client.send(Call("GET", "some/{x}", as_response, path_params={"x": "a/b"}))
     assert (found.json(), found.headers["x-a"]) == ({"path": "/some/a/b"}, "1, 2")
 
 
@@ -72,7 +72,7 @@ async def test_an_application_in_the_same_process(library: Any, content_file: Pa
             assert (got, app.bodies[-1]) == (len(expected), expected)
         assert len(app.bodies) == 7  # the first was refused once
         with pytest.raises(Mine):
-            await client.send(Call("GET", "broken", reply))
+            await client.send(Call("GET", "broken", as_response))
 
 
 async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLContext, server_tls: ssl.SSLContext):
@@ -88,9 +88,9 @@ async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLCon
         httpx.AsyncClient(transport=lading.Transport(tls=client_tls)) as http,
         make_client(server.url, http_client=http) as client,
     ):
-        assert (await client.send(Call("GET", "file", reply))).json() == {"got": 0}
+        assert (await client.send(Call("GET", "file", as_response))).json() == {"got": 0}
         assert (await http.post(f"{server.url}/file", content=CONTENT)).json() == {"got": len(CONTENT)}
         async with anyio.create_task_group() as group:
             for _ in range(5):
-                group.start_soon(client.send, Call("PUT", "file", reply, body=BytesBody(CONTENT)))
+                group.start_soon(client.send, Call("PUT", "file", as_response, body=BytesBody(CONTENT)))
     assert bodies == [b""] + [CONTENT] * 6

@@ -12,7 +12,7 @@ from lading import ApiError, BasicAuth, Call, LadingError, Limits
 from lading._core.sender import Sender
 from lading._core.service import origin
 from lading.testing import Server, ServerRequest, ServerResponse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -39,9 +39,9 @@ class Host:
         self.status = 302
         self.reason: str | None = None
         self.heads: list[tuple[str, dict[str, str]]] = []
-        self.server = Server(self.answer, tls=tls)
+        self.server = Server(self.respond, tls=tls)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         self.heads.append((request.target, {name.lower(): value for name, value in request.headers.pairs}))
         if request.path == "/go":
@@ -85,7 +85,7 @@ def client_at(host: Host, tls: ssl.SSLContext, **options: Any) -> PyPI:
 
 
 def go(method: str = "GET", **options: Any) -> Call[lading.Response]:
-    return Call(method, "go?from=here", reply, headers=OURS, **options)
+    return Call(method, "go?from=here", as_response, headers=OURS, **options)
 
 
 STATUSES = [301, 302, 303, 307, 308]
@@ -170,16 +170,16 @@ async def test_a_body_of_a_read_is_not_shown_elsewhere(secure: Host, elsewhere: 
 async def test_a_call_without_credentials_stays_without(plain: Host, client_tls: ssl.SSLContext):
     plain.location = "/there"
     async with client_at(plain, client_tls) as client:
-        await client.send(Call("GET", "go", reply, auth=None))
-        await client.send(Call("GET", f"{plain.url}/go", reply, auth=None))
+        await client.send(Call("GET", "go", as_response, auth=None))
+        await client.send(Call("GET", f"{plain.url}/go", as_response, auth=None))
     assert not plain.got_secret()
 
 
 async def test_a_whole_address_elsewhere_gets_no_credentials(secure: Host, elsewhere: Host, client_tls: ssl.SSLContext):
     elsewhere.location = f"{secure.url}/there"
     async with client_at(secure, client_tls) as client:
-        await client.send(Call("GET", f"{elsewhere.url}/there", reply))
-        await client.send(Call("GET", f"{elsewhere.url}/go", reply))  # and not for being sent to ours from there
+        await client.send(Call("GET", f"{elsewhere.url}/there", as_response))
+        await client.send(Call("GET", f"{elsewhere.url}/go", as_response))  # and not for being sent to ours from there
     assert not elsewhere.got_secret()
     assert not secure.got_secret()
 
@@ -219,7 +219,7 @@ async def test_http_at_another_host_is_not_followed_from_http(client_tls: ssl.SS
 async def test_going_round_in_circles_ends(plain: Host, client_tls: ssl.SSLContext):
     async with client_at(plain, client_tls) as client:
         with pytest.raises(ApiError, match="redirected more than 5 times") as caught:
-            await client.send(Call("GET", "round", reply))
+            await client.send(Call("GET", "round", as_response))
     assert caught.value.status == 302
     assert len(plain.heads) == 6
 

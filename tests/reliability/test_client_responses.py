@@ -10,7 +10,7 @@ import pytest
 from lading import Call, InvalidResponse, LadingError, Model, NetworkError, Response, Retry, ServerError
 from lading.testing import Respond, RespondRaw, ServerResponse, Truncate
 from tests.support.canned_store import PLAIN, CannedStore, chunks, get, same
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from lading import PyPI
@@ -47,7 +47,7 @@ async def test_a_limit_on_what_is_read(lasting_client: PyPI, canned_store: Canne
 async def test_a_write_whose_response_is_too_long_may_have_worked(lasting_client: PyPI, canned_store: CannedStore):
     canned_store.response = ServerResponse(body=PLAIN)
     with pytest.raises(InvalidResponse) as caught:
-        await lasting_client.send(Call("POST", "thing", reply, max_response_size=1000))
+        await lasting_client.send(Call("POST", "thing", as_response, max_response_size=1000))
     assert caught.value.outcome == "unknown"
 
 
@@ -77,7 +77,7 @@ CUT = {
 async def test_cut_and_broken(lasting_client: PyPI, canned_store: CannedStore, kind: str, method: str, outcome: str):
     canned_store.faults.add(RespondRaw(CUT[kind]))
     with pytest.raises(NetworkError) as caught:
-        await lasting_client.send(Call(method, "thing", reply))
+        await lasting_client.send(Call(method, "thing", as_response))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
 
 
@@ -119,7 +119,7 @@ async def test_a_success_that_is_not_what_was_promised(
 async def test_a_bad_response_is_not_requested_again(canned_store: CannedStore):
     count = 0
 
-    def read(reply: Response) -> None:
+    def read(response: Response) -> None:
         nonlocal count
         count += 1
         raise ValueError
@@ -139,9 +139,9 @@ async def test_statuses_that_the_reader_wants_to_see(lasting_client: PyPI, canne
 
 async def test_responses_without_a_body(lasting_client: PyPI, canned_store: CannedStore):
     canned_store.response = ServerResponse(204)
-    assert (await lasting_client.send(Call("DELETE", "thing", reply))).status == 204
+    assert (await lasting_client.send(Call("DELETE", "thing", as_response))).status == 204
     canned_store.response = ServerResponse(200, {"Content-Length": "1000", "X-A": "1"})
-    head = await lasting_client.send(Call("HEAD", "thing", reply))
+    head = await lasting_client.send(Call("HEAD", "thing", as_response))
     assert (head.body, head.headers["content-length"], head.headers["x-a"]) == (b"", "1000", "1")
 
 

@@ -1,4 +1,4 @@
-"""A download that breaks off goes on where it was, if that is still the same file."""
+"""A download that is interrupted resumes where it was, if that is still the same file."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Host:
     Attributes:
         content: The file.
         headers: What goes with it.
-        partial: From a request with a ``Range``, where it begins, to the answer; none ignores ranges.
-        asked: ``Range`` and ``If-Range`` of each request.
+        partial: From a request with a ``Range``, where it begins, to the response; none ignores ranges.
+        requests: ``Range`` and ``If-Range`` of each request.
     """
 
     def __init__(self) -> None:
         self.content = FIRST
         self.headers: Headers = {"ETag": '"one"', "Accept-Ranges": "bytes"}
         self.partial: Callable[[ServerRequest, int], ServerResponse] | None = self.rest
-        self.asked: list[tuple[str | None, str | None]] = []
-        self.server = Server(self.answer)
+        self.requests: list[tuple[str | None, str | None]] = []
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         wanted = request.headers.get("Range")
-        self.asked.append((wanted, request.headers.get("If-Range")))
+        self.requests.append((wanted, request.headers.get("If-Range")))
         if wanted is None or self.partial is None:
             return ServerResponse(200, self.headers, self.content)
         return self.partial(request, int(wanted.removeprefix("bytes=").removesuffix("-")))
@@ -79,13 +79,13 @@ def digest(content: bytes) -> Expected:
 
 
 async def fetch(host: Host, target: Path, promise: Expected | None = None, **options: Any) -> list[Progress]:
-    """Download, and what was told meanwhile."""
-    told: list[Progress] = []
+    """Download and return the progress that was reported."""
+    reported: list[Progress] = []
     call = Call("GET", "file", headers={"X-Own": "1"})
     options = {"retry": Retry(attempts=3, backoff=0), **options}
     async with make_client(host.server.url, **options) as client:
-        await download(client._sender, call, target, promise=promise or Expected(), on_progress=told.append)
-    return told
+        await download(client._sender, call, target, promise=promise or Expected(), on_progress=reported.append)
+    return reported
 
 
 async def assert_got(target: Path, content: bytes) -> None:
@@ -103,14 +103,14 @@ async def assert_got(target: Path, content: bytes) -> None:
         ({"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, "Sun, 06 Nov 1994 08:49:37 GMT"),
     ],
 )
-async def test_it_goes_on_where_it_was(host: Host, target: Path, headers: Headers, validator: str):
+async def test_it_resumes_where_it_was(host: Host, target: Path, headers: Headers, validator: str):
     host.headers = headers
     host.faults.add(DROP)
-    told = await fetch(host, target, digest(FIRST))
+    reported = await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
-    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", validator)]
-    assert told[-1] == Progress(SIZE, SIZE, 2)
-    assert min(p.completed for p in told if p.attempt == 2) >= 5 * MIB
+    assert host.requests == [(None, None), (f"bytes={5 * MIB}-", validator)]
+    assert reported[-1] == Progress(SIZE, SIZE, 2)
+    assert min(p.completed for p in reported if p.attempt == 2) >= 5 * MIB
 
 
 async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: Path):
@@ -122,39 +122,39 @@ async def test_another_file_by_then_is_taken_from_its_start(host: Host, target: 
     host.faults.add(DROP)
     await fetch(host, target)
     await assert_got(target, SECOND)
-    assert len(host.asked) == 2
+    assert len(host.requests) == 2
 
 
 async def test_a_host_that_ignores_ranges_sends_all_of_it_again(host: Host, target: Path):
     host.partial = None
     host.faults.add(DROP)
-    told = await fetch(host, target, digest(FIRST))
+    reported = await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
-    assert told[-1] == Progress(SIZE, SIZE, 2)
+    assert reported[-1] == Progress(SIZE, SIZE, 2)
 
 
-async def test_a_host_that_has_no_ranges_is_not_asked_for_one(host: Host, target: Path):
+async def test_no_range_is_requested_from_a_host_without_ranges(host: Host, target: Path):
     host.headers = {"ETag": '"one"', "Accept-Ranges": "none"}
     host.faults.add(DROP)
     await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
-    assert host.asked == [(None, None), (None, None)]
+    assert host.requests == [(None, None), (None, None)]
 
 
-async def test_without_a_validator_a_digest_has_to_tell(host: Host, target: Path):
+async def test_without_a_validator_a_digest_is_required(host: Host, target: Path):
     host.headers = {}
     host.faults.add(DROP)
     await fetch(host, target)
-    assert host.asked == [(None, None), (None, None)]
-    host.asked.clear()
+    assert host.requests == [(None, None), (None, None)]
+    host.requests.clear()
     host.faults.add(DROP)
     await fetch(host, target, digest(FIRST))
     await assert_got(target, FIRST)
-    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", None)]
+    assert host.requests == [(None, None), (f"bytes={5 * MIB}-", None)]
 
 
 async def test_a_mixture_is_not_kept(host: Host, target: Path):
-    """No validator, and another file meanwhile: the digest tells."""
+    """No validator, and another file meanwhile: the digest shows it."""
 
     def mixed(request: ServerRequest, start: int) -> ServerResponse:
         host.content = SECOND
@@ -168,7 +168,7 @@ async def test_a_mixture_is_not_kept(host: Host, target: Path):
 
 
 async def test_a_part_of_another_file_is_not_put_behind_ours(host: Host, target: Path):
-    """A host that gives a range whatever ``If-Range`` says, and names the other file in its answer."""
+    """A host that gives a range whatever ``If-Range`` says, and names the other file in its response."""
 
     def deaf(request: ServerRequest, start: int) -> ServerResponse:
         found = {"Content-Range": f"bytes {start}-{SIZE - 1}/{SIZE}", "ETag": '"two"'}
@@ -190,7 +190,7 @@ async def test_a_range_that_is_no_more_is_given_up(host: Host, target: Path):
     host.faults.add(DROP)
     await fetch(host, target)
     await assert_got(target, SECOND[:MIB])
-    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={5 * MIB}-", None]
+    assert [wanted for wanted, _ in host.requests] == [None, f"bytes={5 * MIB}-", None]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_a_range_that_is_no_more_is_given_up(host: Host, target: Path):
      f"bytes {5 * MIB}-{SIZE - 1}/{'9' * 5000}", f"bytes {'9' * 5000}-{SIZE - 1}/{SIZE}"],
     ids=range(8),
 )  # fmt: skip
-async def test_another_part_than_the_one_asked_for(host: Host, target: Path, said: str):
+async def test_another_part_than_the_requested_one(host: Host, target: Path, said: str):
     host.partial = lambda request, start: ServerResponse(206, {"Content-Range": said, "ETag": '"one"'}, FIRST[start:])
     host.faults.add(DROP)
     with pytest.raises(LadingError):
@@ -207,14 +207,14 @@ async def test_another_part_than_the_one_asked_for(host: Host, target: Path, sai
     assert not await to_thread.run_sync(lambda: list(target.parent.iterdir()))
 
 
-async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
+async def test_a_part_that_nobody_requested(host: Host, target: Path):
     """Taken for the whole file, it would even pass unverified."""
     evil = os.urandom(SIZE)
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         return ServerResponse(206, {"Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}, evil)
 
-    async with Server(answer) as server:
+    async with Server(respond) as server:
         host.server = server
         with pytest.raises(InvalidResponse):
             await fetch(host, target, digest(FIRST))
@@ -222,7 +222,7 @@ async def test_a_part_that_nobody_asked_for(host: Host, target: Path):
 
 
 @pytest.mark.parametrize("total", [str(SIZE), "*"])
-async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(host: Host, target: Path, total: str):
+async def test_a_part_that_is_shorter_than_requested_is_followed_by_the_next(host: Host, target: Path, total: str):
     def some(request: ServerRequest, start: int) -> ServerResponse:
         end = min(start + MIB, SIZE)
         return ServerResponse(
@@ -236,24 +236,24 @@ async def test_a_part_that_is_shorter_than_asked_for_is_followed_by_the_next(hos
 
 
 async def test_a_length_that_nobody_says(host: Host, target: Path):
-    """Chunked, and cut in the middle: what came is kept, and the rest asked for."""
+    """Chunked, and cut in the middle: what came is kept, and the rest is requested."""
 
     async def pieces() -> Any:
         for start in range(0, SIZE, MIB):
             yield FIRST[start : start + MIB]
 
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         if request.headers.get("Range"):
-            return await host.answer(request)
-        host.asked.append((None, None))
+            return await host.respond(request)
+        host.requests.append((None, None))
         return ServerResponse(200, {"ETag": '"one"'}, pieces())
 
-    async with Server(answer) as server:
+    async with Server(respond) as server:
         server.faults.add(Truncate(2 * MIB))
         host.server = server
         await fetch(host, target)
     await assert_got(target, FIRST)
-    assert [wanted for wanted, _ in host.asked] == [None, f"bytes={2 * MIB}-"]
+    assert [wanted for wanted, _ in host.requests] == [None, f"bytes={2 * MIB}-"]
 
 
 async def read_all(reader: ResumableReader, number: int | None = 1) -> bytes:
@@ -282,7 +282,7 @@ async def test_pieces_resume_as_downloads_do(host: Host):
         await client._sender.with_settings(retry=Retry(attempts=3, backoff=0)).retrying(step)
         reader.verify()
     assert bytes(found) == FIRST
-    assert host.asked == [(None, None), (f"bytes={5 * MIB}-", '"one"')]
+    assert host.requests == [(None, None), (f"bytes={5 * MIB}-", '"one"')]
 
 
 async def test_a_file_that_changed_begins_at_0_again(host: Host):
@@ -319,18 +319,18 @@ class Log:
     Attributes:
         content: The log; ``None`` when there is none.
         ranges: Whether the host knows ranges.
-        asked: The ``Range`` of each request.
+        requests: The ``Range`` of each request.
     """
 
     def __init__(self) -> None:
         self.content: bytes | None = b""
         self.ranges = True
-        self.asked: list[str | None] = []
-        self.server = Server(self.answer)
+        self.requests: list[str | None] = []
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         wanted = request.headers.get("Range") or ""
-        self.asked.append(wanted)
+        self.requests.append(wanted)
         content = self.content
         if content is None:
             return ServerResponse(404)
@@ -377,8 +377,8 @@ async def test_a_file_that_grows(log: Log, ranges: bool, into: bool):
         assert await more() == (b"cdef" if ranges else b"cdefghi")
         assert await more() == (b"ghi" if ranges else b"")
         assert (await more(), reader.position) == (b"", 9)
-    assert log.asked[:2] == ["bytes=0-3", "bytes=0-3"]
-    assert log.asked[3] == "bytes=2-5"
+    assert log.requests[:2] == ["bytes=0-3", "bytes=0-3"]
+    assert log.requests[3] == "bytes=2-5"
 
 
 async def test_a_log_that_is_interrupted_keeps_what_came(log: Log):
@@ -404,10 +404,10 @@ async def test_a_log_that_is_not_there(log: Log):
 
 
 async def test_another_window_than_was_requested(log: Log):
-    async def answer(request: ServerRequest) -> ServerResponse:
+    async def respond(request: ServerRequest) -> ServerResponse:
         return ServerResponse(206, {"Content-Range": "bytes 1-4/9"}, b"bcde")
 
-    async with Server(answer) as server, make_client(server.url) as client:
+    async with Server(respond) as server, make_client(server.url) as client:
         reader = ResumableReader(client._sender, Call("GET", "log"), Expected(), label="a log", window=4)
         with pytest.raises(InvalidResponse, match="another part of the file than was requested"):
             await read_all(reader, None)

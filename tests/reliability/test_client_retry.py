@@ -23,7 +23,7 @@ from lading.testing import (
     Truncate,
 )
 from tests.support.raw_server import until
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +43,10 @@ class Store:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, bytes]] = []
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         self.requests.append((request.method, await request.read()))
         return ServerResponse(body=b"x" * 1000)
 
@@ -81,7 +81,7 @@ async def sent(store: Store, fault: Fault, method: str, idempotent: bool | None)
     store.faults.add(fault, times=1)
     async with make_client(store.server.url, retry=QUICK) as client:
         body = None if method in ("GET", "HEAD", "DELETE") else lading.BytesBody(b"content")
-        call = Call(method, "thing", reply, idempotent=idempotent, body=body)
+        call = Call(method, "thing", as_response, idempotent=idempotent, body=body)
         try:
             await client.send(call)
         except LadingError:
@@ -103,7 +103,7 @@ async def test_the_whole_table(store: Store, fault: Fault):
 @pytest.fixture
 def nobody() -> str:
     """An address where nobody listens any more."""
-    with Server(Store().answer) as server:
+    with Server(Store().respond) as server:
         return server.url
 
 
@@ -111,7 +111,7 @@ async def test_what_never_left_is_always_sent_again(nobody: str, slept: Recorded
     for method, idempotent in ONCE + OFTEN:
         async with slept.client(nobody, retry=QUICK) as client:
             with pytest.raises(NetworkError) as caught:
-                await client.send(Call(method, "thing", reply, idempotent=idempotent))
+                await client.send(Call(method, "thing", as_response, idempotent=idempotent))
             assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
     assert len(slept.waits) == 2 * len(ONCE + OFTEN)
 
@@ -122,7 +122,7 @@ async def test_a_slow_response_is_a_timeout(store: Store, method: str, outcome: 
     timeout = Timeout(read=0.05)
     async with make_client(store.server.url, timeout=timeout, retry=QUICK) as client:
         with pytest.raises(RequestTimeout) as caught:
-            await client.send(Call(method, "thing", reply))
+            await client.send(Call(method, "thing", as_response))
     assert (caught.value.phase, caught.value.outcome) == ("receive", outcome)
     assert isinstance(caught.value, TimeoutError)
     await until(lambda: len(store.faults.happened) >= (3 if method == "GET" else 1))  # it may be slow to see them
@@ -141,7 +141,7 @@ async def test_the_outcome_says_what_became_of_it(store: Store):
             for method, expected in (("POST", outcome), ("GET", "not_done")):
                 store.faults.add(fault)
                 with pytest.raises(LadingError) as caught:
-                    await client.send(Call(method, "thing", reply))
+                    await client.send(Call(method, "thing", as_response))
                 assert caught.value.outcome == expected, fault
 
 
@@ -150,7 +150,7 @@ async def test_attempts_are_bounded_and_counted(store: Store, slept: RecordedSle
     for most in (1, 2, 5):
         async with slept.client(store.server.url, retry=Retry(attempts=most)) as client:
             with pytest.raises(RateLimited) as caught:
-                await client.send(Call("POST", "thing", reply))
+                await client.send(Call("POST", "thing", as_response))
         assert caught.value.attempts == most
     assert len(store.faults.happened) == 1 + 2 + 5
 
@@ -159,10 +159,10 @@ async def test_the_callers_own_scope_bounds_all_of_it(store: Store):
     store.faults.add(Respond(429, retry_after=100), times=None)
     async with make_client(store.server.url, retry=Retry()) as client:
         with anyio.move_on_after(0.05) as scope:
-            await client.send(Call("GET", "thing", reply))
+            await client.send(Call("GET", "thing", as_response))
         assert scope.cancelled_caught
         store.faults.clear()
-        assert (await client.send(Call("GET", "thing", reply))).status == 200
+        assert (await client.send(Call("GET", "thing", as_response))).status == 200
 
 
 async def test_no_retrying_at_all(store: Store):
@@ -170,7 +170,7 @@ async def test_no_retrying_at_all(store: Store):
         store.faults.add(fault)
         async with make_client(store.server.url, retry=Retry(attempts=1)) as client:
             with pytest.raises(LadingError):
-                await client.send(Call("GET", "thing", reply))
+                await client.send(Call("GET", "thing", as_response))
     assert not store.requests
 
 
@@ -180,7 +180,7 @@ async def test_what_is_no_json_is_not_sent(store: Store):
     async with make_client(store.server.url, retry=QUICK) as client:
         for value in (object(), {"a": {1, 2}}, float("nan"), circle, {(1, 2): 3}):
             with pytest.raises(lading.InputError) as caught:
-                await client.send(Call("POST", "thing", reply, json=value))
+                await client.send(Call("POST", "thing", as_response, json=value))
             assert caught.value.argument == "json"
         assert await client.send(Call("POST", "thing", lambda r: r.status, json={"ä": [None, 1.5]})) == 200
     assert store.requests == [("POST", b'{"\\u00e4": [null, 1.5]}')]
@@ -192,7 +192,7 @@ async def test_errors_know_how_often_it_was_tried(store: Store):
     store.faults.add(Respond(404))
     async with make_client(store.server.url, retry=QUICK, hooks=[found.append]) as client:
         with pytest.raises(lading.NotFound) as caught:
-            await client.send(Call("GET", "thing", reply))
+            await client.send(Call("GET", "thing", as_response))
     assert caught.value.attempts == 2
     assert [(event.attempt, event.status) for event in found[:-1]] == [(1, 500), (2, 404)]
     assert found[-1].attempts == 2

@@ -10,7 +10,7 @@ import pytest
 from lading import ApiError, Call, RateLimited, Retry, ServerError
 from lading.testing import Faults, Respond, Server, ServerRequest, ServerResponse
 from tests.support.recorded_sleeps import NOW
-from tests.support.transport_client import reply
+from tests.support.transport_client import as_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ class Store:
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self.server = Server(self.answer, faults=self.faults)
+        self.server = Server(self.respond, faults=self.faults)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         return ServerResponse()
 
@@ -60,7 +60,7 @@ def store() -> Iterator[Store]:
 async def test_the_wait_is_as_long_as_the_store_requests(store: Store, slept: RecordedSleeps, header: str, wait: float):
     store.faults.add(Respond(429, retry_after=header))
     async with slept.client(store.server.url, retry=QUICK) as client:
-        await client.send(Call("POST", "thing", reply))
+        await client.send(Call("POST", "thing", as_response))
     assert slept.waits == [wait]
 
 
@@ -82,7 +82,7 @@ async def test_a_wait_that_is_too_long_fails_at_once_and_says_how_long(
     store.faults.add(Respond(status, retry_after=header), times=None)
     async with slept.client(store.server.url, retry=QUICK) as client:
         with pytest.raises(kind, match=f"wait {message}") as caught:
-            await client.send(Call("GET", "thing", reply))
+            await client.send(Call("GET", "thing", as_response))
     assert not slept.waits
     assert caught.value.attempts == 1
     assert caught.value.retry_after is not None
@@ -95,7 +95,7 @@ async def test_waiting_is_bounded_by_the_deadline(store: Store, slept: RecordedS
         slept.waits.clear()
         async with slept.client(store.server.url, retry=Retry(attempts=10, backoff=0, deadline=deadline)) as client:
             with pytest.raises(RateLimited):
-                await client.send(Call("GET", "thing", reply))
+                await client.send(Call("GET", "thing", as_response))
         assert slept.waits == waits
 
 
@@ -106,7 +106,7 @@ async def test_backoff_doubles_to_its_cap_with_full_jitter(store: Store, slept: 
     async with slept.client(store.server.url, retry=policy) as client:
         for _ in range(3):
             with pytest.raises(ServerError):
-                await client.send(Call("GET", "thing", reply))
+                await client.send(Call("GET", "thing", as_response))
     for first in range(0, 21, 7):
         waits = slept.waits[first : first + 7]
         assert len(waits) == 7

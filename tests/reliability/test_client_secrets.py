@@ -29,7 +29,7 @@ from lading.testing import (
     ServerResponse,
     Truncate,
 )
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -66,9 +66,9 @@ class Echo:
         self.secret = SECRET
         self.how = "json"
         self.status = 401
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         authorization = request.headers.get("Authorization", "")
         text = f"no such token {self.secret}; you sent Authorization: {authorization}"
@@ -145,7 +145,7 @@ async def shown(error: BaseException) -> str:
     return "".join(await to_thread.run_sync(traceback.format_exception, error))
 
 
-def call(method: str = "GET", read: Any = reply, path: str = "a/{name}") -> Call[Any]:
+def call(method: str = "GET", read: Any = as_response, path: str = "a/{name}") -> Call[Any]:
     body = lading.BytesBody(SECRET.encode()) if method == "POST" else None
     return Call(method, path, read, path_params={"name": TOKEN}, headers=HEADER, params=PARAMS, body=body)
 
@@ -206,7 +206,7 @@ async def test_a_header_that_cannot_be_sent_is_not_quoted(watched: Watched, echo
     echo.status = 200
     headers = {"X-Key": value} if where == "header" else {value: "x"}
     with pytest.raises(lading.InputError) as caught:
-        await watched.client.send(Call("GET", "a", reply, headers=headers))
+        await watched.client.send(Call("GET", "a", as_response, headers=headers))
     assert caught.value.argument == "headers"
     if where == "header":
         assert TOKEN not in await shown(caught.value)
@@ -221,7 +221,7 @@ def http(client_tls: ssl.SSLContext) -> httpx.AsyncClient:
 async def test_nor_with_a_client_of_the_users(echo: Echo, http: httpx.AsyncClient, value: str):
     async with http, make_client(echo.server.url, http_client=http) as client:
         with pytest.raises(lading.InputError) as caught:
-            await client.send(Call("GET", "a", reply, headers={"X-Key": value}))
+            await client.send(Call("GET", "a", as_response, headers={"X-Key": value}))
     assert TOKEN not in await shown(caught.value)
 
 
@@ -232,7 +232,7 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
         minted = ""
 
         def flow(self, request: Any) -> Any:
-            response: Response = yield Call("POST", "mint", reply, json={"token": SECRET}, auth=None)
+            response: Response = yield Call("POST", "mint", as_response, json={"token": SECRET}, auth=None)
             self.minted = response.headers.get("x-minted", TOKEN)
             request.headers["Authorization"] = f"Bearer {self.minted}"
             yield request

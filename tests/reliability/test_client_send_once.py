@@ -58,19 +58,19 @@ class Shop:
 
     Attributes:
         made: How often a thing was made.
-        asked: How often it was requested.
+        lookups: How often it was looked up.
     """
 
     def __init__(self) -> None:
         self.made = 0
-        self.asked = 0
+        self.lookups = 0
         self.there = False
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         if request.method == "GET":
-            self.asked += 1
+            self.lookups += 1
             return ServerResponse.json("found") if self.there else ServerResponse(404)
         await request.read()
         self.made += 1
@@ -85,8 +85,8 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
-def read(reply: Response) -> str:
-    value: str = reply.json()
+def read(response: Response) -> str:
+    value: str = response.json()
     return value
 
 
@@ -108,7 +108,7 @@ async def make(client: PyPI) -> str:
 async def test_no_lookup_after_a_success(shop: Shop):
     async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
-    assert (shop.made, shop.asked) == (1, 0)
+    assert (shop.made, shop.lookups) == (1, 0)
 
 
 @pytest.mark.parametrize("fault", LOST, ids=repr)
@@ -119,7 +119,7 @@ async def test_work_that_is_there_is_the_result(shop: Shop, fault: Fault, attemp
     async with make_client(shop.server.url, retry=Retry(attempts=attempts, backoff=0)) as client:
         assert await make(client) == "found"
     assert shop.made == (1 if isinstance(fault, DropAfter) else 0)
-    assert shop.asked == 1
+    assert shop.lookups == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_work_that_is_not_there_is_sent_again(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST", times=2)
     async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
-    assert (shop.made, shop.asked) == (1, 2)
+    assert (shop.made, shop.lookups) == (1, 2)
 
 
 async def test_work_that_never_gets_there_is_not_done(shop: Shop):
@@ -138,12 +138,12 @@ async def test_work_that_never_gets_there_is_not_done(shop: Shop):
         with pytest.raises(NetworkError) as caught:
             await make(client)
     assert caught.value.outcome == "not_done"
-    assert (len(shop.faults.happened), shop.asked) == (3, 3)
+    assert (len(shop.faults.happened), shop.lookups) == (3, 3)
 
 
 @pytest.mark.parametrize("fault", LOST, ids=repr)
 @pytest.mark.parametrize("response", [Respond(403), Respond(500), DropBefore(), Respond(200, b"<html>")], ids=repr)
-async def test_when_the_lookup_cannot_tell_the_outcome_is_unknown(shop: Shop, fault: Fault, response: Fault):
+async def test_when_the_lookup_fails_the_outcome_is_unknown(shop: Shop, fault: Fault, response: Fault):
     shop.faults.add(fault, method="POST", times=None)
     shop.faults.add(response, method="GET", times=None)
     async with make_client(shop.server.url, retry=QUICK) as client:
@@ -155,21 +155,21 @@ async def test_when_the_lookup_cannot_tell_the_outcome_is_unknown(shop: Shop, fa
 
 
 @pytest.mark.parametrize("fault", [Respond(400), Respond(409), Respond(413), Respond(501)], ids=repr)
-async def test_a_refusal_needs_no_question(shop: Shop, fault: Fault):
+async def test_a_refusal_needs_no_lookup(shop: Shop, fault: Fault):
     shop.faults.add(fault, method="POST")
     async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(ApiError) as caught:
             await make(client)
     assert caught.value.outcome == "not_done"
-    assert shop.asked == 0
+    assert shop.lookups == 0
 
 
-async def test_a_refusal_is_sent_again_without_a_question(shop: Shop):
+async def test_a_refusal_is_sent_again_without_a_lookup(shop: Shop):
     shop.faults.add(Respond(429, retry_after=0), method="POST")
     shop.faults.add(Respond(503, retry_after=0), method="POST")
     async with make_client(shop.server.url, retry=QUICK) as client:
         assert await make(client) == "made"
-    assert (shop.made, shop.asked) == (1, 0)
+    assert (shop.made, shop.lookups) == (1, 0)
 
 
 async def test_lost_then_refused_is_not_done(shop: Shop):
@@ -178,7 +178,7 @@ async def test_lost_then_refused_is_not_done(shop: Shop):
     async with make_client(shop.server.url, retry=QUICK) as client:
         with pytest.raises(RateLimited) as caught:
             await make(client)
-    assert (caught.value.outcome, shop.asked) == ("not_done", 1)
+    assert (caught.value.outcome, shop.lookups) == ("not_done", 1)
 
 
 async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
@@ -191,19 +191,19 @@ async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
             await client._sender.send_once(MAKE, look_up)
 
 
-async def test_a_success_that_cannot_be_read_is_settled_too(shop: Shop):
-    def broken(reply: Response) -> str:
+async def test_a_success_that_cannot_be_read_is_looked_up_too(shop: Shop):
+    def broken(response: Response) -> str:
         raise InvalidResponse("a page for people")
 
     async with make_client(shop.server.url, retry=QUICK) as client:
         assert await client._sender.send_once(Call("POST", "thing", broken), find) == "found"
-        assert (shop.made, shop.asked) == (1, 1)
+        assert (shop.made, shop.lookups) == (1, 1)
         with pytest.raises(InvalidResponse) as caught:
             await client.send(Call("POST", "thing", broken))
         assert caught.value.outcome == "unknown"
 
 
-async def test_questions_use_their_calls_slot(shop: Shop):
+async def test_lookups_use_their_calls_slot(shop: Shop):
     """One slot and five calls whose responses are lost: a look-up that took a slot of its own would wait forever."""
     shop.faults.add(DropAfter(), method="POST", times=5)
     found: list[str] = []

@@ -13,7 +13,7 @@ import pytest
 from lading import BasicAuth, Call, ConfigError, Limits, PyPI, Response, Retry, TokenAuth
 from lading._core.auth import Auth
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
-from tests.support.transport_client import make_client, reply
+from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
     import ssl
@@ -28,14 +28,14 @@ class Store:
     def __init__(self) -> None:
         self.heads: list[dict[str, str]] = []
         self.connections: set[str] = set()
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         head = {name.lower(): value for name, value in request.headers.pairs}
         self.heads.append(head)
         who = head.get("authorization", "nobody")
         cookies = [("Set-Cookie", f"session={who.split()[-1]}; Path=/"), ("Set-Cookie", "other=1")]
-        return ServerResponse.json({"who": who, "asked": request.path}, headers=cookies)
+        return ServerResponse.json({"who": who, "path": request.path}, headers=cookies)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_every_request_has_its_own_tenants_credentials_and_no_others(clien
             "GET", "{who}/{n}", Response.json, path_params={"who": name, "n": number}, headers={"X-Tenant": name}
         )
         found = await tenants[name].send(call)
-        assert found["asked"] == f"/{name}/{number}"
+        assert found["path"] == f"/{name}/{number}"
         responses[name].add(found["who"])
 
     async with anyio.create_task_group() as group:
@@ -118,7 +118,7 @@ async def test_copies_share_slots_and_connections(store: Store):
         waited: list[str] = []
 
         async def send() -> None:
-            await copy.send(Call("GET", "late", reply))
+            await copy.send(Call("GET", "late", as_response))
             waited.append("done")
 
         # An auth flow that waits inside the only slot.
@@ -130,7 +130,7 @@ async def test_copies_share_slots_and_connections(store: Store):
                 await go.wait()
 
         async with anyio.create_task_group() as group:
-            group.start_soon(client.with_options(auth=Waiting()).send, Call("GET", "early", reply))
+            group.start_soon(client.with_options(auth=Waiting()).send, Call("GET", "early", as_response))
             await inside.wait()
             group.start_soon(send)
             await anyio.wait_all_tasks_blocked()
@@ -143,11 +143,11 @@ async def test_copies_share_slots_and_connections(store: Store):
 async def test_closing_a_copy_ends_the_copy_alone(store: Store):
     async with make_client(store.server.url) as client:
         async with client.with_options() as copy:
-            await copy.send(Call("GET", "a", reply))
+            await copy.send(Call("GET", "a", as_response))
         with pytest.raises(ConfigError, match="closed"):
-            await copy.send(Call("GET", "b", reply))
+            await copy.send(Call("GET", "b", as_response))
         other = client.with_options()
-        await client.send(Call("GET", "c", reply))
+        await client.send(Call("GET", "c", as_response))
     with pytest.raises(ConfigError, match="closed"):
-        await other.send(Call("GET", "d", reply))
+        await other.send(Call("GET", "d", as_response))
     assert len(store.heads) == 2

@@ -68,7 +68,7 @@ async def failing(call: Any) -> LadingError:
 )
 async def test_successes_that_are_none(frontend: CannedFrontend, response: ServerResponse):
     """Whatever is called: a InvalidResponse, which for a write says that nobody knows."""
-    frontend.answers = [response]
+    frontend.responses = [response]
     async with frontend.client(retry=Retry(attempts=1)) as copr:
         for read, _ in READS:
             error = await failing(read(copr))
@@ -82,7 +82,7 @@ async def test_successes_that_are_none(frontend: CannedFrontend, response: Serve
 
 
 async def test_bot_wall_its_page_is_not_taken_for_a_response(frontend: CannedFrontend):
-    frontend.answers = [ServerResponse(200, HTML, GATE)]
+    frontend.responses = [ServerResponse(200, HTML, GATE)]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
         assert f"copr: the response to GET project is 200 with {len(GATE)} bytes of text/html" in str(error)
@@ -126,7 +126,7 @@ async def test_outages(
     frontend: CannedFrontend, response: ServerResponse, kind: type[ApiError], message: str, reads: int, writes: int
 ):
     """A read is retried, a write only where it was rejected before any work."""
-    frontend.answers = [response]
+    frontend.responses = [response]
     async with frontend.client() as copr:
         error = await failing(copr.projects.get("owner", "demo"))
         assert (type(error), str(error)) == (kind, message)
@@ -153,7 +153,7 @@ async def test_a_read_survives_an_outage(demo_store: RecordingCopr):
 
 
 async def test_the_wait_that_the_store_requests(frontend: CannedFrontend):
-    frontend.answers = [ServerResponse(429, {"Retry-After": "86400"})]
+    frontend.responses = [ServerResponse(429, {"Retry-After": "86400"})]
     async with frontend.client() as copr:
         error = await failing(copr.projects.delete("owner", "demo"))
         assert isinstance(error, RateLimited)
@@ -164,21 +164,21 @@ async def test_the_wait_that_the_store_requests(frontend: CannedFrontend):
 async def test_words_and_fields_of_later_frontends(frontend: CannedFrontend):
     """Unknown states, kinds and fields are carried on."""
     async with frontend.client() as copr:
-        frontend.answers = [
+        frontend.responses = [
             ServerResponse.json({"name": "demo", "storage": "tape", "new": {"deep": [1]}, "isolation": "vm"})
         ]
         project = await copr.projects.get("owner", "demo")
         assert (project.storage, project.isolation) == ("tape", "vm")
         assert project.model_extra == {"new": {"deep": [1]}}
-        frontend.answers = [ServerResponse.json({"name": "a", "source_type": "flatpak", "source_dict": {"x": None}})]
+        frontend.responses = [ServerResponse.json({"name": "a", "source_type": "flatpak", "source_dict": {"x": None}})]
         assert (await copr.packages.get("owner", "demo", "a")).source_type == "flatpak"
-        frontend.answers = [ServerResponse.json({"name": CHROOT, "state": "paused", "result_url": None})]
+        frontend.responses = [ServerResponse.json({"name": CHROOT, "state": "paused", "result_url": None})]
         assert (await copr.build_chroots.get(1, CHROOT)).state == "paused"
         row = {"state": "paused", "status": 77, "build_id": 1, "more": True}
-        frontend.answers = [ServerResponse.json({"packages": [{"name": "a", "chroots": {CHROOT: row}}]})]
+        frontend.responses = [ServerResponse.json({"packages": [{"name": "a", "chroots": {CHROOT: row}}]})]
         (package,) = await copr.projects.monitor("owner", "demo")
         assert (package.chroots[CHROOT].state, package.chroots[CHROOT].status) == ("paused", 77)
-        frontend.answers = [ServerResponse.json({"permissions": {"ada": {"admin": "revoked", "owner": "yes"}}})]
+        frontend.responses = [ServerResponse.json({"permissions": {"ada": {"admin": "revoked", "owner": "yes"}}})]
         assert await copr.projects.permissions("owner", "demo") == {"ada": {"admin": "revoked", "owner": "yes"}}
 
 
@@ -187,9 +187,9 @@ async def test_the_least_that_is_said(frontend: CannedFrontend):
     nulls = {"ownername": "", "homepage": None, "storage": None, "repo_priority": None, "chroot_repos": {}}
     async with frontend.client() as copr:
         for response in ({"name": "demo"}, {"name": "demo", **nulls}):
-            frontend.answers = [ServerResponse.json(response)]
+            frontend.responses = [ServerResponse.json(response)]
             assert (await copr.projects.get("owner", "demo")).name == "demo"
-        frontend.answers = [ServerResponse.json({})]
+        frontend.responses = [ServerResponse.json({})]
         error = await failing(copr.projects.get("owner", "demo"))
         assert "name: Field required" in str(error)
 
@@ -197,12 +197,12 @@ async def test_the_least_that_is_said(frontend: CannedFrontend):
 async def test_responses_that_are_too_long(frontend: CannedFrontend):
     """16 MiB for one project; lists and the monitor are longer by nature."""
     many = [{"name": f"p{number}", "id": number, "description": "x" * 1000} for number in range(20_000)]
-    frontend.answers = [ServerResponse(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
+    frontend.responses = [ServerResponse(200, JSON, json.dumps({"name": "x" * (17 * 1024 * 1024)}).encode())]
     async with frontend.client() as copr:
         assert type(await failing(copr.projects.get("owner", "demo"))) is InvalidResponse
-        frontend.answers = [ServerResponse.json({"items": many, "meta": {"limit": 20_000}})]
+        frontend.responses = [ServerResponse.json({"items": many, "meta": {"limit": 20_000}})]
         assert len(await copr.projects.list(page_size=20_000)) == 20_000
-        frontend.answers = [ServerResponse.json({"packages": many})]
+        frontend.responses = [ServerResponse.json({"packages": many})]
         assert len(await copr.projects.monitor("owner", "demo")) == 20_000
 
 
@@ -216,13 +216,13 @@ async def test_redirects(frontend: CannedFrontend):
             return ServerResponse.json({"name": "demo"})
         return ServerResponse(308, {"Location": "https://elsewhere.example/api_3/x"})
 
-    frontend.answers = [respond]
+    frontend.responses = [respond]
     async with frontend.client() as copr:
         assert (await copr.projects.get("owner", "demo")).name == "demo"
         error = await failing(copr.projects.delete("owner", "demo"))
         assert "was redirected to https://elsewhere.example/api_3/x. A write is never redirected" in str(error)
         assert error.outcome == "not_done"
-        frontend.answers = [ServerResponse(302, {"Location": "/login"})]
+        frontend.responses = [ServerResponse(302, {"Location": "/login"})]
         error = await failing(copr.projects.get("owner", "demo"))
         assert "redirected more than" in str(error)
 

@@ -34,7 +34,7 @@ class Shelf:
         ranges: Whether parts of files can be requested.
         content_range: The ``Content-Range`` of a response, from the correct one.
         before: What to do before a file is served.
-        asked: The files that were requested, and which part.
+        requests: The files that were requested, and which part.
     """
 
     def __init__(self) -> None:
@@ -43,17 +43,17 @@ class Shelf:
         self.ranges = True
         self.content_range: Callable[[str], str] = str
         self.before: Callable[[str], None] = lambda _: None
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.copr: Copr
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         if request.path.startswith("/api_3/"):
             return ServerResponse.json({"name": CHROOT, "state": self.state, "result_url": f"{self.server.url}/1/"})
         name = request.path.removeprefix("/1/")
         self.before(name)
-        self.asked.append((name, request.headers.get("Range", "")))
+        self.requests.append((name, request.headers.get("Range", "")))
         content = self.files.get(name)
         if content is None:
             return ServerResponse(404)
@@ -86,14 +86,14 @@ async def test_whatever_a_server_can_do(shelf: Shelf, ranges: bool, name: str):
     shelf.files[name] = TEXT if name == LOG else gzip.compress(TEXT)
     assert await lines(shelf.log()) == TEXT.decode().splitlines()
     if name == LOG:
-        assert len(shelf.asked) > len(TEXT) / MIB
+        assert len(shelf.requests) > len(TEXT) / MIB
 
 
 async def test_compressed_between_two_looks(shelf: Shelf):
     """The chroot has ended, the log is still plain, and then it is compressed and longer."""
 
     def before(name: str) -> None:
-        if name == f"{LOG}.gz" and (LOG, "bytes=0-458751") in shelf.asked:
+        if name == f"{LOG}.gz" and (LOG, "bytes=0-458751") in shelf.requests:
             shelf.files = {f"{LOG}.gz": gzip.compress(TEXT)}
 
     shelf.files[LOG] = TEXT[:300_000]
@@ -103,7 +103,7 @@ async def test_compressed_between_two_looks(shelf: Shelf):
 
 async def test_for_a_moment_there_is_neither(shelf: Shelf):
     def before(name: str) -> None:
-        if len(shelf.asked) == 4:
+        if len(shelf.requests) == 4:
             shelf.files = {f"{LOG}.gz": gzip.compress(b"here\n")}
 
     shelf.before = before
@@ -118,7 +118,7 @@ async def test_gone_before_its_end_is_reported(shelf: Shelf):
     shelf.files = {f"{LOG}.gz": gzip.compress(b"one\ntwo\nthree\n")}
 
     def before(_: str) -> None:
-        if len(shelf.asked) == 5:
+        if len(shelf.requests) == 5:
             shelf.state = "failed"
 
     shelf.before = before

@@ -81,7 +81,7 @@ async def test_one_like_it_from_a_moment_before_is_not_taken_for_it(copr_store: 
     assert [first.id, second.id] == [made.id for made in copr_store.builds] == [1, 2]
 
 
-ANSWERS = [
+RESPONSES = [
     ServerResponse(502, HTML, b"<title>502 Proxy Error</title>"),
     ServerResponse(503, HTML, b"<title>Service Unavailable</title>"),
     ServerResponse(504, JSON, b'{"error": "The API request timeouted"}'),
@@ -92,8 +92,8 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("response", ANSWERS, ids=lambda a: f"{a.status}-{len(a.body)}")
-async def test_done_and_answered_with_something_else(copr_store: SteppedCopr, copr: Copr, response: ServerResponse):
+@pytest.mark.parametrize("response", RESPONSES, ids=lambda a: f"{a.status}-{len(a.body)}")
+async def test_done_but_another_response(copr_store: SteppedCopr, copr: Copr, response: ServerResponse):
     """packit/packit-service#1579, #1901: no wrapper around the client that guesses what an outage did."""
     copr_store.instead = [response]
     assert (await url(copr)).id == 1

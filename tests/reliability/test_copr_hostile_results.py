@@ -33,7 +33,7 @@ class Liar:
         self.result_url = ""
         self.served: list[str] = []
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         path = request.path.removeprefix("/api_3/")
         if path == "build-chroot/list":
             chroot = {"name": self.chroot, "state": "succeeded", "result_url": self.result_url}
@@ -55,7 +55,7 @@ def liar() -> Liar:
 
 @pytest.fixture
 async def lied_to(liar: Liar) -> AsyncIterator[Copr]:
-    async with Server(liar.answer) as server, Copr(server.url) as copr:
+    async with Server(liar.respond) as server, Copr(server.url) as copr:
         liar.result_url = f"{server.url}/results/"
         yield copr
 
@@ -71,7 +71,7 @@ async def test_names_do_not_leave_the_directory(liar: Liar, lied_to: Copr, tmp_p
     else:
         setattr(liar, where, name)
     with pytest.raises(InvalidResponse, match="not a plain file name"):
-        await lied_to.builds.download(1, tmp_path / "folder")
+        await lied_to.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []
     assert not liar.served
 
@@ -80,7 +80,7 @@ async def test_names_do_not_leave_the_directory(liar: Liar, lied_to: Copr, tmp_p
 async def test_a_chroot_that_is_no_directory(liar: Liar, lied_to: Copr, tmp_path: Path, name: str):
     liar.chroot = name
     with pytest.raises(InvalidResponse):
-        await lied_to.builds.download(1, tmp_path / "folder")
+        await lied_to.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []
 
 
@@ -100,7 +100,7 @@ async def test_addresses_that_are_not_safe_are_not_followed(
     liar: Liar, tmp_path: Path, url: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ):
     liar.result_url = url
-    async with Server(liar.answer, tls=server_tls) as server, Copr(server.url, tls=client_tls) as copr:
+    async with Server(liar.respond, tls=server_tls) as server, Copr(server.url, tls=client_tls) as copr:
         with pytest.raises(InvalidResponse, match="not https"):
-            await copr.builds.download(1, tmp_path / "folder")
+            await copr.builds.download(1, tmp_path / "directory")
     assert await do(contents, tmp_path) == []

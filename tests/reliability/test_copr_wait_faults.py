@@ -31,7 +31,7 @@ async def test_an_outage_between_two_looks_is_sat_out(copr_store: SteppedCopr, c
 
 
 @pytest.mark.parametrize("count", [1, 5])
-async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store: SteppedCopr, copr: Copr, count: int):
+async def test_an_outage_that_lasts_is_raised_and_can_be_resumed_from(copr_store: SteppedCopr, copr: Copr, count: int):
     ids = add_builds(copr_store, count)
     watch = copr.builds.watch(ids)
     assert {(await anext(watch)).state for _ in ids} == {"pending"}
@@ -45,7 +45,7 @@ async def test_an_outage_that_lasts_is_raised_and_can_be_gone_on_from(copr_store
 
 
 async def test_the_callers_deadline_bounds_it_and_leaves_nothing(copr_store: SteppedCopr):
-    """bernstein#3346: a wait can be ended, in the middle of a question too."""
+    """bernstein#3346: a wait can be ended, in the middle of a request too."""
     (build,) = add_builds(copr_store, 1)
     async with copr_store.client(retry=Retry(attempts=1)) as copr:
         await copr.builds.get(build)

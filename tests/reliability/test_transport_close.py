@@ -1,4 +1,4 @@
-"""Closing a transport, and its client, while things are going on."""
+"""Closing a transport, and its client, while requests are running."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lading._core.body import StreamBody
 from lading.types import Limits
 from tests.conftest import open_files
 from tests.support.raw_server import OK, Peer, RawServer, until
-from tests.support.transport_client import MIB, Source, make_client, open_response, read_body, reply, request
+from tests.support.transport_client import MIB, Source, as_response, make_client, open_response, read_body, request
 
 if TYPE_CHECKING:
     import ssl
@@ -159,16 +159,16 @@ async def test_calls_of_a_closed_client_end(method: str) -> None:
 
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
-                group.start_soon(failing, lading.Call(method, "", reply))
+                group.start_soon(failing, lading.Call(method, "", as_response))
                 await until(lambda: server.requests)
                 body = StreamBody(lambda: Source(10))
-                group.start_soon(failing, lading.Call("POST", "", reply, body=body))
+                group.start_soon(failing, lading.Call("POST", "", as_response, body=body))
                 await until(lambda: len(client._connections.loop_state().backend._transport.pool._waiters) == 1)
                 await client.aclose()
         assert sorted(error.outcome for error in errors) == ["not_done", "not_done" if method == "GET" else "unknown"]
         assert all(isinstance(error, (lading.NetworkError, lading.ConfigError)) for error in errors)
         with pytest.raises(lading.ConfigError, match="closed"):
-            await client.send(lading.Call("GET", "", reply))
+            await client.send(lading.Call("GET", "", as_response))
         assert len(server.requests) == 1
 
 

@@ -17,7 +17,7 @@ from lading._http import connect as dial
 from lading._http.connect import connect
 from tests.conftest import open_files
 from tests.support.raw_server import Peer, RawServer, until
-from tests.support.transport_client import make_client, reply, request
+from tests.support.transport_client import as_response, make_client, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ async def test_every_address_refuses(count: int, leads_to: Any) -> None:
         retry = lading.Retry(attempts=2, backoff=0)
         async with make_client("http://localhost", retry=retry, hooks=[events.append]) as client:
             with pytest.raises(lading.NetworkError, match="refused") as caught:
-                await client.send(lading.Call("POST", "", reply))
+                await client.send(lading.Call("POST", "", as_response))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
         assert events[-1].attempts == 2
         await nothing_left(before)
@@ -173,7 +173,7 @@ async def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(anyio, "getaddrinfo", unknown)
     async with make_client("https://index.test") as client:
         with pytest.raises(lading.NetworkError, match=r"index\.test.*not known") as caught:
-            await client.send(lading.Call("POST", "", reply))
+            await client.send(lading.Call("POST", "", as_response))
     assert (caught.value.phase, caught.value.outcome) == ("resolve", "not_done")
 
 

@@ -9,7 +9,7 @@ import pytest
 import lading
 from lading._core.body import StreamBody
 from tests.support.raw_server import OK, Peer, RawServer
-from tests.support.transport_client import MIB, Source, make_client, reply
+from tests.support.transport_client import MIB, Source, as_response, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ async def test_early_response(tls: Any, then: Callable[[Peer], None], response: 
         RawServer(early(response, then), tls[0]) as server,
         make_client(server.url, tls[1], hooks=[events.append]) as client,
     ):
-        call = lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length))
+        call = lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, length))
         with pytest.raises(lading.ApiError) as caught:
             await client.send(call)
         if response is TOO_LARGE:
@@ -78,7 +78,7 @@ async def test_early_response(tls: Any, then: Callable[[Peer], None], response: 
         assert source.taken < SIZE / 2
         assert events[0].sent < SIZE / 2
         assert events[0].status == caught.value.status
-        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
+        assert (await client.send(lading.Call("GET", "next", as_response))).body == b"ok"
         # The first connection is in the middle of a body: of no use to anybody.
         assert len(server.peers) == 2
 
@@ -86,8 +86,8 @@ async def test_early_response(tls: Any, then: Callable[[Peer], None], response: 
 async def test_early_response_to_a_large_body_in_memory(tls: Any) -> None:
     async with RawServer(early(TOO_LARGE, stop_reading), tls[0]) as server, make_client(server.url, tls[1]) as client:
         with pytest.raises(lading.PayloadTooLarge):
-            await client.send(lading.Call("POST", "upload", reply, json="x" * (32 * MIB)))
-        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
+            await client.send(lading.Call("POST", "upload", as_response, json="x" * (32 * MIB)))
+        assert (await client.send(lading.Call("GET", "next", as_response))).body == b"ok"
 
 
 async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
@@ -102,7 +102,9 @@ async def test_early_success_is_kept_until_the_body_is_out(tls: Any) -> None:
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
         for length in (source.size, None):
-            response = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, length)))
+            response = await client.send(
+                lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, length))
+            )
             assert (response.status, response.body) == (201 if length else 200, b"done" if length else b"ok")
         assert received == [source.size]
         # The body was sent to its end, so the connection was as good as new.
@@ -118,7 +120,7 @@ async def test_refused_upload_ends_its_connection(tls: Any) -> None:
     ):
         for _ in range(2):
             with pytest.raises(lading.PayloadTooLarge):
-                await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: Source(10), 10)))
+                await client.send(lading.Call("POST", "upload", as_response, body=StreamBody(lambda: Source(10), 10)))
         assert len(server.peers) == 2
 
 
@@ -134,7 +136,9 @@ async def test_informational_responses_while_uploading(tls: Any) -> None:
 
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(16 * MIB)
-        response = await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+        response = await client.send(
+            lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, source.size))
+        )
         assert (response.status, response.body) == (200, b"ok")
 
 
@@ -149,7 +153,7 @@ async def test_informational_responses_before_an_early_refusal(tls: Any) -> None
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(SIZE)
         with pytest.raises(lading.PayloadTooLarge):
-            await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+            await client.send(lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, source.size)))
         assert source.taken < SIZE / 2
 
 
@@ -164,7 +168,7 @@ async def test_server_ends_during_the_body_without_a_response(tls: Any) -> None:
     async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
         source = Source(SIZE)
         with pytest.raises(lading.NetworkError) as caught:
-            await client.send(lading.Call("POST", "upload", reply, body=StreamBody(lambda: source, source.size)))
+            await client.send(lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, source.size)))
         assert caught.value.outcome == "unknown"
         assert source.taken < SIZE / 2
-        assert (await client.send(lading.Call("GET", "next", reply))).body == b"ok"
+        assert (await client.send(lading.Call("GET", "next", as_response))).body == b"ok"

@@ -15,7 +15,7 @@ from lading._core.body import Body, BytesBody, StreamBody
 from lading._http.errors import UnsendableRequest
 from lading._http.h1 import encode_fields, encode_head
 from tests.support.raw_server import Peer, RawServer, until
-from tests.support.transport_client import Source, make_client, reply
+from tests.support.transport_client import Source, as_response, make_client
 
 BREAKS = [
     "\r\nX-Injected: 1",
@@ -91,7 +91,7 @@ async def test_header_values_of_a_call(text: str) -> None:
     """A token read from a file with its line end, for one: reported by the header's name, never by its value."""
     watching = Watching()
     async with RawServer(watching) as server, make_client(server.url) as client:
-        call = lading.Call("GET", "", reply, headers={"X-Token": SECRET + text})
+        call = lading.Call("GET", "", as_response, headers={"X-Token": SECRET + text})
         with pytest.raises(lading.InputError) as caught:
             await client.send(call)
         assert SECRET not in repr(caught.value) + str(caught.value)
@@ -106,11 +106,11 @@ async def test_the_rest_of_a_call(where: str, text: str) -> None:
     """Refused, or quoted: what arrives, if anything does, is one request."""
     watching = Watching()
     calls = {
-        "method": lading.Call(f"GET{text}", "", reply),
-        "path": lading.Call("GET", f"simple{text}/", reply),
-        "hole": lading.Call("GET", "simple/{name}/", reply, path_params={"name": f"a{text}"}),
-        "query": lading.Call("GET", "", reply, params={"q": f"a{text}"}),
-        "header name": lading.Call("GET", "", reply, headers={f"X-A{text}": "1"}),
+        "method": lading.Call(f"GET{text}", "", as_response),
+        "path": lading.Call("GET", f"simple{text}/", as_response),
+        "hole": lading.Call("GET", "simple/{name}/", as_response, path_params={"name": f"a{text}"}),
+        "query": lading.Call("GET", "", as_response, params={"q": f"a{text}"}),
+        "header name": lading.Call("GET", "", as_response, headers={f"X-A{text}": "1"}),
     }
     async with RawServer(watching) as server, make_client(server.url) as client:
         if where in {"hole", "query"}:
@@ -144,7 +144,7 @@ async def test_where_the_body_ends_is_said_once_and_truly(headers: dict[str, str
     """Else the rest of it would be the server's next request."""
     async with RawServer(Peer.serve) as server, make_client(server.url) as client:
         try:
-            await client.send(lading.Call("POST", "", reply, headers=headers, body=body))
+            await client.send(lading.Call("POST", "", as_response, headers=headers, body=body))
         except lading.InputError:
             assert not server.requests
         else:  # ours took the place of the caller's

@@ -13,7 +13,7 @@ import lading
 from lading import Transport
 from lading.types import Limits
 from tests.support.raw_server import OK, Peer, RawServer, until
-from tests.support.transport_client import make_client, open_response, read_body, reply, request
+from tests.support.transport_client import as_response, make_client, open_response, read_body, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,14 +137,14 @@ async def test_pool_timeout() -> None:
     async with RawServer(gate) as server, make_client(server.url, limits=limits) as client:
         impatient = client.with_options(timeout=lading.Timeout(pool=0.01))
         async with anyio.create_task_group() as group:
-            group.start_soon(client.send, lading.Call("GET", "", reply))
+            group.start_soon(client.send, lading.Call("GET", "", as_response))
             await until(lambda: server.requests)
             with pytest.raises(lading.RequestTimeout) as caught:
-                await impatient.send(lading.Call("POST", "", reply))
+                await impatient.send(lading.Call("POST", "", as_response))
             gate.open()
         assert (caught.value.phase, caught.value.outcome) == ("pool", "not_done")
         gate.open()
-        await impatient.send(lading.Call("GET", "", reply))
+        await impatient.send(lading.Call("GET", "", as_response))
         assert len(server.requests) == 2
 
 

@@ -13,7 +13,7 @@ import lading
 from lading import Transport
 from lading._core.body import StreamBody
 from tests.support.raw_server import Peer, RawServer
-from tests.support.transport_client import MIB, Source, make_client, reply, request
+from tests.support.transport_client import MIB, Source, as_response, make_client, request
 
 if TYPE_CHECKING:
     import ssl
@@ -73,7 +73,7 @@ async def test_https_goes_through_a_tunnel(
         async with make_client("https://localhost:8443", client_tls, auth=lading.BasicAuth("me", "mine")) as client:
             source = Source(4 * MIB)
             for _ in range(2):
-                call = lading.Call("POST", "legacy/", reply, body=StreamBody(lambda: source, source.size))
+                call = lading.Call("POST", "legacy/", as_response, body=StreamBody(lambda: source, source.size))
                 assert (await client.send(call)).body == b"ok"
         tunnel, *requests = proxy.requests
         assert len(proxy.peers) == 1
@@ -121,7 +121,7 @@ async def test_proxy_that_refuses(
         monkeypatch.setenv("https_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
         async with make_client("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError, match=words) as caught:
-                await client.send(lading.Call("POST", "", reply))
+                await client.send(lading.Call("POST", "", as_response))
             assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
         error = caught.value
         assert (error.phase, error.outcome) == ("proxy", "not_done")
@@ -135,7 +135,7 @@ async def test_proxy_that_resets_the_connection(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv("https_proxy", proxy.url)
         async with make_client("https://index.test", client_tls) as client:
             with pytest.raises(lading.NetworkError) as caught:
-                await client.send(lading.Call("POST", "", reply))
+                await client.send(lading.Call("POST", "", as_response))
         assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
 
 
@@ -148,7 +148,7 @@ async def test_no_connection_to_the_proxy(scheme: str, monkeypatch: pytest.Monke
         client = lading.PyPI(lading.Index(f"{scheme}://index.test/", allow_http=True), retry=lading.Retry(attempts=1))
         async with client:
             with pytest.raises(lading.NetworkError, match=f"proxy.test:{port}") as caught:
-                await client.send(lading.Call("POST", "", reply))
+                await client.send(lading.Call("POST", "", as_response))
     assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
     assert_no_secret(caught.value)
 
@@ -198,7 +198,7 @@ async def test_proxy_of_another_kind(proxy: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("http_proxy", proxy.format(user=f"{USER}:s3cret%2Fpass"))
     async with make_client("http://127.0.0.1:9", retry=lading.Retry(attempts=3, backoff=0)) as client:
         with pytest.raises(lading.ConfigError) as caught:
-            await client.send(lading.Call("GET", "", reply))
+            await client.send(lading.Call("GET", "", as_response))
         assert_no_secret(caught.value)
         assert client._connections.loop_state().backend._transport.pool.total == 0  # type: ignore[attr-defined]
 
@@ -209,7 +209,7 @@ async def test_refusal_of_a_plain_request_is_a_response(monkeypatch: pytest.Monk
         monkeypatch.setenv("http_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
         async with make_client("http://127.0.0.1:9") as client:
             with pytest.raises(lading.ApiError) as caught:
-                await client.send(lading.Call("GET", "", reply))
+                await client.send(lading.Call("GET", "", as_response))
             assert caught.value.status == 407
             assert_no_secret(caught.value)
 

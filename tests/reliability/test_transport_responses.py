@@ -15,7 +15,7 @@ from lading import Transport
 from lading._http.errors import ProtocolError, ReadFailed
 from lading._http.httpx_adapter import _BodyStream
 from tests.support.raw_server import Peer, RawServer
-from tests.support.transport_client import MIB, make_client, open_response, reply, request
+from tests.support.transport_client import MIB, as_response, make_client, open_response, request
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +84,7 @@ BAD = {
     "header without colon": b"HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n",
     "space in header name": b"HTTP/1.1 200 OK\r\nX Y: 1\r\n\r\n",
     "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "101 unrequested": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "huge header": b"HTTP/1.1 200 OK\r\nX: " + b"x" * MIB,
     "endless head": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * (MIB // 6),
     "huge status line": b"HTTP/1.1 200 " + b"x" * MIB,
@@ -159,7 +159,7 @@ async def test_bad_response_is_reported_as_our_error(name: str) -> None:
 
     async with RawServer(script) as server, make_client(server.url) as client:
         with pytest.raises(lading.NetworkError) as caught:
-            await client.send(lading.Call("POST", "", reply))
+            await client.send(lading.Call("POST", "", as_response))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
         assert f"127.0.0.1:{server.port}" in str(caught.value)
 
@@ -174,11 +174,11 @@ async def test_compressed_response(coding: str, cut: int) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n"
 
     async with RawServer(lambda peer: peer.serve(head.encode() + packed)) as server, make_client(server.url) as client:
-        call = lading.Call("GET", "", reply)
+        call = lading.Call("GET", "", as_response)
         if cut:
             with pytest.raises(lading.InvalidResponse):
                 await client.send(call)
         else:
             assert (await client.send(call)).body == plain
-        nothing = lading.Call("HEAD", "", reply)
+        nothing = lading.Call("HEAD", "", as_response)
         assert (await client.send(nothing)).body == b""

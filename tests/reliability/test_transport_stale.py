@@ -16,7 +16,7 @@ from lading._http.sockets import SocketStream
 from lading._http.tls import TLSStream
 from lading.types import Limits
 from tests.support.raw_server import OK, Peer, RawServer, until
-from tests.support.transport_client import MIB, Source, make_client, reply, request
+from tests.support.transport_client import MIB, Source, as_response, make_client, request
 
 pytestmark = pytest.mark.anyio
 
@@ -119,9 +119,9 @@ async def test_lost_response_to_a_post_is_an_unknown_outcome() -> None:
 
     retry = lading.Retry(attempts=3, backoff=0)
     async with RawServer(script) as server, make_client(server.url, retry=retry) as client:
-        await client.send(lading.Call("POST", "", reply, json=1))
+        await client.send(lading.Call("POST", "", as_response, json=1))
         with pytest.raises(lading.NetworkError) as caught:
-            await client.send(lading.Call("POST", "", reply, json=2))
+            await client.send(lading.Call("POST", "", as_response, json=2))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
         assert len(server.requests) == 2
 

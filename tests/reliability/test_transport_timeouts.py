@@ -14,7 +14,7 @@ import lading
 from lading import Transport
 from lading._core.body import StreamBody
 from tests.support.raw_server import OK, Peer, RawServer
-from tests.support.transport_client import MIB, Source, make_client, open_response, read_body, reply, request
+from tests.support.transport_client import MIB, Source, as_response, make_client, open_response, read_body, request
 
 if TYPE_CHECKING:
     import ssl
@@ -102,10 +102,10 @@ async def test_the_response_to_an_upload_has_its_own_timeout() -> None:
     timeout = lading.Timeout(read=SOON, upload_response=20)
     async with RawServer(script) as server, make_client(server.url, timeout=timeout) as client:
         source = Source(MIB)
-        response = await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: source, source.size)))
+        response = await client.send(lading.Call("POST", "", as_response, body=StreamBody(lambda: source, source.size)))
         assert response.body == b"ok"
         with pytest.raises(lading.RequestTimeout) as caught:
-            await client.send(lading.Call("POST", "", reply, json=1))
+            await client.send(lading.Call("POST", "", as_response, json=1))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
 
 
@@ -118,7 +118,7 @@ async def test_write_timeout_in_our_words() -> None:
     async with RawServer(script) as server, make_client(server.url, timeout=timeout) as client:
         body = StreamBody(lambda: Source(64 * MIB))
         with pytest.raises(lading.RequestTimeout) as caught:
-            await client.send(lading.Call("POST", "", reply, body=body))
+            await client.send(lading.Call("POST", "", as_response, body=body))
         assert (caught.value.phase, caught.value.outcome) == ("send", "unknown")
 
 
@@ -130,7 +130,7 @@ async def test_connect_timeout_in_the_handshake(client_tls: ssl.SSLContext) -> N
         url = server.url.replace("http:", "https:")
         async with make_client(url, client_tls, timeout=timeout, retry=retry) as client:
             with pytest.raises(lading.RequestTimeout) as caught:
-                await client.send(lading.Call("POST", "", reply))
+                await client.send(lading.Call("POST", "", as_response))
         assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
         assert len(server.peers) == 3
 

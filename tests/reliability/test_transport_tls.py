@@ -16,7 +16,7 @@ from lading._http.connect import connect
 from lading._http.sockets import LoopShare, SocketStream
 from lading._http.tls import TLSStream
 from tests.support.raw_server import OK, Peer, RawServer, until
-from tests.support.transport_client import MIB, Source, make_client, reply, request
+from tests.support.transport_client import MIB, Source, as_response, make_client, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ async def refused(server: RawServer, tls: Any, *, host: str = "127.0.0.1") -> tu
     retry = lading.Retry(attempts=3, backoff=0)
     async with make_client(url, tls, retry=retry, hooks=[events.append]) as client:
         with pytest.raises(lading.NetworkError) as caught:
-            await client.send(lading.Call("GET", "", reply))
+            await client.send(lading.Call("GET", "", as_response))
         lane = client._connections.loop_state()
         assert lane.backend._transport.pool.total == 0  # type: ignore[attr-defined]
     assert caught.value.outcome == "not_done"
@@ -107,12 +107,12 @@ async def test_authorities_from_a_file(server_tls: ssl.SSLContext, ca_file: Path
                 assert (await request(transport, server.url)).body == b"ok"
 
 
-@pytest.fixture(params=["missing", "no certificates", "a folder"])
+@pytest.fixture(params=["missing", "no certificates", "a directory"])
 def no_ca_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
     if request.param == "no certificates":
         path.write_text("nothing of the kind")
-    elif request.param == "a folder":
+    elif request.param == "a directory":
         path.mkdir()
     return path
 
@@ -126,7 +126,7 @@ async def test_authorities_from_no_such_file(
     async with RawServer(Peer.serve, server_tls) as server:
         async with make_client(server.url, no_ca_file if how == "argument" else None) as client:
             with pytest.raises(lading.ConfigError, match=r"ca\.pem"):
-                await client.send(lading.Call("GET", "", reply))
+                await client.send(lading.Call("GET", "", as_response))
         assert not server.requests
 
 
@@ -135,7 +135,7 @@ async def test_authorities_from_the_environment(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     async with RawServer(Peer.serve, server_tls) as server, make_client(server.url) as client:
-        assert (await client.send(lading.Call("GET", "", reply))).body == b"ok"
+        assert (await client.send(lading.Call("GET", "", as_response))).body == b"ok"
 
 
 @pytest.fixture
@@ -162,12 +162,12 @@ async def test_versions(version: ssl.TLSVersion, own_server_tls: ssl.SSLContext,
         peer.hold()
 
     async with RawServer(script, own_server_tls) as server, make_client(server.url, client_tls) as client:
-        assert (await client.send(lading.Call("GET", "", reply))).body == b"ok"
+        assert (await client.send(lading.Call("GET", "", as_response))).body == b"ok"
         source = Source(8 * MIB)
         body = StreamBody(lambda: source, source.size)
-        assert (await client.send(lading.Call("POST", "", reply, body=body))).body == b"ok"
+        assert (await client.send(lading.Call("POST", "", as_response, body=body))).body == b"ok"
         with pytest.raises(lading.PayloadTooLarge):
-            await client.send(lading.Call("POST", "", reply, body=StreamBody(lambda: Source(64 * MIB))))
+            await client.send(lading.Call("POST", "", as_response, body=StreamBody(lambda: Source(64 * MIB))))
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_certificate_of_the_client(
     own_server_tls.verify_mode = ssl.CERT_REQUIRED
     context = showing_tls if shown else client_tls
     async with RawServer(Peer.serve, own_server_tls) as server, make_client(server.url, context) as client:
-        call = lading.Call("GET", "", reply)
+        call = lading.Call("GET", "", as_response)
         if shown:
             assert (await client.send(call)).body == b"ok"
         else:

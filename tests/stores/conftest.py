@@ -58,7 +58,7 @@ class PyPIServer:
     """
 
     url: str
-    folder: Path
+    directory: Path
 
     @property
     def index(self) -> Index:
@@ -182,7 +182,7 @@ def another(tmp_path: Path, project: str) -> Path:
 def stored(server: PyPIServer, project: str) -> dict[str, str]:
     """The digests of what the server has of a project, by file name."""
     stem = project.replace("-", "_") + "-"
-    return {path.name: sha256(path) for path in server.folder.iterdir() if path.name.startswith(stem)}
+    return {path.name: sha256(path) for path in server.directory.iterdir() if path.name.startswith(stem)}
 
 
 async def pip_download(simple_url: str, to: Path, *arguments: str) -> None:
@@ -227,5 +227,5 @@ async def stager(aws: Aws, set_up: None) -> Any:
     from tests.support.moto_aws import make_stager
 
     async with make_stager(aws) as stager:
-        aws.asked.clear()
+        aws.requests.clear()
         yield stager

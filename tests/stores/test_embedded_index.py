@@ -63,9 +63,9 @@ def run(tmp_path):
 @pytest.fixture
 def pair(tmp_path):
     """A wheel and an sdist of one release."""
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    return [wheel(folder, payload=b"payload" * 10_000), sdist(folder)]
+    directory = tmp_path / "dist"
+    directory.mkdir()
+    return [wheel(directory, payload=b"payload" * 10_000), sdist(directory)]
 
 
 def downloads(run, index, tmp_path, path):
@@ -127,7 +127,7 @@ class TestUv:
         assert "403 Invalid API Token: token is expired" in publish(pair[0], status=2, UV_PUBLISH_TOKEN=token)
 
     def test_trusted_publishing(self, publish, pair, server_tls, ca_file):
-        with EmbeddedIndex(tls=server_tls) as index:  # uv asks for tokens over https alone
+        with EmbeddedIndex(tls=server_tls) as index:  # uv requests tokens over https alone
             publisher = index.add_publisher("demo")
             environment = {**index.github_environment(publisher), "SSL_CERT_FILE": str(ca_file)}
             publish("--trusted-publishing", "always", *pair, UV_PUBLISH_URL=index.index.upload_url, **environment)
@@ -201,7 +201,7 @@ class TestLading:
         assert [injected.fault for injected in index.faults.happened] == [fault]
         assert stored(index) == {pair[0].name: sha256(pair[0])}
 
-    async def test_an_early_answer(self, index, client, tmp_path):
+    async def test_an_early_response(self, index, client, tmp_path):
         index.faults.add(RespondEarly(413, after=1), method="POST")
         async with client(token=index.create_token()) as pypi:
             with pytest.raises(PayloadTooLarge):
@@ -276,7 +276,7 @@ class TestLading:
         masked = capsys.readouterr().out.split()
         assert len(set(masked)) >= len(pair)
 
-    async def test_a_lost_answer_to_minting(self, index, client, pair, capsys):
+    async def test_a_lost_response_to_minting(self, index, client, pair, capsys):
         index.faults.add(DropAfter(), path="*/mint-token")
         index.faults.add(Respond(502), path="*/audience")
         auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))

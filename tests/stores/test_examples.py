@@ -62,7 +62,7 @@ def test_publish(publish, pypiserver: PyPIServer, dist: Path, project: str):
     assert sorted(done.stdout.splitlines()) == sorted(f"{path.name}: uploaded" for path in paths)
     assert done.stdout.splitlines()[-1].startswith(paths[-1].name)  # the sdist
     for path in paths:
-        assert sha256(pypiserver.folder / path.name) == sha256(path)
+        assert sha256(pypiserver.directory / path.name) == sha256(path)
     # Once more does no harm.
     again = publish(**pypiserver_in(pypiserver))
     assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"unchanged"}
@@ -148,7 +148,7 @@ def test_demo_fails_when_a_file_does_not_arrive(demo, files: list[Path], tmp_pat
 def test_demo_fails_when_a_fault_does_not_happen(
     demo, files: list[Path], tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(demo.FAULTS, Truncate(after=1 << 30), "an answer of 1 GiB cut short")
+    monkeypatch.setitem(demo.FAULTS, Truncate(after=1 << 30), "a response of 1 GiB cut short")
     with demo.embedded_index(demo.projects_of(files)) as target:
         assert not anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
     assert capsys.readouterr().out.endswith("4 of 4 files arrived as they were built.\n")

@@ -51,7 +51,7 @@ async def test_a_connection_lost_before_the_work_is_sent_again(
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
 
-async def test_refused_for_now_is_sent_again_without_asking(
+async def test_refused_for_now_is_sent_again_without_a_lookup(
     behind_proxy, proxy, pypiserver, attempts, a_wheel, project
 ):
     proxy.faults.add(Respond(503, retry_after=0), method="POST")
@@ -62,10 +62,10 @@ async def test_refused_for_now_is_sent_again_without_asking(
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
 
-async def test_an_upload_that_cannot_be_settled_says_so(behind_proxy, proxy, attempts, a_wheel):
+async def test_an_upload_that_cannot_be_verified_says_so(behind_proxy, proxy, attempts, a_wheel):
     proxy.faults.add(DropAfter(), method="POST")
     proxy.faults.add(Respond(404), method="GET")  # the first look, before the upload
-    proxy.faults.add(Respond(400), method="GET")  # the question afterwards
+    proxy.faults.add(Respond(400), method="GET")  # the look-up afterwards
     with pytest.raises(lading.NetworkError) as caught:
         await behind_proxy.releases.upload(a_wheel)
     assert caught.value.outcome == "unknown"

@@ -101,19 +101,19 @@ async def test_the_file_leaves_the_machine_once(aws: Aws, stager: Stager, tmp_pa
     (tmp_path / "big").write_bytes(BIG)
     staged = await stager.stage("P", "1.0.0", tmp_path / "big")
     assert sorted(found.copied for found in staged.regions.values()) == [False, True, True]
-    assert sum(request.sent for request in aws.asked) <= 1.002 * len(BIG)
+    assert sum(request.sent for request in aws.requests) <= 1.002 * len(BIG)
     assert (aws.count("UploadPart"), aws.count("UploadPartCopy"), aws.count("CopyObject")) == (2, 2, 0)
     # Requests themselves are the same few, however large it is.
-    assert sum(request.head for request in aws.asked) < 100_000
+    assert sum(request.head for request in aws.requests) < 100_000
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["small", "big"])
 async def test_staged_again_with_the_same_bytes(aws: Aws, stager: Stager, data: bytes):
     await stager.stage("P", "1.0.0", data, metadata={"a": "1"})
-    aws.asked.clear()
+    aws.requests.clear()
     staged = await stager.stage("P", "1.0.0", data, metadata={"a": "1"})
     assert [found.status for found in staged.regions.values()] == ["unchanged"] * 3
-    assert sum(request.sent for request in aws.asked if request.operation != "GetParameter") == 0
+    assert sum(request.sent for request in aws.requests if request.operation != "GetParameter") == 0
 
 
 @pytest.mark.parametrize("change", [{"source": b"b"}, {"source": b"aa"}, {"metadata": {"b": "1"}}, {"metadata": None}])
@@ -142,21 +142,23 @@ async def test_a_large_object_is_created_only_once(aws: Aws, aws_backdoor: Backd
         await stager.stage("P", "1.0.0", data)
     assert everywhere(aws_backdoor, "pre/P@1.0.0") == [None, None, other]
     assert aws_backdoor.uploads() == []
-    assert all(a.headers["if-none-match"] == "*" for a in aws.asked if a.operation == put and a.path.endswith("1.0.0"))
+    assert all(
+        a.headers["if-none-match"] == "*" for a in aws.requests if a.operation == put and a.path.endswith("1.0.0")
+    )
 
 
 async def test_one_checksum_for_the_upload_its_parts_and_the_whole(aws: Aws, stager: Stager):
     """inspect_ai #5305, aioboto3 #363, karton #289, boto3 #4392."""
     await stager.stage("P", "1.0.0", BIG)
-    (created,) = (a for a in aws.asked if a.operation == "CreateMultipartUpload" and a.region == "ap-south-1")
+    (created,) = (a for a in aws.requests if a.operation == "CreateMultipartUpload" and a.region == "ap-south-1")
     algorithm = created.headers["x-amz-checksum-algorithm"]
     assert created.headers["x-amz-checksum-type"] == "FULL_OBJECT"
     name = f"x-amz-checksum-{algorithm.lower()}"
-    parts = [a for a in aws.asked if a.operation == "UploadPart"]
+    parts = [a for a in aws.requests if a.operation == "UploadPart"]
     assert all(a.headers["x-amz-sdk-checksum-algorithm"] == algorithm and name in a.headers for a in parts)
-    assert all("x-amz-trailer" not in a.headers for a in aws.asked)
+    assert all("x-amz-trailer" not in a.headers for a in aws.requests)
     whole = encode_crc(crc_function(algorithm)(BIG, 0))
-    completed = [a for a in aws.asked if a.operation == "CompleteMultipartUpload"]
+    completed = [a for a in aws.requests if a.operation == "CompleteMultipartUpload"]
     assert {a.headers["x-amz-checksum-type"] for a in completed} == {"FULL_OBJECT"}
     assert {a.headers["x-amz-mp-object-size"] for a in completed} == {str(len(BIG))}
     assert [a.headers[name] for a in completed] == [whole] * 3
@@ -196,11 +198,11 @@ async def test_progress(stager: Stager, size: int):
 
 
 async def test_a_callback_that_raises_ends_it(aws_backdoor: Backdoor, stager: Stager):
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         raise KeyError(progress.completed)
 
     with pytest.raises(KeyError):
-        await stager.stage("P", "1.0.0", BIG, on_progress=tell)
+        await stager.stage("P", "1.0.0", BIG, on_progress=report)
     assert aws_backdoor.uploads() == []
     assert everywhere(aws_backdoor, "pre/P@1.0.0") == [None] * 3
 
@@ -227,4 +229,4 @@ async def test_what_cannot_be_staged(aws: Aws, stager: Stager, bad: dict[str, An
     given = {"project": "P", "version": "1.0.0", "source": b"a", **{k: v for k, v in bad.items() if k != "error"}}
     with pytest.raises(error):
         await stager.stage(**given)
-    assert not aws.asked
+    assert not aws.requests

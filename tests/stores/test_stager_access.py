@@ -74,7 +74,7 @@ async def test_no_credentials(aws: Aws, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(ConfigError, match="no AWS credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID"):
         await make_stager(aws).get("P")
-    assert not aws.asked
+    assert not aws.requests
 
 
 async def test_wrong_credentials(aws: Aws):
@@ -92,7 +92,7 @@ async def test_a_profile(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     async with make_stager(aws, profile="work") as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert all("Credential=AKIAOFTHEPROFILE/" in request.headers["authorization"] for request in aws.asked)
+    assert all("Credential=AKIAOFTHEPROFILE/" in request.headers["authorization"] for request in aws.requests)
     with pytest.raises(ConfigError, match=r"ProfileNotFound: .*\(play\)"):
         await make_stager(aws, profile="play").get("P")
 
@@ -104,15 +104,15 @@ async def test_a_session(aws: Aws):
     session.set_credentials("AKIAOFTHESESSION", SECRET, TOKEN)
     async with make_stager(aws, session=session) as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert all("Credential=AKIAOFTHESESSION/" in request.headers["authorization"] for request in aws.asked)
-    assert all(request.headers["x-amz-security-token"] == TOKEN for request in aws.asked)
+    assert all("Credential=AKIAOFTHESESSION/" in request.headers["authorization"] for request in aws.requests)
+    assert all(request.headers["x-amz-security-token"] == TOKEN for request in aws.requests)
 
 
 async def test_a_role(aws: Aws):
     async with make_stager(aws, role_arn="arn:aws:iam::123456789012:role/stager") as stager:
         await stager.stage("P", "1.0.0", b"a")
         assert (await stager.get("P")).size == 1
-    first, *others = aws.asked
+    first, *others = aws.requests
     assert (first.operation, aws.count("AssumeRole")) == ("AssumeRole", 1)
     assert f"Credential={KEY}/" in first.headers["authorization"]
     assert all("Credential=ASIA" in request.headers["authorization"] for request in others)
@@ -124,7 +124,7 @@ async def test_addresses_of_the_environment(aws: Aws, moto: str, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"{aws.url}/us-east-1")
     async with Stager(["us-east-1"], path_style=True, retry=QUICK) as stager:
         await stager.stage("P", "1.0.0", b"a")
-    assert {request.operation for request in aws.asked} == {"GetParameter", "PutParameter"}
+    assert {request.operation for request in aws.requests} == {"GetParameter", "PutParameter"}
 
 
 async def test_how_it_is_kept(aws: Aws, aws_backdoor: Backdoor):
@@ -150,7 +150,7 @@ async def test_signed_payloads(aws: Aws, aws_backdoor: Backdoor, signed: bool):
         await stager.stage("P", "1.1.0", BIG)
     sent = [
         a
-        for a in aws.asked
+        for a in aws.requests
         if a.operation == "UploadPart" or (a.path.endswith("P@1.0.0") and a.operation == "PutObject")
     ]
     assert len(sent) == 3

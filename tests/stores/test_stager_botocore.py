@@ -54,7 +54,7 @@ async def test_staged_and_read_back(aws: Aws, tmp_path: Path, data: bytes):
     operation = "(UploadPart)" if len(data) > 16 * MIB else "(PutObject)"
     assert {event.path for event in events if isinstance(event, AttemptEvent)} >= {operation, "(GetObject)"}
     # Every request is one of botocore's, reads too.
-    assert all("botocore" in request.headers["user-agent"].lower() for request in aws.asked)
+    assert all("botocore" in request.headers["user-agent"].lower() for request in aws.requests)
 
 
 async def test_a_part_that_is_interrupted_is_sent_again(aws: Aws):

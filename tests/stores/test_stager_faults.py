@@ -95,7 +95,7 @@ async def test_the_first_region_dies_while_staging(aws: Aws, aws_backdoor: Backd
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_complete_answered_200_with_an_error(aws: Aws, aws_backdoor: Backdoor, stager: Stager, times: int):
+async def test_complete_responds_200_with_an_error(aws: Aws, aws_backdoor: Backdoor, stager: Stager, times: int):
     """aws-sdk-rust #1163, duckdb-httpfs #393."""
     fault = Respond(200, error("InternalError"), {"Content-Type": "application/xml"})
     aws.on("CompleteMultipartUpload", fault, region=FIRST, times=times)

@@ -28,7 +28,7 @@ async def test_hooks_see_every_attempt_by_its_operation(aws: Aws):
         aws.on("HeadObject", Respond(500, b""), times=2)
         await stager.stage("P", "1.0.0", BIG, metadata={"a": "b"})
     tried = [event for event in events if isinstance(event, AttemptEvent)]
-    assert sorted(event.path for event in tried) == sorted(f"({request.operation})" for request in aws.asked)
+    assert sorted(event.path for event in tried) == sorted(f"({request.operation})" for request in aws.requests)
     assert [event.status for event in tried if event.path == "(HeadObject)"].count(500) == 2
     assert sum(event.sent for event in tried if event.path == "(UploadPart)") == len(BIG)
 
@@ -47,13 +47,13 @@ async def test_secrets_are_not_reported(aws: Aws, caplog: pytest.LogCaptureFixtu
         with pytest.raises(LadingError) as caught:
             await stager.stage("P", "1.1.0", b"a")
         shown += [repr(caught.value), str(caught.value), repr(caught.value.__cause__), repr(vars(caught.value))]
-    signatures = {request.headers["authorization"].rpartition("Signature=")[2] for request in aws.asked}
+    signatures = {request.headers["authorization"].rpartition("Signature=")[2] for request in aws.requests}
     # The proxy's own client is of this process, too.
     logged = [record.getMessage() for record in caplog.records if not record.name.startswith("httpcore")]
     text = "\n".join([*shown, *logged])
     assert any("UploadPart" in line for line in logged)
     assert [secret for secret in (SECRET, TOKEN, *signatures) if secret in text] == []
-    assert not [request for request in aws.asked if "Signature" in request.path]
+    assert not [request for request in aws.requests if "Signature" in request.path]
 
 
 def test_no_pin_of_botocore():

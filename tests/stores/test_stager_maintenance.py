@@ -160,7 +160,7 @@ async def test_read_only(aws: Aws, aws_backdoor: Backdoor, stager: Stager, tmp_p
     await stager.stage("P", "1.0.0", b"a")
     async with make_stager(aws, read_only=True) as reader:
         assert reader.read_only
-        aws.asked.clear()
+        aws.requests.clear()
         staged = await reader.stage("P", "1.1.0", b"b", metadata={"a": "b"})
         assert [found.status for found in staged.regions.values()] == ["planned"] * 3
         staged = await reader.stage("P", "1.0.0", b"a")
@@ -178,7 +178,7 @@ async def test_read_only(aws: Aws, aws_backdoor: Backdoor, stager: Stager, tmp_p
             with pytest.raises(ConfigError, match="read-only"):
                 await refused()
         assert (await (await reader.get("P")).download(tmp_path / "out")).read_bytes() == b"a"
-        assert {request.operation for request in aws.asked} == {"HeadObject", "GetObject", "GetParameter"}
+        assert {request.operation for request in aws.requests} == {"HeadObject", "GetObject", "GetParameter"}
     assert aws_backdoor.keys("us-east-1") == ["pre/P/latest", "pre/P@1.0.0"]
 
 

@@ -100,7 +100,7 @@ async def test_a_stored_name_never_leaves_the_directory(
     aws_backdoor: Backdoor, stager: Stager, tmp_path: Path, name: str
 ):
     stage_as_startifact(aws_backdoor, metadata={"startifact:filename": name})
-    directory = tmp_path / "folder"
+    directory = tmp_path / "directory"
     directory.mkdir()
     artifact = await stager.get("P")
     if name:
@@ -179,15 +179,15 @@ async def test_overwritten_between_get_and_download(aws_backdoor: Backdoor, stag
 async def test_continues_in_another_region(aws: Aws, stager: Stager, tmp_path: Path, how: str):
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
-    aws.asked.clear()
+    aws.requests.clear()
     aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}", times=None)
     assert await read(artifact, how, tmp_path / "out") == DATA
-    first, second = aws.asked
+    first, second = aws.requests
     assert (first.region, second.region) == ("eu-west-1", "us-east-1")
     begun = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
     assert 0 < begun <= 3 * MIB
-    assert [request.headers["if-match"] for request in aws.asked] == [
-        artifact.regions[a.region].etag for a in aws.asked
+    assert [request.headers["if-match"] for request in aws.requests] == [
+        artifact.regions[a.region].etag for a in aws.requests
     ]
 
 
@@ -196,7 +196,7 @@ async def test_a_stream_continues_in_the_only_region(aws: Aws, aws_backdoor: Bac
     async with make_stager(aws, ["eu-west-1"]) as stager:
         await stager.stage("P", "1.0.0", DATA)
         artifact = await stager.get("P")
-        aws.asked.clear()
+        aws.requests.clear()
         aws.faults.add(Truncate(3 * MIB), method="GET", path=f"/eu-west-1/*/{KEY}")
         assert await read(artifact, "open", Path()) == DATA
     assert aws.count("GetObject", "eu-west-1") == 2
@@ -206,7 +206,7 @@ async def test_a_stream_that_is_interrupted_everywhere_ends(aws: Aws, stager: St
     """After as many attempts as the rule for retries gives one piece."""
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
-    aws.asked.clear()
+    aws.requests.clear()
     for region in REGIONS:
         aws.faults.add(Truncate(0), method="GET", path=f"/{region}/*/{KEY}", times=None)
     with pytest.raises(NetworkError) as caught:
@@ -274,9 +274,9 @@ async def test_a_region_that_does_not_respond_is_raced(aws: Aws, stager: Stager,
     await stager.stage("P", "1.0.0", DATA)
     artifact = await stager.get("P")
     aws.regions["eu-west-1"].stalls = True
-    aws.asked.clear()
+    aws.requests.clear()
     assert await read(artifact, how, tmp_path / "out") == DATA
-    assert [request.region for request in aws.asked] == ["eu-west-1", "us-east-1"]
+    assert [request.region for request in aws.requests] == ["eu-west-1", "us-east-1"]
 
 
 async def test_latest_by_more_than_half(aws: Aws, aws_backdoor: Backdoor, stager: Stager):

@@ -77,13 +77,13 @@ class Aws(FaultProxy):
     :class:`lading.testing.Faults` matches by method and path are ``.faults``, those by operation ``.on()``.
 
     Attributes:
-        asked: The requests, in order.
+        requests: All of them, in order.
         regions: By name: whether it lives, and what it allows.
     """
 
     def __init__(self, moto: str) -> None:
         super().__init__(moto)
-        self.asked: list[SeenRequest] = []
+        self.requests: list[SeenRequest] = []
         self.regions: dict[str, _Region] = {name: _Region() for name in REGIONS}
         self._plans: list[_Plan] = []
         self._before: list[_Act] = []
@@ -118,7 +118,7 @@ class Aws(FaultProxy):
 
     def count(self, operation: str, region: str | None = None) -> int:
         """How often it was requested."""
-        return sum(1 for a in self.asked if a.operation == operation and region in {None, a.region})
+        return sum(1 for a in self.requests if a.operation == operation and region in {None, a.region})
 
     async def _forward(self, request: ServerRequest) -> ServerResponse:
         name, _, rest = request.target.removeprefix("/").partition("/")
@@ -136,7 +136,7 @@ class Aws(FaultProxy):
             operation = operation[1:] or dict(pair.split("=") for pair in data.decode().split("&"))["Action"]
             request.body = _pieces(data)
         sent = int(headers.get("content-length", 0))
-        self.asked.append(SeenRequest(name, operation, path, headers, sent, head))
+        self.requests.append(SeenRequest(name, operation, path, headers, sent, head))
         if region.stalls and operation == "GetObject":
             await anyio.sleep_forever()
         allowed_by = "GetObject" if operation == "HeadObject" else operation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lading import Call, Response
 from lading.testing import Server, ServerRequest, ServerResponse
-from tests.support.transport_client import reply
+from tests.support.transport_client import as_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,17 +24,17 @@ class CannedStore:
 
     def __init__(self) -> None:
         self.response = ServerResponse()
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         await request.read()
         return self.response
 
 
 def get(**options: Any) -> Call[Response]:
     """A call for the thing."""
-    return Call("GET", "thing", reply, **options)
+    return Call("GET", "thing", as_response, **options)
 
 
 def same(one: bytes, other: bytes) -> bool:

@@ -115,18 +115,18 @@ class CannedFrontend(Server):
 
     Attributes:
         seen: The requests.
-        answers: The responses that are still to be sent.
+        responses: The responses that are still to be sent.
     """
 
     def __init__(self, *responses: ServerResponse | Callable[[SeenRequest], ServerResponse], **options: Any) -> None:
         super().__init__(self._on_request, **options)
-        self.answers = list(responses)
+        self.responses = list(responses)
         self.seen: list[SeenRequest] = []
 
     async def _on_request(self, request: ServerRequest) -> ServerResponse:
         requested = SeenRequest(_line(request), dict(request.query), request.headers, await request.read())
         self.seen.append(requested)
-        response = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        response = self.responses[0] if len(self.responses) == 1 else self.responses.pop(0)
         return response if isinstance(response, ServerResponse) else response(requested)
 
     @property

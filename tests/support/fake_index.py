@@ -11,14 +11,14 @@ class FakeIndex:
 
     Attributes:
         page: The response to look-ups.
-        answers: The responses to uploads, one after the other; 200 after those.
+        responses: The responses to uploads, one after the other; 200 after those.
         stores: The name and the sha256 that it lists from the first upload on; an empty digest is not listed.
         requests: What came, with the bodies in ``bodies``.
     """
 
     def __init__(self) -> None:
         self.page = ServerResponse(404)
-        self.answers: list[ServerResponse] = []
+        self.responses: list[ServerResponse] = []
         self.stores: tuple[str, str] | None = None
         self.requests: list[ServerRequest] = []
         self.bodies: list[bytes] = []
@@ -32,7 +32,7 @@ class FakeIndex:
         if self.stores is not None:
             filename, digest = self.stores
             self.lists(filename, **({"sha256": digest} if digest else {}))
-        return self.answers.pop(0) if self.answers else ServerResponse()
+        return self.responses.pop(0) if self.responses else ServerResponse()
 
     def lists(self, filename: str, **hashes: str) -> None:
         """From now on it has this file."""

@@ -15,10 +15,10 @@ class LargeStore:
 
     def __init__(self) -> None:
         self.whole = 0
-        self.server = Server(self.answer)
+        self.server = Server(self.respond)
         self.faults = self.server.faults
 
-    async def answer(self, request: ServerRequest) -> ServerResponse:
+    async def respond(self, request: ServerRequest) -> ServerResponse:
         async for _ in request.body:
             pass
         self.whole += 1

@@ -31,7 +31,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
 
     Attributes:
         entries: The passwords, by service and user.
-        asked: The services and users that were looked up.
+        lookups: The services and users that were looked up.
         threads: In which threads.
         locked: Whether it refuses.
     """
@@ -41,7 +41,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     def __init__(self) -> None:
         super().__init__()
         self.entries: dict[tuple[str, str], str] = {}
-        self.asked: list[tuple[str, str | None]] = []
+        self.lookups: list[tuple[str, str | None]] = []
         self.threads: set[str] = set()
         self.locked = False
 
@@ -57,7 +57,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
         return None
 
     def _note(self, service: str, username: str | None) -> None:
-        self.asked.append((service, username))
+        self.lookups.append((service, username))
         self.threads.add(threading.current_thread().name)
         if self.locked:
             raise keyring.errors.KeyringLocked

@@ -111,6 +111,6 @@ def make_client(url: str, tls: ssl.SSLContext | Path | None = None, **options: A
     return PyPI(Index(f"{url}/", None), tls=tls, **{"retry": Retry(attempts=1), **options})
 
 
-def reply(response: Response) -> Response:
+def as_response(response: Response) -> Response:
     """Parse nothing: return the response itself."""
     return response

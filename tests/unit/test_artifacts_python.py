@@ -187,13 +187,13 @@ async def test_what_is_not_there_is_an_os_error(tmp_path: Path):
 
 
 @pytest.mark.anyio
-async def test_a_directory_is_an_os_error(a_folder: Path):
+async def test_a_directory_is_an_os_error(a_directory: Path):
     with pytest.raises(OSError, match=WHEEL):
-        await read_distribution(a_folder)
+        await read_distribution(a_directory)
 
 
 @pytest.fixture
-def a_folder(tmp_path: Path) -> Path:
+def a_directory(tmp_path: Path) -> Path:
     path = tmp_path / WHEEL
     path.mkdir()
     return path

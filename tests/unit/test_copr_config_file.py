@@ -118,7 +118,7 @@ def test_no_file(tmp_path: Path):
         read_config(tmp_path / "none", explicit=True)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe[copr-cli]"], ids=["folder", "bytes"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe[copr-cli]"], ids=["directory", "bytes"])
 def test_a_file_that_is_no_text(tmp_path: Path, content: bytes | None):
     path = tmp_path / "copr"
     path.mkdir() if content is None else path.write_bytes(content)

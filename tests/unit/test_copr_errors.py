@@ -32,8 +32,10 @@ BUG = "Request wasn't successful, there is probably a bug in the Copr code."
 
 def error(status: int, message: str, method: str = "POST", media_type: str = JSON, **headers: str) -> ApiError:
     body = json.dumps({"error": message}) if media_type == JSON else message
-    reply = Response(status, {"content-type": media_type, **headers}, body.encode(), "https://copr.example/", "Reason")
-    return read_error(SERVICE, reply, method, ["t0ken"])
+    response = Response(
+        status, {"content-type": media_type, **headers}, body.encode(), "https://copr.example/", "Reason"
+    )
+    return read_error(SERVICE, response, method, ["t0ken"])
 
 
 RECORDED = [
@@ -191,8 +193,8 @@ def test_a_401_of_the_web_server_says_what_to_do():
     ],
 )
 def test_json_of_other_shapes(status: int, body: object, kind: type[ApiError], detail: str):
-    reply = Response(status, {"content-type": JSON}, json.dumps(body).encode(), "", "Reason")
-    found = read_error(SERVICE, reply, "POST", [])
+    response = Response(status, {"content-type": JSON}, json.dumps(body).encode(), "", "Reason")
+    found = read_error(SERVICE, response, "POST", [])
     assert (type(found), found.detail) == (kind, detail)
     assert found.outcome == ("unknown" if status == 504 else "not_done")
 
@@ -200,8 +202,8 @@ def test_json_of_other_shapes(status: int, body: object, kind: type[ApiError], d
 def test_only_the_frontends_own_500_means_that_nothing_was_done():
     assert error(500, BUG).outcome == "not_done"
     assert error(500, BUG, media_type="text/html").outcome == "unknown"
-    reply = Response(500, {"content-type": JSON}, b'{"error": "trunc', "", "Internal Server Error")
-    assert read_error(SERVICE, reply, "POST", []).outcome == "unknown"
+    response = Response(500, {"content-type": JSON}, b'{"error": "trunc', "", "Internal Server Error")
+    assert read_error(SERVICE, response, "POST", []).outcome == "unknown"
     # The words of a page for people decide nothing.
     assert type(error(500, "still running", media_type="text/html")) is ServerError
     assert type(error(404, "in progress")) is NotFound

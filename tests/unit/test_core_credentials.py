@@ -68,7 +68,7 @@ def look(path: Path) -> tuple[str, int, list[str]]:
 
 
 async def test_file(tmp_path: Path):
-    path = tmp_path / "new" / "folder" / "token"
+    path = tmp_path / "new" / "directory" / "token"
     credentials = FileCredentials(path)
     assert await credentials.get() is None
     await credentials.delete()

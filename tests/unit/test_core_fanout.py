@@ -47,7 +47,7 @@ class Gates:
             self.running.discard(item)
 
 
-async def settle() -> None:
+async def until_blocked() -> None:
     """Let everything that can run do so."""
     await anyio.wait_all_tasks_blocked()
 
@@ -91,7 +91,7 @@ async def test_none_is_a_value():
 async def test_the_limit_holds(limit: int):
     gates = Gates()
     async with fan_out(gates.work, range(10), limit=limit) as outcomes:
-        await settle()
+        await until_blocked()
         assert len(gates.running) == min(limit, 10)
         gates.open(*range(10))
         assert sorted([o.item async for o in outcomes]) == list(range(10))
@@ -117,11 +117,11 @@ async def test_a_slow_reader_bounds_what_is_done():
         return generate()
 
     async with fan_out(gates.work, items(), limit=4) as outcomes:
-        await settle()
+        await until_blocked()
         assert len(gates.ended) == 4  # finished, and keeping their places until somebody takes them
         assert len(taken) <= 5
         await anext(outcomes)
-        await settle()
+        await until_blocked()
         assert len(gates.ended) == 5
         assert len([o async for o in outcomes]) == 99
 
@@ -168,7 +168,7 @@ async def test_leaving_early_cancels_the_rest_and_waits_for_it():
     gates.open(0)
     async with fan_out(gates.work, range(20), limit=3) as outcomes:
         assert (await anext(outcomes)).item == 0
-        await settle()
+        await until_blocked()
         assert gates.running == {1, 2, 3}
     assert not gates.running
     assert gates.ended == {0: "done", 1: "cancelled", 2: "cancelled", 3: "cancelled"}
@@ -189,7 +189,7 @@ async def test_an_async_source_is_closed_when_the_loop_is_left_early():
     source = items()
     async with fan_out(gates.work, source, limit=2) as outcomes:
         await anext(outcomes)
-        await settle()
+        await until_blocked()
     assert closed == [True]
 
 
@@ -202,7 +202,7 @@ async def test_what_the_body_raises_propagates_unchanged():
     error = Mine()
     with pytest.raises(Mine) as caught:  # and no exception group around it, though work failed too
         async with fan_out(gates.work, [-1, 2, 3], limit=3):
-            await settle()
+            await until_blocked()
             raise error
     assert caught.value is error
     assert not gates.running
@@ -212,7 +212,7 @@ async def test_cancelling_around_it_cancels_all_of_it():
     gates = Gates()
     with anyio.CancelScope() as scope:
         async with fan_out(gates.work, range(5), limit=5) as outcomes:
-            await settle()
+            await until_blocked()
             scope.cancel()
             await anext(outcomes)
     assert scope.cancelled_caught

@@ -141,12 +141,12 @@ def test_names_that_are_not(name: str):
 
 
 @given(st.text() | st.text(alphabet="./\\: aCONul\0", max_size=8))
-def test_a_safe_name_stays_in_its_folder(name: str):
-    folder = Path("/folder")
+def test_a_safe_name_stays_in_its_directory(name: str):
+    directory = Path("/directory")
     try:
         safe = safe_name(name)
     except InvalidResponse:
         return
-    assert (folder / safe).parent == folder
-    assert Path(os.path.normpath(folder / safe)).parent == folder
+    assert (directory / safe).parent == directory
+    assert Path(os.path.normpath(directory / safe)).parent == directory
     assert os.fsencode(safe)

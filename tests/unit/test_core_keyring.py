@@ -145,7 +145,7 @@ from lading import ConfigError, KeyringCredentials
 class Hanging(keyring.backend.KeyringBackend):
     priority = 1
     def get_password(self, service, username):
-        print("asked", flush=True)
+        print("requested", flush=True)
         time.sleep(1000)
     set_password = delete_password = get_password
 
@@ -165,7 +165,7 @@ anyio.run(main, backend=BACKEND)
 def test_the_interpreter_can_end_meanwhile(backend: str):
     code = f"BACKEND = {backend!r}\n{HANGS}"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert (result.returncode, result.stdout.split("\n"), result.stderr) == (0, ["asked", "gave up", ""], "")
+    assert (result.returncode, result.stdout.split("\n"), result.stderr) == (0, ["requested", "gave up", ""], "")
 
 
 @pytest.mark.parametrize("missing", ["keyring", "keyring.errors"])

@@ -12,18 +12,18 @@ from lading import Cursor, InputError, NetworkError, Page, Pager
 
 
 class Shelf:
-    """A store's list in pages of any sizes; *failing* names the questions that are lost, by number from 1."""
+    """A store's list in pages of any sizes; *failing* names the requests that are lost, by number from 1."""
 
     def __init__(self, sizes: Sequence[int], failing: Sequence[int] = ()) -> None:
         starts = [sum(sizes[:index]) for index in range(len(sizes) + 1)]
         self.pages = [tuple(range(*pair)) for pair in zip(starts, starts[1:], strict=False)] or [()]
         self.items = [item for page in self.pages for item in page]
         self.failing = set(failing)
-        self.asked: list[int | None] = []
+        self.requests: list[int | None] = []
 
     async def fetch(self, at: int | None) -> Page[int]:
-        self.asked.append(at)
-        if len(self.asked) in self.failing:
+        self.requests.append(at)
+        if len(self.requests) in self.failing:
             raise NetworkError("lost")
         index = at or 0
         following = index + 1 if index + 1 < len(self.pages) else None
@@ -31,7 +31,7 @@ class Shelf:
 
 
 async def take_all(cursor: Cursor[int]) -> list[int]:
-    """Everything, going on after every error."""
+    """Everything, continued after every error."""
     found: list[int] = []
     while True:
         try:
@@ -69,11 +69,11 @@ def test_nothing_is_requested_that_is_not_needed(sizes: list[int], most: int | N
     found = drive(loop())
     assert found == shelf.items[:most]
     if most == 0:
-        assert not shelf.asked
+        assert not shelf.requests
         return
-    assert shelf.asked == [None, *range(1, len(shelf.asked))]
+    assert shelf.requests == [None, *range(1, len(shelf.requests))]
     if most is not None and found:
-        assert sum(map(len, shelf.pages[: len(shelf.asked) - 1])) < most
+        assert sum(map(len, shelf.pages[: len(shelf.requests) - 1])) < most
 
 
 @pytest.mark.anyio

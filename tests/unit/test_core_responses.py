@@ -24,7 +24,7 @@ from lading import (
 from lading._core.responses import api_error, error_class, error_detail, parse_response
 
 
-def reply(
+def make_response(
     body: bytes | str = b"", kind: str = "", status: int = 400, reason: str = "Reason", **headers: str
 ) -> Response:
     found = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -53,7 +53,7 @@ def reply(
 )
 def test_what_json_says(value: object, expected: str):
     for kind in ("application/json", "application/problem+json; charset=utf-8"):
-        assert error_detail(reply(json.dumps(value), kind)) == expected
+        assert error_detail(make_response(json.dumps(value), kind)) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_json_says(value: object, expected: str):
     ],
 )
 def test_what_html_says(body: str, expected: str):
-    assert error_detail(reply(body, "text/html; charset=utf-8")) == expected
+    assert error_detail(make_response(body, "text/html; charset=utf-8")) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_what_html_says(body: str, expected: str):
     ],
 )
 def test_what_anything_else_says(body: bytes, kind: str, expected: str):
-    assert error_detail(reply(body, kind)) == expected
+    assert error_detail(make_response(body, kind)) == expected
 
 
 @pytest.mark.parametrize("piece", ["<pre>", "<pre", "<title>", "<h1", "<", "&lt;", "<pre><"])
 def test_no_page_takes_long(piece: str):
     page = piece * (256 * 1024 // len(piece))
-    assert error_detail(reply(page, "text/html")) == "Reason"  # the test's own time limit ends one that does
-    error_detail(reply(f"<pre>{page}</pre>", "text/html"))
+    assert error_detail(make_response(page, "text/html")) == "Reason"  # the test's own time limit ends one that does
+    error_detail(make_response(f"<pre>{page}</pre>", "text/html"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_class_says_what_it_means(status: int, kind: type[ApiError]):
 def test_an_error_is_one_line_with_all_that_is_known():
     error = api_error(
         "store",
-        reply('{"error": "too\\n many"}', "application/json", 429, retry_after="7", x_request_id="r-1"),
+        make_response('{"error": "too\\n many"}', "application/json", 429, retry_after="7", x_request_id="r-1"),
         method="POST",
         code="slow",
     )
@@ -171,11 +171,11 @@ class Thing(Model):
 @pytest.mark.parametrize(
     ("response", "message"),
     [
-        (reply("<html>log in</html>", "text/html", 200), "200 with 19 bytes of text/html"),
-        (reply("{", "application/json", 200), "JSON"),
-        (reply('{"nom": "x"}', "application/json", 200), "name: Field required"),
-        (reply("", "", 200), "of no stated type"),
-        (reply('{"name": ["hunter2"]}', "application/json", 200), "name: Input should be a valid string"),
+        (make_response("<html>log in</html>", "text/html", 200), "200 with 19 bytes of text/html"),
+        (make_response("{", "application/json", 200), "JSON"),
+        (make_response('{"nom": "x"}', "application/json", 200), "name: Field required"),
+        (make_response("", "", 200), "of no stated type"),
+        (make_response('{"name": ["hunter2"]}', "application/json", 200), "name: Input should be a valid string"),
     ],
 )
 @pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
@@ -200,7 +200,7 @@ def test_a_success_that_is_none_is_a_bad_response(response: Response, message: s
 )
 def test_a_reader_that_stumbles_is_a_bad_response(read):
     with pytest.raises(InvalidResponse):
-        parse_response("store", Call("GET", "x", read), reply("{}", "application/json", 200))
+        parse_response("store", Call("GET", "x", read), make_response("{}", "application/json", 200))
 
 
 def test_our_own_errors_and_the_readers_bugs_come_through():
@@ -212,12 +212,12 @@ def test_our_own_errors_and_the_readers_bugs_come_through():
 
     for read, expected in ((conflict, Conflict), (bug, ZeroDivisionError)):
         with pytest.raises(expected):
-            parse_response("store", Call("GET", "x", read), reply(status=200))
+            parse_response("store", Call("GET", "x", read), make_response(status=200))
 
 
 def test_a_model_keeps_what_it_does_not_know():
     thing = parse_response(
-        "store", Call("GET", "x", Thing), reply('{"name": "n", "new": [1]}', "application/json", 200)
+        "store", Call("GET", "x", Thing), make_response('{"name": "n", "new": [1]}', "application/json", 200)
     )
     assert thing == Thing.model_validate({"name": "n", "new": [1]})
     assert thing.model_extra == {"new": [1]}

@@ -39,15 +39,17 @@ NGINX = """<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0
 
 
 def error(status: int, reason: str = "", body: str = "", media_type: str = "", **headers: str) -> ApiError:
-    reply = Response(status, {"content-type": media_type, **headers}, body.encode(), "https://index.example/", reason)
-    found = read_error(SERVICE, reply, "POST", ["s3cret"])
+    response = Response(
+        status, {"content-type": media_type, **headers}, body.encode(), "https://index.example/", reason
+    )
+    found = read_error(SERVICE, response, "POST", ["s3cret"])
     assert "\n" not in str(found)
     assert (found.status, found.service) == (status, "index")
     return found
 
 
 def warehouse(status: int, title: str, detail: str) -> tuple[int, str, str, str]:
-    """The official index's answer to ``Accept: application/json``."""
+    """The official index's response to ``Accept: application/json``."""
     text = f"The server could not comply with the request.\n\n\n{detail}\n\n"
     body = {"message": text, "code": f"{status} {detail}", "title": title}
     return status, f"{status} {detail}", json.dumps(body), "application/json"
@@ -85,7 +87,7 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "detail"),
+    ("response", "kind", "detail"),
     [
         pytest.param(warehouse(400, "Bad Request", EXISTS), Conflict, EXISTS, id="exists"),
         pytest.param(
@@ -118,7 +120,7 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
             "Too many new projects created",
             id="rate",
         ),
-        # The reason phrase alone, as to a client that asked for HTML.
+        # The reason phrase alone, as to a client that requested HTML.
         pytest.param((400, f"400 {EXISTS}", "", "text/html"), Conflict, EXISTS, id="reason"),
         pytest.param(
             (400, "400 filename 'a' does not match 'b'", "<html><title>x</title></html>", "text/html"),
@@ -251,11 +253,11 @@ EXISTS = "File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'abc'). S
         pytest.param((599, "Odd", "", ""), ServerError, "Odd", id="unknown-status"),
     ],
 )
-def test_what_is_said(answer: tuple[int, str, str, str], kind: type[ApiError], detail: str):
-    found = error(*answer)
+def test_what_is_said(response: tuple[int, str, str, str], kind: type[ApiError], detail: str):
+    found = error(*response)
     assert type(found) is kind
     assert found.detail.startswith(detail)
-    assert str(found) == f"index: {found.detail} (HTTP {answer[0]})"
+    assert str(found) == f"index: {found.detail} (HTTP {response[0]})"
 
 
 def test_only_an_upload_that_failed_on_the_way_may_have_been_done():

@@ -25,8 +25,8 @@ SHA = "0123456789abcdef" * 4
 
 
 def page(body: str | bytes, media_type: str) -> ProjectPage:
-    reply = Response(200, {"content-type": media_type}, body.encode() if isinstance(body, str) else body, URL)
-    return parse_response("index", Call("GET", "{project}/", read_project_page), reply)
+    response = Response(200, {"content-type": media_type}, body.encode() if isinstance(body, str) else body, URL)
+    return parse_response("index", Call("GET", "{project}/", read_project_page), response)
 
 
 def from_json(*files: dict[str, Any], **more: Any) -> tuple[File, ...]:
@@ -192,7 +192,7 @@ def test_html_by_its_own_media_type():
     assert [file.filename for file in page('<a href="demo.whl">x</a>', HTML).files] == ["demo.whl"]
 
 
-def test_what_was_asked_for_does_not_matter_but_what_the_answer_says_it_is():
+def test_the_response_type_decides_not_the_requested_one():
     with pytest.raises(InvalidResponse, match="not what the store promises"):
         page("<html></html>", "application/json")
     assert page(json.dumps({"files": []}), "text/html").files == ()

@@ -107,7 +107,7 @@ async def test_leaving_early_leaves_nothing_behind():
             assert outcome.item.name == WHEELS[1]
             break
     assert SDIST not in uploads.begun
-    # The sdist, asked again, is told of the wheel that was given up.
+    # The sdist, run again, reports the wheel that was given up.
     with pytest.raises(NotAttempted, match=re.escape(WHEELS[0])):
         await order.run(uploads, Path(SDIST))
 

@@ -102,8 +102,8 @@ def test_a_region_that_was_away_hears_of_what_is_newer():
 
 def test_going_back_on_purpose_counts_in_all_regions_once_one_knows():
     went_back = LatestState(LatestRecord("1.0.0", 3, "2.0.0"), None, "1.0.0")
-    not_told = LatestState(LatestRecord("2.0.0", 2, "2.0.0"), None, "2.0.0")
-    assert latest_of([went_back, not_told, not_told]) == "1.0.0"
+    unaware = LatestState(LatestRecord("2.0.0", 2, "2.0.0"), None, "2.0.0")
+    assert latest_of([went_back, unaware, unaware]) == "1.0.0"
 
 
 @given(pointers)

@@ -131,10 +131,10 @@ async def main(url, path):
 
     sys.addaudithook(watch)
     async with PyPI(Index(url, url), retry=Retry(attempts=2, backoff=0)) as client:
-        await client.send(Call("GET", "x", lambda reply: reply.json()))
+        await client.send(Call("GET", "x", lambda response: response.json()))
         part = FilePart("content", await FileBody.from_path(path), "x.py")
-        await client.send(Call("POST", "x", lambda reply: reply.json(), body=Multipart([("a", "b"), part])))
-        async with fan_out(client.send, [Call("GET", "y", lambda reply: reply.json())], limit=2) as outcomes:
+        await client.send(Call("POST", "x", lambda response: response.json(), body=Multipart([("a", "b"), part])))
+        async with fan_out(client.send, [Call("GET", "y", lambda response: response.json())], limit=2) as outcomes:
             async for outcome in outcomes:
                 outcome.value
         try:
