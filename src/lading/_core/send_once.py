@@ -61,7 +61,7 @@ class _NotFound:
 
 
 NOT_FOUND: Final = _NotFound()
-"""The work is not there, and cannot appear any more: the call may be sent again."""
+"""The work is not there. After ``Service.late_work`` seconds it cannot appear any more: the call may be sent again."""
 
 LookupResult = Found[T] | Rejected | _NotFound
 
@@ -70,6 +70,38 @@ Lookup = Callable[[LookupSender, LadingError], Awaitable[LookupResult[T]]]
 
 It raises when it cannot tell; see :meth:`Sender.send_once`.
 """
+
+
+# Seconds between two looks for work that may still appear; the last is repeated.
+_PAUSES = (1.0, 2.0, 4.0, 5.0)
+
+
+async def look_until_certain(
+    look: Callable[[], Awaitable[LookupResult[T]]],
+    settings: ClientSettings,
+    *,
+    until: float,
+    deadline: float | None = None,
+) -> LookupResult[T] | None:
+    """Return what ``look()`` finds, as soon as it finds something or its absence proves something.
+
+    Args:
+        look: Looks once.
+        settings: The clock and the sleep.
+        until: The time from which absence proves that the work was not done.
+        deadline: The time at which to stop looking: ``None`` is returned when it comes before *until*.
+    """
+    stop = until if deadline is None else min(until, deadline)
+    pauses = iter(_PAUSES)
+    while True:
+        started = settings.clock()
+        found = await look()
+        if found is not NOT_FOUND or started >= until:
+            return found
+        if started >= stop:
+            return None
+        pause = next(pauses, _PAUSES[-1])
+        await settings.sleep(min(pause, max(stop - settings.clock(), 0.0)))
 
 
 def lookup_absent(query: Call[Any], hint: str) -> Lookup[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -13,7 +14,7 @@ from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
 from lading._core.model import prepare_models
 from lading._core.redact import one_line, scrub
 from lading._core.retry import retry, run_with_retry
-from lading._core.send_once import NOT_FOUND, Found, Rejected
+from lading._core.send_once import NOT_FOUND, Found, Rejected, look_until_certain
 from lading._core.unretried import Unretried, call_back, unwrap
 from lading.types import AttemptEvent, CallEvent, NoticeEvent
 
@@ -74,7 +75,10 @@ class Sender:
     async def send_once(self, call: Call[T], lookup: Lookup[T]) -> T:
         """Send a write that must not happen twice, and return its result.
 
-        After a lost response *lookup* finds out whether the work was done before anything is sent again.
+        After a lost response *lookup* finds out whether the work was done before anything is sent again. When the
+        whole request had left, the store may still be working on it: *lookup* is repeated, until it finds the work or
+        ``Service.late_work`` seconds after the request ended. Where ``Retry.deadline`` ends that sooner, the outcome
+        is ``"unknown"``. An idempotent *call* is sent again after one look: only its last attempt is waited for.
 
         Args:
             call: The write.
@@ -160,7 +164,22 @@ class StreamContext:
 class _CallRun(Generic[R]):
     """One call being sent."""
 
-    __slots__ = ("_call", "_lookup", "_lost", "_number", "_only", "_sender", "_settings", "_state", "_stream")
+    __slots__ = (
+        "_call",
+        "_doubtful",
+        "_has_slot",
+        "_lookup",
+        "_lost",
+        "_lost_at",
+        "_number",
+        "_only",
+        "_sender",
+        "_settings",
+        "_started",
+        "_state",
+        "_stream",
+        "_upload",
+    )
 
     def __init__(
         self,
@@ -178,8 +197,14 @@ class _CallRun(Generic[R]):
         self._stream = stream
         self._only = only
         self._state: LoopState
+        # The error of a lost response that has not been looked up, and of one whose look-up proved nothing.
         self._lost: errors.LadingError | None = None
+        self._doubtful: errors.LadingError | None = None
+        self._lost_at = 0.0
+        self._started = 0.0
         self._number = 0
+        self._upload = False
+        self._has_slot = False
 
     async def run(self) -> R:
         """Send it and return its result."""
@@ -221,14 +246,30 @@ class _CallRun(Generic[R]):
         if not state.prepared:
             await prepare_models()
             state.prepared = True
-        upload = is_streamed(self._call)
-        if not state.acquire_nowait(upload=upload):
-            timeout = self._call.timeout or self._settings.timeout
-            await state.acquire(upload=upload, timeout=timeout.pool)
+        self._upload = is_streamed(self._call)
+        if not state.acquire_nowait(upload=self._upload):
+            await self._acquire()
+        self._has_slot = True
         try:
             return await self._attempts()
         finally:
-            state.release(upload=upload)
+            if self._has_slot:
+                state.release(upload=self._upload)
+
+    async def _acquire(self) -> None:
+        timeout = self._call.timeout or self._settings.timeout
+        await self._state.acquire(upload=self._upload, timeout=timeout.pool)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait without a slot: others use it meanwhile."""
+        if not self._has_slot or seconds <= 0:
+            await self._settings.sleep(seconds)
+            return
+        self._has_slot = False
+        self._state.release(upload=self._upload)
+        await self._settings.sleep(seconds)
+        await self._acquire()
+        self._has_slot = True
 
     async def _attempts(self) -> R:
         if self._only is not None:
@@ -236,29 +277,37 @@ class _CallRun(Generic[R]):
         settings, call = self._settings, self._call
         if call.body is not None and not call.body.replayable:
             settings = replace(settings, retry=replace(settings.retry, attempts=1))
-        started = settings.clock()
+        self._started = settings.clock()
         try:
             return await self._attempt_or_look_up(1)
         except errors.LadingError as error:
             first = error
         try:
             return await retry(
-                first, self._attempt_or_look_up, settings, lambda e: call.repeatable or e is self._lost, started
+                first,
+                self._attempt_or_look_up,
+                replace(settings, sleep=self._sleep),
+                lambda e: call.repeatable or e is self._lost,
+                self._started,
             )
         except errors.LadingError as error:
-            if error is not self._lost:
+            lost = self._lost or self._doubtful
+            if lost is None:
                 raise
-            found = await self._look_up(error)
+            # What refuses this attempt may be the work of one before it.
+            found = await self._look_up(lost, certain=True)
             if not isinstance(found, Found):
-                error.outcome = "not_done"
+                if error is lost:
+                    error.outcome = "not_done"
                 raise
             return found.value
 
     async def _attempt_or_look_up(self, number: int) -> R:
-        if self._lost is not None:
-            found = await self._look_up(self._lost)
+        if (lost := self._lost) is not None:
+            found = await self._look_up(lost, certain=not self._call.repeatable)
             if isinstance(found, Found):
                 return found.value
+            self._doubtful = lost if self._call.repeatable else None
         self._number = number
         attempt = self._make_attempt()
         try:
@@ -277,17 +326,34 @@ class _CallRun(Generic[R]):
                 error.outcome = "unknown"
             if error.outcome == "unknown" and self._lookup is not None:
                 self._lost = error
+                self._lost_at = self._settings.clock()
             raise
 
-    async def _look_up(self, lost: errors.LadingError) -> LookupResult[R]:
-        """Return what the store says of the request whose response was *lost*."""
-        self._lost = None
-        if self._lookup is None:
+    async def _look_up(self, lost: errors.LadingError, *, certain: bool) -> LookupResult[R]:
+        """Return what the store says of the request whose response was *lost*.
+
+        *certain* waits, where it must, until absence proves that the work was not done.
+        """
+        self._lost = self._doubtful = None
+        lookup, settings = self._lookup, self._settings
+        if lookup is None:
             return NOT_FOUND
+        look = partial(lookup, self._sender.in_same_slot(), lost)
+        may_come = certain and getattr(lost, "request_sent", True)
+        until = self._lost_at + self._sender.service.late_work if may_come else self._lost_at
+        deadline = settings.retry.deadline
         try:
-            found = await self._lookup(self._sender.in_same_slot(), lost)
+            found = await look_until_certain(
+                look,
+                replace(settings, sleep=self._sleep),
+                until=until,
+                deadline=None if deadline is None else self._started + deadline,
+            )
         except errors.LadingError as error:
             raise lost from error
+        if found is None:
+            lost.add_note("Retry.deadline ended the look-up: the store may still carry the request out")
+            raise lost
         if isinstance(found, Rejected):
             raise Unretried(found.error) from None
         return found

@@ -40,6 +40,8 @@ class Service:
         accept: The ``Accept`` header, where a call has none of its own.
         product: What the ``User-Agent`` begins with, at a store whose gate checks it.
         path_safe: Characters that are not percent-encoded in path parameters.
+        late_work: Seconds for which the store may go on working on a request that it has received, after the
+            connection has ended. Only then does the absence of a write's work prove that it was not done.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Service:
     accept: str = "application/json"
     product: str = ""
     path_safe: str = PATH_SAFE
+    late_work: float = 0.0
 
     def error_of(self, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
         """Return the error to raise for a response that is no success."""

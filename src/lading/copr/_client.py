@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
 
 
+# Seconds for which a frontend works on: 6 to 12 were seen (fedora-copr/copr#4339, #3308), gateways give up after 30.
+LATE_WORK = 30.0
+
+
 class Copr(Client):
     """A client for Fedora Copr and other Copr instances.
 
@@ -99,6 +103,7 @@ class Copr(Client):
             base_url=validate_base_url(url, "the URL of the Copr instance", allow_http=allow_http) + "api_3/",
             read_error=read_error,
             product="copr",
+            late_work=LATE_WORK,
         )
         super().__init__(service, auth or MissingCredentials(), options)
 
