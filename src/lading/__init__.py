@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from lading.s3 import VersionExists as VersionExists
     from lading.types import AttemptEvent as AttemptEvent
     from lading.types import CallEvent as CallEvent
+    from lading.types import Clock as Clock
     from lading.types import Event as Event
     from lading.types import Hook as Hook
     from lading.types import Limits as Limits
@@ -103,7 +104,7 @@ _HOMES: dict[str, str] = {
         "lading.fanout": "FanOut Result fan_out",
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
-        "lading.types": "AttemptEvent CallEvent Event Hook Limits NoticeEvent OnProgress Progress Retry Timeout",
+        "lading.types": "AttemptEvent CallEvent Clock Event Hook Limits NoticeEvent OnProgress Progress Retry Timeout",
     }.items()
     for name in names.split()
 }

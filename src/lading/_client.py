@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.messages import Backend
     from lading._core.service import Service
-    from lading.types import Hook
+    from lading.types import Clock, Hook
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Client")
@@ -44,6 +44,7 @@ class ClientOptions(TypedDict, total=False):
         retry: How long to retry.
         limits: How much is done concurrently.
         hooks: Called with every event.
+        clock: What deadlines and the waits between attempts are measured with: an embedded store's, for tests.
     """
 
     user_agent: str | None
@@ -53,6 +54,7 @@ class ClientOptions(TypedDict, total=False):
     retry: Retry
     limits: Limits
     hooks: Iterable[Hook]
+    clock: Clock
 
 
 class Connections:
@@ -76,6 +78,8 @@ class Connections:
             hooks=tuple(options.get("hooks") or ()),
             user_agent=" ".join(filter(None, agents)),
         )
+        if (clock := options.get("clock")) is not None:
+            self.settings = replace(self.settings, clock=clock.now, sleep=clock.sleep)
         self.owner = owner
         self.is_copy = False
         self.closed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from lading.errors import InputError
 
@@ -90,6 +91,18 @@ class Timeout:
 
     def __post_init__(self) -> None:
         _refuse_below(self, 0)
+
+
+class Clock(Protocol):
+    """The time that a client measures deadlines and waits with. By default the machine's."""
+
+    def now(self) -> float:
+        """Return the current time in seconds; it never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after *seconds*; a point at which the caller can be cancelled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,9 @@ class SteppedCopr(EmbeddedCopr):
     def client(self, user: CoprUser | None = None, **options: Any) -> Copr:
         """A client of it; it does not wait between attempts."""
         user = user or self.owner
-        copr = Copr(self.url, login=user.login, token=user.token, **{"retry": QUICK, **options})
+        copr = Copr(
+            self.url, login=user.login, token=user.token, clock=self.client_clock, **{"retry": QUICK, **options}
+        )
         return copr if self.time is None else with_time(copr, clock=self.time.read, sleep=self.time.sleep)
 
 

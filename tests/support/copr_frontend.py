@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lading import BytesBody, Copr, Retry
 from lading.copr import ScmSource
 from lading.testing import EmbeddedCopr, Headers, Server, ServerRequest, ServerResponse
+from tests.support.instant_clock import InstantClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -136,7 +137,7 @@ class CannedFrontend(Server):
 
     def client(self, **options: Any) -> Copr:
         """A client with login and token, which does not wait between attempts."""
-        return Copr(self.url, **{"login": LOGIN, "token": TOKEN, "retry": QUICK, **options})
+        return Copr(self.url, **{"login": LOGIN, "token": TOKEN, "retry": QUICK, "clock": InstantClock(), **options})
 
 
 class RecordingCopr(EmbeddedCopr):
@@ -164,7 +165,10 @@ class RecordingCopr(EmbeddedCopr):
     def client(self, user: CoprUser | None = None, **options: Any) -> Copr:
         """A client of the user's, which does not wait between attempts."""
         user = user or self.owner
-        return Copr(self.url, **{"login": user.login, "token": user.token, "retry": QUICK, **options})
+        return Copr(
+            self.url,
+            **{"login": user.login, "token": user.token, "retry": QUICK, "clock": self.client_clock, **options},
+        )
 
     def reader(self, **options: Any) -> Copr:
         """A client of nobody's."""

@@ -50,7 +50,7 @@ class Sender:
         in_slot: Whether its calls are part of a call, whose slot they use.
     """
 
-    __slots__ = ("_for_auth", "_inner", "in_slot", "loop_state", "service", "settings")
+    __slots__ = ("_for_auth", "in_slot", "loop_state", "service", "settings")
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Sender:
         self.settings: ClientSettings = settings
         self.loop_state: Callable[[], LoopState] = loop_state
         self.in_slot: bool = in_slot
-        self._inner: Sender | None = None
         self._for_auth: Sender | None = None
 
     async def send(self, call: Call[T]) -> T:
@@ -125,12 +124,6 @@ class Sender:
         given = {"retry": retry, "timeout": timeout, "auth": auth if auth is not None else NO_AUTH}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
         return self._derive(self.service, replace(self.settings, **changes))
-
-    def in_same_slot(self) -> Sender:
-        """Return this sender for calls that are part of a call: they use its slot."""
-        if self._inner is None:
-            self._inner = self if self.in_slot else Sender(self.service, self.settings, self.loop_state, in_slot=True)
-        return self._inner
 
     def for_auth(self) -> Sender:
         """Return the sender that credentials use to be obtained: in the same slot, and without credentials."""
@@ -338,14 +331,16 @@ class _CallRun(Generic[R]):
         lookup, settings = self._lookup, self._settings
         if lookup is None:
             return NOT_FOUND
-        look = partial(lookup, self._sender.in_same_slot(), lost)
+        settings = replace(settings, sleep=self._sleep)
+        sender = Sender(self._sender.service, settings, self._sender.loop_state, in_slot=True)
+        look = partial(lookup, sender, lost)
         may_come = certain and getattr(lost, "request_sent", True)
         until = self._lost_at + self._sender.service.late_work if may_come else self._lost_at
         deadline = settings.retry.deadline
         try:
             found = await look_until_certain(
                 look,
-                replace(settings, sleep=self._sleep),
+                settings,
                 until=until,
                 deadline=None if deadline is None else self._started + deadline,
             )

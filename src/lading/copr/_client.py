@@ -8,7 +8,6 @@ from lading._client import Client, ClientOpener, ClientOptions
 from lading._core.call import Call
 from lading._core.service import Service, validate_base_url
 from lading.copr._auth import MissingCredentials, TokenPairAuth
-from lading.copr._builds.submit import BuildSubmitter
 from lading.copr._config import DEFAULT_URL, find_credentials, load_config
 from lading.copr._errors import read_error
 from lading.copr.builds import Builds
@@ -96,7 +95,6 @@ class Copr(Client):
         if login is not None and token is not None:
             auth = TokenPairAuth(login, token)
         self.username: str | None = username
-        self._submitter = BuildSubmitter()
         # The gate of the public instance admits agents whose name begins with the product; others get an HTML page.
         service = Service(
             name="copr",
@@ -110,8 +108,8 @@ class Copr(Client):
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
         self.projects = Projects(sender)
-        self.builds = Builds(sender, self._submitter)
-        self.packages = Packages(sender, self._submitter)
+        self.builds = Builds(sender)
+        self.packages = Packages(sender)
         self.project_chroots = ProjectChroots(sender)
         self.build_chroots = BuildChroots(sender)
         self.mock_chroots = MockChroots(sender)

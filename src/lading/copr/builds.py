@@ -14,7 +14,7 @@ from lading.copr._builds.create import (
 from lading.copr._builds.create_from_source import create_from_source
 from lading.copr._builds.download import KINDS, Kind, download_results
 from lading.copr._builds.log import BuildLog
-from lading.copr._builds.submit import BuildSubmitter, BuildTarget
+from lading.copr._builds.submission import BuildTarget
 from lading.copr._builds.watch import BuildWatch, wait_finished
 from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
@@ -43,11 +43,10 @@ class Builds:
     ``"unknown"``.
     """
 
-    __slots__ = ("_sender", "_submitter")
+    __slots__ = ("_sender",)
 
-    def __init__(self, sender: Sender, submitter: BuildSubmitter) -> None:
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._submitter = submitter
 
     async def get(self, build: int) -> Build:
         """Return one build.
@@ -128,7 +127,7 @@ class Builds:
         Source: ``POST /api_3/build/create/url``.
         """
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_urls(self._sender, self._submitter, target, urls, options)
+        return await create_from_urls(self._sender, target, urls, options)
 
     async def create_from_url(
         self,
@@ -154,7 +153,7 @@ class Builds:
         Source: ``POST /api_3/build/create/url``.
         """
         target = BuildTarget(owner, project, project_dirname)
-        return (await create_from_urls(self._sender, self._submitter, target, [url], options))[0]
+        return (await create_from_urls(self._sender, target, [url], options))[0]
 
     async def create_from_file(
         self,
@@ -190,7 +189,6 @@ class Builds:
         target = BuildTarget(owner, project, project_dirname)
         return await create_from_file(
             self._sender,
-            self._submitter,
             target,
             source,
             filename=filename,
@@ -234,7 +232,6 @@ class Builds:
         target = BuildTarget(owner, project, project_dirname)
         return await create_from_rpm_upload(
             self._sender,
-            self._submitter,
             target,
             source,
             filename=filename,
@@ -282,7 +279,7 @@ class Builds:
             "source_build_method": source_build_method,
         }
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_source(self._sender, self._submitter, target, "scm", source, options=options)
+        return await create_from_source(self._sender, target, "scm", source, options=options)
 
     async def create_from_distgit(
         self,
@@ -312,7 +309,7 @@ class Builds:
         """
         source = {"package_name": package, "committish": committish, "namespace": namespace, "distgit": distgit}
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_source(self._sender, self._submitter, target, "distgit", source, options=options)
+        return await create_from_source(self._sender, target, "distgit", source, options=options)
 
     async def create_from_pypi(
         self,
@@ -350,7 +347,7 @@ class Builds:
             "python_versions": python_versions,
         }
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_source(self._sender, self._submitter, target, "pypi", source, options=options)
+        return await create_from_source(self._sender, target, "pypi", source, options=options)
 
     async def create_from_rubygems(
         self,
@@ -374,7 +371,7 @@ class Builds:
         """
         source = {"gem_name": gem_name}
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_source(self._sender, self._submitter, target, "rubygems", source, options=options)
+        return await create_from_source(self._sender, target, "rubygems", source, options=options)
 
     async def create_from_custom(
         self,
@@ -412,7 +409,7 @@ class Builds:
             "repos": join_list(script_repos),
         }
         target = BuildTarget(owner, project, project_dirname)
-        return await create_from_source(self._sender, self._submitter, target, "custom", source, options=options)
+        return await create_from_source(self._sender, target, "custom", source, options=options)
 
     async def check_before_build(
         self, owner: str, project: str, *, project_dirname: str | None = None, **options: Unpack[BuildOptions]

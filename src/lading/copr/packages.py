@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
-from lading.copr._builds.submit import BuildSubmitter, BuildTarget, SubmittedBuild, read_build
+from lading.copr._builds.submission import BuildTarget, SubmittedBuild
+from lading.copr._builds.submit import read_build, submit_build
 from lading.copr._models.packages import Package
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._sources import CustomSource, ScmSource, Source
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
 class Packages:
     """The packages of a Copr instance; available as ``copr.packages``."""
 
-    __slots__ = ("_sender", "_submitter")
+    __slots__ = ("_sender",)
 
-    def __init__(self, sender: Sender, submitter: BuildSubmitter) -> None:
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._submitter = submitter
 
     async def get(
         self,
@@ -206,7 +206,7 @@ class Packages:
         Source: ``DELETE /api_3/package/delete``.
         """
         json = _names(owner, project, package)
-        call = Call("DELETE", "package/delete", read_ack, json=json, idempotent=False)
+        call = Call("DELETE", "package/delete", read_ack, json=json, idempotent=True)
         await self._sender.send_once(call, lookup_deleted(_get(owner, project, package)))
 
     async def build(
@@ -238,7 +238,8 @@ class Packages:
         target = BuildTarget(owner, project, project_dirname)
         fields = json_fields(target.fields(), {"package_name": package}, options)
         call = Call("POST", "package/build", read_build, json=fields)
-        return (await self._submitter.submit(self._sender, call, SubmittedBuild(target, package)))[0]
+        submission = SubmittedBuild.create(target, options, package=package)
+        return (await submit_build(self._sender, call, submission))[0]
 
 
 def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:

@@ -230,7 +230,7 @@ class Projects:
             read_ack,
             path_params={"owner": owner, "project": project},
             json={"verify": True},
-            idempotent=False,
+            idempotent=True,
         )
         await self._sender.send_once(call, lookup_deleted(get_project(owner, project)))
 

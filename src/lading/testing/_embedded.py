@@ -10,6 +10,9 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from anyio import to_thread
+from anyio.lowlevel import checkpoint
+
 from lading.testing._server.refusals import Refusal
 from lading.testing.messages import Fields
 from lading.testing.server import Server
@@ -22,6 +25,24 @@ if TYPE_CHECKING:
     from lading.testing.faults import Faults
     from lading.testing.messages import ServerRequest, ServerResponse
     from lading.testing.server import Handler
+
+
+class ClientClock:
+    """The clock of an embedded store as its clients use it (``clock=``): waiting advances it, and takes no time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return the store's time, in seconds since the epoch."""
+        return self._clock.now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        """Advance the store's clock by *seconds*."""
+        if seconds > 0:
+            await to_thread.run_sync(self._clock.advance, seconds)
+        else:
+            await checkpoint()
 
 
 class EmbeddedStore(Server):
@@ -49,6 +70,14 @@ class EmbeddedStore(Server):
     def now(self) -> datetime:
         """The time that the store's clock shows, in UTC."""
         return self._clock.now
+
+    @property
+    def client_clock(self) -> ClientClock:
+        """The store's clock for its clients: ``Copr(store.url, clock=store.client_clock)`` never really waits.
+
+        A lost write counts as absent only after the time for which the store may go on working; see ``docs/retries``.
+        """
+        return ClientClock(self._clock)
 
     def advance_clock(self, seconds: float) -> None:
         """Move the store's clock forward by *seconds*: tokens expire by it, and ``Date`` headers show it."""

@@ -28,14 +28,14 @@ async def cancel_build(sender: Sender, build: int) -> Build:
             return Found(found)
         return Rejected(_ended_error(inner, found)) if found.finished else NOT_FOUND
 
-    call = Call("PUT", "build/cancel/{build_id}", Build, path_params={"build_id": build}, idempotent=False)
+    call = Call("PUT", "build/cancel/{build_id}", Build, path_params={"build_id": build}, idempotent=True)
     return await sender.send_once(call, look_up)
 
 
 async def delete_build(sender: Sender, build: int) -> None:
     """Delete one build."""
     at = {"build_id": build}
-    call = Call("DELETE", "build/delete/{build_id}", read_ack, path_params=at, idempotent=False)
+    call = Call("DELETE", "build/delete/{build_id}", read_ack, path_params=at, idempotent=True)
     await sender.send_once(call, lookup_deleted(get_build(build)))
 
 
@@ -51,7 +51,7 @@ async def delete_builds(sender: Sender, builds: Iterable[int]) -> None:
         return Found(value=True)
 
     if ids:
-        call = Call("DELETE", "build/delete/list", read_ack, json={"builds": ids}, idempotent=False)
+        call = Call("DELETE", "build/delete/list", read_ack, json={"builds": ids}, idempotent=True)
         await sender.send_once(call, look_up)
 
 

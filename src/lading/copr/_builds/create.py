@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
-from lading.copr._builds.submit import BuildSubmitter, BuildTarget, SubmittedBuild, read_build
+from lading.copr._builds.submission import SubmittedBuild, stored_filename
+from lading.copr._builds.submit import read_build, submit_build
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage
 from lading.copr._uploads import upload_filename, upload_part
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.messages import Response
     from lading._core.sender import Sender
+    from lading.copr._builds.submission import BuildTarget
     from lading.copr._options import BuildOptions
     from lading.types import OnProgress
 
@@ -26,7 +28,7 @@ _SOURCES = (".src.rpm", ".nosrc.rpm", ".spec")
 
 
 async def create_from_urls(
-    sender: Sender, submitter: BuildSubmitter, target: BuildTarget, urls: Sequence[str], options: BuildOptions
+    sender: Sender, target: BuildTarget, urls: Sequence[str], options: BuildOptions
 ) -> tuple[Build, ...]:
     """Submit one build for each of *urls* and return them in that order."""
     if isinstance(urls, str):
@@ -43,13 +45,12 @@ async def create_from_urls(
         return builds
 
     call = Call("POST", "build/create/url", read, json=json_fields(target.fields(), {"pkgs": urls}, options))
-    submission = SubmittedBuild(target, clues=tuple((url,) for url in urls))
-    return await submitter.submit(sender, call, submission)
+    submission = SubmittedBuild.create(target, options, kind="link", clues=tuple((url,) for url in urls))
+    return await submit_build(sender, call, submission)
 
 
 async def create_from_file(
     sender: Sender,
-    submitter: BuildSubmitter,
     target: BuildTarget,
     source: StrPath | Body,
     *,
@@ -63,11 +64,11 @@ async def create_from_file(
         raise InputError(f"{name} is not a .src.rpm, .nosrc.rpm or .spec file", argument="source")
     return await _upload(
         sender,
-        submitter,
         target,
         source,
         filename=name,
         path="build/create/upload",
+        kind="upload",
         fields=target.fields() | options,
         on_progress=on_progress,
     )
@@ -75,7 +76,6 @@ async def create_from_file(
 
 async def create_from_rpm_upload(
     sender: Sender,
-    submitter: BuildSubmitter,
     target: BuildTarget,
     source: StrPath | Body,
     *,
@@ -90,11 +90,11 @@ async def create_from_rpm_upload(
         raise InputError(f"{name} is not an .rpm file", argument="source")
     return await _upload(
         sender,
-        submitter,
         target,
         source,
         filename=name,
         path="build/create/rpm-upload",
+        kind="rpm_upload",
         fields=target.fields() | {"chroot": chroot} | options,
         on_progress=on_progress,
     )
@@ -108,18 +108,19 @@ async def check_before_build(sender: Sender, target: BuildTarget, options: Build
 
 async def _upload(
     sender: Sender,
-    submitter: BuildSubmitter,
     target: BuildTarget,
     source: StrPath | Body,
     *,
     filename: str,
     path: str,
+    kind: str,
     fields: dict[str, Any],
     on_progress: OnProgress | None,
 ) -> Build:
     part = await upload_part("pkgs", source, filename, "application/x-rpm")
     call = Call("POST", path, read_build, body=multipart_form(fields, part), on_progress=on_progress)
-    return (await submitter.submit(sender, call, SubmittedBuild(target, clues=((filename,),))))[0]
+    submission = SubmittedBuild.create(target, fields, kind=kind, clues=((stored_filename(filename),),))
+    return (await submit_build(sender, call, submission))[0]
 
 
 def _read_message(response: Response) -> str:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
-from lading.copr._builds.submit import BuildSubmitter, BuildTarget, SubmittedBuild, read_build
+from lading.copr._builds.submission import SubmittedBuild
+from lading.copr._builds.submit import read_build, submit_build
 from lading.copr._wire import json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lading._core.sender import Sender
+    from lading.copr._builds.submission import BuildTarget
     from lading.copr._models.builds import Build
     from lading.copr._options import BuildOptions
 
 # Settings that the frontend turns into others.
-_NO_CLUES = {"scm_type", "distgit", "namespace"}
+_NO_CLUES = {"scm_type", "distgit", "namespace", "script_chroot"}
 
 
 async def create_from_source(
     sender: Sender,
-    submitter: BuildSubmitter,
     target: BuildTarget,
     kind: str,
     source: Mapping[str, Any],
@@ -32,7 +33,6 @@ async def create_from_source(
 
     Args:
         sender: Sends the requests.
-        submitter: The client's submitter.
         target: The project.
         kind: The kind of source, as the last part of the path.
         source: The settings of the source, as they are sent.
@@ -40,4 +40,5 @@ async def create_from_source(
     """
     call = Call("POST", f"build/create/{kind}", read_build, json=json_fields(target.fields(), source, options))
     clues = tuple(value for name, value in source.items() if isinstance(value, str) and value and name not in _NO_CLUES)
-    return (await submitter.submit(sender, call, SubmittedBuild(target, clues=(clues,))))[0]
+    submission = SubmittedBuild.create(target, {**source, **options}, kind=kind, clues=(clues,))
+    return (await submit_build(sender, call, submission))[0]

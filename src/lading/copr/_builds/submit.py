@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, deque
-from dataclasses import dataclass
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Final
 
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
+from lading.copr._builds.register import Entry, ProjectRegister, register_of
+from lading.copr._builds.submission import BuildSource
 from lading.copr._models.account import User
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage
-from lading.copr._queries import get_source_build_config
-from lading.errors import ApiError, LadingError, RequestTimeout
+from lading.copr._queries import get_project, get_source_build_config
+from lading.errors import LadingError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,95 +23,55 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
+    from lading.copr._builds.submission import SubmittedBuild
 
-# How many of the newest builds are searched.
-_NEWEST = 200
-# A build appears a moment after its request, at the latest when the request has ended. In units of the retry
-# policy's backoff, as this replaces the wait before a retry.
-_PAUSES = (0, 2, 6)
+# How many builds are requested at once, and how many of the newest are searched.
+_PAGE = 200
+_SEARCHED = 2000
 # The rounding error of clocks with a resolution of seconds.
 _SLACK = timedelta(seconds=1.5)
-_CHANGED = re.compile(r"[^a-zA-Z0-9_./-]+")
+# Seconds between two looks while a submission that may be the same has not ended.
+_PAUSE = 1.0
+# Kinds of source that the store keeps as they are sent: a build of another source is another build.
+_EXACT = frozenset({"link", None})
 
-# How many builds a client remembers as its own.
-_REMEMBERED = 1000
+
+class _LookAgain(Enum):
+    LOOK_AGAIN = 1
 
 
-@dataclass(frozen=True, slots=True)
-class BuildTarget:
-    """The project that builds are submitted to.
+_LOOK_AGAIN: Final = _LookAgain.LOOK_AGAIN
 
-    Attributes:
-        owner: The project's owner.
-        project: The project's name.
-        dirname: A directory of the project, when not its own.
+
+async def submit_build(sender: Sender, call: Call[tuple[Build, ...]], submission: SubmittedBuild) -> tuple[Build, ...]:
+    """Send *call* at most once and return its builds.
+
+    After a lost response the project's builds are searched for the submission: same submitter, directory, chroots,
+    background flag and source, not older than the request, and not the result of another call of this process. While
+    another submission under way may be what made such a build, its end is waited for. Builds that are found are the
+    result. When they are absent, and cannot appear any more, the call is sent again. When neither can be told, the
+    error of the lost response is raised, with ``outcome`` ``"unknown"``.
+
+    Args:
+        sender: Sends the requests.
+        call: The submission's request.
+        submission: What it submits.
     """
-
-    owner: str
-    project: str
-    dirname: str | None = None
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields of a request that name the project."""
-        return {"ownername": self.owner, "projectname": self.project, "project_dirname": self.dirname}
-
-
-@dataclass(frozen=True, slots=True)
-class SubmittedBuild:
-    """A submission, for finding its builds in the project's list.
-
-    Attributes:
-        target: The project.
-        package: The package, where a package is built.
-        clues: For each build, strings that the settings of its source must contain.
-    """
-
-    target: BuildTarget
-    package: str | None = None
-    clues: tuple[tuple[str, ...], ...] = ((),)
-
-
-class BuildSubmitter:
-    """Sends submissions, for a client and its copies.
-
-    It remembers the resulting builds, so that a similar build that was submitted a moment before is not taken for
-    the one whose response was lost.
-    """
-
-    def __init__(self) -> None:
-        self._known: deque[int] = deque(maxlen=_REMEMBERED)
-
-    async def submit(
-        self, sender: Sender, call: Call[tuple[Build, ...]], submission: SubmittedBuild
-    ) -> tuple[Build, ...]:
-        """Send *call* at most once and return its builds.
-
-        After a lost response the project's newest builds are searched for the submission: same submitter, same
-        source, not older than the request. Builds that are found are the result. When they are surely absent the call
-        is sent again. When it cannot be determined, because similar builds were submitted at the same time or because
-        the frontend may still be processing the request, the error of the lost response is raised, with ``outcome``
-        ``"unknown"``.
-
-        Args:
-            sender: Sends the requests.
-            call: The submission's request.
-            submission: What it submits.
-        """
-        started = sender.settings.clock()
-
-        async def look_up(inner: LookupSender, lost: LadingError) -> LookupResult[tuple[Build, ...]]:
-            for pause in _PAUSES:
-                await inner.settings.sleep(pause * inner.settings.retry.backoff)
-                found = await _find_submitted(inner, submission, started, self._known)
-                if found is not None:
-                    return Found(found)
-            if isinstance(lost, RequestTimeout) or (isinstance(lost, ApiError) and lost.status in (408, 504)):
-                raise _unknown_outcome(inner, submission, "the frontend may still be processing the request")
-            return NOT_FOUND
-
-        builds = await sender.send_once(call, look_up)
-        self._known += (build.id for build in builds)
+    target = submission.target
+    register = register_of(sender.service.base_url, target.owner, target.project)
+    entry = Entry(submission)
+    lookup = _BuildLookup(register, entry, sender.settings.clock())
+    register.add(entry)
+    unclear = False
+    try:
+        builds = await sender.send_once(call, lookup)
+        register.claim([build.id for build in builds])
         return builds
+    except BaseException as error:
+        unclear = not isinstance(error, LadingError) or error.outcome == "unknown"
+        raise
+    finally:
+        register.remove(entry, unclear=unclear)
 
 
 def read_build(response: Response) -> tuple[Build, ...]:
@@ -118,82 +79,163 @@ def read_build(response: Response) -> tuple[Build, ...]:
     return (Build.model_validate_json(response.body),)
 
 
-async def _find_submitted(
-    sender: LookupSender, submission: SubmittedBuild, started: float, known: Collection[int]
-) -> tuple[Build, ...] | None:
-    """Return the builds of *submission*; ``None`` when there are none."""
-    target = submission.target
-    params = {
-        "ownername": target.owner,
-        "projectname": target.project,
-        "packagename": submission.package,
-        "limit": _NEWEST,
-        "order": "id",
-        "order_type": "DESC",
-    }
-    now, builds = await sender.send(Call("GET", "build/list", _read_dated_builds, params=params, auth=None))
-    # By the frontend's clock, not ours; the time until its response counts too.
-    since = now - timedelta(seconds=sender.settings.clock() - started) - _SLACK
-    recent = [b for b in builds if b.id not in known and (b.submitted_on is None or b.submitted_on >= since)]
-    if not recent:
-        return None
-    if len(recent) == _NEWEST:
-        raise _unknown_outcome(sender, submission, f"{_NEWEST} or more builds were submitted in the meantime")
-    me = await sender.send(Call("GET", "auth-check", User))
-    directory = target.dirname or target.project
-    mine = [b for b in recent if b.submitter == me.name and (b.project_dirname or directory) == directory]
-    return await _match_builds(sender, submission, mine)
+class _BuildLookup:
+    """Looks for the builds of one submission.
 
+    Args:
+        register: What is known of the project's submissions.
+        entry: The submission.
+        started: When the call began, by the client's clock.
+    """
 
-async def _match_builds(
-    sender: LookupSender, submission: SubmittedBuild, candidates: list[Build]
-) -> tuple[Build, ...] | None:
-    """Return a build for each of the clues; ``None`` when none matches any."""
-    sources: dict[int, list[str]] = {}
-    for build in candidates:
-        config = await sender.send(get_source_build_config(build.id))
-        sources[build.id] = list(_strings(config.source_dict))
-    matching = {
-        clues: [build for build in sorted(candidates, key=lambda b: b.id) if _matches(clues, sources[build.id])]
-        for clues in submission.clues
-    }
-    if not any(matching.values()):
-        return None
-    if any(len(matching[clues]) != count for clues, count in Counter(submission.clues).items()):
-        raise _unknown_outcome(sender, submission, "there are similar builds, but not as many as were submitted")
-    return tuple(matching[clues].pop(0) for clues in submission.clues)
+    def __init__(self, register: ProjectRegister, entry: Entry, started: float) -> None:
+        self._register = register
+        self._entry = entry
+        self._submission = entry.submission
+        self._started = started
+        self._lost: LadingError | None = None
+        self._project_chroots: frozenset[str] | None = None
 
+    async def __call__(self, sender: LookupSender, lost: LadingError) -> LookupResult[tuple[Build, ...]]:
+        if lost is not self._lost:
+            self._lost = lost
+            self._register.note_lost(self._entry, sender.settings.clock())
+        self._entry.lost = True
+        while (found := await self._look(sender)) is _LOOK_AGAIN:
+            self._check_deadline(sender)
+            await sender.settings.sleep(_PAUSE)
+        return found
 
-def _matches(clues: tuple[str, ...], strings: list[str]) -> bool:
-    stored = [_normalise(string) for string in strings]
-    return all(
-        any(string == clue or string.endswith(f"/{clue}") for string in stored) for clue in map(_normalise, clues)
-    )
+    async def _look(self, sender: LookupSender) -> LookupResult[tuple[Build, ...]] | _LookAgain:
+        now = sender.settings.clock()
+        candidates = await self._list_candidates(sender)
+        matching = [self._matching(candidates, clues) for clues in self._submission.clues]
+        if not any(matching):
+            self._refuse_unexplained(sender, candidates)
+            return self._absent(now, sender.service.late_work)
+        rivals = self._rivals({build.id: build for builds in matching for build in builds}.values())
+        if not all(rival.lost for rival in rivals):
+            return _LOOK_AGAIN  # its response will say which is its own
+        if any(rival.submission != self._submission for rival in rivals):
+            raise self._unknown(sender, "there are similar builds, which cannot be told apart")
+        chosen = self._choose(sender, matching, equals=1 + len(rivals))
+        if not self._register.claim([build.id for build in chosen]):
+            return _LOOK_AGAIN
+        return Found(chosen)
 
+    def _absent(self, now: float, late_work: float) -> LookupResult[tuple[Build, ...]] | _LookAgain:
+        """Return what it means that nothing was there *now*.
 
-def _normalise(string: str) -> str:
-    """Return *string* without what frontends change in it, so that it can be compared with what was sent."""
-    # They end a script with a newline, join lists with blanks, drop "+" and "~" from file names, append ".git".
-    return _CHANGED.sub("", string).removesuffix(".git")
+        The sender repeats the look until the store has done what it still can for this request. It does not know of an
+        equal one that ended later, whose build may come instead of this one's, which that one has been given.
+        """
+        entry = self._entry
+        certain = now >= entry.ended + late_work or not getattr(self._lost, "request_sent", True)
+        last = self._register.last_ended.get(self._submission, entry.ended)
+        if certain and entry.ended < last and now < last + late_work:
+            return _LOOK_AGAIN
+        if certain:
+            entry.lost = False  # it is sent again, or has ended
+        return NOT_FOUND
 
+    async def _list_candidates(self, sender: LookupSender) -> list[Build]:
+        """Return the builds that may be of this submission, oldest first, without those that are another's."""
+        found: dict[int, Build] = {}
+        while True:
+            now, page = await sender.send(self._page(len(found)))
+            found |= {build.id: build for build in page}
+            # By the frontend's clock, not ours; the time until its response counts too.
+            since = now - timedelta(seconds=sender.settings.clock() - self._started) - _SLACK
+            recent = [b for b in found.values() if b.submitted_on is None or b.submitted_on >= since]
+            if len(page) < _PAGE or len(recent) < len(found):
+                break
+            if len(found) >= _SEARCHED:
+                raise self._unknown(sender, f"{_SEARCHED} or more builds were submitted in the meantime")
+        unclaimed = [build for build in recent if not self._register.is_claimed(build.id)]
+        if not unclaimed:
+            return []
+        if self._entry.account is None:
+            self._entry.account = (await sender.send(Call("GET", "auth-check", User))).name
+        if not self._submission.chroots and self._project_chroots is None:
+            target = self._submission.target
+            project = await sender.send(get_project(target.owner, target.project))
+            self._project_chroots = frozenset(project.chroot_repos)
+        mine = [
+            build
+            for build in sorted(unclaimed, key=lambda build: build.id)
+            if build.submitter == self._entry.account and self._submission.may_be(build, self._project_chroots)
+        ]
+        for build in mine:
+            if build.id not in self._register.sources:
+                source = BuildSource.of(await sender.send(get_source_build_config(build.id)))
+                self._register.remember(build.id, source)
+        return mine
 
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [string for one in value.values() for string in _strings(one)]
-    if isinstance(value, list):
-        return [string for one in value for string in _strings(one)]
-    return [] if value is None else [str(value)]
+    def _page(self, offset: int) -> Call[tuple[datetime, tuple[Build, ...]]]:
+        target = self._submission.target
+        params = {
+            "ownername": target.owner,
+            "projectname": target.project,
+            "packagename": self._submission.package,
+            "limit": _PAGE,
+            "offset": offset or None,
+            "order": "id",
+            "order_type": "DESC",
+        }
+        return Call("GET", "build/list", _read_dated_builds, params=params, auth=None)
+
+    def _matching(self, candidates: list[Build], clues: tuple[str, ...]) -> list[Build]:
+        return [build for build in candidates if self._register.sources[build.id].matches(clues)]
+
+    def _rivals(self, builds: Collection[Build]) -> list[Entry]:
+        """Return the other submissions under way that one of *builds* may be of."""
+        return [other for other in self._register.others(self._entry) if any(self._fits(other, b) for b in builds)]
+
+    def _fits(self, entry: Entry, build: Build) -> bool:
+        source = self._register.sources[build.id]
+        return entry.submission.may_be(build, self._project_chroots) and any(
+            source.matches(clues) for clues in entry.submission.clues
+        )
+
+    def _refuse_unexplained(self, sender: LookupSender, candidates: list[Build]) -> None:
+        """Raise when a build of no other submission may be this one: frontends change what they are sent."""
+        kind = self._submission.kind
+        if kind in _EXACT:
+            return
+        for build in candidates:
+            if self._register.sources[build.id].kind == kind and not self._rivals([build]):
+                raise self._unknown(sender, f"build {build.id} is of the same time and kind")
+
+    def _choose(self, sender: LookupSender, matching: list[list[Build]], *, equals: int) -> tuple[Build, ...]:
+        """Return a build for each of the clues.
+
+        Args:
+            sender: For the error.
+            matching: For each of the clues, the builds that match.
+            equals: How many submissions are equal to this one, itself included: their builds are interchangeable.
+        """
+        counts = Counter(self._submission.clues)
+        chosen: list[Build] = []
+        for clues, builds in zip(self._submission.clues, matching, strict=True):
+            if not counts[clues] <= len(builds) <= counts[clues] * equals:
+                raise self._unknown(sender, "there are similar builds, but not as many as were submitted")
+            chosen.append(next(build for build in builds if build not in chosen))
+        return tuple(chosen)
+
+    def _check_deadline(self, sender: LookupSender) -> None:
+        deadline = sender.settings.retry.deadline
+        if deadline is not None and sender.settings.clock() - self._started > deadline:
+            raise self._unknown(sender, "Retry.deadline ended the look-up")
+
+    def _unknown(self, sender: LookupSender, why: str) -> LadingError:
+        target = self._submission.target
+        return LadingError(
+            f"{sender.service.name}: cannot determine whether the build was submitted to "
+            f"{target.owner}/{target.project}: {why}. Check the project's builds before submitting it again",
+            outcome="unknown",
+        )
 
 
 def _read_dated_builds(response: Response) -> tuple[datetime, tuple[Build, ...]]:
     """Read the builds, and the frontend's time when it sent them."""
     return response.date or datetime.now(UTC), ListPage[Build].model_validate_json(response.body).items
-
-
-def _unknown_outcome(sender: LookupSender, submission: SubmittedBuild, why: str) -> LadingError:
-    project = f"{submission.target.owner}/{submission.target.project}"
-    return LadingError(
-        f"{sender.service.name}: cannot determine whether the build was submitted to {project}: {why}. Check the "
-        "project's builds before submitting it again",
-        outcome="unknown",
-    )

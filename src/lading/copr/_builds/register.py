@@ -1,0 +1,119 @@
+"""The submissions of this process that are under way, so that none is confirmed with another's build."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lading.copr._builds.submission import BuildSource, SubmittedBuild
+
+# How many builds of one project are remembered as claimed, or with their source.
+_REMEMBERED = 5000
+_MOST_UNCLEAR = 200
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One submission that is under way.
+
+    Attributes:
+        submission: What it submits.
+        account: Who submits it, where that is known.
+        lost: Whether its response is lost.
+        ended: When its request ended, by the clock of its client.
+    """
+
+    submission: SubmittedBuild
+    account: str | None = None
+    lost: bool = False
+    ended: float = 0.0
+
+
+@dataclass(slots=True)
+class ProjectRegister:
+    """What this process knows of the submissions to one project of one frontend.
+
+    Attributes:
+        entries: The submissions that are under way.
+        last_ended: For each submission that was lost: when the last request that is equal to it ended.
+        sources: The sources of builds, which never change.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    entries: list[Entry] = field(default_factory=list[Entry])
+    last_ended: dict[SubmittedBuild, float] = field(default_factory=dict)
+    sources: OrderedDict[int, BuildSource] = field(default_factory=OrderedDict)
+    _claimed: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    _unclear: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MOST_UNCLEAR))
+
+    def is_claimed(self, build: int) -> bool:
+        """Return whether *build* is the result of another submission."""
+        return build in self._claimed
+
+    def claim(self, builds: list[int]) -> bool:
+        """Make *builds* the result of a submission; ``False`` when one is another's already."""
+        with self.lock:
+            if any(build in self._claimed for build in builds):
+                return False
+            self._claimed.update(dict.fromkeys(builds))
+            while len(self._claimed) > _REMEMBERED:
+                self._claimed.popitem(last=False)
+            return True
+
+    def remember(self, build: int, source: BuildSource) -> None:
+        """Remember the *source* of *build*."""
+        with self.lock:
+            self.sources[build] = source
+            while len(self.sources) > _REMEMBERED:
+                self.sources.popitem(last=False)
+
+    def add(self, entry: Entry) -> None:
+        """Add a submission, before its request is sent."""
+        with self.lock:
+            self.entries.append(entry)
+
+    def remove(self, entry: Entry, *, unclear: bool) -> None:
+        """Remove a submission that has ended; where its outcome is *unclear*, a build may be its own all the same."""
+        with self.lock:
+            self.entries.remove(entry)
+            if unclear:
+                entry.lost = True
+                self._unclear.append(entry)
+            if not self.entries:
+                self.last_ended.clear()
+
+    def note_lost(self, entry: Entry, ended: float) -> None:
+        """Note that the response to the request of *entry*, which ended then, was lost."""
+        with self.lock:
+            entry.lost, entry.ended = True, ended
+            self.last_ended[entry.submission] = max(ended, self.last_ended.get(entry.submission, ended))
+
+    def others(self, entry: Entry) -> list[Entry]:
+        """Return the other submissions that are under way and may be of the same account."""
+        with self.lock:
+            return [
+                other
+                for other in (*self.entries, *self._unclear)
+                if other is not entry and (None in (other.account, entry.account) or other.account == entry.account)
+            ]
+
+
+_projects: dict[tuple[str, str, str], ProjectRegister] = {}
+_lock = threading.Lock()
+_MOST_PROJECTS = 1000
+
+
+def register_of(frontend: str, owner: str, project: str) -> ProjectRegister:
+    """Return the register of a project, the same for all clients and event loops of this process."""
+    key = (frontend, owner, project)
+    with _lock:
+        found = _projects.get(key)
+        if found is None:
+            if len(_projects) >= _MOST_PROJECTS:
+                for idle in [name for name, one in _projects.items() if not one.entries]:
+                    del _projects[idle]
+            found = _projects[key] = ProjectRegister()
+        return found
