@@ -17,7 +17,7 @@ from lading import (
     ServerError,
 )
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr, SeenRequest, refusal
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr, SeenRequest, refusal, without_repeats
 
 if TYPE_CHECKING:
     from lading import Copr
@@ -106,7 +106,7 @@ async def test_what_was_not_made_is_made(crew_store: RecordingCopr, fault: Fault
     async with crew_store.client() as copr:
         assert (await copr.projects.create("owner", "demo", chroots=[CHROOT])).name == "demo"
     requested = [] if fault == Respond(429, retry_after=0) else [GET]
-    assert crew_store.lines == [*requested, ADD]
+    assert without_repeats(crew_store.lines) == [*requested, ADD]
 
 
 async def test_the_outcome_is_unknown_when_the_lookup_fails(crew_store: RecordingCopr):
@@ -139,4 +139,4 @@ async def test_an_html_page_with_status_200_confirms_no_deletion(crew_demo: Reco
         with pytest.raises(InvalidResponse) as caught:
             await copr.projects.delete("owner", "demo")
         assert caught.value.outcome == "not_done"  # it was requested, and is still there
-        assert crew_demo.lines == [GET]
+        assert without_repeats(crew_demo.lines) == [GET]

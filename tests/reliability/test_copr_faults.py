@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BytesBody, InvalidResponse, LadingError, NetworkError, RequestTimeout, Retry, ServerError, Timeout
+from lading import BytesBody, InvalidResponse, NetworkError, Retry, ServerError, Timeout
 from lading.copr import PyPISource
-from lading.testing import Delay, DropAfter, DropBefore, Respond, ServerResponse
+from lading.copr._client import LATE_WORK
+from lading.testing import Delay, DropAfter, DropBefore, DropDuring, Respond, ServerResponse
 from tests.support.copr_double import HELLO, SteppedCopr
 from tests.support.recorded_sleeps import with_time
 
@@ -52,7 +53,11 @@ async def copr(copr: Copr, copr_store: SteppedCopr) -> Copr:
 
 def submissions(store: SteppedCopr) -> int:
     """How many submissions the store was sent, done or not."""
-    lost = [happened for happened in store.faults.happened if isinstance(happened.fault, (Respond, DropBefore))]
+    lost = [
+        happened
+        for happened in store.faults.happened
+        if isinstance(happened.fault, (Respond, DropBefore, DropDuring, Delay))
+    ]
     return store.count("POST") + [happened.method for happened in lost].count("POST")
 
 
@@ -115,21 +120,39 @@ async def test_an_outage_that_does_not_end(copr_store: SteppedCopr, copr: Copr):
     assert (caught.value.outcome, submissions(copr_store)) == ("not_done", 3)
 
 
-@pytest.mark.parametrize("status", [408, 504])
-async def test_the_frontend_may_still_be_at_work(copr_store: SteppedCopr, copr: Copr, status: int):
-    copr_store.faults.add(Respond(status, b"<title>Gateway FakeClock-out</title>", HTML), method="POST")
-    with pytest.raises(LadingError) as caught:
-        await url(copr)
+@pytest.mark.parametrize("status", [408, 502, 504])
+async def test_it_is_sent_again_when_the_frontend_cannot_be_at_work_any_more(copr_store: SteppedCopr, status: int):
+    start = copr_store.now
+    copr_store.faults.add(Respond(status, b"<title>Gateway Time-out</title>", HTML), method="POST")
+    async with copr_store.client() as copr:
+        assert (await url(copr)).id == 1
+    assert submissions(copr_store) == 2
+    assert copr_store.now - start >= timedelta(seconds=LATE_WORK)
+
+
+async def test_a_deadline_ends_the_waiting(copr_store: SteppedCopr):
+    copr_store.faults.add(DropBefore(), method="POST")
+    async with copr_store.client(retry=Retry(attempts=3, backoff=0, deadline=LATE_WORK - 1)) as copr:
+        with pytest.raises(NetworkError) as caught:
+            await url(copr)
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
-    assert "may still be processing the request" in str(caught.value.__cause__)
+    assert "Retry.deadline ended the look-up" in caught.value.__notes__[0]
+
+
+async def test_what_did_not_arrive_is_sent_again_at_once(copr_store: SteppedCopr):
+    start = copr_store.now
+    copr_store.faults.add(DropDuring(1000), method="POST")
+    async with copr_store.client() as copr:
+        body = BytesBody(bytes(32 * 1024 * 1024))
+        assert (await copr.builds.create_from_file("owner", "demo", body, filename="x.src.rpm")).id == 1
+    assert (submissions(copr_store), copr_store.now) == (2, start)
 
 
 async def test_no_response_in_time(copr_store: SteppedCopr):
     copr_store.faults.add(Delay(1000), method="POST")
     async with copr_store.client(timeout=Timeout(read=0.2, upload_response=0.2)) as copr:
-        with pytest.raises(RequestTimeout) as caught:
-            await url(copr)
-    assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 0)
+        assert (await url(copr)).id == 1
+    assert submissions(copr_store) == 2
 
 
 async def test_the_frontends_own_failure_is_a_refusal(copr_store: SteppedCopr, copr: Copr):

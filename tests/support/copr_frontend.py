@@ -70,6 +70,11 @@ READS: list[tuple[Callable[[Copr], Awaitable[Any]], Any]] = [
 ]
 
 
+def without_repeats(lines: list[str]) -> list[str]:
+    """Return *lines* without those that repeat the one before them: looks for work that may still appear."""
+    return [line for line, before in zip(lines, ["", *lines], strict=False) if line != before]
+
+
 class SeenRequest(NamedTuple):
     """One request.
 

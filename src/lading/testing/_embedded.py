@@ -65,6 +65,7 @@ class EmbeddedStore(Server):
         self._handler = handler
         self._clock = clock
         super().__init__(self._respond, faults=faults, tls=tls, port=port)
+        self._shared.late_work.now = self.client_clock.now
 
     @property
     def now(self) -> datetime:

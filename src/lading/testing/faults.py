@@ -107,9 +107,16 @@ class DropDuring(Fault):
 
 @dataclass(frozen=True, slots=True)
 class DropAfter(Fault):
-    """Drop the connection without a response after the work is done: the client cannot know the outcome."""
+    """Drop the connection without a response after the work is done: the client cannot know the outcome.
+
+    Attributes:
+        reset: Reset it instead of closing it.
+        work_after: Seconds of the server's clock (an embedded store's own) after which the work is done, when the
+            client may be looking for it already. By default it is done before the connection is dropped.
+    """
 
     reset: bool = False
+    work_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

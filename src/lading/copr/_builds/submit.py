@@ -109,6 +109,8 @@ class _BuildLookup:
     async def _look(self, sender: LookupSender) -> LookupResult[tuple[Build, ...]] | _LookAgain:
         now = sender.settings.clock()
         candidates = await self._list_candidates(sender)
+        # Others may have been given theirs meanwhile; from here on nothing is awaited.
+        candidates = [build for build in candidates if not self._register.is_claimed(build.id)]
         matching = [self._matching(candidates, clues) for clues in self._submission.clues]
         if not any(matching):
             self._refuse_unexplained(sender, candidates)

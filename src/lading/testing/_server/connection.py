@@ -15,6 +15,7 @@ import h11
 from lading.testing._server.bodies import OnePiece, RequestBody, close_body
 from lading.testing._server.files import from_file
 from lading.testing._server.http1 import BODILESS, HTTP1
+from lading.testing._server.late_work import LateWork
 from lading.testing._server.workers import Workers
 from lading.testing.faults import (
     Delay,
@@ -54,6 +55,7 @@ class Shared:
     errors: list[BaseException]
     scheme: str = "http"
     workers: Workers = field(default_factory=Workers)
+    late_work: LateWork = field(default_factory=LateWork)
 
 
 class Connection:
@@ -90,6 +92,7 @@ class Connection:
 
     async def _exchange(self, request: ServerRequest) -> None:
         fault = self._shared.faults.take(request.method, request.path)
+        await self._shared.late_work.run_due(self._shared.handler)
         if fault is None or not await self._inject(request, fault):
             await self._work(request, fault)
         await self._http.finish_reading()
@@ -113,6 +116,10 @@ class Connection:
                 raise Hangup
             case DropBefore(reset=reset):
                 await self._http.read()
+                self._record(request, fault)
+                raise Hangup(reset=reset)
+            case DropAfter(reset=reset, work_after=seconds) if seconds > 0:
+                await self._shared.late_work.postpone(request, seconds)
                 self._record(request, fault)
                 raise Hangup(reset=reset)
             case DropDuring(after=after, reset=reset):
