@@ -119,7 +119,10 @@ async def _upload(
 ) -> Build:
     part = await upload_part("pkgs", source, filename, "application/x-rpm")
     call = Call("POST", path, read_build, body=multipart_form(fields, part), on_progress=on_progress)
-    submission = SubmittedBuild.create(target, fields, kind=kind, clues=((stored_filename(filename),),))
+    chroots = fields.get("chroots") or ([fields["chroot"]] if fields.get("chroot") else None)
+    submission = SubmittedBuild.create(
+        target, fields | {"chroots": chroots}, kind=kind, clues=((stored_filename(filename),),)
+    )
     return (await submit_build(sender, call, submission))[0]
 
 

@@ -95,6 +95,7 @@ class _BuildLookup:
         self._started = started
         self._lost: LadingError | None = None
         self._project_chroots: frozenset[str] | None = None
+        self._of_packages: dict[str, set[int]] = {}
 
     async def __call__(self, sender: LookupSender, lost: LadingError) -> LookupResult[tuple[Build, ...]]:
         if lost is not self._lost:
@@ -144,7 +145,7 @@ class _BuildLookup:
         """Return the builds that may be of this submission, oldest first, without those that are another's."""
         found: dict[int, Build] = {}
         while True:
-            now, page = await sender.send(self._page(len(found)))
+            now, page = await sender.send(self._page(self._submission.package, len(found)))
             found |= {build.id: build for build in page}
             # By the frontend's clock, not ours; the time until its response counts too.
             since = now - timedelta(seconds=sender.settings.clock() - self._started) - _SLACK
@@ -171,14 +172,23 @@ class _BuildLookup:
             if build.id not in self._register.sources:
                 source = BuildSource.of(await sender.send(get_source_build_config(build.id)))
                 self._register.remember(build.id, source)
+        if mine:
+            await self._list_packages(sender)
         return mine
 
-    def _page(self, offset: int) -> Call[tuple[datetime, tuple[Build, ...]]]:
+    async def _list_packages(self, sender: LookupSender) -> None:
+        """List the builds of packages that others are building: an unimported build does not show its package."""
+        packages = {other.submission.package for other in self._register.others(self._entry)}
+        for package in packages - {None, self._submission.package}:
+            _, builds = await sender.send(self._page(package, 0))
+            self._of_packages[str(package)] = {build.id for build in builds}
+
+    def _page(self, package: str | None, offset: int) -> Call[tuple[datetime, tuple[Build, ...]]]:
         target = self._submission.target
         params = {
             "ownername": target.owner,
             "projectname": target.project,
-            "packagename": self._submission.package,
+            "packagename": package,
             "limit": _PAGE,
             "offset": offset or None,
             "order": "id",
@@ -194,7 +204,9 @@ class _BuildLookup:
         return [other for other in self._register.others(self._entry) if any(self._fits(other, b) for b in builds)]
 
     def _fits(self, entry: Entry, build: Build) -> bool:
-        source = self._register.sources[build.id]
+        source, package = self._register.sources[build.id], entry.submission.package
+        if package not in (None, self._submission.package) and build.id not in self._of_packages.get(str(package), ()):
+            return False
         return entry.submission.may_be(build, self._project_chroots) and any(
             source.matches(clues) for clues in entry.submission.clues
         )

@@ -106,15 +106,25 @@ def _custom(fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> 
         errors.add("script", "Maximum script size is 4kB")
     if script and not script.endswith("\n"):
         script += "\n"
-    latest = {f"fedora-latest-{name.rpartition('-')[2]}" for name in state.mock_chroots if name.startswith("fedora-")}
-    allowed = (*sorted(latest), *state.mock_chroots)
+    # A name that stands for a chroot is stored as that chroot.
+    latest = {
+        f"fedora-latest-{name.rpartition('-')[2]}": name
+        for name in sorted(state.mock_chroots, key=_version)
+        if re.fullmatch(r"fedora-\d+-\w+", name)
+    }
+    chroot = _choice(fields, errors, "chroot", (*latest, *state.mock_chroots), "fedora-latest-x86_64")
     return {
         "script": script,
-        "chroot": _choice(fields, errors, "chroot", allowed, "fedora-latest-x86_64"),
+        "chroot": latest.get(str(chroot), chroot),
         "builddeps": _text(fields, "builddeps"),
         "resultdir": _text(fields, "resultdir"),
         "repos": " ".join((_text(fields, "repos") or "").split()),
     }
+
+
+def _version(chroot: str) -> tuple[int, str]:
+    digits = chroot.split("-")[1]
+    return int(digits) if digits.isdigit() else 0, chroot
 
 
 def _distgit(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:

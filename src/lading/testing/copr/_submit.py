@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -91,8 +92,15 @@ def from_rpm(request: CoprRequest) -> dict[str, Any]:
     return show_build(_uploaded(request, project, options, "rpm_upload", file), request.base)
 
 
+def _secure_filename(name: str) -> str:
+    """Return *name* as werkzeug's function of that name does, with which the frontend stores it."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").replace("/", " ")
+    kept = (char for char in "_".join(plain.split()) if char.isalnum() or char in "_.-")
+    return "".join(kept).strip("._")
+
+
 def _uploaded(request: CoprRequest, project: Project, options: dict[str, Any], kind: str, file: UploadedFile) -> Build:
-    name = file.filename.replace("\\", "/").rpartition("/")[2] or "unnamed"
+    name = _secure_filename(file.filename)
     place = f"tmp{uuid4().hex[:8]}"
     path = request.results.store_upload(file.path, place, name)
     url = f"/tmp/{place}/{name}"  # noqa: S108 - the path of its URL
