@@ -8,11 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
     from lading.copr._builds.submission import BuildSource, SubmittedBuild
+    from lading.copr._models.builds import Build
 
 # How many builds of one project are remembered as claimed, or with their source.
 _REMEMBERED = 5000
 _MOST_UNCLEAR = 200
+
+
+# A frontend's number and time: another frontend that is met at the same URL, in tests, begins at 1 again.
+_Key = tuple[int, "datetime | None"]
+
+
+def _key(build: Build) -> _Key:
+    return build.id, build.submitted_on
 
 
 @dataclass(eq=False, slots=True)
@@ -39,36 +51,40 @@ class ProjectRegister:
     Attributes:
         entries: The submissions that are under way.
         last_ended: For each submission that was lost: when the last request that is equal to it ended.
-        sources: The sources of builds, which never change.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     entries: list[Entry] = field(default_factory=list[Entry])
     last_ended: dict[SubmittedBuild, float] = field(default_factory=dict)
-    sources: OrderedDict[int, BuildSource] = field(default_factory=OrderedDict)
-    _claimed: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    _sources: OrderedDict[_Key, BuildSource] = field(default_factory=OrderedDict)
+    _claimed: OrderedDict[_Key, None] = field(default_factory=OrderedDict)
     _unclear: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MOST_UNCLEAR))
 
-    def is_claimed(self, build: int) -> bool:
+    def is_claimed(self, build: Build) -> bool:
         """Return whether *build* is the result of another submission."""
-        return build in self._claimed
+        return _key(build) in self._claimed
 
-    def claim(self, builds: list[int]) -> bool:
+    def claim(self, builds: Collection[Build]) -> bool:
         """Make *builds* the result of a submission; ``False`` when one is another's already."""
         with self.lock:
-            if any(build in self._claimed for build in builds):
+            keys = [_key(build) for build in builds]
+            if any(key in self._claimed for key in keys):
                 return False
-            self._claimed.update(dict.fromkeys(builds))
+            self._claimed.update(dict.fromkeys(keys))
             while len(self._claimed) > _REMEMBERED:
                 self._claimed.popitem(last=False)
             return True
 
-    def remember(self, build: int, source: BuildSource) -> None:
+    def source(self, build: Build) -> BuildSource | None:
+        """Return the source of *build*, which never changes, if it is remembered."""
+        return self._sources.get(_key(build))
+
+    def remember(self, build: Build, source: BuildSource) -> None:
         """Remember the *source* of *build*."""
         with self.lock:
-            self.sources[build] = source
-            while len(self.sources) > _REMEMBERED:
-                self.sources.popitem(last=False)
+            self._sources[_key(build)] = source
+            while len(self._sources) > _REMEMBERED:
+                self._sources.popitem(last=False)
 
     def add(self, entry: Entry) -> None:
         """Add a submission, before its request is sent."""

@@ -65,7 +65,7 @@ async def submit_build(sender: Sender, call: Call[tuple[Build, ...]], submission
     unclear = False
     try:
         builds = await sender.send_once(call, lookup)
-        register.claim([build.id for build in builds])
+        register.claim(builds)
         return builds
     except BaseException as error:
         unclear = not isinstance(error, LadingError) or error.outcome == "unknown"
@@ -111,7 +111,7 @@ class _BuildLookup:
         now = sender.settings.clock()
         candidates = await self._list_candidates(sender)
         # Others may have been given theirs meanwhile; from here on nothing is awaited.
-        candidates = [build for build in candidates if not self._register.is_claimed(build.id)]
+        candidates = [build for build in candidates if not self._register.is_claimed(build)]
         matching = [self._matching(candidates, clues) for clues in self._submission.clues]
         if not any(matching):
             self._refuse_unexplained(sender, candidates)
@@ -122,7 +122,7 @@ class _BuildLookup:
         if any(rival.submission != self._submission for rival in rivals):
             raise self._unknown(sender, "there are similar builds, which cannot be told apart")
         chosen = self._choose(sender, matching, equals=1 + len(rivals))
-        if not self._register.claim([build.id for build in chosen]):
+        if not self._register.claim(chosen):
             return _LOOK_AGAIN
         return Found(chosen)
 
@@ -154,7 +154,7 @@ class _BuildLookup:
                 break
             if len(found) >= _SEARCHED:
                 raise self._unknown(sender, f"{_SEARCHED} or more builds were submitted in the meantime")
-        unclaimed = [build for build in recent if not self._register.is_claimed(build.id)]
+        unclaimed = [build for build in recent if not self._register.is_claimed(build)]
         if not unclaimed:
             return []
         if self._entry.account is None:
@@ -169,9 +169,9 @@ class _BuildLookup:
             if build.submitter == self._entry.account and self._submission.may_be(build, self._project_chroots)
         ]
         for build in mine:
-            if build.id not in self._register.sources:
-                source = BuildSource.of(await sender.send(get_source_build_config(build.id)))
-                self._register.remember(build.id, source)
+            if self._register.source(build) is None:
+                config = await sender.send(get_source_build_config(build.id))
+                self._register.remember(build, BuildSource.of(config))
         if mine:
             await self._list_packages(sender)
         return mine
@@ -197,14 +197,19 @@ class _BuildLookup:
         return Call("GET", "build/list", _read_dated_builds, params=params, auth=None)
 
     def _matching(self, candidates: list[Build], clues: tuple[str, ...]) -> list[Build]:
-        return [build for build in candidates if self._register.sources[build.id].matches(clues)]
+        return [build for build in candidates if self._source(build).matches(clues)]
+
+    def _source(self, build: Build) -> BuildSource:
+        source = self._register.source(build)
+        assert source is not None  # noqa: S101 - remembered when it was listed
+        return source
 
     def _rivals(self, builds: Collection[Build]) -> list[Entry]:
         """Return the other submissions under way that one of *builds* may be of."""
         return [other for other in self._register.others(self._entry) if any(self._fits(other, b) for b in builds)]
 
     def _fits(self, entry: Entry, build: Build) -> bool:
-        source, package = self._register.sources[build.id], entry.submission.package
+        source, package = self._source(build), entry.submission.package
         if package not in (None, self._submission.package) and build.id not in self._of_packages.get(str(package), ()):
             return False
         return entry.submission.may_be(build, self._project_chroots) and any(
@@ -217,7 +222,7 @@ class _BuildLookup:
         if kind in _EXACT:
             return
         for build in candidates:
-            if self._register.sources[build.id].kind == kind and not self._rivals([build]):
+            if self._source(build).kind == kind and not self._rivals([build]):
                 raise self._unknown(sender, f"build {build.id} is of the same time and kind")
 
     def _choose(self, sender: LookupSender, matching: list[list[Build]], *, equals: int) -> tuple[Build, ...]:
