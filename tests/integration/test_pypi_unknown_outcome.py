@@ -23,6 +23,51 @@ async def test_an_html_page_from_an_index_that_cannot_be_queried(fake_index, bli
     assert caught.value.outcome == "unknown"
 
 
+JSON_ERRORS = [{"error": "no"}, {"errors": [{"message": "no"}]}, {"status": 403}, {"success": False}, ["no"]]
+NO_RESPONSES = {
+    "sign-in": ServerResponse(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>"),
+    "script": ServerResponse(200, {"Content-Type": "text/html"}, b"<html><script src=/app.js></script></html>"),
+    "untyped": ServerResponse(200, {}, b"<html><body>Sign in</body></html>"),
+    "plain": ServerResponse(200, {"Content-Type": "text/plain"}, b"<html><body>Sign in</body></html>"),
+    "not JSON": ServerResponse(200, {"Content-Type": "application/json"}, b"<html>"),
+    **{str(body): ServerResponse.json(body) for body in JSON_ERRORS},
+}
+
+
+@pytest.mark.parametrize("response", NO_RESPONSES.values(), ids=NO_RESPONSES)
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_success_that_no_index_sends_is_looked_up(
+    fake_index, fake_client, demo_wheel, demo_sha256, response, stored
+):
+    fake_index.responses = [response]
+    if stored:
+        fake_index.stores = (demo_wheel.name, demo_sha256)
+    async with fake_client:
+        if stored:
+            assert (await fake_client.releases.upload(demo_wheel)).status == "confirmed"
+        else:
+            with pytest.raises(InvalidResponse) as caught:
+                await fake_client.releases.upload(demo_wheel)
+            assert caught.value.outcome == "not_done"
+    assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        ServerResponse(200, {"Content-Type": "text/html; charset=UTF-8"}),
+        ServerResponse(201, {"Content-Type": "application/json"}),
+        ServerResponse.json({"message": "201 Created"}, 201),
+        ServerResponse.json({"status": 200, "message": "OK"}),
+    ],
+    ids=lambda response: str(response.body),
+)
+async def test_what_indexes_send_is_a_success(fake_index, fake_client, demo_wheel, response):
+    fake_index.responses = [response]
+    async with fake_client:
+        assert (await fake_client.releases.upload(demo_wheel)).status == "uploaded"
+
+
 @pytest.mark.parametrize(
     "hashes",
     [
@@ -82,6 +127,7 @@ async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_ind
         ServerResponse(502, {"Content-Type": "text/html"}, b"<title>502 Bad Gateway</title>"),
         ServerResponse(503),
         ServerResponse(504),
+        *map(ServerResponse, (408, 425, 460, 499, 507, 509, 520, 524, 530)),
     ],
     ids=lambda response: str(response.status),
 )

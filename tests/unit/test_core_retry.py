@@ -49,9 +49,9 @@ TABLE = [
     (api(429), ALWAYS),
     (api(429, 1.0), ALWAYS),
     (api(503, 0.0), ALWAYS),
-    *((api(status), IF_REPEATABLE) for status in (408, 425, 500, 502, 503, 504)),
+    *((api(status), IF_REPEATABLE) for status in (408, 425, 460, 499, 500, 502, 503, 504, 507, 509, 520, 530)),
     (api(500, 1.0), IF_REPEATABLE),
-    *((api(status), NEVER) for status in (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507, 511)),
+    *((api(status), NEVER) for status in (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 511)),
     *((error, NEVER) for error in (InvalidResponse("x"), InputError("x"), IntegrityError("x"), LadingError("x"))),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lading._core.call import SAFE_METHODS
 from lading._core.redact import one_line, scrub
-from lading._core.retry import parse_retry_after
+from lading._core.retry import GATEWAY_STATUSES, parse_retry_after
 from lading.errors import (
     ApiError,
     BadRequest,
@@ -90,7 +90,7 @@ def api_error(
         text += f"; wait {round(retry_after, 1):.15g} s (Retry-After)"
     may_be_done = (
         method not in SAFE_METHODS
-        and (response.status >= 500 or response.status == 408)
+        and (response.status >= 500 or response.status in GATEWAY_STATUSES)
         and response.status not in _SURELY_NOT_DONE
         and not (response.status == 503 and retry_after is not None)
     )

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What gateways say of a connection of their own, whatever the store behind them has done: nginx 499, AWS 460,
+# Cloudflare 520 to 530, Apache 509. PyPI's edge sends 499 for large uploads (warehouse#19713).
+GATEWAY_STATUSES = frozenset({408, 425, 460, 499, 507, 509, *range(520, 531)})
 # A failure that may pass, of a request that may have been processed.
-_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+_PASSING = GATEWAY_STATUSES | {500, 502, 503, 504}
 
 
 def parse_retry_after(value: str | None, *, now: float | None = None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
@@ -67,15 +66,35 @@ def _is_at_least(metadata: RawMetadata, version: str) -> bool:
 
 
 def read_upload_warnings(response: Response) -> tuple[str, ...]:
-    """Return what an index says besides success; ``InvalidResponse`` for a page that is no response to an upload.
+    """Return what an index says besides success; ``InvalidResponse`` for what is no index's response to an upload.
 
-    The official index sends 200 with a help page to a form that it does not recognise as an upload.
+    Indexes respond with nothing (the official one, Artifactory, Nexus), lines of text (its warnings; devpi), or a JSON
+    object. The official index sends 200 with a help page to a form that it does not recognise as an upload; proxies
+    and single sign-on send 200 with a page of their own.
     """
-    body = response.body
-    if response.media_type == "text/html" and re.search(rb"(?i)<html", body[:2000]) and b"<form" in body:
+    text = response.text.strip()
+    if response.media_type.endswith("json"):
+        if text and not _is_success(response):
+            raise InvalidResponse("the response to the upload is not a success in JSON", outcome="unknown")
+        return ()
+    if text.startswith("<") or (response.media_type == "text/html" and "<" in text):
         raise InvalidResponse(
-            "the response to the upload is an HTML page with a form: is upload_url right?", outcome="unknown"
+            "the response to the upload is an HTML page: is upload_url right, or is a proxy or a sign-in page in "
+            "between?",
+            outcome="unknown",
         )
     if response.media_type not in ("", "text/plain"):
         return ()
-    return tuple(line.strip() for line in response.text.splitlines() if line.strip() not in ("", "OK"))
+    return tuple(line.strip() for line in text.splitlines() if line.strip() not in ("", "OK"))
+
+
+def _is_success(response: Response) -> bool:
+    """Return whether a JSON body is an object that names no error."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(body, dict) or body.get("success") is False:
+        return False
+    status = body.get("status", body.get("code"))
+    return not any(body.get(name) for name in ("error", "errors")) and not (isinstance(status, int) and status >= 400)
