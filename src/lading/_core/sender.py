@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lading import errors
 from lading._core.attempt import Attempt, is_streamed
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
 from lading._core.model import prepare_models
-from lading._core.redact import one_line, scrub
+from lading._core.reports import CallReporter, logger, observed
 from lading._core.retry import retry, run_with_retry
 from lading._core.send_once import NOT_FOUND, Found, Rejected, look_until_certain
-from lading._core.unretried import Unretried, call_back, unwrap
-from lading.types import AttemptEvent, CallEvent, NoticeEvent
+from lading._core.unretried import Unretried, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,16 +26,10 @@ if TYPE_CHECKING:
     from lading._core.service import Service
     from lading._core.settings import ClientSettings
     from lading._core.slots import LoopState
-    from lading.types import Event, Retry, Timeout
+    from lading.types import Retry, Timeout
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-logger = logging.getLogger("lading")
-logger.addHandler(logging.NullHandler())
-
-# Notices are stores' own texts; more than this many different ones are not worth remembering.
-_MOST_NOTICES = 1000
 
 
 class Sender:
@@ -202,34 +194,20 @@ class _CallRun(Generic[R]):
     async def run(self) -> R:
         """Send it and return its result."""
         try:
-            return await (self._observed() if self._settings.hooks else self._with_slot())
+            if not self._settings.hooks:
+                return await self._with_slot()
+            return await observed(self._with_slot(), self._report_call, streamed=self._stream)
         except Unretried as wrapped:
             if self._only is not None:  # the loop around this attempt is not over yet
                 raise
             error = wrapped.error
         raise error
 
-    async def _observed(self) -> R:
-        """Do the same, with an event of the complete call at its end, whatever happens."""
-        started = perf_counter()
-        failure = "cancelled"
-        try:
-            result = await self._with_slot()
-        except Exception as error:
-            failure = type(error.error if isinstance(error, Unretried) else error).__name__
-            raise
-        else:
-            failure = ""
-            try:
-                self._emit_call(None, started)
-            except BaseException:
-                if self._stream:
-                    await cast("ResponseStream", result).aclose()
-                raise
-            return result
-        finally:
-            if failure:
-                self._emit_call(failure, started)
+    def _report_call(self, failure: str | None, seconds: float) -> None:
+        self._reporter().report_call(self._number, failure, seconds)
+
+    def _reporter(self) -> CallReporter:
+        return CallReporter(self._sender.service, self._call, self._settings)
 
     async def _with_slot(self) -> R:
         sender = self._sender
@@ -304,9 +282,12 @@ class _CallRun(Generic[R]):
         self._number = number
         attempt = self._make_attempt()
         try:
+            result: R
             if self._settings.hooks or logger.isEnabledFor(logging.DEBUG):
-                return await self._observed_attempt(attempt)
-            result: R = await attempt.run()
+                report = partial(self._reporter().report_attempt, attempt)
+                result = await observed(attempt.run(), report, streamed=self._stream)
+            else:
+                result = await attempt.run()
             return result
         except errors.LadingError as error:
             if isinstance(error, errors.ApiError):
@@ -355,6 +336,9 @@ class _CallRun(Generic[R]):
 
     def _make_attempt(self) -> Attempt:
         sender = self._sender
+        observe = None
+        if sender.service.on_response is not None:
+            observe = partial(self._reporter().report_head, self._state.notices)
         return Attempt(
             self._call,
             sender.service,
@@ -363,73 +347,5 @@ class _CallRun(Generic[R]):
             number=self._number,
             streamed=self._stream,
             sender=sender.for_auth,
-            observe=None if sender.service.on_response is None else self._observe_head,
+            observe=observe,
         )
-
-    async def _observed_attempt(self, attempt: Attempt) -> R:
-        """Make the attempt, with an event at its end, whatever happens."""
-        started = perf_counter()
-        failure: str | None = "cancelled"
-        result: Any = None
-        try:
-            result = await attempt.run()
-            failure = None
-        except Exception as error:
-            failure = type(error.error if isinstance(error, Unretried) else error).__name__
-            raise
-        finally:
-            emitted = False
-            try:
-                self._emit_attempt(attempt, failure, perf_counter() - started)
-                emitted = True
-            finally:
-                if self._stream and failure is None and not emitted:
-                    await result.aclose()
-        return cast("R", result)
-
-    def _emit_call(self, failure: str | None, started: float) -> None:
-        call = self._call
-        seconds = perf_counter() - started
-        self._emit(CallEvent(self._sender.service.name, call.method, call.url_template, failure, self._number, seconds))
-
-    def _emit_attempt(self, attempt: Attempt, failure: str | None, seconds: float) -> None:
-        call, service = self._call, self._sender.service
-        host = service.host_of(attempt.url)
-        event = AttemptEvent(
-            service.name,
-            call.method,
-            host,
-            call.url_template,
-            attempt.status,
-            failure,
-            attempt.sent,
-            seconds,
-            attempt.number,
-        )
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s %s %s: %s in %.3f s, attempt %d",
-                *(event.service, event.method, event.host, event.path),
-                *(failure or event.status, seconds, attempt.number),
-            )
-        self._emit(event)
-
-    def _observe_head(self, stream: ResponseStream) -> None:
-        """Log each notice of the store once per client, and give it to the hooks."""
-        service, call, seen = self._sender.service, self._call, self._state.notices
-        try:
-            texts = list(service.on_response(stream)) if service.on_response is not None else []
-        except Exception as error:  # noqa: BLE001 - a response is not lost for a header that cannot be read
-            logger.debug("%s: the head of a response could not be read: %s", service.name, type(error).__name__)
-            return
-        for text in texts:
-            notice = one_line(scrub(text, self._settings.auth.secrets()))
-            if notice in seen or len(seen) >= _MOST_NOTICES:
-                continue
-            seen.add(notice)
-            logger.warning("%s: %s", service.name, notice)
-            self._emit(NoticeEvent(service.name, call.method, call.url_template, notice))
-
-    def _emit(self, event: Event) -> None:
-        for hook in self._settings.hooks:
-            call_back(hook, event)
