@@ -253,3 +253,75 @@ async def test_a_server_never_sees_more_than_was_said():
             for number in range(40):
                 group.start_soon(client.send, (get if number % 2 else put)(number))
     assert most <= 4
+
+
+class ManualClock:
+    """A clock whose sleepers wait until the test wakes them.
+
+    Attributes:
+        sleepers: Who sleeps, by the seconds that were given.
+    """
+
+    def __init__(self) -> None:
+        self.sleepers: list[tuple[float, anyio.Event]] = []
+
+    def now(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        event = anyio.Event()
+        self.sleepers.append((seconds, event))
+        await event.wait()
+
+    async def wait_for(self, count: int) -> None:
+        while len(self.sleepers) < count:
+            await anyio.sleep(0.001)
+
+
+async def complete(client: PyPI, path: str, done: list[str]) -> None:
+    await client.send(Call("GET", path, as_response))
+    done.append(path)
+
+
+async def test_who_waits_for_retry_after_gives_its_slot_to_others():
+    clock = ManualClock()
+    done: list[str] = []
+    async with Server(lambda _: _respond()) as server:
+        server.faults.add(Respond(429, retry_after=8), path="/slow*", times=3)
+        limits = Limits(max_requests=1)
+        async with make_client(server.url, limits=limits, clock=clock, retry=Retry(attempts=2, backoff=0)) as client:
+            async with anyio.create_task_group() as group:
+                for number in range(3):
+                    group.start_soon(complete, client, f"slow{number}", done)
+                await clock.wait_for(3)
+                assert [seconds for seconds, _ in clock.sleepers] == [8, 8, 8]
+                await complete(client, "other", done)  # another tenant's
+                for _, event in clock.sleepers:
+                    event.set()
+            assert (done[0], sorted(done)) == ("other", ["other", "slow0", "slow1", "slow2"])
+            await complete(client, "after", done)
+
+
+async def test_cancelling_who_waits_between_attempts_loses_no_slot():
+    clock = ManualClock()
+    done: list[str] = []
+    async with Server(lambda _: _respond()) as server:
+        server.faults.add(Respond(429, retry_after=8), path="/slow", times=None)
+        limits = Limits(max_requests=1, max_uploads=1)
+        async with make_client(server.url, limits=limits, clock=clock, retry=Retry(attempts=2, backoff=0)) as client:
+            for number in range(1, 4):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(complete, client, "slow", done)
+                    await clock.wait_for(number)
+                    group.cancel_scope.cancel()
+                with anyio.fail_after(5):
+                    await complete(client, "other", done)
+            # Two slots would let two requests run at once: the limit is what it was.
+            assert client._connections.loop_state().acquire_nowait(upload=False)
+            assert not client._connections.loop_state().acquire_nowait(upload=False)
+            client._connections.loop_state().release(upload=False)
+    assert done == ["other"] * 3
+
+
+async def _respond() -> ServerResponse:
+    return ServerResponse(200, {}, b"response")
