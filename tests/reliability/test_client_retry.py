@@ -66,6 +66,7 @@ REFUSED = [Respond(429), Respond(429, retry_after=0), Respond(503, retry_after=0
 UNKNOWN = [
     *map(Respond, (408, 425, 500, 502, 503, 504)),
     Respond(500, retry_after=0),
+    *map(Respond, (460, 499, 507, 509, 520, 530)),
     DropBefore(),
     DropBefore(reset=True),
     DropAfter(),
@@ -73,7 +74,7 @@ UNKNOWN = [
     RespondRaw(b"HTTP/1.1 200 OK\r\nContent-Le"),
     Truncate(10),
 ]
-FINAL = [*map(Respond, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 507))]
+FINAL = [*map(Respond, (400, 401, 403, 404, 409, 410, 412, 413, 422, 501, 505, 511))]
 
 
 async def sent(store: Store, fault: Fault, method: str, idempotent: bool | None) -> int:
