@@ -197,3 +197,17 @@ async def test_errors_know_how_often_it_was_tried(store: Store):
     assert caught.value.attempts == 2
     assert [(event.attempt, event.status) for event in found[:-1]] == [(1, 500), (2, 404)]
     assert found[-1].attempts == 2
+
+
+REFUSALS = [Respond(403), Respond(429, retry_after=1000), Respond(503, retry_after=1000)]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
+async def test_a_refusal_after_a_lost_response_does_not_say_that_nothing_was_done(store: Store, refusal: Fault):
+    """The first attempt may have been carried out, whatever the second gets."""
+    store.server.faults.add(DropAfter(), method="PUT")
+    store.server.faults.add(refusal, method="PUT", times=None)
+    async with make_client(store.server.url, retry=Retry(attempts=3, backoff=0)) as client:
+        with pytest.raises(LadingError) as caught:
+            await client.send(Call("PUT", "a", as_response))
+    assert caught.value.outcome == "unknown"

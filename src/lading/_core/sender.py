@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lading import errors
@@ -151,11 +152,12 @@ class _CallRun(Generic[R]):
 
     __slots__ = (
         "_call",
+        "_certain_from",
         "_doubtful",
         "_has_slot",
         "_lookup",
         "_lost",
-        "_lost_at",
+        "_may_be_done",
         "_number",
         "_only",
         "_sender",
@@ -185,7 +187,9 @@ class _CallRun(Generic[R]):
         # The error of a lost response that has not been looked up, and of one whose look-up proved nothing.
         self._lost: errors.LadingError | None = None
         self._doubtful: errors.LadingError | None = None
-        self._lost_at = 0.0
+        # When absence proves that none of them was carried out; and, without a look-up, whether one may have been.
+        self._certain_from = -inf
+        self._may_be_done = False
         self._started = 0.0
         self._number = 0
         self._upload = False
@@ -264,6 +268,8 @@ class _CallRun(Generic[R]):
         except errors.LadingError as error:
             lost = self._lost or self._doubtful
             if lost is None:
+                if self._may_be_done:  # by an attempt before the last
+                    error.outcome = "unknown"
                 raise
             # What refuses this attempt may be the work of one before it.
             found = await self._look_up(lost, certain=True)
@@ -298,10 +304,17 @@ class _CallRun(Generic[R]):
             if isinstance(error, errors.InvalidResponse):
                 # The store accepted the request; that its response cannot be read does not undo it.
                 error.outcome = "unknown"
-            if error.outcome == "unknown" and self._lookup is not None:
-                self._lost = error
-                self._lost_at = self._settings.clock()
+            if error.outcome == "unknown":
+                self._note_lost(error)
             raise
+
+    def _note_lost(self, error: errors.LadingError) -> None:
+        if self._lookup is None:
+            self._may_be_done = True
+            return
+        self._lost = error
+        may_come = self._sender.service.late_work if getattr(error, "request_sent", True) else 0.0
+        self._certain_from = max(self._certain_from, self._settings.clock() + may_come)
 
     async def _look_up(self, lost: errors.LadingError, *, certain: bool) -> LookupResult[R]:
         """Return what the store says of the request whose response was *lost*.
@@ -315,14 +328,12 @@ class _CallRun(Generic[R]):
         settings = replace(settings, sleep=self._sleep)
         sender = Sender(self._sender.service, settings, self._sender.loop_state, in_slot=True)
         look = partial(lookup, sender, lost)
-        may_come = certain and getattr(lost, "request_sent", True)
-        until = self._lost_at + self._sender.service.late_work if may_come else self._lost_at
         deadline = settings.retry.deadline
         try:
             found = await look_until_certain(
                 look,
                 settings,
-                until=until,
+                until=self._certain_from if certain else -inf,
                 deadline=None if deadline is None else self._started + deadline,
             )
         except errors.LadingError as error:
