@@ -23,7 +23,15 @@ async def test_an_html_page_from_an_index_that_cannot_be_queried(fake_index, bli
     assert caught.value.outcome == "unknown"
 
 
-JSON_ERRORS = [{"error": "no"}, {"errors": [{"message": "no"}]}, {"status": 403}, {"success": False}, ["no"]]
+JSON_ERRORS = [
+    {"error": "no"},
+    {"errors": [{"message": "no"}]},
+    {"status": 403},
+    {"status": "error"},
+    {"code": "403"},
+    {"success": False},
+    ["no"],
+]
 NO_RESPONSES = {
     "sign-in": ServerResponse(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>"),
     "script": ServerResponse(200, {"Content-Type": "text/html"}, b"<html><script src=/app.js></script></html>"),

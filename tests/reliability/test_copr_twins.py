@@ -115,6 +115,27 @@ async def test_an_unclear_one_leaves_its_build_to_nobody(store: SteppedCopr, cop
     assert len(store.builds) == 1
 
 
+async def test_an_unclear_one_of_long_ago_confuses_nobody(store: SteppedCopr, copr: Copr, submit: Submit):
+    store.faults.add(DropAfter(work_after=12), method="POST")
+    with pytest.raises(NetworkError):
+        await submit(copr.with_options(retry=Retry(attempts=3, backoff=0, deadline=5)), timeout=100)
+    store.advance_clock(12)
+    await copr.home()  # by now its work is done
+    store.advance_clock(60)
+    store.faults.add(DropAfter(), method="POST")
+    assert (await submit(copr, timeout=200)).id == 2
+
+
+async def test_a_build_that_shows_other_chroots_is_no_proof_of_absence(store: SteppedCopr, copr: Copr):
+    """A frontend may show them differently. It is this one, or somebody else's: it is not made a second time."""
+    store.faults.add(DropBefore(), method="POST")
+    store.steps.append(lambda: store.add_build("demo", HELLO))
+    with pytest.raises(NetworkError) as caught:
+        await SUBMIT["url"](copr, chroots=CHROOTS)
+    assert caught.value.outcome == "unknown"
+    assert len(store.builds) == 1
+
+
 @pytest.mark.parametrize("seconds", [0, 6, 12, 29])
 async def test_late_work_is_waited_for(store: SteppedCopr, copr: Copr, submit: Submit, seconds: float):
     start = store.now

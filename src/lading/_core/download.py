@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class DownloadSource(StreamOpener, Protocol):
-    """What a download reads from: a :class:`Sender`, or what chooses one for each attempt."""
+    """Opens responses for a download, and retries: a :class:`Sender`, or what chooses one for each attempt."""
 
     @property
     def service(self) -> Service:

@@ -97,4 +97,8 @@ def _is_success(response: Response) -> bool:
     if not isinstance(body, dict) or body.get("success") is False:
         return False
     status = body.get("status", body.get("code"))
-    return not any(body.get(name) for name in ("error", "errors")) and not (isinstance(status, int) and status >= 400)
+    if isinstance(status, str):
+        failed = status.lower() in ("error", "fail", "failed", "failure") or status[:1] in ("4", "5")
+    else:
+        failed = isinstance(status, int) and status >= 400
+    return not failed and not any(body.get(name) for name in ("error", "errors"))

@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(slots=True)
 class ProjectRegister:
-    """What this process knows of the submissions to one project of one frontend.
+    """Keeps what this process knows of the submissions to one project of one frontend.
 
     Attributes:
         entries: The submissions that are under way.
@@ -91,12 +91,17 @@ class ProjectRegister:
         with self.lock:
             self.entries.append(entry)
 
-    def remove(self, entry: Entry, *, unclear: bool) -> None:
-        """Remove a submission that has ended; where its outcome is *unclear*, a build may be its own all the same."""
+    def remove(self, entry: Entry, *, unclear_at: float | None = None) -> None:
+        """Remove a submission that has ended.
+
+        Args:
+            entry: The submission.
+            unclear_at: When it ended, if its outcome is unclear: a build may be its own all the same.
+        """
         with self.lock:
             self.entries.remove(entry)
-            if unclear:
-                entry.lost = True
+            if unclear_at is not None:
+                entry.lost, entry.ended = True, unclear_at
                 self._unclear.append(entry)
             if not self.entries:
                 self.last_ended.clear()
@@ -107,12 +112,16 @@ class ProjectRegister:
             entry.lost, entry.ended = True, ended
             self.last_ended[entry.submission] = max(ended, self.last_ended.get(entry.submission, ended))
 
-    def others(self, entry: Entry) -> list[Entry]:
-        """Return the other submissions that are under way and may be of the same account."""
+    def others(self, entry: Entry, *, since: float) -> list[Entry]:
+        """Return the other submissions that a build may be of: under way, or unclear and not ended before *since*.
+
+        Those of other accounts are left out, where the accounts are known.
+        """
         with self.lock:
+            unclear = [other for other in self._unclear if other.ended >= since]
             return [
                 other
-                for other in (*self.entries, *self._unclear)
+                for other in (*self.entries, *unclear)
                 if other is not entry and (None in (other.account, entry.account) or other.account == entry.account)
             ]
 

@@ -84,6 +84,11 @@ class SubmittedBuild:
             repr(sorted(rest.items())),
         )
 
+    def is_in_directory(self, build: Build) -> bool:
+        """Return whether *build* is in the directory of this submission."""
+        directory = self.target.dirname or self.target.project
+        return (build.project_dirname or directory) == directory
+
     def may_be(self, build: Build, project_chroots: Collection[str] | None) -> bool:
         """Return whether *build*, as a list shows it, may be of this submission.
 
@@ -91,8 +96,10 @@ class SubmittedBuild:
             build: The build.
             project_chroots: The chroots of the project; ``None`` where they are not known.
         """
-        directory = self.target.dirname or self.target.project
-        if (build.project_dirname or directory) != directory or build.is_background != self.background:
+        if not self.is_in_directory(build):
+            return False
+        # An old frontend does not show it.
+        if build.is_background != self.background and "is_background" in build.model_fields_set:
             return False
         return self._may_build_in(set(build.chroots), project_chroots)
 

@@ -60,18 +60,19 @@ async def submit_build(sender: Sender, call: Call[tuple[Build, ...]], submission
     target = submission.target
     register = register_of(sender.service.base_url, target.owner, target.project)
     entry = Entry(submission)
-    lookup = _BuildLookup(register, entry, sender.settings.clock())
+    lookup = _BuildLookup(register, entry, sender.settings.clock(), sender.service.late_work)
     register.add(entry)
-    unclear = False
+    unclear_at: float | None = None
     try:
         builds = await sender.send_once(call, lookup)
         register.claim(builds)
         return builds
     except BaseException as error:
-        unclear = not isinstance(error, LadingError) or error.outcome == "unknown"
+        if not isinstance(error, LadingError) or error.outcome == "unknown":
+            unclear_at = sender.settings.clock()
         raise
     finally:
-        register.remove(entry, unclear=unclear)
+        register.remove(entry, unclear_at=unclear_at)
 
 
 def read_build(response: Response) -> tuple[Build, ...]:
@@ -86,13 +87,16 @@ class _BuildLookup:
         register: What is known of the project's submissions.
         entry: The submission.
         started: When the call began, by the client's clock.
+        late_work: The service's.
     """
 
-    def __init__(self, register: ProjectRegister, entry: Entry, started: float) -> None:
+    def __init__(self, register: ProjectRegister, entry: Entry, started: float, late_work: float) -> None:
         self._register = register
         self._entry = entry
         self._submission = entry.submission
         self._started = started
+        # What was unclear before this made its build before this began.
+        self._others_since = started - late_work - _SLACK.total_seconds()
         self._lost: LadingError | None = None
         self._project_chroots: frozenset[str] | None = None
         self._of_packages: dict[str, set[int]] = {}
@@ -109,12 +113,13 @@ class _BuildLookup:
 
     async def _look(self, sender: LookupSender) -> LookupResult[tuple[Build, ...]] | _LookAgain:
         now = sender.settings.clock()
-        candidates = await self._list_candidates(sender)
+        recent = await self._list_recent(sender)
         # Others may have been given theirs meanwhile; from here on nothing is awaited.
-        candidates = [build for build in candidates if not self._register.is_claimed(build)]
+        recent = [build for build in recent if not self._register.is_claimed(build)]
+        candidates = [build for build in recent if self._submission.may_be(build, self._project_chroots)]
         matching = [self._matching(candidates, clues) for clues in self._submission.clues]
         if not any(matching):
-            self._refuse_unexplained(sender, candidates)
+            self._refuse_unexplained(sender, recent)
             return self._absent(now, sender.service.late_work)
         rivals = self._rivals({build.id: build for builds in matching for build in builds}.values())
         if not all(rival.lost for rival in rivals):
@@ -141,8 +146,8 @@ class _BuildLookup:
             entry.lost = False  # it is sent again, or has ended
         return NOT_FOUND
 
-    async def _list_candidates(self, sender: LookupSender) -> list[Build]:
-        """Return the builds that may be of this submission, oldest first, without those that are another's."""
+    async def _list_recent(self, sender: LookupSender) -> list[Build]:
+        """Return the account's builds since the call began, oldest first, without those that are another call's."""
         found: dict[int, Build] = {}
         while True:
             now, page = await sender.send(self._page(self._submission.package, len(found)))
@@ -166,7 +171,7 @@ class _BuildLookup:
         mine = [
             build
             for build in sorted(unclaimed, key=lambda build: build.id)
-            if build.submitter == self._entry.account and self._submission.may_be(build, self._project_chroots)
+            if build.submitter == self._entry.account and self._submission.is_in_directory(build)
         ]
         for build in mine:
             if self._register.source(build) is None:
@@ -178,7 +183,7 @@ class _BuildLookup:
 
     async def _list_packages(self, sender: LookupSender) -> None:
         """List the builds of packages that others are building: an unimported build does not show its package."""
-        packages = {other.submission.package for other in self._register.others(self._entry)}
+        packages = {other.submission.package for other in self._others()}
         for package in packages - {None, self._submission.package}:
             _, builds = await sender.send(self._page(package, 0))
             self._of_packages[str(package)] = {build.id for build in builds}
@@ -206,7 +211,10 @@ class _BuildLookup:
 
     def _rivals(self, builds: Collection[Build]) -> list[Entry]:
         """Return the other submissions under way that one of *builds* may be of."""
-        return [other for other in self._register.others(self._entry) if any(self._fits(other, b) for b in builds)]
+        return [other for other in self._others() if any(self._fits(other, build) for build in builds)]
+
+    def _others(self) -> list[Entry]:
+        return self._register.others(self._entry, since=self._others_since)
 
     def _fits(self, entry: Entry, build: Build) -> bool:
         source, package = self._source(build), entry.submission.package
@@ -216,13 +224,13 @@ class _BuildLookup:
             source.matches(clues) for clues in entry.submission.clues
         )
 
-    def _refuse_unexplained(self, sender: LookupSender, candidates: list[Build]) -> None:
+    def _refuse_unexplained(self, sender: LookupSender, recent: list[Build]) -> None:
         """Raise when a build of no other submission may be this one: frontends change what they are sent."""
         kind = self._submission.kind
-        if kind in _EXACT:
-            return
-        for build in candidates:
-            if self._source(build).kind == kind and not self._rivals([build]):
+        for build in recent:
+            source = self._source(build)
+            same_source = any(source.matches(clues) for clues in self._submission.clues)
+            if (same_source or (source.kind == kind and kind not in _EXACT)) and not self._rivals([build]):
                 raise self._unknown(sender, f"build {build.id} is of the same time and kind")
 
     def _choose(self, sender: LookupSender, matching: list[list[Build]], *, equals: int) -> tuple[Build, ...]:
