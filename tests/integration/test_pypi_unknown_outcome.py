@@ -122,8 +122,20 @@ async def test_digests_that_agree_and_one_that_does_not_are_a_conflict(
 async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_index, fake_client, demo_wheel, status):
     fake_index.page = ServerResponse(status)
     async with fake_client:
-        assert (await fake_client.releases.upload(demo_wheel)).status == "uploaded"
+        uploaded = await fake_client.releases.upload(demo_wheel)
+    assert uploaded.status == "uploaded"
+    assert uploaded.warnings == (
+        f"the index's listing could not be read (HTTP {status}): lading could not check whether it has "
+        f"{demo_wheel.name}",
+    )
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]
+
+
+async def test_an_index_that_cannot_be_queried_is_said_in_the_result(fake_index, blind_client, demo_wheel):
+    async with blind_client:
+        uploaded = await blind_client.releases.upload(demo_wheel)
+    assert (uploaded.status, len(uploaded.warnings)) == ("uploaded", 1)
+    assert uploaded.warnings[0].startswith("the index has no simple_url: ")
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ class UploadResult:
         status: ``"uploaded"``: sent, and the index accepted it. ``"unchanged"``: the index had the same file already,
             and nothing was sent. ``"confirmed"``: sent; the response was lost or said that the file exists, and the
             index's own listing shows the same file.
-        warnings: The warnings of the index.
+        warnings: What the index warned of, and what lading could not check.
     """
 
     filename: str

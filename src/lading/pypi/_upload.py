@@ -60,23 +60,31 @@ class DistributionUpload:
         self._distribution = distribution
         self._sender = sender
         self._index = index
+        self._warnings: tuple[str, ...] = ()
 
     async def find_existing(self, sender: CallSender | None = None) -> IndexedFile | None:
         """Look the file up at the index; ``None`` when we may not read there: credentials may be for uploads alone.
+
+        The result of the upload has a warning then.
 
         Args:
             sender: A sender to use instead of the upload's own.
         """
         if self._index.simple_url is None:
+            self._warn("the index has no simple_url")
             return None
         try:
             page = await fetch_page(sender or self._sender, self._index, self._distribution.name, fresh=True)
-        except (Unauthorized, Forbidden):
+        except (Unauthorized, Forbidden) as error:
+            self._warn(f"the index's listing could not be read (HTTP {error.status})")
             return None
         for file in page.files:
             if file.filename == self._distribution.filename:
                 return IndexedFile(self._compare(file.hashes), page.served_at)
         return IndexedFile("absent", page.served_at)
+
+    def _warn(self, why: str) -> None:
+        self._warnings = (f"{why}: lading could not check whether it has {self._distribution.filename}",)
 
     def _compare(self, hashes: dict[str, str]) -> FileState:
         ours = self._distribution.hashed.digests
@@ -164,5 +172,5 @@ class DistributionUpload:
             size=distribution.hashed.stamp.size,
             sha256=distribution.sha256,
             status=status,
-            warnings=warnings,
+            warnings=(*self._warnings, *warnings),
         )
