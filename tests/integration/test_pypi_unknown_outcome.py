@@ -125,8 +125,10 @@ async def test_a_page_that_may_not_be_read_does_not_keep_from_uploading(fake_ind
         uploaded = await fake_client.releases.upload(demo_wheel)
     assert uploaded.status == "uploaded"
     assert uploaded.warnings == (
-        f"the index's listing could not be read (HTTP {status}): lading could not check whether it has "
-        f"{demo_wheel.name}",
+        (
+            f"the index's listing could not be read (HTTP {status}): lading could not check whether it has "
+            f"{demo_wheel.name}"
+        ),
     )
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]
 

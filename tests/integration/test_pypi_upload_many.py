@@ -72,3 +72,104 @@ async def test_a_failing_wheel_at_an_index(fake_index, dist):
         errors = [(outcome.item, type(outcome.error)) async for outcome in outcomes]
     assert errors == [(dist[0], Forbidden), (dist[1], NotAttempted)]
     assert fake_index.seen == ["GET /simple/demo/", "POST /legacy/"]
+
+
+async def test_awaited_it_returns_the_results_in_the_order_of_the_files(fake_index, dist):
+    async with fake_index.client() as pypi:
+        results = await pypi.releases.upload_many(dist)
+    assert [(result.filename, result.status) for result in results] == [(path.name, "uploaded") for path in dist]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    return wheel(tmp_path, "other")
+
+
+async def test_awaited_it_raises_when_one_failed_after_all_have_ended(fake_index, dist, other):
+    fake_index.responses = [ServerResponse(403), ServerResponse(200)]
+    async with fake_index.client() as pypi:
+        with pytest.raises(Forbidden) as caught:
+            await pypi.releases.upload_many([*dist, other], limit=1)
+    assert fake_index.seen.count("POST /legacy/") == 2
+    notes = caught.value.__notes__
+    assert notes[0] == f"while uploading {dist[0].name}; 1 of 3 files were uploaded"
+    assert notes[1].startswith(f"also failed: {dist[1].name}: ")
+
+
+async def test_a_block_that_reads_nothing_waits_for_all(fake_index, dist):
+    async with fake_index.client() as pypi:
+        async with pypi.releases.upload_many(dist):
+            pass
+        assert fake_index.seen.count("POST /legacy/") == 2
+        fake_index.responses = [ServerResponse(403)]
+        with pytest.raises(Forbidden):
+            async with pypi.releases.upload_many(dist):
+                pass
+
+
+async def test_a_block_that_is_left_early_waits_for_the_rest(fake_index, dist):
+    async with fake_index.client() as pypi, pypi.releases.upload_many(dist, limit=1) as results:
+        async for _ in results:
+            break
+    assert fake_index.seen.count("POST /legacy/") == 2
+
+
+async def test_an_exception_in_the_block_cancels_the_rest(fake_index, dist):
+    async with fake_index.client() as pypi:
+        with pytest.raises(RuntimeError, match="enough"):
+            async with pypi.releases.upload_many(dist, limit=1) as results:
+                async for _ in results:
+                    raise RuntimeError("enough")
+    assert fake_index.seen.count("POST /legacy/") == 1
+
+
+async def test_a_wrong_use_says_how(fake_index, dist):
+    async with fake_index.client() as pypi:
+        uploads = pypi.releases.upload_many(dist)
+        with pytest.raises(InputError, match="await it, or write: async with"):
+            async for _ in uploads:
+                pass
+        async with uploads as results:
+            pass
+        with pytest.raises(InputError, match="the block of upload_many"):
+            await anext(results)
+        with pytest.raises(InputError, match="can be used once"):
+            await uploads
+        with pytest.raises(InputError, match="limit must be 1"):
+            pypi.releases.upload_many(dist, limit=0)
+
+
+@pytest.fixture
+def littered(dist: list[Path], tmp_path: Path) -> Path:
+    """The directory with what ``uv build`` and signing leave beside the files (uv#11652, twine#855)."""
+    for name in (".gitignore", "SHA256SUMS", "demo.asc", f"{dist[0].name}.sigstore.json"):
+        (tmp_path / name).write_text("*")
+    (tmp_path / "demo-sub").mkdir()
+    (tmp_path / "demo-2.0-py3-none-any.whl").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", ["", "/*", "/demo*"])
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_a_directory_or_a_pattern(fake_index, dist, littered, place, kind):
+    async with fake_index.client() as pypi:
+        uploads = pypi.releases.upload_many(kind(f"{littered}{place}"))
+        results = await uploads
+    assert [result.filename for result in results] == [path.name for path in dist]
+    assert "demo-sub" in {path.name for path in uploads.skipped}
+    assert littered / f"{dist[0].name}.sigstore.json" in uploads.skipped
+
+
+async def test_one_file(fake_index, dist):
+    async with fake_index.client() as pypi:
+        assert [result.filename for result in await pypi.releases.upload_many(str(dist[0]))] == [dist[0].name]
+
+
+@pytest.mark.parametrize("place", ["", "/*.whl"])
+async def test_a_place_without_files_is_a_mistake(fake_index, tmp_path, place):
+    async with fake_index.client() as pypi:
+        with pytest.raises(InputError, match="has neither a wheel nor an sdist"):
+            await pypi.releases.upload_many(f"{tmp_path}{place}")
+        with pytest.raises(InputError) as caught:
+            pypi.releases.upload_many([tmp_path / ".gitignore"])
+    assert "skip what is neither" in caught.value.__notes__[0]

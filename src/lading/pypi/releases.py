@@ -14,11 +14,10 @@ from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
-from lading.fanout import FanOut, fan_out
 from lading.pypi._pages import fetch_page, fetch_release_info
-from lading.pypi._release_order import ReleaseOrder
 from lading.pypi._simple_api import group_releases
 from lading.pypi._upload import DistributionUpload
+from lading.pypi._upload_many import UploadMany
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,9 +146,9 @@ class Releases:
         return await upload.send(sidecars, on_progress)
 
     def upload_many(
-        self, paths: Iterable[StrPath], *, limit: int = 8, attestations: bool = False
-    ) -> FanOut[Path, UploadResult]:
-        """Upload many files concurrently and yield their results as they complete; see :func:`lading.fan_out`.
+        self, paths: StrPath | Iterable[StrPath], *, limit: int = 8, attestations: bool = False
+    ) -> UploadMany:
+        """Upload many files concurrently: awaited, or with their results as they complete.
 
         A release's wheels are sent first, and its sdist only when the index has all of them; when one fails, the error
         of the sdist is a :class:`NotAttempted`. Otherwise an installer could build from source although a wheel is
@@ -157,22 +156,24 @@ class Releases:
 
         ::
 
-            async with pypi.releases.upload_many(files) as results:
+            for uploaded in await pypi.releases.upload_many("dist"):
+                print(uploaded.filename, uploaded.status)
+
+            async with pypi.releases.upload_many("dist") as results:
                 async for result in results:
                     print(result.item.name, result.error or result.value.status)
 
         Args:
-            paths: Wheels and sdists, of any number of projects. Attestations among them are skipped: they are sent
-                with their files.
+            paths: Wheels and sdists, of any number of projects; or one directory or glob pattern, whose other files
+                are skipped. Attestations are skipped as well: they are sent with their files.
             limit: The maximum number of files that are uploaded concurrently.
             attestations: Also send the attestations beside each file.
 
         Raises:
-            InputError: The name of one of *paths* is not that of a wheel or an sdist; nothing was sent.
+            InputError: The name of one of *paths* is not that of a wheel or an sdist, or a directory or pattern has
+                none; nothing was sent.
         """
-        order = ReleaseOrder(paths)
-        upload = partial(self.upload, attestations=attestations)
-        return fan_out(partial(order.run, upload), order.paths, limit=limit)
+        return UploadMany(partial(self.upload, attestations=attestations), paths, limit)
 
 
 def _read_attestations(path: Path, wanted: Iterable[StrPath] | bool) -> list[object]:
