@@ -5,6 +5,7 @@ from lading.pypi._indexes import Index
 from lading.pypi._models import File, Project, ProjectInfo, Release, UploadResult
 from lading.pypi._release_order import NotAttempted
 from lading.pypi._trusted_publishing import MintedToken, TrustedPublishing
+from lading.pypi._upload_many import UploadMany, UploadResults
 from lading.pypi.files import Files
 from lading.pypi.projects import Projects
 from lading.pypi.releases import Releases
@@ -29,5 +30,7 @@ __all__ = [
     "Token",
     "Tokens",
     "TrustedPublishing",
+    "UploadMany",
     "UploadResult",
+    "UploadResults",
 ]

@@ -89,7 +89,7 @@ class UploadMany:
             if kind is None:
                 rest = [result async for result in self._results]
         finally:
-            await self._results.aclose(kind, error, trace)
+            await self._results._end(kind, error, trace)  # noqa: SLF001 - of this module
         _raise_first(rest)
 
     def __aiter__(self) -> UploadResults:
@@ -97,7 +97,7 @@ class UploadMany:
 
 
 class UploadResults:
-    """The results of many uploads as they come: an async iterator of :class:`lading.Result`."""
+    """The results of many uploads: an async iterator of :class:`lading.Result`, in the order of completion."""
 
     def __init__(self, work: FanOut[Path, UploadResult]) -> None:
         self._work = work
@@ -111,7 +111,7 @@ class UploadResults:
             raise InputError(f"the block of upload_many() has ended: {_HOW}")
         return await anext(self._work)
 
-    async def aclose(
+    async def _end(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the uploads that are still running."""
