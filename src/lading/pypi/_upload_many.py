@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from glob import glob, has_magic
-from os import fspath
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -52,8 +52,8 @@ class UploadMany:
         self.skipped: tuple[Path, ...] = ()
         if isinstance(paths, bytes):
             raise InputError("paths must be str or a path, not bytes", argument="paths")
-        if isinstance(paths, str) or hasattr(paths, "__fspath__"):
-            self._place = fspath(paths)  # type: ignore[arg-type] # hasattr narrows nothing
+        if isinstance(paths, (str, PathLike)):
+            self._place = fspath(paths)
         else:
             self._order = _order(paths)
 
