@@ -78,3 +78,18 @@ def content_file(tmp_path: Path) -> Path:
 def slept(monkeypatch: pytest.MonkeyPatch) -> RecordedSleeps:
     """The waits between the attempts of its clients, none of which is waited; the clock advances by each."""
     return RecordedSleeps(monkeypatch)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report what the fault matrix covers: operations, faults, and how many of their combinations held."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    rows = [value for report in reports for name, value in report.user_properties if name == "fault_matrix"]
+    if rows:
+        operations, cells, held = (
+            len({row[0] for row in rows}),
+            sum(row[1] for row in rows),
+            sum(row[2] for row in rows),
+        )
+        terminalreporter.write_line(
+            f"fault matrix: operations={operations} faults={rows[0][1]} combinations={cells} held={held}"
+        )

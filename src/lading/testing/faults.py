@@ -76,6 +76,18 @@ class RespondEarly(Respond):
 
 
 @dataclass(frozen=True, slots=True)
+class RespondAfter(Respond):
+    """Do the work, and respond with this instead of the real response: a gateway that gave up, a login page.
+
+    Attributes:
+        work_after: Seconds of the server's clock after which the work is done, as for :class:`DropAfter`. By default
+            it is done before the response.
+    """
+
+    work_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class RespondRaw(Fault):
     """Send these bytes instead of a response, then close the connection: for malformed responses."""
 

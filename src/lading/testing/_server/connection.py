@@ -27,6 +27,7 @@ from lading.testing.faults import (
     Faults,
     InjectedFault,
     Respond,
+    RespondAfter,
     RespondEarly,
     RespondRaw,
     Truncate,
@@ -104,6 +105,11 @@ class Connection:
                 await self._http.read(fault.after)
                 self._record(request, fault)
                 await self._respond_early(request, fault)
+            case RespondAfter():
+                await self._shared.late_work.postpone(request, fault.work_after)
+                await self._shared.late_work.run_due(self._shared.handler)
+                self._record(request, fault)
+                await self._send(request, _response(fault))
             case Respond():
                 await self._http.read()
                 self._record(request, fault)
