@@ -268,3 +268,17 @@ def test_copr_bot_without_what_it_needs(bot, tmp_path: Path):
     process = bot("--config", tmp_path / "nowhere", "demo-1.0-1.src.rpm")
     assert process.communicate() == ("", f"there is no configuration file {tmp_path / 'nowhere'}\n")
     assert process.returncode == 1
+
+
+def test_a_service_of_many_tenants():
+    """A short run; a longer one is ``python examples/service_load.py``."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "service_load.py"), "--seconds", "2", "--operations", "80"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "claimed and not there: 0; there and not claimed: 0; unknown: 0" in done.stdout
+    tasks = next(line for line in done.stdout.splitlines() if line.startswith("tasks"))
+    assert tasks == "tasks: 1 -> 1"
