@@ -256,7 +256,7 @@ class TestLading:
 
     async def test_trusted_publishing(self, index, client, pair, tmp_path, capsys):
         publisher = index.add_publisher("demo")
-        auth = TrustedPublishing(index.index, index.github_environment(publisher))
+        auth = TrustedPublishing(index.index, index.github_environment(publisher), audience="pypi")
         sidecar = tmp_path / "dist" / f"{pair[0].name}.publish.attestation"
         sidecar.write_text(json.dumps({"version": 1}))
         async with client(auth=auth) as pypi:
@@ -269,7 +269,7 @@ class TestLading:
 
     async def test_a_minted_token_is_renewed_before_it_ends(self, pair, capsys):
         async with EmbeddedIndex(token_lifetime=240) as index:
-            auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
+            auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")), audience="pypi")
             async with PyPI(index.index, auth=auth) as pypi:
                 for path in pair:
                     assert (await pypi.releases.upload(path)).status == "uploaded"
@@ -279,7 +279,7 @@ class TestLading:
     async def test_a_lost_response_to_minting(self, index, client, pair, capsys):
         index.faults.add(DropAfter(), path="*/mint-token")
         index.faults.add(Respond(502), path="*/audience")
-        auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")))
+        auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")), audience="pypi")
         async with client(auth=auth) as pypi:
             assert (await pypi.releases.upload(pair[0])).status == "uploaded"
         assert len(index.faults.happened) == 2
@@ -287,7 +287,7 @@ class TestLading:
     async def test_a_job_that_no_publisher_is_known_for(self, index, client, pair, capsys):
         publisher = index.add_publisher("demo", repository="example/demo")
         identity = index.identity_token(publisher, repository="example/fork")
-        auth = TrustedPublishing(index.index, {"GITLAB_CI": "true", "PYPI_ID_TOKEN": identity})
+        auth = TrustedPublishing(index.index, {"GITLAB_CI": "true", "PYPI_ID_TOKEN": identity}, audience="pypi")
         async with client(auth=auth) as pypi:
             with pytest.raises(BadRequest, match="no corresponding publisher") as caught:
                 await pypi.releases.upload(pair[0])

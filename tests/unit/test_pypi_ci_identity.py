@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError, Forbidden, TokenAuth
+from lading import ConfigError, Forbidden, InvalidResponse, TokenAuth
 from lading._core.messages import Response
-from lading.pypi._ci_identity import GOOGLE_IAM, GOOGLE_METADATA, detect_provider, identity_token_flow
+from lading.pypi._ci_identity import GOOGLE_IAM, GOOGLE_METADATA, detect_provider, identity_token_flow, require_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +95,23 @@ def test_githubs_service_is_where_the_job_was_sent():
     assert not service.may_send_credentials("https://index.example/token")
 
 
+@pytest.mark.parametrize("value", [b"null", b"5", b'""', b'"two words"', b'"x\\n::set-env name=A::b"', b'["jwt"]'])
+@pytest.mark.parametrize("env", [GITHUB, GOOGLE])
+def test_what_is_no_token_is_not_taken_for_one(env, value):
+    """``null`` is not the text ``None``, and what has a line break could be a command in a job's log."""
+    key = b"value" if env is GITHUB else b"access_token"
+    with pytest.raises(InvalidResponse, match=key.decode()):
+        drive(env, "pypi", b'{"%s": %s}' % (key, value))
+
+
+@pytest.mark.parametrize("env", [{}, {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}])
+def test_an_identity_that_a_job_cannot_have_is_known_before_any_request(env):
+    with pytest.raises(ConfigError):
+        require_identity(env, "pypi")
+    require_identity({**GITLAB, "PYPI_ID_TOKEN": "jwt"}, "pypi")
+    require_identity(GITHUB, "pypi")
+
+
 def test_gitlab_has_it_in_a_variable():
     assert drive(GITLAB, "pypi") == ([], "jwt")
     odd = {"GITLAB_CI": "true", "MY_INDEX_2__ID_TOKEN": "other"}
@@ -161,7 +178,7 @@ def test_refusals_of_google(service, headers, body, shown, code):
     [
         ({}, "needs a job on GitHub Actions, GitLab CI or Google Cloud"),
         ({"GITHUB_ACTIONS": "true"}, "give it 'permissions: id-token: write'"),
-        ({**GITHUB, "ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "give the job 'permissions: id-token: write'"),
+        ({**GITHUB, "ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "give it 'permissions: id-token: write'"),
         ({"GITLAB_CI": "true"}, "no PYPI_ID_TOKEN: name it under id_tokens, with aud: pypi"),
         ({"GITLAB_CI": "true", "PYPI_ID_TOKEN": " "}, "no PYPI_ID_TOKEN"),
     ],

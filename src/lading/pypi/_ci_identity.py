@@ -14,7 +14,7 @@ from lading._core.auth import TokenAuth
 from lading._core.call import Call
 from lading._core.responses import api_error
 from lading._core.service import Service, validate_base_url
-from lading.errors import ConfigError
+from lading.errors import ConfigError, InvalidResponse
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -24,6 +24,22 @@ if TYPE_CHECKING:
     from lading.errors import ApiError
 
 Provider = Literal["github", "gitlab", "google"]
+
+_NO_PERMISSION = (
+    "this GitHub job has no permission to request an identity token for trusted publishing: give it "
+    "'permissions: id-token: write'"
+)
+# What a header, a form and a line of a job's log can carry.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def read_text(response: Response, key: str) -> str:
+    """Return the value of *key*, a token or an audience; ``InvalidResponse`` for anything but a word."""
+    found = response.json()
+    value = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise InvalidResponse(f"the response has no usable {key!r}", outcome="unknown")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,17 @@ def detect_provider(env: Mapping[str, str]) -> Provider | None:
     return None
 
 
+def is_ci(env: Mapping[str, str]) -> bool:
+    """Return whether this job runs on a CI system that can identify its jobs, whether or not this one may have that."""
+    return env.get("GITHUB_ACTIONS") == "true" or detect_provider(env) is not None
+
+
+def require_identity(env: Mapping[str, str], audience: str) -> None:
+    """Check without a request that this job can have an identity token for *audience*; ``ConfigError`` if not."""
+    for _ in identity_token_flow(env, audience):
+        return
+
+
 def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest, Any, str]:
     """Yield the requests to send, receive the result of each, and return an identity token for *audience*.
 
@@ -70,7 +97,8 @@ def identity_token_flow(env: Mapping[str, str], audience: str) -> Generator[Iden
         return (yield from _google(env, audience))
     if env.get("GITHUB_ACTIONS") == "true":
         raise ConfigError(
-            "this GitHub job has no permission to request an identity token: give it 'permissions: id-token: write'"
+            f"{_NO_PERMISSION} (with a reusable workflow, in the calling job as well; GitHub never gives it to pull "
+            "requests from forks)"
         )
     raise ConfigError(
         "trusted publishing needs a job on GitHub Actions, GitLab CI or Google Cloud; this is none of them"
@@ -81,13 +109,11 @@ def _github(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest,
     url = env.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     secret = env.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not url or not secret:
-        raise ConfigError(
-            "GitHub gave this job no URL to request an identity token from: give the job 'permissions: id-token: write'"
-        )
+        raise ConfigError(_NO_PERMISSION)
     call = Call(
         "GET",
         f"{url}{'&' if '?' in url else '?'}audience={quote(audience, safe='')}",
-        lambda response: str(response.json()["value"]),
+        lambda response: read_text(response, "value"),
         template="(identity token)",
     )
     token = yield IdentityRequest(_github_service(url), call, TokenAuth(secret, scheme="bearer"))
@@ -117,7 +143,7 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest,
     metadata = Call(
         "GET",
         "token",
-        lambda response: str(response.json()["access_token"]),
+        lambda response: read_text(response, "access_token"),
         params={"scopes": "https://www.googleapis.com/auth/cloud-platform"},
         headers={"Metadata-Flavor": "Google"},
         template="(access token)",
@@ -126,7 +152,7 @@ def _google(env: Mapping[str, str], audience: str) -> Generator[IdentityRequest,
     call = Call(
         "POST",
         "projects/-/serviceAccounts/{account}:generateIdToken",
-        lambda response: str(response.json()["token"]),
+        lambda response: read_text(response, "token"),
         path_params={"account": env["GOOGLE_SERVICE_ACCOUNT_NAME"]},
         json={"audience": audience, "includeEmail": True},
         idempotent=True,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from lading._client import Client, ClientOpener, ClientOptions
 from lading._core.auth import Auth, BasicAuth
+from lading._core.call import UNSET
 from lading._core.service import Service, origin
 from lading.errors import ConfigError
-from lading.pypi._config import find_credentials, load_config
+from lading.pypi._config import load_config
 from lading.pypi._errors import read_error
+from lading.pypi._find_credentials import find_credentials, find_read_auth
 from lading.pypi._indexes import Index, resolve_index
 from lading.pypi.files import Files
 from lading.pypi.projects import Projects
@@ -35,6 +37,8 @@ class PyPI(Client):
         token: An API token, or :class:`lading.Credentials` that read it; sent as the password of the user
             ``__token__``.
         auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
+        read_auth: Other credentials for reading than for uploads, or ``None`` for none, at an index that is neither
+            PyPI nor TestPyPI, which are read without. They stay with the copies of :meth:`with_options`.
         options: See :class:`lading.ClientOptions`.
 
     Attributes:
@@ -55,11 +59,12 @@ class PyPI(Client):
         *,
         token: str | Credentials | None = None,
         auth: Auth | None = None,
+        read_auth: Auth | None = UNSET,
         **options: Unpack[ClientOptions],
     ) -> None:
         if token is not None and auth is not None:
             raise ConfigError("give token= or auth=, not both")
-        self._index = resolve_index(index)
+        self._index = resolve_index(index).with_read_auth(read_auth)
         if token is not None:
             auth = BasicAuth("__token__", token)
         upload_url = self._index.upload_url
@@ -85,8 +90,10 @@ class PyPI(Client):
         *,
         token: str | Credentials | None = None,
         auth: Auth | None = None,
+        read_auth: Auth | None = UNSET,
         config_file: StrPath | None = None,
         simple_url: str | None = None,
+        allow_http: bool = False,
         **options: Unpack[ClientOptions],
     ) -> ClientOpener[PyPI]:
         """Create a client for the index *name*, with the configuration of this machine or CI job.
@@ -95,19 +102,30 @@ class PyPI(Client):
 
         Credentials are looked up in this order: in the arguments; in the environment (``UV_PUBLISH_TOKEN``,
         ``TWINE_USERNAME`` and ``TWINE_PASSWORD``, ``UV_PUBLISH_USERNAME`` and ``UV_PUBLISH_PASSWORD``); in
-        ``~/.pypirc``; in the keyring,
-        where twine keeps them (service: the upload URL, user: ``__token__``); and, for the two official indexes, by
-        trusted publishing on GitHub, GitLab and Google. Without credentials the client can only read.
+        ``~/.pypirc``; in the keyring, where twine keeps them (service: the upload URL, with or without the slash at its
+        end, user: ``__token__``); and, for the two official indexes, by trusted publishing on GitHub, GitLab and
+        Google. Without credentials the client can only read.
+
+        A secret is sent to the URL of its own source only. Twine's variables are for the index that
+        ``TWINE_REPOSITORY_URL`` or ``TWINE_REPOSITORY`` names, uv's for that of ``UV_PUBLISH_URL``, and where these are
+        not set, for PyPI. They are not used for an index at another URL, and credentials from configuration are not
+        sent to a *simple_url* at another host.
 
         Args:
             name: ``"pypi"``, ``"testpypi"`` or a section of ``.pypirc``. By default what ``TWINE_REPOSITORY_URL``,
                 ``UV_PUBLISH_URL`` or ``TWINE_REPOSITORY`` name, else ``"pypi"``.
             token: An API token, or :class:`lading.Credentials` that read it; sent as the password of the user
-                ``__token__``.
+                ``__token__``. It needs a *name* where the environment names an index.
             auth: Instead of *token*: any other credentials, such as ``lading.BasicAuth(user, password)``.
+            read_auth: Other credentials for reading than for uploads; ``None`` for none.
             config_file: The configuration file; by default ``~/.pypirc``.
-            simple_url: The root of the index's Simple API; without a *name*, by default ``UV_PUBLISH_CHECK_URL``.
-            options: See :class:`lading.ClientOptions`.
+            simple_url: The root of the index's Simple API; for an index from ``UV_PUBLISH_URL``, by default
+                ``UV_PUBLISH_CHECK_URL``. Credentials in it are used for reading.
+            allow_http: Accept an index at a plain ``http://`` URL that is not this machine. It exposes credentials to
+                the network.
+            options: See :class:`lading.ClientOptions`. ``tls`` and ``http_client`` replace the certificates that the
+                configuration names (``ca_cert``, ``client_cert``, ``TWINE_CERT``, ``TWINE_CLIENT_CERT``,
+                ``SSL_CLIENT_CERT``).
 
         Raises:
             ConfigError: There is no such index, or the configuration cannot be parsed; the message names file,
@@ -115,8 +133,19 @@ class PyPI(Client):
         """
 
         async def make() -> PyPI:
-            found = await load_config(name, config_file, simple_url)
-            chosen = auth if token is not None or auth is not None else await find_credentials(found)
-            return cls(found.index, token=token, auth=chosen, **options)
+            found = await load_config(name, config_file, simple_url, allow_http=allow_http)
+            if token is None and auth is None:
+                chosen, reading = await find_credentials(found), find_read_auth(found)
+            elif found.named_by:
+                raise ConfigError(
+                    f"{'token' if auth is None else 'auth'}= is given, and the index is the one that {found.named_by} "
+                    "names: name the index in the call, or create PyPI(Index(...), ...)"
+                )
+            else:
+                chosen, reading = auth, UNSET if found.reading.password is None else find_read_auth(found)
+            if options.get("tls") is None and options.get("http_client") is None:
+                options["tls"] = await found.tls.load()
+            reading = reading if read_auth is UNSET else read_auth
+            return cls(found.index, token=token, auth=chosen, read_auth=reading, **options)
 
         return ClientOpener(make)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lading._core.call import UNSET
 from lading._core.service import validate_base_url
 from lading.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from lading._core.call import Auth
 
 # The official index's own domain, put together in this one place.
 _DOMAIN = ".".join(("pypi", "org"))  # noqa: FLY002 - spelled out nowhere
@@ -31,12 +36,13 @@ class Index:
     name: str = "index"
     allow_http: bool = False
     json_url: str | None = None
+    _read_auth: Auth | None = field(default=UNSET, repr=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        for field in ("upload_url", "simple_url", "json_url"):
-            url = getattr(self, field)
+        for name in ("upload_url", "simple_url", "json_url"):
+            url = getattr(self, name)
             if url is not None:
-                object.__setattr__(self, field, validate_base_url(url, field, allow_http=self.allow_http))
+                object.__setattr__(self, name, validate_base_url(url, name, allow_http=self.allow_http))
 
     @property
     def token_domain(self) -> str | None:
@@ -50,9 +56,18 @@ class Index:
         return self._official_name is not None
 
     @property
-    def sends_credentials_to_read(self) -> bool:
-        """Whether credentials go with reads: those of the official indexes are for uploads alone."""
-        return not self.official
+    def audience(self) -> str | None:
+        """The audience of identity tokens for it; ``None`` where that is not known."""
+        return self._official_name
+
+    @property
+    def read_auth(self) -> Auth | None:
+        """The credentials to read with: UNSET for those of uploads, which the official indexes do not accept here."""
+        return None if self.official else self._read_auth
+
+    def with_read_auth(self, auth: Auth | None) -> Index:
+        """Return the index with other credentials to read with; UNSET for those of uploads."""
+        return self if auth is UNSET else replace(self, _read_auth=auth)
 
     def require_simple_url(self) -> str:
         """Return the root of the Simple API; ``ConfigError`` when the index has none."""
@@ -86,7 +101,13 @@ _BY_HOST = {
     ".".join(("pypi", "python", "org")): "pypi",  # noqa: FLY002 - spelled out nowhere
     f"test.{_DOMAIN}": "testpypi",
 }
+OFFICIAL_AUDIENCES = frozenset({"pypi", "testpypi"})
 _TOKEN_DOMAINS = {"pypi": _DOMAIN, "testpypi": f"test.{_DOMAIN}"}
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is this machine."""
+    return host in ("localhost", "127.0.0.1", "::1")
 
 
 def official_index_at(url: str) -> Index | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lading._artifacts.python import normalize_name
-from lading._core.call import UNSET, Call
+from lading._core.call import Call
 from lading._core.threads import import_in_thread
 from lading.errors import NotFound
 from lading.pypi._models import ReleaseInfo
@@ -46,7 +46,7 @@ async def fetch_page(sender: CallSender, index: Index, project: str, *, fresh: b
         read_page_or_none if fresh else read_project_page,
         path_params={"project": normalize_name(project)},
         headers=headers,
-        auth=UNSET if index.sends_credentials_to_read else None,
+        auth=index.read_auth,
         allow_statuses=frozenset({404}) if fresh else frozenset(),
         template="{project}/",
     )
@@ -61,7 +61,7 @@ async def fetch_project_names(sender: CallSender, index: Index) -> tuple[str, ..
         index.require_simple_url(),
         read_project_list,
         headers={"Accept": SIMPLE_ACCEPT},
-        auth=UNSET if index.sends_credentials_to_read else None,
+        auth=index.read_auth,
         max_response_size=_MAX_LIST,
         template="(simple)",
     )
@@ -92,7 +92,7 @@ async def fetch_release_info(
         root + path,
         ReleaseInfo,
         path_params=params,
-        auth=UNSET if index.sends_credentials_to_read else None,
+        auth=index.read_auth,
         template=f"json/{path}",
     )
     try:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading._core.call import UNSET, Call
+from lading._core.call import Call
 from lading._core.download import Expected, download
 from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
@@ -101,7 +101,7 @@ class Files:
             file.url,
             template="(file)",
             headers={"Accept": "*/*"},
-            auth=UNSET if self._index.sends_credentials_to_read else None,
+            auth=self._index.read_auth,
         )
         return await download(self._sender, call, target, promise=_expected(file), on_progress=on_progress)
 

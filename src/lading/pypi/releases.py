@@ -132,7 +132,9 @@ class Releases:
         """
         if self._index.official and self._sender.settings.auth is NO_AUTH:
             raise ConfigError(
-                f"{self._index.name} accepts uploads only with a token: pass token=, or use from_config()"
+                f"{self._index.name} accepts uploads only with a token, and this client has none: pass token=, or "
+                "configure one where from_config() looks (UV_PUBLISH_TOKEN, TWINE_PASSWORD, .pypirc, the keyring, "
+                "trusted publishing)"
             )
         distribution = await read_distribution(path)
         sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)

@@ -64,22 +64,25 @@ class Tokens:
         if problem is not None:
             raise TokenInvalid(f"{self._index.name}: {problem}; nothing was sent")
 
-    async def mint(self, env: Mapping[str, str] | None = None) -> MintedToken:
+    async def mint(self, env: Mapping[str, str] | None = None, *, audience: str | None = None) -> MintedToken:
         """Mint a token for the identity of this CI job: valid for 15 minutes and the publisher's projects.
 
         On GitHub Actions it is masked in the job's log. Clients of ``PyPI.from_config`` mint tokens when needed.
 
         Args:
             env: The job's environment; by default this process's.
+            audience: What the identity token is to be valid for, as the index's operator says; by default ``"pypi"`` or
+                ``"testpypi"``, and for any other index the host of its upload URL.
 
         Raises:
-            ConfigError: This job has no identity token; the message says what to set up.
+            ConfigError: This job has no identity token; the message says what to set up. Or the index asks for an
+                identity token with another audience.
             Forbidden: The CI system refused an identity token, or the index has no trusted publishing.
             BadRequest: The index has no trusted publisher that matches this job (422); the message contains its reason.
 
         Source: ``POST /_/oidc/mint-token`` (warehouse, August 2026).
         """
-        return await mint_token(self._sender, self._index, os.environ if env is None else env)
+        return await mint_token(self._sender, self._index, os.environ if env is None else env, audience)
 
 
 def find_problem(token: Token, index: Index, project: str, now: datetime | None) -> str | None:
