@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import stat
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,14 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading import ApiError, IntegrityError, InvalidResponse, NetworkError, Progress, Retry
+from lading import ApiError, Call, InputError, IntegrityError, InvalidResponse, NetworkError, Progress, Retry
+from lading._core import download as _download
+from lading._core.download import Expected, download
 from lading.pypi import File
 from lading.testing import DropBefore, Respond, Server, ServerRequest, ServerResponse, Truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from lading import PyPI
 
@@ -26,6 +31,7 @@ QUICK = Retry(attempts=3, backoff=0)
 CONTENT = os.urandom(3 * 1024 * 1024 + 5)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = "demo-1.0-py3-none-any.whl"
+File.model_rebuild()  # here, and not in a test's loop: pydantic looks for plugins on the disk
 
 
 class Index:
@@ -33,19 +39,27 @@ class Index:
 
     Attributes:
         ranges: The ``Range`` of every request.
+        chunked: Whether it says no length.
     """
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "kept"
         self.path.write_bytes(CONTENT)
         self.ranges: list[str | None] = []
+        self.chunked = False
         self.server = Server(self.respond)
         self.faults = self.server.faults
 
     async def respond(self, request: ServerRequest) -> ServerResponse:
         self.ranges.append(request.headers.get("Range"))
         assert request.headers.get("Accept-Encoding") == "identity"
-        return ServerResponse(body=self.path)
+        return ServerResponse(body=pieces() if self.chunked else self.path)
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    """The content without its length."""
+    for start in range(0, len(CONTENT), 1 << 16):
+        yield CONTENT[start : start + (1 << 16)]
 
 
 @pytest.fixture
@@ -99,7 +113,126 @@ async def test_a_directory_gets_it_under_its_name(client: PyPI, index: Index, di
     assert await content_of(directory) == {NAME: SHA256}
 
 
-@pytest.mark.parametrize("name", ["../evil.whl", "/etc/evil", "..", "", "a/b.whl", "C:evil", "nul", "evil\0.whl"])
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_a_path_that_ends_in_a_slash_is_a_directory(client: PyPI, index: Index, directory: Path, kind: Any):
+    """Whether or not it exists: nobody wants a file of that name."""
+    to = f"{directory}/new/folder/"
+    for _ in range(2):
+        assert await client.files.download(listed(index), to) == directory / "new" / "folder" / NAME
+    assert await content_of(directory / "new" / "folder") == {NAME: SHA256}
+    with pytest.raises(InvalidResponse, match="nothing was written"):
+        await client.files.download(listed(index, filename="../x"), f"{directory}/other/")
+    with pytest.raises(FileExistsError):
+        await client.files.download(listed(index), f"{directory}/new/folder/{NAME}/")
+    assert [path.name for path in await to_thread.run_sync(lambda: list(directory.iterdir()))] == ["new"]
+
+
+def special(directory: Path, kind: str) -> Path:
+    """Something at a path that is no file."""
+    path = directory / kind
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+    elif kind == "device":
+        return Path("/dev/null")
+    else:
+        path.symlink_to("/dev/null")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "link to a device"])
+async def test_what_is_no_file_is_not_replaced(client: PyPI, index: Index, directory: Path, kind: str):
+    target = await to_thread.run_sync(special, directory, kind)
+    before = await to_thread.run_sync(target.lstat)
+    with pytest.raises(InputError, match="is not a regular file"):
+        await client.files.download(listed(index), target)
+    after = await to_thread.run_sync(target.lstat)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert not index.ranges
+
+
+async def test_nor_what_came_to_be_there_meanwhile(client: PyPI, index: Index, directory: Path):
+    target = directory / "fifo"
+
+    def make(progress: Progress) -> None:
+        with suppress(FileExistsError):
+            os.mkfifo(target)
+
+    with pytest.raises(InputError, match="is not a regular file"):
+        await client.files.download(listed(index), target, on_progress=make)
+    assert [path.name for path in await to_thread.run_sync(lambda: list(directory.iterdir()))] == ["fifo"]
+
+
+@pytest.mark.parametrize("step", ["open", "write", "replace"])
+async def test_an_error_of_the_system_names_the_target(
+    client: PyPI, index: Index, directory: Path, step: str, monkeypatch: pytest.MonkeyPatch
+):
+    """And not the temporary file, of which the caller knows nothing."""
+    target = directory / "missing" / "x" if step == "open" else directory / "x"
+
+    def fail(*arguments: Any) -> int:
+        raise OSError(28, "No space left on device", *map(str, arguments[:1]))
+
+    if step != "open":
+        monkeypatch.setattr(*{"write": (os, "write"), "replace": (Path, "replace")}[step], fail)
+    with pytest.raises(OSError) as caught:
+        await client.files.download(listed(index), target)
+    monkeypatch.undo()
+    assert caught.value.filename == str(target)
+    assert caught.value.filename2 is None
+    assert ".part" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_directory_is_no_target(client: PyPI, index: Index, directory: Path):
+    with pytest.raises(IsADirectoryError) as caught:
+        await core_download(client, index, directory)
+    assert caught.value.filename == str(directory)
+
+
+async def core_download(client: PyPI, index: Index, target: Path) -> Path:
+    """Without the method that puts a file into a directory."""
+    call: Call[Any] = Call("GET", f"{index.server.url}/files/x", auth=None)
+    return await download(client._sender, call, target, promise=Expected())
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_file_without_a_listed_size_has_a_limit(
+    client: PyPI, index: Index, directory: Path, announced: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_download, "MAX_UNLISTED", len(CONTENT) - 1)
+    index.chunked = not announced
+    file = listed(index, size=None)
+    with pytest.raises(InvalidResponse, match=rf"longer than the limit of {len(CONTENT) - 1} bytes \(max_size=\)"):
+        await client.files.download(file, directory)
+    assert await content_of(directory) == {}
+    # A listed size is the limit of its file.
+    await client.files.download(listed(index), directory)
+    await client.files.download(file, directory, max_size=len(CONTENT))
+    with pytest.raises(InvalidResponse, match="longer than the limit of 5 bytes"):
+        await client.files.download(listed(index), directory / "other", max_size=5)
+    assert await content_of(directory) == {NAME: SHA256}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.whl",
+        "/etc/evil",
+        "..",
+        "",
+        "a/b.whl",
+        "C:evil",
+        "nul",
+        "evil\0.whl",
+        ".bashrc",
+        "-rf",
+        "con .txt",
+        "a\u202eb",
+        "a\u2028b",
+    ],
+)
 async def test_a_name_does_not_leave_its_directory(client: PyPI, index: Index, directory: Path, name: str):
     with pytest.raises(InvalidResponse, match="nothing was written"):
         await client.files.download(listed(index, filename=name), directory)

@@ -121,7 +121,21 @@ async def test_a_reader_reads_anywhere_and_knows_its_file(path: Path):
 
 @pytest.mark.parametrize(
     "name",
-    ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", ".hidden", "…", "a b", "con1", "auxiliary", "x" * 255, "ä" * 127],
+    [
+        "demo-1.0-py3-none-any.whl",
+        "demo-1.0.tar.gz",
+        "…",
+        "a b",
+        "con1",
+        "con-1.txt",
+        "auxiliary",
+        "x" * 255,
+        "ä" * 127,
+        "\u0645\u06cc\u200c\u062e.txt",
+        "👩\u200d💻.txt",
+        "a.-b",
+        "a-.b",
+    ],
 )
 def test_names_that_are_safe(name: str):
     assert safe_name(name) == name
@@ -132,12 +146,15 @@ def test_names_that_are_safe(name: str):
     [
         "", ".", "..", "/", "a/b", "../a", "a/..", "\\", "a\\b", "C:", "C:a", "a:stream", "a*", "a?", 'a"', "a<", "a>", "a|",
         "a\0", "a\n", "\x7f", "a ", "a.", "CON", "con.txt", "nul", "Aux.tar.gz", "COM1", "lpt9.x", "com¹", "x" * 256,
-        "ä" * 128,
+        "ä" * 128, ".bashrc", ".hidden", "-rf", "--help", " a", "\u00a0a", "a\u3000", "con .txt", "NUL  ", "nul .tar.gz",
+        "conin$", "CONOUT$.txt", "a\u202etxt.exe", "a\u2066b", "a\u200fb", "a\u2028b", "a\u2029b", "a\x85b", "\ufeffa",
+        "a\u200bb", "a\u00adb", "a\ud800b",
     ],
 )  # fmt: skip
 def test_names_that_are_not(name: str):
-    with pytest.raises(InvalidResponse):
+    with pytest.raises(InvalidResponse) as caught:
         safe_name(name)
+    assert str(caught.value).isascii()  # what it quotes is not displayed as something else
 
 
 @given(st.text() | st.text(alphabet="./\\: aCONul\0", max_size=8))

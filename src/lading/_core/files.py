@@ -9,6 +9,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from lading._core.threads import check_cancelled, run_in_thread
 from lading.errors import InputError, InvalidResponse
@@ -204,25 +205,32 @@ class FileReader:
             self._raw = None
 
 
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$")
+# Windows takes the first part for a device, with blanks after it too.
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?$")
+# Control characters, line and paragraph separators, lone surrogates, and what changes how a name is displayed.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Scripts and emoji need these two to join letters, or not.
+_JOINERS = "\u200c\u200d"
 
 
 def safe_name(name: str) -> str:
-    """Return *name*, which a server chose, when it is a plain file name on every platform.
+    """Return *name*, which a server chose, when it is a plain and visible file name on every platform.
 
     Raises:
-        InvalidResponse: It could name a file outside its directory, or none at all.
+        InvalidResponse: It could name a file outside its directory, none at all, a hidden one or an option of a
+            command, or be displayed as another name.
     """
     bad = (
         not name
-        or name in {".", ".."}
-        or any(c in '/\\:*?"<>|' or ord(c) < 32 or ord(c) == 127 for c in name)
-        or name.endswith((" ", "."))
+        or name[0] in ".-"
+        or name != name.strip()
+        or name.endswith(".")
+        or any(c in '/\\:*?"<>|' or (category(c) in _UNSEEN and c not in _JOINERS) for c in name)
         or len(name.encode("utf-8", "surrogatepass")) > 255
         or _RESERVED.match(name)
     )
     if bad:
         raise InvalidResponse(
-            f"the store named a file {name[:80]!r}, which is not a plain file name; nothing was written"
+            f"the store named a file {name[:80]!a}, which is not a plain file name; nothing was written"
         )
     return name

@@ -35,11 +35,13 @@ class Expected:
         size: Bytes, where known.
         digests: Hex digests by name.
         hashers: A function that creates a hashlib object, for each of those names.
+        limit: Bytes: a longer file is refused.
     """
 
     size: int | None = None
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
     hashers: Mapping[str, Callable[[], Any]] = field(default_factory=dict[str, "Callable[[], Any]"])
+    limit: int | None = None
 
 
 class ResumableReader:
@@ -173,6 +175,12 @@ class ResumableReader:
         )
         length = headers.get("content-length", "")
         self.end = int(length) if length.isdigit() else self._expected.size
+        self._check_limit(self.end)
+
+    def _check_limit(self, size: int | None) -> None:
+        limit = self._expected.limit
+        if limit is not None and size is not None and size > limit:
+            raise InvalidResponse(f"{self._label}: it is longer than the limit of {limit} bytes (max_size=)")
 
     def _make_hashers(self) -> dict[str, Any]:
         return {name: self._expected.hashers[name]() for name in self._expected.digests}
@@ -222,6 +230,7 @@ class ResumableReader:
         limit = self._expected.size
         if limit is not None and self.position > limit:
             raise IntegrityError(f"{self._label}: more than the promised {limit} bytes came")
+        self._check_limit(self.position)
         if not count and self.end is not None and self.position != self.end:
             raise NetworkError(
                 f"{self._label}: the response ended after {self.position} of {self.end} bytes", phase="receive"

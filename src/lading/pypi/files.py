@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading._core.download import Expected, download
-from lading._core.files import safe_name
+from lading._core.download import Expected, download, target_path
 from lading._core.paging import Page, Pager
-from lading._core.threads import run_in_thread
 from lading.errors import InvalidResponse
 from lading.pypi._pages import fetch_page
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lading._core.files import StrPath
+    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
     from lading.pypi._models import File
@@ -71,7 +71,9 @@ class Files:
         page = await fetch_page(self._sender, self._index, project, fresh=True)
         return next((file for file in page.files if file.filename == filename), None)
 
-    async def download(self, file: File, to: StrPath, *, on_progress: OnProgress | None = None) -> Path:
+    async def download(
+        self, file: File, to: StrPath, *, on_progress: OnProgress | None = None, max_size: int | None = None
+    ) -> Path:
         """Download *file*, verify its size and digest as the index lists them, and return its path.
 
         Nothing is at that path until both are verified. A transfer that is interrupted resumes where the index's file
@@ -79,31 +81,32 @@ class Files:
 
         Args:
             file: A file from :meth:`list` or :meth:`find`.
-            to: An existing directory, or the path of the file. A file that exists there is replaced.
+            to: An existing directory; a path that ends in a slash, for a directory that is created if it is missing; or
+                the path of the file. A file that exists there is replaced.
             on_progress: Called with how many bytes have arrived.
+            max_size: Bytes: a longer file is refused. By default a file of which the index lists no size may have
+                16 GiB.
 
         Raises:
             IntegrityError: Size or digest do not match.
             InvalidResponse: The index lists the file at a URL that is not https, or under a name that is not a plain
-                file name.
+                file name (a hidden one, ``-rf``, ``con``); or the file is longer than *max_size*.
+            InputError: *to* is a device, a pipe or a socket, which would be replaced.
             OSError: The file cannot be written.
 
         Source: the ``url`` of a file in the Simple API.
         """
+        call = self._call(file)
+        target = await target_path(to, file.filename)
+        return await download(
+            self._sender, call, target, promise=_expected(file), on_progress=on_progress, max_size=max_size
+        )
+
+    def _call(self, file: File) -> Call[Response]:
         service = self._sender.service
         if not service.may_fetch(file.url):
             raise InvalidResponse(f"{service.name}: {file.filename} is listed at a URL that is not https; not followed")
-        target = Path(to)
-        if await run_in_thread(target.is_dir):
-            target /= safe_name(file.filename)
-        call = Call(
-            "GET",
-            file.url,
-            template="(file)",
-            headers={"Accept": "*/*"},
-            auth=self._index.read_auth,
-        )
-        return await download(self._sender, call, target, promise=_expected(file), on_progress=on_progress)
+        return Call("GET", file.url, template="(file)", headers={"Accept": "*/*"}, auth=self._index.read_auth)
 
 
 def _expected(file: File) -> Expected:

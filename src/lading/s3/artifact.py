@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading._core.download import Expected, download
-from lading._core.files import safe_name
-from lading._core.threads import run_in_thread
+from lading._core.download import Expected, download, target_path
 from lading.errors import LadingError
 from lading.s3._download.stream import ArtifactStream
 from lading.s3._layout import FILENAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
 
     from lading._core.files import StrPath
     from lading.s3._download.failover import RegionFailover
@@ -93,7 +91,8 @@ class Artifact:
         if there is one; when a region is slow to respond, the next is requested too.
 
         Args:
-            to: The path of the file; or an existing directory: then its saved name, or ``<project>-<version>``.
+            to: The path of the file; or an existing directory, or a path that ends in a slash, which is created: then
+                its saved name, or ``<project>-<version>``.
             on_progress: Called with how many bytes have arrived.
 
         Raises:
@@ -101,9 +100,7 @@ class Artifact:
             InvalidResponse: The saved name is not a plain file name; nothing was written.
             OSError: The file cannot be written.
         """
-        target = Path(to)
-        if await run_in_thread(target.is_dir):
-            target /= safe_name(self.filename or f"{self.project}-{self.version}")
+        target = await target_path(to, self.filename or f"{self.project}-{self.version}")
         call = Call("GET", self.key, template="(GetObject)")
         return await download(self._require_failover(), call, target, promise=self._expected, on_progress=on_progress)
 
