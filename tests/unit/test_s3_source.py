@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lading import InputError
+from lading._core import spool as _spool
 from lading.s3._checksums import encode_crc
 from lading.s3._staging import source as _source
 from lading.s3._staging.source import ArtifactSource, Source, SourceDigests, open_source
@@ -100,7 +101,7 @@ def test_pieces_of_any_size(parts: list[bytes]):
 
 
 async def test_large_sources_are_written_in_batches(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_source, "_BATCH", 16)
+    monkeypatch.setattr(_spool, "_BATCH", 16)
     data = os.urandom(1000)
     async with open_source(pieces(data, 7), "CRC32") as found:
         await check(found, data)

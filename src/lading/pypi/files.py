@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
+from lading._core.download_stream import DownloadStream
 from lading._core.paging import Page, Pager
 from lading.errors import InvalidResponse
 from lading.pypi._pages import fetch_page
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from lading._core.files import StrPath
@@ -101,6 +104,32 @@ class Files:
         return await download(
             self._sender, call, target, promise=_expected(file), on_progress=on_progress, max_size=max_size
         )
+
+    @asynccontextmanager
+    async def open(self, file: File) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an async context manager over the bytes of *file* as they arrive.
+
+        An interrupted transfer resumes where the index's file host supports that; where not, it ends with an
+        ``InvalidResponse``, because the pieces before cannot be taken back. ::
+
+            async with pypi.files.open(file) as pieces:
+                async for piece in pieces: ...
+
+        Args:
+            file: A file from :meth:`list` or :meth:`find`.
+
+        Raises:
+            IntegrityError: With the last piece: size or digest are not as listed. Discard all pieces then.
+            InvalidResponse: The index lists the file at a URL that is not https; or it cannot be resumed.
+
+        Source: the ``url`` of a file in the Simple API.
+        """
+        label = f"{self._sender.service.name}: {file.filename}"
+        stream = DownloadStream(self._sender, self._call(file), _expected(file), label)
+        # Leaving the block early releases the connection.
+        async with aclosing(stream) as pieces:
+            await pieces.start()
+            yield pieces
 
     def _call(self, file: File) -> Call[Response]:
         service = self._sender.service

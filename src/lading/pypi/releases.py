@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,14 @@ from lading.pypi._pages import fetch_page, fetch_release_info
 from lading.pypi._simple_api import group_releases
 from lading.pypi._upload import DistributionUpload
 from lading.pypi._upload_many import UploadMany
+from lading.pypi._upload_source import open_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lading._core.files import StrPath
     from lading._core.sender import Sender
+    from lading._core.spool import ByteSource
     from lading.pypi._indexes import Index
     from lading.pypi._models import Release, UploadResult
     from lading.pypi.tokens import Tokens
@@ -92,12 +95,13 @@ class Releases:
 
     async def upload(
         self,
-        path: StrPath,
+        source: StrPath | ByteSource,
         *,
+        filename: str | None = None,
         attestations: Iterable[StrPath] | bool = (),
         on_progress: OnProgress | None = None,
     ) -> UploadResult:
-        """Upload the wheel or sdist at *path* and return the result.
+        """Upload a wheel or sdist and return the result.
 
         The index is checked first. When it has a file of that name with the same digest, nothing is sent and the status
         is ``"unchanged"``; when the digest differs, :class:`lading.Conflict` is raised before a byte is sent. A token
@@ -108,7 +112,10 @@ class Releases:
         Cancelling the call closes the connection. The index may have the file by then; calling again finds out.
 
         Args:
-            path: A ``.whl``, or an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and streamed.
+            source: The path of a ``.whl``, or of an sdist as ``.tar.gz`` or ``.zip``. It is read in worker threads and
+                streamed. Or the bytes of such a file, an async iterable of them, or a function that returns one: these
+                are put into a temporary file first, because an index wants the digests before the file.
+            filename: The file's name, for bytes and async sources.
             attestations: Files of attestations (PEP 740) to send with it; ``True`` for all files beside it that are
                 named ``<file>.<anything>.attestation``. Indexes accept them from trusted publishers only.
             on_progress: Called with how many bytes of the request body have been sent.
@@ -136,6 +143,14 @@ class Releases:
                 "configure one where from_config() looks (UV_PUBLISH_TOKEN, TWINE_PASSWORD, .pypirc, the keyring, "
                 "trusted publishing)"
             )
+        if attestations is True and not isinstance(source, (str, PathLike)):
+            raise InputError("attestations=True means the files beside a path: name them", argument="attestations")
+        async with open_distribution(source, filename) as path:
+            return await self._upload(path, attestations, on_progress)
+
+    async def _upload(
+        self, path: StrPath, attestations: Iterable[StrPath] | bool, on_progress: OnProgress | None
+    ) -> UploadResult:
         distribution = await read_distribution(path)
         sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)
         upload = DistributionUpload(distribution, self._sender, self._index)

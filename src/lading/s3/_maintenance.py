@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from lading._core.spool import temporary_file
 from lading.errors import InputError, LadingError, NotFound, StageFailed
 from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
 from lading.s3._layout import Configuration, check_regions, dump_metadata, highest
 from lading.s3._regions import for_each_region
 from lading.s3._staging.latest import pointer_of
-from lading.s3._staging.source import open_source, temporary_file
+from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
 
 if TYPE_CHECKING:

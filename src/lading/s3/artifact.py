@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
+from lading._core.download_stream import DownloadStream
 from lading.errors import LadingError
-from lading.s3._download.stream import ArtifactStream
 from lading.s3._layout import FILENAME
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ class Artifact:
             IntegrityError: With the last piece: size or digest do not match. Discard all pieces then.
         """
         # Leaving the block early releases the connection.
-        async with aclosing(ArtifactStream(self._require_failover(), self._expected, self.key)) as pieces:
+        failover = self._require_failover()
+        call = Call("GET", self.key, template="(GetObject)")
+        stream = DownloadStream(failover, call, self._expected, f"s3: {self.key}", failover.prefer_next)
+        async with aclosing(stream) as pieces:
             await pieces.start()
             yield pieces
 

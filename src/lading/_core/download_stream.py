@@ -1,4 +1,4 @@
-"""An artifact's bytes as they arrive: resumed after an interruption, and verified at the end."""
+"""A remote file's bytes as they arrive: resumed after an interruption, and verified at the end."""
 
 from __future__ import annotations
 
@@ -7,31 +7,46 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from lading._core.call import Call
-from lading._core.resumable import ResumableReader
+from lading._core.resumable import Expected, ResumableReader
 from lading.errors import InvalidResponse, NetworkError
 
 if TYPE_CHECKING:
-    from lading._core.resumable import Expected
-    from lading.s3._download.failover import RegionFailover
+    from collections.abc import Callable
+    from typing import Any
+
+    from lading._core.call import Call
+    from lading._core.download import DownloadSource
 
 
-class ArtifactStream:
+def _nothing() -> None:
+    return
+
+
+class DownloadStream:
     """An async iterator over the bytes, to be closed.
 
-    A piece that does not arrive is requested again, under the retry rule, from another region if there is one.
+    A piece that does not arrive is requested again, under the retry rule.
 
     Args:
-        failover: Opens the artifact.
+        source: Opens the responses, and has the retry rule.
+        call: Reads the file.
         expected: What the bytes must turn out to be.
-        key: What errors call the artifact.
+        label: What errors call the file.
+        on_interrupted: Called after an interruption: the source may choose another server for the rest.
     """
 
-    def __init__(self, failover: RegionFailover, expected: Expected, key: str) -> None:
-        self._failover = failover
-        self._label = f"s3: {key}"
-        call = Call("GET", key, template="(GetObject)")
-        self._reader = ResumableReader(failover, call, expected, label=self._label)
+    def __init__(
+        self,
+        source: DownloadSource,
+        call: Call[Any],
+        expected: Expected,
+        label: str,
+        on_interrupted: Callable[[], None] = _nothing,
+    ) -> None:
+        self._source = source
+        self._label = label
+        self._reader = ResumableReader(source, call, expected, label=label)
+        self._on_interrupted = on_interrupted
         self._returned = 0
         self._response = AsyncExitStack()
         self._is_open = False
@@ -39,13 +54,13 @@ class ArtifactStream:
 
     async def start(self) -> None:
         """Open the first response."""
-        await self._failover.retrying(self._open)
+        await self._source.retrying(self._open)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = b"" if self._ended else await self._failover.retrying(self._next)
+        piece = b"" if self._ended else await self._source.retrying(self._next)
         if piece:
             return piece
         if not self._ended:
@@ -61,7 +76,9 @@ class ArtifactStream:
     async def _open(self, attempt: int) -> None:
         start = await self._response.enter_async_context(self._reader.attempt(attempt))
         if start != self._returned:  # the pieces returned before cannot be taken back
-            raise InvalidResponse(f"{self._label}: the store sent another part of it than was requested")
+            raise InvalidResponse(
+                f"{self._label}: it was interrupted after {self._returned} bytes, and the store does not resume it"
+            )
         self._is_open = True
 
     async def _next(self, attempt: int) -> bytes:
@@ -70,7 +87,7 @@ class ArtifactStream:
         try:
             piece = await self._reader.read()
         except NetworkError:
-            self._failover.prefer_next()
+            self._on_interrupted()
             await self._close_response()
             raise
         self._returned += len(piece)
