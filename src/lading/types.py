@@ -21,7 +21,7 @@ def _refuse_below(settings: Retry | Timeout | Limits, least: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of one upload or download.
+    """The progress of one upload or download, or of many together.
 
     Attributes:
         completed: Bytes transferred so far: of the request body when uploading (a few hundred more than the file),
@@ -30,12 +30,17 @@ class Progress:
         attempt: 1 at first. It increases by one each time the transfer starts from the beginning, and ``completed``
             from 0.
         region: The region, when staging to several; ``None`` elsewhere.
+        files_completed: How many files have ended, when many are uploaded together; ``None`` elsewhere. The bytes are
+            then those of the files, ``attempt`` is always 1, and ``completed`` never decreases.
+        files_total: How many files there are.
     """
 
     completed: int
     total: int | None
     attempt: int = 1
     region: str | None = None
+    files_completed: int | None = None
+    files_total: int | None = None
 
 
 OnProgress = Callable[[Progress], object]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 
-from lading import Forbidden, InputError
+from lading import Forbidden, InputError, Progress
+from lading._core import progress
 from lading.pypi import NotAttempted
-from lading.testing import ServerResponse
+from lading.testing import DropDuring, Respond, ServerResponse
 from tests.support.distributions import sdist, wheel
 
 pytestmark = pytest.mark.anyio
@@ -173,3 +176,66 @@ async def test_a_place_without_files_is_a_mistake(fake_index, tmp_path, place):
         with pytest.raises(InputError) as caught:
             pypi.releases.upload_many([tmp_path / ".gitignore"])
     assert "skip what is neither" in caught.value.__notes__[0]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Two large wheels and an sdist."""
+    return [*(wheel(tmp_path, f"p{n}", payload=random.Random(n).randbytes(700_000)) for n in range(2)), sdist(tmp_path)]
+
+
+async def test_the_progress_of_all_files_never_goes_back(fake_index, files, monkeypatch):
+    """Not when an upload is interrupted and sent again, and a file that is there already counts as one."""
+    seen: list[Progress] = []
+    monkeypatch.setattr(progress, "_EVERY", 0)
+    total = await to_thread.run_sync(lambda: sum(path.stat().st_size for path in files))
+    fake_index.server.faults.add(DropDuring(after=350_000), method="POST", times=2)
+    fake_index.server.faults.add(Respond(503, retry_after=0), method="POST")
+    async with fake_index.client() as pypi:
+        await pypi.releases.upload_many(files, limit=2, on_progress=seen.append)
+    assert len(fake_index.server.faults.happened) == 3
+    counts = [(report.completed, report.files_completed) for report in seen]
+    assert counts == sorted(counts)
+    assert {(report.total, report.files_total, report.attempt) for report in seen} == {(total, 3, 1)}
+    assert counts[-1] == (total, 3)
+    assert counts.count((total, 3)) == 1
+    assert len(seen) > 20
+
+
+async def test_files_that_are_not_sent_or_fail_count_too(fake_index, files):
+    seen: list[Progress] = []
+    fake_index.responses = [ServerResponse(403), ServerResponse(403)]
+    async with (
+        fake_index.client() as pypi,
+        pypi.releases.upload_many([*files, files[0].with_name("gone-1.0.tar.gz")], on_progress=seen.append) as results,
+    ):
+        failed = [result.item.name async for result in results if not result.ok]
+    assert len(failed) == 3
+    assert seen[-1] == Progress(seen[-1].total, seen[-1].total, files_completed=4, files_total=4)
+    # Without anybody who listens, nobody looks.
+    async with fake_index.client() as pypi:
+        await pypi.releases.upload_many(files)
+
+
+@pytest.mark.parametrize("way", ["awaited", "entered", "not read"])
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_the_callback_raises_ends_all(fake_index, files, way, late):
+    class Enough(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if not late or progress.files_completed == 3:
+            raise Enough
+
+    async with fake_index.client() as pypi:
+        uploads = pypi.releases.upload_many(files, limit=1, on_progress=stop)
+        with pytest.raises(Enough):
+            if way == "awaited":
+                await uploads
+            else:
+                async with uploads as results:
+                    if way == "entered":
+                        async for _ in results:
+                            pass
+    sent = len([body for body in fake_index.bodies if body])
+    assert sent == 3 if late else sent <= 1  # the first may have been sent already

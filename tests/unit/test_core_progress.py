@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lading import Progress
 from lading._core import progress
-from lading._core.progress import ProgressReporter
+from lading._core.progress import CombinedProgress, ProgressReporter
 from lading._core.unretried import Unretried
 
 steps = st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 0.2)), max_size=60)
@@ -49,3 +49,21 @@ def test_what_the_callback_raises_comes_out():
         with pytest.raises(Unretried) as caught:  # which the call unwraps
             report()
         assert isinstance(caught.value.error, Enough)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 100)), max_size=50))
+def test_the_progress_of_many_transfers_never_goes_back(moves: list[tuple[str, int]]):
+    """Whatever each of them does: an attempt that begins again begins at 0."""
+    seen: list[int] = []
+    now = [0.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "monotonic", lambda: now[0])
+        total = CombinedProgress(lambda p: seen.append(p.completed), 300)
+        for name, count in moves:
+            now[0] += 1
+            child = total.child(name)
+            assert child is not None
+            child(Progress(count, 100))
+        total.end()
+    assert seen == sorted(seen)
+    assert seen[-1] == sum(max(count for n, count in moves if n == name) for name in {n for n, _ in moves})

@@ -258,11 +258,11 @@ class _Resolver:
         official = official_index_at(plain)
         if official is not None:
             return _Place(official, login)
-        names = {"name": name} if name else {}
         try:
-            return _Place(Index(plain, allow_http=self._allow_http, **names), login)
+            index = Index(plain, allow_http=self._allow_http)
         except ConfigError as error:
             raise self._unusable(plain, what, error) from None
+        return _Place(replace(index, name=name) if name else index, login)
 
     def _with_simple_url(self, index: Index, argument: str | None, checked: str | None) -> tuple[Index, Login]:
         """Return the index with its Simple API, and the credentials in the URL of that."""

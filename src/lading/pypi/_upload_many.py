@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import suppress
 from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from lading._artifacts.python import parse_filename
+from lading._core.progress import CombinedProgress
 from lading._core.threads import run_in_thread
+from lading._core.unretried import Unretried
 from lading.errors import InputError
 from lading.fanout import FanOut, Result, fan_out
 from lading.pypi._release_order import ReleaseOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable
+    from collections.abc import Awaitable, Generator, Iterable, Mapping
     from types import TracebackType
 
     from lading._core.files import StrPath
     from lading.pypi._models import UploadResult
+    from lading.types import OnProgress, Progress
 
-    Upload: TypeAlias = Callable[[Path], Awaitable[UploadResult]]
+    class Upload(Protocol):
+        """Uploads one file."""
+
+        def __call__(self, path: Path, /, *, on_progress: OnProgress | None) -> Awaitable[UploadResult]:
+            """Upload the file at *path*."""
+            ...
+
 
 _HOW = "await it, or write: async with releases.upload_many(...) as results: async for result in results: ..."
 
@@ -41,11 +50,14 @@ class UploadMany:
             awaited or entered.
     """
 
-    def __init__(self, upload: Upload, paths: StrPath | Iterable[StrPath], limit: int) -> None:
+    def __init__(
+        self, upload: Upload, paths: StrPath | Iterable[StrPath], limit: int, on_progress: OnProgress | None = None
+    ) -> None:
         if limit < 1:
             raise InputError("limit must be 1 or more", argument="limit")
         self._upload = upload
         self._limit = limit
+        self._on_progress = on_progress
         self._place: str | None = None
         self._order = ReleaseOrder(())
         self._used = False
@@ -76,10 +88,38 @@ class UploadMany:
         if self._place is not None:
             found, self.skipped = await run_in_thread(_find, self._place)
             self._order = _order(found)
-        work = fan_out(partial(self._order.run, self._upload), self._order.paths, limit=self._limit)
-        self._results = UploadResults(work)
+        progress = _FilesProgress(self._on_progress, await self._sizes())
+
+        async def upload(path: Path) -> UploadResult:
+            return await self._upload(path, on_progress=progress.child(path))
+
+        async def run(path: Path) -> UploadResult:
+            try:
+                result = await self._order.run(upload, path)
+            except Exception:
+                progress.finish(path)
+                raise
+            progress.finish(path)
+            return result
+
+        work = fan_out(run, self._order.paths, limit=self._limit)
+        self._results = UploadResults(work, progress)
         await work.__aenter__()
         return self._results
+
+    async def _sizes(self) -> dict[Path, int]:
+        """Return the size of each file, where somebody wants to know; a missing one's upload says so itself."""
+
+        def sizes() -> dict[Path, int]:
+            found: dict[Path, int] = {}
+            for path in self._order.paths:
+                try:
+                    found[path] = path.stat().st_size
+                except OSError:
+                    found[path] = 0
+            return found
+
+        return {} if self._on_progress is None else await run_in_thread(sizes)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,8 +139,9 @@ class UploadMany:
 class UploadResults:
     """The results of many uploads: an async iterator of :class:`lading.Result`, in the order of completion."""
 
-    def __init__(self, work: FanOut[Path, UploadResult]) -> None:
+    def __init__(self, work: FanOut[Path, UploadResult], progress: _FilesProgress) -> None:
         self._work = work
+        self._progress = progress
         self._ended = False
 
     def __aiter__(self) -> UploadResults:
@@ -109,7 +150,14 @@ class UploadResults:
     async def __anext__(self) -> Result[Path, UploadResult]:
         if self._ended:
             raise InputError(f"the block of upload_many() has ended: {_HOW}")
-        return await anext(self._work)
+        try:
+            result = await anext(self._work)
+        except StopAsyncIteration:
+            self._progress.end()
+            raise
+        finally:
+            self._progress.check()
+        return result
 
     async def _end(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -117,6 +165,53 @@ class UploadResults:
         """End the uploads that are still running."""
         self._ended = True
         await self._work.__aexit__(kind, error, trace)
+
+
+class _FilesProgress:
+    """The progress of all files. What the callback raises ends all uploads, and not only the file's it was called for.
+
+    Args:
+        on_progress: The callback.
+        sizes: Bytes of each file.
+    """
+
+    def __init__(self, on_progress: OnProgress | None, sizes: Mapping[Path, int]) -> None:
+        self._sizes = sizes
+        self._failure: Exception | None = None
+        self._ended = False
+        self._on_progress = on_progress
+        report = None if on_progress is None else self._report
+        self._all = CombinedProgress(report, sum(sizes.values()), files=len(sizes))
+
+    def _report(self, progress: Progress) -> None:
+        assert self._on_progress is not None  # noqa: S101 - it is not called otherwise
+        try:
+            self._on_progress(progress)
+        except Exception as error:
+            self._failure = self._failure or error
+            raise
+
+    def child(self, path: Path) -> OnProgress | None:
+        """Return the callback for one file."""
+        return None if self._on_progress is None else self._all.child(path, self._sizes[path])
+
+    def finish(self, path: Path) -> None:
+        """Report that a file has ended, however it did."""
+        if self._on_progress is not None:
+            with suppress(Unretried):  # raised by check()
+                self._all.finish_file(path, self._sizes[path])
+
+    def end(self) -> None:
+        """Report that all files have ended; only once."""
+        if not self._ended:
+            self._ended = True
+            with suppress(Unretried):
+                self._all.end()
+
+    def check(self) -> None:
+        """Raise what the callback raised."""
+        if self._failure is not None:
+            raise self._failure
 
 
 def _order(paths: Iterable[StrPath]) -> ReleaseOrder:

@@ -163,7 +163,12 @@ class Releases:
         return await upload.send(sidecars, on_progress)
 
     def upload_many(
-        self, paths: StrPath | Iterable[StrPath], *, limit: int = 8, attestations: bool = False
+        self,
+        paths: StrPath | Iterable[StrPath],
+        *,
+        limit: int = 8,
+        attestations: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> UploadMany:
         """Upload many files concurrently: awaited, or with their results as they complete.
 
@@ -185,12 +190,15 @@ class Releases:
                 are skipped. Attestations are skipped as well: they are sent with their files.
             limit: The maximum number of files that are uploaded concurrently.
             attestations: Also send the attestations beside each file.
+            on_progress: Called with how much of all files is done, in bytes and in files. It never decreases: a file
+                that is sent again counts once, and one that has ended counts whole, also when there was nothing to
+                send or it failed. What it raises ends all uploads, and is raised.
 
         Raises:
             InputError: The name of one of *paths* is not that of a wheel or an sdist, or a directory or pattern has
                 none; nothing was sent.
         """
-        return UploadMany(partial(self.upload, attestations=attestations), paths, limit)
+        return UploadMany(partial(self.upload, attestations=attestations), paths, limit, on_progress)
 
 
 def _read_attestations(path: Path, wanted: Iterable[StrPath] | bool) -> list[object]:
