@@ -3,7 +3,8 @@
 It builds lading and some small projects, starts the package index of ``lading.testing`` on this machine, and publishes
 all files concurrently, with a token that is restricted to these projects. The index injects three faults: one upload
 gets a 503, the connection of another is closed in the middle, the response to a third is lost after the file was
-stored. The demo then lists and downloads the files, and compares them with what was built.
+stored (its result is "confirmed": the index lists the file with the right digest). The demo then lists and downloads
+the files, and compares them with what was built.
 
 With ``--pypiserver`` the index is a real pypiserver, and a proxy in front of it injects the faults.
 
@@ -62,7 +63,6 @@ class Publication:
 
     path: Path
     result: str = "failed"
-    attempts: int = 0
     intact: bool = False
 
 
@@ -124,27 +124,17 @@ async def build_all(directory: Path) -> list[Path]:
 
 
 async def publish(pypi: lading.PyPI, files: list[Path]) -> list[Publication]:
-    """Upload all files, eight concurrently."""
-    line = ProgressLine(len(files))
-
-    async def upload(publication: Publication) -> str:
-        def show(progress: lading.Progress) -> None:
-            publication.attempts = progress.attempt
-            line.update(publication.path, progress)
-
-        uploaded = await pypi.releases.upload(publication.path, on_progress=show)
-        return uploaded.status
-
-    publications = [Publication(path) for path in files]
-    async with lading.fan_out(upload, publications, limit=8) as results:
+    """Upload all files, eight concurrently, and return the result of each."""
+    line = ProgressLine()
+    publications = {path: Publication(path) for path in files}
+    async with pypi.releases.upload_many(files, limit=8, on_progress=line.update) as results:
         async for result in results:
-            line.finish_one()
             if result.ok:
-                result.item.result = result.value
+                publications[result.item].result = result.value.status
             else:
-                line.print(f"{result.item.path.name}: {result.error}")
+                line.print(f"{result.item.name}: {result.error}")
     line.end()
-    return publications
+    return list(publications.values())
 
 
 async def verify(pypi: lading.PyPI, publications: list[Publication], directory: Path) -> None:
@@ -165,13 +155,12 @@ async def verify(pypi: lading.PyPI, publications: list[Publication], directory: 
 def summarize(publications: list[Publication], faults: Faults) -> bool:
     """Print the result of each file and the faults that happened, and return whether both are as expected."""
     print_table(
-        ("file", "KiB", "result", "attempts", "digest"),
+        ("file", "KiB", "result", "digest"),
         [
             (
                 p.path.name,
                 f"{p.path.stat().st_size / 1024:.0f}",
                 p.result,
-                str(p.attempts),
                 "ok" if p.intact else "WRONG",
             )
             for p in sorted(publications, key=lambda publication: publication.path.name)
@@ -184,7 +173,10 @@ def summarize(publications: list[Publication], faults: Faults) -> bool:
         sep="\n",
     )
     if any(publication.result == "confirmed" for publication in publications):
-        print("confirmed: the response was lost, and the index lists the file with the right digest.")
+        print(
+            "confirmed: the response to the upload was lost. lading looked the file up, and did not send it again: the"
+        )
+        print("           index lists it with the right digest.")
     intact = sum(publication.intact for publication in publications)
     print(f"{intact} of {len(publications)} files arrived as they were built.")
     return intact == len(publications) and {one.fault for one in happened} == FAULTS.keys()

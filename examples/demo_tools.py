@@ -122,31 +122,14 @@ class RunningPyPIServer:
 class ProgressLine:
     """A line that shows the progress of all uploads on a terminal; prints nothing if the output is not a terminal."""
 
-    def __init__(self, files: int) -> None:
-        self._files = files
-        self._finished = 0
-        self._latest: dict[Path, lading.Progress] = {}
-        self._sent: dict[Path, int] = {}
+    def __init__(self) -> None:
         self._shown = sys.stdout.isatty()
 
-    def update(self, path: Path, progress: lading.Progress) -> None:
-        """Record the progress of one upload. A new attempt starts at 0, and the line does not move backwards."""
-        self._latest[path] = progress
-        self._sent[path] = max(progress.completed, self._sent.get(path, 0))
-        self._draw()
-
-    def finish_one(self) -> None:
-        """Record that an upload has ended."""
-        self._finished += 1
-        self._draw()
-
-    def _draw(self) -> None:
-        sent = sum(self._sent.values())
-        total = sum(progress.total or 0 for progress in self._latest.values())
-        repeated = sum(progress.attempt - 1 for progress in self._latest.values())
+    def update(self, progress: lading.Progress) -> None:
+        """Show the progress of all uploads together."""
         self._write(
-            f"\r  {sent / 1e6:5.1f} of {total / 1e6:5.1f} MB, {self._finished} of {self._files} files, "
-            f"{repeated} attempts repeated "
+            f"\r  {progress.completed / 1e6:5.1f} of {(progress.total or 0) / 1e6:5.1f} MB, "
+            f"{progress.files_completed} of {progress.files_total} files "
         )
 
     def print(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def test_publish(publish, pypiserver: PyPIServer, dist: Path, project: str):
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(f"{path.name}: uploaded" for path in paths)
     assert done.stdout.splitlines()[-1].startswith(paths[-1].name)  # the sdist
+    assert done.stderr == "notes.txt: neither a wheel nor an sdist, skipped\n"
     for path in paths:
         assert sha256(pypiserver.directory / path.name) == sha256(path)
     # Once more does no harm.
@@ -92,7 +94,7 @@ def test_publish_keeps_the_sdist_back_when_a_wheel_fails(publish, pypiserver: Py
 
 def test_publish_nothing_is_a_failure(publish, dist: Path):
     done = publish()
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "dist: no wheels and no sdists there\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "dist has neither a wheel nor an sdist\n")
 
 
 def test_publish_to_an_index_that_nobody_knows(publish, dist: Path):
@@ -128,6 +130,21 @@ def test_demo(demo, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFix
     )
     assert output.endswith("4 of 4 files arrived as they were built.\n")
     assert all(f"- {fault}, " in output for fault in demo.FAULTS.values())
+    assert "confirmed: the response to the upload was lost." in output
+
+
+def test_the_progress_line_of_the_demo_shows_all_files_and_never_runs_backwards(
+    demo, files: list[Path], tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with demo.embedded_index(demo.projects_of(files)) as target:
+        assert anyio.run(demo.publish_and_verify, target, files, tmp_path / "downloaded")
+    shown = re.findall(r"([0-9.]+) of +([0-9.]+) MB, (\d) of (\d) files", capsys.readouterr().out)
+    counts = [(float(sent), int(done)) for sent, _, done, _ in shown]
+    assert counts == sorted(counts)
+    assert len({(total, number) for _, total, _, number in shown}) == 1
+    assert shown[-1][0] == shown[-1][1]
+    assert counts[-1][1] == 4
 
 
 def test_demo_with_pypiserver(demo, files: list[Path], tmp_path: Path):
