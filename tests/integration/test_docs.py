@@ -32,6 +32,7 @@ import pytest
 
 import lading
 import lading.copr
+import lading.progress
 import lading.pypi
 import lading.pypi.restrictions
 import lading.s3
@@ -295,6 +296,7 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     public -= {"lading.pypi.restrictions.Context", "lading.pypi.restrictions.Restriction"}
     public -= {"lading.s3.Stager", "lading.s3.VersionExists"}
     public.add("lading.otel.tracing")
+    public |= {f"lading.progress.{name}" for name in lading.progress.__all__}
     assert [name for name, count in collections.Counter(named).items() if count > 1] == []
     assert public == {name for name in named if name.rpartition(".")[0] not in public}
 
