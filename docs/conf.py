@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import types
@@ -38,6 +39,17 @@ extensions = [
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
+# Links to the source of each page, and to edit it, where the build says where on GitHub, GitLab or Codeberg it is.
+_repository = os.environ.get("DOCS_REPOSITORY")
+html_theme_options = (
+    {
+        "source_repository": _repository,
+        "source_branch": os.environ.get("DOCS_BRANCH", "main"),
+        "source_directory": "docs/",
+    }
+    if _repository
+    else {}
+)
 html_title = f"lading {release}"
 html_show_copyright = False
 pygments_style = "friendly"
@@ -117,7 +129,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(ArtifactSource|CallSender|ClientOpener|EndpointUrls|FileVersion|HeaderPairs|K|Kind|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
+        r"(lading\.\S*\.)?(ArtifactSource|ByteSource|CallSender|ClientOpener|EndpointUrls|FileVersion|HeaderPairs|K|Kind|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
     ),
     ("py:attr", "errors"),
 ]
