@@ -269,7 +269,9 @@ class TestLading:
 
     async def test_a_minted_token_is_renewed_before_it_ends(self, pair, capsys):
         async with EmbeddedIndex(token_lifetime=240) as index:
-            auth = TrustedPublishing(index.index, index.github_environment(index.add_publisher("demo")), audience="pypi")
+            auth = TrustedPublishing(
+                index.index, index.github_environment(index.add_publisher("demo")), audience="pypi"
+            )
             async with PyPI(index.index, auth=auth) as pypi:
                 for path in pair:
                     assert (await pypi.releases.upload(path)).status == "uploaded"
