@@ -75,7 +75,7 @@ ROWS = (
     ),
     Row(
         "pypi.tokens.mint",
-        lambda pypi, store: pypi.tokens.mint(store.job),
+        lambda pypi, store: pypi.tokens.mint(store.job, audience="pypi"),
         # A token whose response was lost is known to nobody, and expires after 15 minutes.
         "repeated",
         path="/_/oidc/mint-token",
@@ -86,7 +86,7 @@ READS = frozenset(
     f"pypi.{name}"
     for name in (
         *("aclose", "from_config", "send", "with_options"),
-        *("files.download", "files.find", "files.list", "projects.get", "projects.list"),
+        *("files.download", "files.find", "files.list", "files.open", "projects.get", "projects.list"),
         *("releases.get", "releases.list", "tokens.check_offline", "tokens.current"),
     )
 )
