@@ -89,6 +89,14 @@ def sdist_with(metadata: bytes, suffix: str = ".tar.gz") -> Make:
             wheel_with(core_metadata("demo", "1.0", ("X-Own", "1"))),
             ("bdist_wheel", "py3", "demo", "1.0"),
         ),
+        "another dist-info directory before it": (
+            named(WHEEL, zipped({"a-1.dist-info/METADATA": core_metadata("a", "1"), METADATA: core_metadata()})),
+            ("bdist_wheel", "py3", "demo", "1.0"),
+        ),
+        "a dist-info directory of another name": (
+            named(WHEEL, zipped({"Demo-1.0.0.dist-info/METADATA": core_metadata()})),
+            ("bdist_wheel", "py3", "demo", "1.0"),
+        ),
         "deflated": (
             named(WHEEL, zipped({METADATA: core_metadata()}, zipfile.ZIP_DEFLATED)),
             ("bdist_wheel", "py3", "demo", "1.0"),
@@ -109,6 +117,10 @@ async def test_what_is_read(path: Path, expected: tuple[str, ...]):
         "wheel's name": (named("demo.whl"), "is not the name of a wheel or an sdist"),
         "wheel's version": (named("demo-one-py3-none-any.whl"), "is not the name of a wheel or an sdist"),
         "sdist's version": (named("demo-one.tar.gz"), "is not the name of a wheel or an sdist"),
+        "several dist-info directories": (
+            named(WHEEL, zipped({"a-1.dist-info/METADATA": b"", "b-1.dist-info/METADATA": b""})),
+            f"{WHEEL} has several .dist-info directories, and none of them is demo-1.0.dist-info",
+        ),
         "empty wheel": (named(WHEEL), f"{WHEEL} is damaged"),
         "empty sdist": (named("demo-1.0.tar.gz"), "demo-1.0.tar.gz is damaged"),
         "zip as tar": (named("demo-1.0.tar.gz", zipped({})), "demo-1.0.tar.gz is damaged"),
@@ -136,10 +148,13 @@ async def test_what_is_read(path: Path, expected: tuple[str, ...]):
             "has no metadata where a sdist keeps them",
         ),
         "metadata bomb": (
-            named(WHEEL, zipped({METADATA: core_metadata(description="a" * (17 << 20))}, zipfile.ZIP_DEFLATED)),
-            "longer than 16777216 bytes",
+            named(WHEEL, zipped({METADATA: core_metadata(description="a" * (5 << 20))}, zipfile.ZIP_DEFLATED)),
+            "has metadata of more than 4194304 bytes",
         ),
-        "metadata bomb in an sdist": (sdist_with(core_metadata(description="a" * (17 << 20))), "longer than 16777216"),
+        "metadata bomb in an sdist": (
+            sdist_with(core_metadata(description="a" * (5 << 20))),
+            "has metadata of more than 4194304 bytes",
+        ),
         "empty metadata": (wheel_with(b"\n"), "have no metadata_version"),
         "no name": (wheel_with(b"Metadata-Version: 2.1\nVersion: 1.0\n"), "have no name"),
         "no version": (sdist_with(b"Metadata-Version: 2.1\nName: demo\n", ".zip"), "have no version"),
@@ -322,3 +337,10 @@ def test_normalised_names_are_those_of_packaging(name: str):
 def test_a_version_of_too_many_digits_is_an_input_error():
     with pytest.raises(InputError):
         parse_filename(f"demo-{'1' * 5000}.tar.gz")
+
+
+@pytest.mark.parametrize("name", ["demo-1.0-py3-none-any\udcff.whl", "demo\ud800-1.0.tar.gz"])
+def test_a_name_that_is_not_unicode_is_an_input_error(name: str):
+    with pytest.raises(InputError, match="characters in its name that are not UTF-8") as caught:
+        parse_filename(name)
+    str(caught.value).encode()

@@ -6,25 +6,20 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.version import InvalidVersion, Version
 
 from lading._core.files import FileDigests, StrPath, hash_file
-from lading._core.threads import check_cancelled, run_in_thread
+from lading._core.threads import run_in_thread
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    import tarfile
-    import zipfile
     from collections.abc import Callable, Mapping
 
     from packaging.metadata import RawMetadata
 
 Filetype = Literal["bdist_wheel", "sdist"]
-
-# PyPI accepts far less; more is a broken or hostile archive.
-_MAX_METADATA = 16 * 1024 * 1024
 
 _RUN_OF_SEPARATORS = re.compile(r"[-_.]+")
 _WHEEL_PROJECT = re.compile(r"[\w.]+")
@@ -102,7 +97,12 @@ def parse_filename(filename: str) -> DistributionFilename:
         InputError: It is neither.
     """
     try:
+        filename.encode()
         return _parse_wheel(filename) if filename.endswith(".whl") else _parse_sdist(filename)
+    except UnicodeEncodeError:
+        # Without its cause, which has the name: neither an upload form nor a log can show it.
+        shown = filename.encode("utf-8", "backslashreplace").decode()
+        raise InputError(f"{shown} has characters in its name that are not UTF-8", argument="path") from None
     except ValueError as error:  # InvalidVersion is one
         raise InputError(f"{filename} is not the name of a wheel or an sdist: {error}", argument="path") from error
 
@@ -166,60 +166,9 @@ def blake2b_256() -> Any:
 
 def _read_metadata(path: Path, filetype: Filetype) -> RawMetadata:
     """Read the metadata; in a worker thread, where slow imports hold up nobody."""
-    import tarfile  # noqa: PLC0415
-    import zipfile  # noqa: PLC0415
+    from lading._artifacts._metadata import read_metadata  # noqa: PLC0415
 
-    from packaging.metadata import RawMetadata, parse_email  # noqa: PLC0415
-
-    try:
-        if path.suffix == ".gz":
-            with tarfile.open(path, "r:gz") as tar:
-                content = _from_tar(tar)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                content = _from_zip(archive, "METADATA" if filetype == "bdist_wheel" else "PKG-INFO")
-    except (FileNotFoundError, InputError):
-        raise
-    except Exception as error:  # reading a damaged archive fails in a dozen ways
-        raise InputError(f"{path.name} is damaged: {type(error).__name__}: {error}", argument="path") from error
-    if content is None:
-        raise InputError(f"{path.name} has no metadata where a {filetype} keeps them", argument="path")
-    metadata, unparsed = parse_email(content)
-    # Unknown fields do no harm. Known ones that are malformed would be missing at the index unnoticed.
-    known = RawMetadata.__annotations__.keys()
-    names = {header: header.replace("-", "_") for header in unparsed}
-    if lost := [header for header, name in names.items() if not known.isdisjoint({name, name + "s"})]:
-        raise InputError(
-            f"the metadata of {path.name} have fields that are malformed, or there twice: {', '.join(sorted(lost))}",
-            argument="path",
-        )
-    return metadata
-
-
-def _from_zip(archive: zipfile.ZipFile, wanted: str) -> bytes | None:
-    for info in archive.infolist():
-        directory, _, name = info.filename.rpartition("/")
-        if name == wanted and "/" not in directory and (wanted == "PKG-INFO" or directory.endswith(".dist-info")):
-            with archive.open(info) as file:
-                return _read_bounded(file)
-    return None
-
-
-def _from_tar(archive: tarfile.TarFile) -> bytes | None:
-    for member in archive:
-        check_cancelled()
-        parts = member.name.removeprefix("./").split("/")
-        if len(parts) == 2 and parts[1] == "PKG-INFO" and member.isfile():
-            file = archive.extractfile(member)
-            return None if file is None else _read_bounded(file)
-    return None
-
-
-def _read_bounded(file: IO[bytes]) -> bytes:
-    content = file.read(_MAX_METADATA + 1)
-    if len(content) > _MAX_METADATA:
-        raise InputError(f"the metadata are longer than {_MAX_METADATA} bytes", argument="path")
-    return content
+    return read_metadata(path, filetype)
 
 
 def _check(distribution: Distribution, named: DistributionFilename) -> None:

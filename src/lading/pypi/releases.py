@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from lading._artifacts.attestations import read_attestations
 from lading._artifacts.python import normalize_name, read_distribution
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
@@ -152,7 +151,7 @@ class Releases:
         self, path: StrPath, attestations: Iterable[StrPath] | bool, on_progress: OnProgress | None
     ) -> UploadResult:
         distribution = await read_distribution(path)
-        sidecars = await run_in_thread(_read_attestations, distribution.path, attestations)
+        sidecars = await run_in_thread(read_attestations, distribution.path, attestations)
         upload = DistributionUpload(distribution, self._sender, self._index)
         seen = await upload.find_existing()
         if seen is not None and seen.state == "same":
@@ -199,22 +198,3 @@ class Releases:
                 none; nothing was sent.
         """
         return UploadMany(partial(self.upload, attestations=attestations), paths, limit, on_progress)
-
-
-def _read_attestations(path: Path, wanted: Iterable[StrPath] | bool) -> list[object]:
-    if isinstance(wanted, bool):
-        found = sorted(path.parent.glob(f"{_escaped(path.name)}.*.attestation")) if wanted else []
-    else:
-        found = [Path(one) for one in wanted]
-    attestations: list[object] = []
-    for one in found:
-        try:
-            attestations.append(json.loads(one.read_text("utf-8")))
-        except ValueError as error:
-            raise InputError(f"{one.name} is not an attestation: it is not JSON", argument="attestations") from error
-    return attestations
-
-
-def _escaped(name: str) -> str:
-    """Return a glob pattern that matches *name* alone."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
