@@ -100,6 +100,14 @@ def test_deleted_names_stay_taken(index, client, tmp_path):
     assert "This filename was previously used" in detail_of(post(client, index.create_token(), path))
 
 
+def test_the_content_of_a_deleted_file_can_be_uploaded_under_another_name(index, client, tmp_path):
+    token, data = index.create_token(), wheel(tmp_path).read_bytes()
+    assert post(client, token, data=data, filename="demo-1.0-py3-none-any.whl").status_code == 200
+    index.delete("demo-1.0-py3-none-any.whl")
+    assert post(client, token, data=data, filename="demo-1.0-py2.py3-none-any.whl").status_code == 200
+    assert [file.path.read_bytes() for file in index.uploads] == [data]
+
+
 @pytest.mark.parametrize("digest", ["md5_digest", "sha256_digest", "blake2_256_digest"])
 def test_digests_are_verified(index, client, tmp_path, digest):
     response = post(client, index.create_token(), wheel(tmp_path), **{digest: "0" * 64})
@@ -107,31 +115,47 @@ def test_digests_are_verified(index, client, tmp_path, digest):
     assert index.uploads == ()
 
 
-def test_invalid_files(index, client, tmp_path):
-    token, path = index.create_token(), wheel(tmp_path)
-    source = sdist(tmp_path)
-    assert "BadZipFile" in detail_of(post(client, token, filename="demo-1.0-py3-none-any.whl", data=b"x"))
-    assert "Version in filename should be '1.0' not '2.0'" in detail_of(
-        post(client, token, wheel(tmp_path, version="2.0"), version="1.0")
-    )
-    assert detail_of(post(client, token, path, name="other")) == "Start filename for 'other' with 'other-'."
-    assert "WHEEL not found at demo-1.0" in detail_of(
-        post(client, token, data=_zip(), filename="demo-1.0-py3-none-any.whl")
-    )
-    assert "PKG-INFO not found" in detail_of(post(client, token, source, filename="demo-1.1.tar.gz", version="1.1"))
-    assert detail_of(post(client, token, sdist(tmp_path, "Demo"), name="Demo")) == (
-        "Filename 'Demo-1.0.tar.gz' should be 'demo-1.0.tar.gz'."
-    )
-    assert "File too large. Limit for project 'demo' is 0.19" in detail_of(
-        post(client, token, wheel(tmp_path, payload=bytes(300_000)))
-    )
-    assert "'/'" in detail_of(post(client, token, path, filename="a/demo-1.0-py3-none-any.whl"))
-    assert "Invalid file extension" in detail_of(post(client, token, data=b"", filename="demo-1.0.exe"))
+def test_files_that_are_too_large(index, client, tmp_path):
+    response = post(client, index.create_token(), wheel(tmp_path, payload=bytes(300_000)))
+    assert detail_of(response).startswith("File too large. Limit for project 'demo' is 0.190735 MB. See http://127.")
     assert index.uploads == ()
 
 
-def _zip() -> bytes:
-    return b"PK\x05\x06" + bytes(18)
+@pytest.mark.parametrize(("content_type", "taken"), [("text/x", True), ("", False), ("Image/png", False)])
+def test_media_types_of_files(index, client, tmp_path, content_type, taken):
+    path = wheel(tmp_path)
+    fields = {"sha256_digest": hashlib.sha256(path.read_bytes()).hexdigest()}
+    body = _form(path, {**FIELDS, **fields}, f"Content-Type: {content_type}\r\n".encode())
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Authorization": basic(index.create_token()), **JSON}
+    response = client.post("/legacy/", content=body, headers=headers)
+    assert response.status_code == (200 if taken else 400)
+    if not taken:
+        assert detail_of(response) == "Invalid distribution file."
+
+
+def test_a_file_without_a_media_type(index, client, tmp_path):
+    path = wheel(tmp_path)
+    body = _form(path, {**FIELDS, "sha256_digest": hashlib.sha256(path.read_bytes()).hexdigest()}, b"")
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Authorization": basic(index.create_token()), **JSON}
+    assert client.post("/legacy/", content=body, headers=headers).status_code == 200
+
+
+FIELDS = {
+    ":action": "file_upload",
+    "metadata_version": "2.1",
+    "name": "demo",
+    "version": "1.0",
+    "filetype": "bdist_wheel",
+    "pyversion": "py3",
+}
+
+
+def _form(path, fields, head: bytes) -> bytes:
+    """A form in parts, with these headers at its file."""
+    parts = [f'Content-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
+    disposition = f'Content-Disposition: form-data; name="content"; filename="{path.name}"\r\n'.encode()
+    parts.append(disposition + head + b"\r\n" + path.read_bytes() + b"\r\n")
+    return b"".join(b"--b\r\n" + part for part in parts) + b"--b--\r\n"
 
 
 def test_one_sdist_and_no_late_files(index, client, tmp_path):

@@ -18,7 +18,13 @@ class MultipartError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The head of a part; the pieces of its content follow."""
+    """The head of a part; the pieces of its content follow.
+
+    Attributes:
+        name: The name of the field.
+        filename: The file name; ``None`` for a part without one.
+        content_type: The media type in lower case; ``None`` for a part without one.
+    """
 
     name: str
     filename: str | None
@@ -97,7 +103,8 @@ class Parser:
             raise MultipartError("The upload form is malformed: a part has no name.")
         self._in_part = True
         self._next = self._content
-        return Part(name, _parameter(disposition, "filename"), headers.get("content-type", "").lower() or None)
+        content_type = headers["content-type"].lower() if "content-type" in headers else None
+        return Part(name, _parameter(disposition, "filename"), content_type)
 
     def _wait_for_more(self) -> Part | bytes | None:
         if len(self._buffer) > _LONGEST_HEAD:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
 
+from lading.testing.index._metadata_rules import find_violations
 from lading.testing.index._refusals import ApiRefusal
 
 if TYPE_CHECKING:
@@ -19,6 +16,10 @@ if TYPE_CHECKING:
     from lading.testing.messages import Fields
 
 _SEE = " See https://packaging.python.org/specifications/core-metadata for more information."
+_SEE_LOCAL = (
+    " See https://packaging.python.org/en/latest/specifications/version-specifiers/#local-version-identifiers for more "
+    "information."
+)
 _VERSIONS = ("1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5")
 # The form's names where they are not those of packaging's RawMetadata.
 _FORM_NAMES = {
@@ -35,21 +36,22 @@ _MULTIPLE = {
 }
 _CONTENT_TYPES = ["text/plain", "text/markdown", "text/x-rst"]
 _FIRST = ("metadata-version", "name", "version")
-_DIRECT = ("requires_dist", "provides_dist", "obsoletes_dist")
 
 
-def check_metadata(fields: Fields) -> Version:
-    """Check the metadata in form fields and return the version.
+def check_metadata(fields: Fields) -> RawMetadata:
+    """Check the metadata in form fields and return them.
 
     Raises:
         ApiRefusal: The metadata have errors. As at warehouse, the refusal names one of them, and first of all those
             that make the others meaningless.
     """
     raw, wrong = read_metadata(fields)
-    faults = [(name, f"{name!r} has invalid data") for name in wrong] + list(_faults(raw))
+    faults = [(name, f"{name!r} has invalid data") for name in wrong] or list(_faults(raw))
     if faults:
-        raise ApiRefusal(400, min(faults, key=lambda fault: _rank(fault[0]))[1] + "." + _SEE)
-    return Version(raw.get("version", ""))
+        name, detail = min(faults, key=lambda fault: _rank(fault[0]))
+        see = _SEE_LOCAL if "use of local versions" in detail and name == "version" else _SEE
+        raise ApiRefusal(400, detail.removesuffix(".") + "." + see)
+    return raw
 
 
 def metadata_fault(detail: str) -> ApiRefusal:
@@ -67,8 +69,9 @@ def read_metadata(fields: Fields) -> tuple[RawMetadata, list[str]]:
     wrong: list[str] = []
     for key in RawMetadata.__annotations__:
         name = _FORM_NAMES.get(key, key)
-        values = [v for v in fields.get_all(name) if v.strip() and v.strip() != "UNKNOWN"]
-        if not values:
+        values = fields.get_all(name)
+        # distutils wrote UNKNOWN for what it did not know. Of repeated fields the last decides over all.
+        if not values or values == [""] or values[-1].strip() == "UNKNOWN":
             continue
         if key in _MULTIPLE:
             raw[key] = values
@@ -95,63 +98,11 @@ def _faults(raw: RawMetadata) -> Iterator[tuple[str, str]]:
         yield "metadata-version", f"{version!r} is not a valid metadata version"
         return
     try:
-        Metadata.from_raw(raw, validate=True)
+        metadata = Metadata.from_raw(raw, validate=True)
     except Exception as error:  # noqa: BLE001 - a group, of a class that older versions of packaging define themselves
         for one in getattr(error, "exceptions", ()):
             if isinstance(one, InvalidMetadata):
                 # packaging lists a set, in arbitrary order.
                 yield one.field, re.sub(r"one of \[.*\]", f"one of {_CONTENT_TYPES}", str(one))
-    yield from _stricter(raw)
-
-
-def _stricter(metadata: RawMetadata) -> Iterator[tuple[str, str]]:
-    """Yield violations of rules that PyPI has beyond the specification."""
-    raw = cast("dict[str, Any]", metadata)
-    try:
-        if Version(raw.get("version", "0")).local is not None:
-            yield "version", f"The use of local versions in {raw['version']!r} is not allowed"
-    except InvalidVersion:
-        pass
-    if len(raw.get("summary", "")) > 512:
-        yield "summary", "'summary' field must be 512 characters or less"
-    for key in ("author_email", "maintainer_email"):
-        for _, address in getaddresses([raw.get(key, "")]):
-            if address and "@" not in address:
-                yield (
-                    key.replace("_", "-"),
-                    f"{address!r} is not a valid email address: An email address must have an @-sign",
-                )
-    for classifier in raw.get("classifiers", ()):
-        if classifier.lower().startswith("private ::"):
-            yield "classifier", f"{classifier!r} is not a valid classifier"
-    for key in ("home_page", "download_url"):
-        if key in raw and not _is_url(raw[key]):
-            yield key.replace("_", "-"), f"{raw[key]!r} is not a valid url"
-    for label, url in raw.get("project_urls", {}).items():
-        if len(label) > 32:
-            yield "project-url", f"{label!r} must be 32 characters or less"
-        elif not url:
-            yield "project-url", "Must have a URL"
-        elif not _is_url(url):
-            yield "project-url", f"{url!r} is not a valid url"
-    if "license" in raw and "license_expression" in raw:
-        yield (
-            "license",
-            "License is deprecated when License-Expression is present. Only License-Expression should be present",
-        )
-    for key in _DIRECT:
-        for text in raw.get(key, []):
-            try:
-                direct = Requirement(text).url is not None
-            except InvalidRequirement:
-                continue
-            if direct:
-                yield key.replace("_", "-"), f"Can't have direct dependency: {text}"
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https", "ftp") and bool(re.search(r"\w", parts.netloc))
+    else:
+        yield from find_violations(metadata)

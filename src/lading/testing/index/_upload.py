@@ -8,14 +8,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading.testing.index._archives import check_agreement, check_filename, inspect
+from packaging.version import Version
+
+from lading.testing.index._archives import Archive
+from lading.testing.index._description import check_description
+from lading.testing.index._filenames import check_filename, check_sdist_name, check_wheel_name
 from lading.testing.index._refusals import ApiRefusal
 from lading.testing.index._state import Project, Publisher, Release, StoredFile
 from lading.testing.index._tokens import authorize
 from lading.testing.index._upload_form import check_form
 
 if TYPE_CHECKING:
-    from packaging.version import Version
+    from packaging.metadata import RawMetadata
 
     from lading.testing._server.forms import UploadedFile
     from lading.testing.index._request_body import UploadForm
@@ -46,32 +50,28 @@ class Upload:
         Raises:
             ApiRefusal: The index refuses it.
         """
-        version = check_form(self._form)
+        metadata = check_form(self._form)
         assert self._form.content is not None  # noqa: S101 - check_form() has checked it
-        self._process(self._form.content, version)
+        self._process(self._form.content, metadata)
 
-    def _process(self, content: UploadedFile, version: Version) -> None:
+    def _process(self, content: UploadedFile, form_metadata: RawMetadata) -> None:
         fields = self._form.fields
-        name, filetype = fields["name"].strip(), fields["filetype"].strip()
+        name, filetype = fields["name"], fields["filetype"]
+        version = Version(form_metadata.get("version", ""))
         with self._state.lock:
             project = self._state.project(name) or self._new_project(name)
             authorize(self._state, self._identity, project)
+        check_description(form_metadata, f"{self._base_url}/help/#description-content-type")
         check_filename(content.filename, filetype)
-        if (content.content_type or "application/octet-stream").startswith("image/"):
+        # A part without a type is text, as the parser of warehouse has it.
+        if content.content_type == "" or (content.content_type or "").startswith("image/"):
             raise ApiRefusal(400, "Invalid distribution file.")
-        if content.size > self._max_file_size:
-            limit = f"{self._max_file_size / (1 << 20):g} MB"
-            raise ApiRefusal(400, f"File too large. Limit for project {name!r} is {limit}.")
-        for field, kind in _DIGESTS.items():
-            claimed = fields.get(field, "").strip().lower()
-            if claimed and claimed != content.digests[kind]:
-                raise ApiRefusal(400, "The digest supplied does not match a digest calculated from the uploaded file.")
+        self._check_size_and_digests(content, name)
         with self._state.lock:
             if self._is_stored(content):
                 return
             self._check_release(project, version, filetype)
-        metadata = inspect(content.path, content.filename, filetype)
-        check_agreement(content.filename, filetype, name, version)
+        metadata = self._inspect(content, form_metadata, version)
         attestations = self._attestations(fields)
         with self._state.lock:
             # Another upload may have been faster while the lock was not held.
@@ -79,6 +79,31 @@ class Upload:
             if not self._is_stored(content):
                 self._check_release(project, version, filetype)
                 self._store(project, content, version, metadata, attestations)
+
+    def _check_size_and_digests(self, content: UploadedFile, name: str) -> None:
+        if content.size > self._max_file_size:
+            limit = f"{self._max_file_size / (1 << 20):g} MB"
+            raise ApiRefusal(
+                400,
+                f"File too large. Limit for project {name!r} is {limit}. See {self._base_url}"
+                "/project-management/storage-limits#requesting-a-file-size-limit-increase for more information.",
+            )
+        for field, kind in _DIGESTS.items():
+            claimed = self._form.fields.get(field, "").lower()
+            if claimed and claimed != content.digests[kind]:
+                raise ApiRefusal(400, "The digest supplied does not match a digest calculated from the uploaded file.")
+
+    def _inspect(self, content: UploadedFile, form_metadata: RawMetadata, version: Version) -> bytes | None:
+        """Return a wheel's metadata; ``None`` for an sdist. What the file has and the form does not say is not read."""
+        archive = Archive(content.path, content.filename, f"{self._base_url}/archives")
+        archive.check_validity()
+        license_files = form_metadata.get("license_files", [])
+        if self._form.fields["filetype"] == "sdist":
+            check_sdist_name(content.filename, self._form.fields["name"], version)
+            archive.check_sdist(license_files)
+            return None
+        check_wheel_name(content.filename, self._form.fields["name"], version)
+        return archive.check_wheel(license_files)
 
     def _new_project(self, name: str) -> Project:
         """Create a project, which is kept only if the upload succeeds. Those of publishers exist already."""
@@ -143,12 +168,13 @@ class Upload:
     ) -> None:
         state, fields = self._state, self._form.fields
         directory = content.path.parent / content.digests["blake2b_256"]
-        directory.mkdir()
+        # It is there if the same content was uploaded before, and deleted.
+        directory.mkdir(exist_ok=True)
         file = StoredFile(
             filename=content.filename,
             project=project.key,
             version=str(version),
-            filetype=fields["filetype"].strip(),
+            filetype=fields["filetype"],
             size=content.size,
             digests=content.digests,
             path=Path(content.path.replace(directory / content.filename)),
@@ -165,5 +191,5 @@ class Upload:
         state.files[file.filename] = file
         state.contents.add(file.digests["blake2b_256"])
         # As on PyPI, the name is spelled as in the latest upload.
-        project.name = fields["name"].strip()
+        project.name = fields["name"]
         state.save(project)
