@@ -109,8 +109,10 @@ METADATA = [
     ({"classifiers": "Nope :: Nope"}, "'Nope :: Nope' is not a valid classifier."),
     (
         {"classifiers": "Natural Language :: Ukranian"},
-        "The classifier 'Natural Language :: Ukranian' has been deprecated, use one of ['Natural Language :: "
-        "Ukrainian'] instead.",
+        (
+            "The classifier 'Natural Language :: Ukranian' has been deprecated, use one of ['Natural Language :: "
+            "Ukrainian'] instead."
+        ),
     ),
     *(({"home_page": url}, f"{url!r} is not a valid url.") for url in NO_URLS),
     ({"download_url": "ftp://a.example/x"}, "'ftp://a.example/x' is not a valid url."),
@@ -153,7 +155,8 @@ TAKEN = [
     {"keywords": "a, b c,d", "home_page": "UNKNOWN", "platform": "any"},
     {"home_page": "HTTP://x.org", "download_url": "https:x", "project_urls": "Home, http://x.org/a b"},
     {"classifiers": "Programming Language :: Python"},
-    {"author_email": "Bob <bob@x.org>, not an address"},
+    {"author_email": "not an address, Bob <bob@x.org>"},
+    {"author_email": "bob [at] example [dot] org", "maintainer_email": "bob@[127.0.0.1]"},
 ]
 
 

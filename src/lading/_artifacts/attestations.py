@@ -40,19 +40,21 @@ def _read(path: Path) -> object:
     with path.open("rb") as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
-        raise InputError(
-            f"{path.name} is not an attestation: it is longer than {MAX_SIZE} bytes", argument="attestations"
-        )
+        raise _refusal(path, f"it is longer than {MAX_SIZE} bytes")
+    # What is nested too deeply could be read here, and not be written where the stack is deeper.
+    if content.count(b"{") + content.count(b"[") > MAX_OBJECTS:
+        raise _refusal(path, f"it has more than {MAX_OBJECTS} objects")
     try:
-        # What is nested too deeply could be read here, and not be written where the stack is deeper.
-        if content.count(b"{") + content.count(b"[") > MAX_OBJECTS:
-            raise ValueError(f"it has more than {MAX_OBJECTS} objects")
         value = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is not an attestation: it is not JSON", argument="attestations") from error
+        raise _refusal(path, "it is not JSON") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path.name} is not an attestation: it is not a JSON object", argument="attestations")
+        raise _refusal(path, "it is not a JSON object")
     return value
+
+
+def _refusal(path: Path, why: str) -> InputError:
+    return InputError(f"{path.name} is not an attestation: {why}", argument="attestations")
 
 
 def _escaped(name: str) -> str:

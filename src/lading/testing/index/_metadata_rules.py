@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -29,8 +29,10 @@ def find_violations(metadata: Metadata) -> Iterator[tuple[str, str]]:
     if len(metadata.summary or "") > _LONGEST_SUMMARY:
         yield "summary", f"'summary' field must be {_LONGEST_SUMMARY} characters or less."
     for field, text in (("author-email", metadata.author_email), ("maintainer-email", metadata.maintainer_email)):
-        address = parseaddr(text or "")[1]
-        if address and (fault := _address_fault(address)):
+        addresses = [address for _, address in getaddresses([text or ""])]
+        # Of several none is checked, nor of what only seems to be several: "me [at] example [dot] org".
+        address = addresses[0] if len(addresses) == 1 else ""
+        if address and "[" not in address and (fault := _address_fault(address)):
             yield field, f"{address!r} is not a valid email address: {fault}"
     yield from _classifiers(set(metadata.classifiers or ()))
     for field, url in (("home-page", metadata.home_page), ("download-url", metadata.download_url)):
