@@ -264,3 +264,64 @@ def test_no_room_in_version_1() -> None:
 def test_a_repr_does_not_show_the_signature() -> None:
     macaroon = create(b"index", b"id", KEY, 2)
     assert repr(macaroon.signature)[2:10] not in repr(macaroon)
+
+
+def v2(*packets: tuple[int, bytes] | None) -> bytes:
+    """A macaroon of version 2 with these packets; ``None`` ends a section."""
+    return b"\x02" + b"".join(b"\0" if one is None else bytes([one[0], len(one[1])]) + one[1] for one in packets)
+
+
+def v1(*packets: tuple[bytes, bytes]) -> bytes:
+    """A macaroon of version 1 with these packets."""
+    return b"".join(b"%04x%b %b\n" % (len(key) + len(data) + 6, key, data) for key, data in packets)
+
+
+LOCATION, IDENTIFIER, VERIFICATION, SIGNATURE = (1, b"l"), (2, b"i"), (4, b"v"), (6, bytes(32))
+LINES = [(b"location", b"l"), (b"identifier", b"i"), (b"cid", b"i"), (b"vid", b"v"), (b"cl", b"l")]
+LINES.append((b"signature", bytes(32)))
+
+
+def test_parts_in_their_places() -> None:
+    third_party = [LOCATION, IDENTIFIER, VERIFICATION, None]
+    again = read_binary(v2(LOCATION, IDENTIFIER, None, *third_party, None, SIGNATURE))
+    assert again.caveats == [Caveat(b"i", b"v", b"l")]
+    assert read_binary(v1(*LINES)).caveats == again.caveats
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        v2(LOCATION, LOCATION, IDENTIFIER, None, None, SIGNATURE),
+        v2(LOCATION, IDENTIFIER, IDENTIFIER, None, None, SIGNATURE),
+        v2(IDENTIFIER, LOCATION, None, None, SIGNATURE),
+        v2(IDENTIFIER, None, IDENTIFIER, IDENTIFIER, None, None, SIGNATURE),
+        v2(IDENTIFIER, None, IDENTIFIER, VERIFICATION, VERIFICATION, None, None, SIGNATURE),
+        v2(IDENTIFIER, None, LOCATION, LOCATION, IDENTIFIER, VERIFICATION, None, None, SIGNATURE),
+        v2(IDENTIFIER, None, None, SIGNATURE, SIGNATURE),
+    ],
+)
+def test_a_part_of_version_2_that_is_there_twice(data: bytes) -> None:
+    with pytest.raises(TokenUnreadable, match=r"wrong order|something follows"):
+        read_binary(data)
+
+
+@pytest.mark.parametrize("twice", ["location", "identifier", "vid", "cl", "signature"])
+def test_a_part_of_version_1_that_is_there_twice(twice: str) -> None:
+    place = [key for key, _ in LINES].index(twice.encode())
+    with pytest.raises(TokenUnreadable):
+        read_binary(v1(*LINES[: place + 1], *LINES[place:]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"i": "a", "i": "b", "s64": "%s"}',
+        '{"i": "a", "i64": "YQ", "s64": "%s"}',
+        '{"i": "a", "s64": "%s", "c": [], "c": []}',
+        '{"i": "a", "s64": "%s", "c": [{"i": "a", "i": "a"}]}',
+        '{"i": "a", "s64": "%s", "c": [{"i": "a", "v": "a", "v64": "YQ"}]}',
+    ],
+)
+def test_a_part_in_json_that_is_there_twice(text: str) -> None:
+    with pytest.raises(TokenUnreadable, match="there twice"):
+        decode_json(text % ("A" * 43))

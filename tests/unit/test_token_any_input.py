@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lading import Index
 from lading.errors import InputError, InvalidRestriction, MissingContext, TokenInvalid, TokenUnreadable
 from lading.pypi import Token
-from lading.pypi.restrictions import Restriction
+from lading.pypi.restrictions import Context, DateRestriction, LegacyDateRestriction, Restriction
+from lading.pypi.tokens import find_problem
 
 KEY = b"k" * 32
 NOW = 1_800_000_000
@@ -184,3 +189,91 @@ def test_a_chain_of_dates_allows_what_each_of_them_does(met: list[bool], now: in
         token.check(KEY, now=now)
     assert not isinstance(caught.value, MissingContext)
     assert len(caught.value.failures) == met.count(False)
+
+
+HUGE = 10**5000
+NAIVE = datetime(2026, 1, 1)
+SURROGATE = "\\ud800"
+
+
+USELESS = [HUGE, -HUGE, math.nan, math.inf, b"x", [], True, NAIVE]
+
+
+# pytest would write numbers into the names of the tests, which is what cannot be done.
+@pytest.mark.parametrize("value", USELESS, ids=range(len(USELESS)))
+@pytest.mark.parametrize("argument", ["project_name", "project_id", "user_id", "publisher_id", "now"])
+def test_check_names_the_argument_that_it_cannot_use(argument: str, value: Any) -> None:
+    token = Token.create("index.example", "a token", KEY)
+    with pytest.raises(InputError) as caught:
+        token.check(KEY, **{argument: value})
+    assert caught.value.argument == argument
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "value", [-1, 0, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), 10**500], ids=range(5)
+)
+def test_check_at_any_time_that_exists(value: Any) -> None:
+    token = Token.create("index.example", "a token", KEY).restrict(not_before=5, not_after=6)
+    with pytest.raises(TokenInvalid, match=r"not valid before|expired at"):
+        token.check(KEY, now=value)
+
+
+@pytest.mark.parametrize(
+    "value", [[0, HUGE, 1], [0, 1, -HUGE], {"nbf": HUGE, "exp": 1}, {"nbf": 1, "exp": HUGE}], ids=range(4)
+)
+def test_a_time_that_cannot_be_written_is_not_read(value: Any) -> None:
+    with pytest.raises(TokenUnreadable):
+        Restriction.load(value)
+
+
+def test_what_is_read_can_be_shown_whatever_limit_python_has_for_digits() -> None:
+    longest = 2**2000 - 1
+    restriction = Restriction.load([0, longest, -longest])
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        assert Restriction.load_json(restriction.dump_json()) == restriction
+        assert len(restriction.explain()) > 1200
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+@pytest.mark.parametrize("kind", [DateRestriction, LegacyDateRestriction])
+def test_a_restriction_of_impossible_times_is_explained_and_not_written(kind: Any) -> None:
+    restriction = kind(HUGE, HUGE + 1)
+    assert "a second that has more than 600 digits" in restriction.explain()
+    with pytest.raises(InvalidRestriction):
+        restriction.dump_json()
+    with pytest.raises(TokenInvalid, match="more than 600 digits"):
+        restriction.check(Context(now=1))
+
+
+def test_messages_can_be_encoded_whatever_names_a_token_has() -> None:
+    named = Restriction.load_json('{"version": 1, "permissions": {"projects": ["\\ud800"]}}')
+    token = Token.create("index.example", "a token", KEY)
+    token._macaroon.add([named.dump_json().encode()])
+    assert SURROGATE in token.explain()
+    token.explain().encode()
+    with pytest.raises(TokenInvalid) as caught:
+        token.check(KEY, "\ud801")
+    str(caught.value).encode()
+    problem = find_problem(token, Index("https://index.example/"), "\ud801", None)
+    assert problem is not None
+    assert SURROGATE in problem
+    problem.encode()
+
+
+def test_a_prefix_that_is_not_unicode() -> None:
+    with pytest.raises(InputError, match="UTF-8") as caught:
+        Token.create("index.example", "a token", KEY, "\ud800")
+    assert caught.value.argument == "prefix"
+    with pytest.raises(TokenUnreadable, match="UTF-8"):
+        Token.load("\ud800" + Token.create("index.example", "a token", KEY).dump())
+
+
+@pytest.mark.parametrize(("project", "now"), [(HUGE, None), ("demo", NAIVE), ("demo", HUGE)], ids=range(3))
+def test_an_offline_check_refuses_what_it_cannot_use(project: Any, now: Any) -> None:
+    token = Token.create("index.example", "a token", KEY).restrict(project_names=["demo"], not_before=1, not_after=2)
+    with pytest.raises(InputError):
+        find_problem(token, Index("https://index.example/"), project, now)

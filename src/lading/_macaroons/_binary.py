@@ -152,7 +152,7 @@ def _read_v1(raw: bytes) -> Macaroon:
             caveats.append(Caveat(data))
         elif key == b"vid" and caveats and caveats[-1].verification_id is None:
             caveats[-1].verification_id = data
-        elif key == b"cl" and caveats and caveats[-1].verification_id is not None:
+        elif key == b"cl" and caveats and caveats[-1].verification_id is not None and caveats[-1].location is None:
             caveats[-1].location = data
         else:
             raise TokenUnreadable("the token's parts are in the wrong order")

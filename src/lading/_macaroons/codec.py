@@ -9,6 +9,7 @@ listed in the documentation, each with its reason.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from lading._macaroons._base64 import decode_base64, encode_base64
 from lading._macaroons._binary import read_binary, write_binary
@@ -67,8 +68,16 @@ def decode_json(text: str | bytes) -> Macaroon:
     """
     try:
         # Decoded here: json would guess at UTF-16 and 32, and skip a byte order mark.
-        value = json.loads(text.decode() if isinstance(text, bytes) else text)
+        value = json.loads(text.decode() if isinstance(text, bytes) else text, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError, TypeError):
         # Without its cause, which has the text.
         raise TokenUnreadable("this is not a macaroon: it is not JSON") from None
     return from_json_value(value)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; which of two parts of one name counts is not left to the reader."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise TokenUnreadable("a part of the token is there twice")
+    return value

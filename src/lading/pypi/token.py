@@ -56,9 +56,11 @@ class Token:
             raise TokenUnreadable("a token has a prefix and a dash before it, as in pypi-…")
         macaroon = codec.decode(body)
         try:
+            prefix.encode()
             macaroon.location.decode()
-        except UnicodeDecodeError as error:
-            raise TokenUnreadable("the token's domain is not UTF-8") from error
+        except UnicodeError:
+            # Without its cause, which has the text.
+            raise TokenUnreadable("the token's prefix or its domain is not UTF-8") from None
         return cls(prefix, macaroon)
 
     @classmethod
@@ -84,6 +86,7 @@ class Token:
                 raise InputError(f"{argument} must be a string, not {type(value).__name__}", argument=argument)
         if "-" in prefix:
             raise InputError("prefix must not have a dash in it", argument="prefix")
+        as_bytes(prefix, "prefix")
         named = as_bytes(domain, "domain"), as_bytes(identifier, "identifier")
         return cls(prefix, codec.create(*named, _secret(key), 1 if version == 1 else 2))
 

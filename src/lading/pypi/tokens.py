@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lading._artifacts.python import normalize_name
 from lading._core.auth import BasicAuth
-from lading.errors import TokenInvalid, TokenUnreadable
+from lading.errors import InputError, TokenInvalid, TokenUnreadable
+from lading.pypi._token.checks import printable, timestamp_from_parameter
 from lading.pypi._trusted_publishing import MintedToken, mint_token
 from lading.pypi.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from lading._core.sender import Sender
     from lading.pypi._indexes import Index
@@ -56,6 +57,7 @@ class Tokens:
 
         Raises:
             TokenInvalid: It is of another index, not for this project, or expired; the message says which.
+            InputError: *project* is not a string, or *now* not an aware datetime.
         """
         token = await self.current()
         if token is None:
@@ -86,15 +88,24 @@ class Tokens:
 
 
 def find_problem(token: Token, index: Index, project: str, now: datetime | None) -> str | None:
-    """Return what in *token* itself prevents its use for *project* on *index*, or ``None``."""
+    """Return what in *token* itself prevents its use for *project* on *index*, or ``None``.
+
+    Raises:
+        InputError: *project* is not a string, or *now* not an aware datetime.
+    """
+    if not isinstance(project, str):
+        raise InputError(f"project must be a string, not {type(project).__name__}", argument="project")
     wanted = index.token_domain
     if wanted is not None and token.domain != wanted:
         return f"the token is one of {token.domain or 'an index that it does not name'}, not of {wanted}"
     names = token.project_names
     if names is not None and normalize_name(project) not in names:
-        return f"the token is for {', '.join(sorted(names)) or 'no project at all'}, not for {normalize_name(project)}"
+        return (
+            f"the token is for {', '.join(map(printable, sorted(names))) or 'no project at all'}, not for "
+            f"{printable(normalize_name(project))}"
+        )
     if now is not None:
-        moment = now.astimezone(UTC)
-        if token.expires_at is not None and moment >= token.expires_at:
+        seconds = timestamp_from_parameter(now)
+        if token.expires_at is not None and seconds >= token.expires_at.timestamp():
             return f"the token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC by the index's clock"
     return None

@@ -13,7 +13,9 @@ from lading.pypi._token.checks import (
     as_list,
     format_names,
     format_time,
+    is_time,
     normalise_project,
+    printable,
     timestamp_from_parameter,
     uuid_text,
 )
@@ -38,7 +40,7 @@ class DateRestriction(Restriction):
 
     @classmethod
     def from_array(cls, items: list[Any]) -> Self | None:
-        if len(items) != 2 or not all(type(item) is int for item in items):
+        if len(items) != 2 or not all(map(is_time, items)):
             return None
         return cls(not_before=items[1], not_after=items[0])
 
@@ -92,7 +94,9 @@ class ProjectNamesRestriction(Restriction):
     def check(self, context: Context) -> None:
         name = require(context, "project_name", "project name")
         if name not in self.project_names:
-            raise TokenInvalid(f"the token is for {format_names(self.project_names)}, not for project {name}")
+            raise TokenInvalid(
+                f"the token is for {format_names(self.project_names)}, not for project {printable(name)}"
+            )
 
     def explain(self) -> str:
         return f"for {format_names(self.project_names)}"

@@ -45,6 +45,11 @@ def timestamp_from_parameter(value: Timestamp, argument: str = "now") -> int:
     return value
 
 
+def is_time(value: Any) -> bool:
+    """Return whether *value*, of a caveat, is a number of seconds that can be written whatever limit Python has."""
+    return type(value) is int and value.bit_length() <= _LONGEST_TIME
+
+
 def all_match(values: Any, pattern: re.Pattern[str] | None) -> bool:
     """Return whether *values* is a list of strings that all match *pattern*."""
     if not isinstance(values, list):
@@ -101,11 +106,16 @@ def as_bytes(value: Any, argument: str) -> bytes:
 def format_names(names: list[str]) -> str:
     if not names:
         return "no project at all"
-    return f"project{'s' * (len(names) > 1)} {', '.join(names)}"
+    return f"project{'s' * (len(names) > 1)} {', '.join(map(printable, names))}"
+
+
+def printable(text: str) -> str:
+    """Return *text* without surrogates, which JSON can hold and no message can show."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def format_time(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
-        return f"second {seconds} since 1970"
+        return f"second {seconds} since 1970" if is_time(seconds) else "a second that has more than 600 digits"

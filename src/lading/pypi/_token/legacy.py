@@ -13,7 +13,7 @@ from lading.pypi._token.caveats import (
     PublisherRestriction,
     UserIDRestriction,
 )
-from lading.pypi._token.checks import UUID_TEXT, all_match
+from lading.pypi._token.checks import UUID_TEXT, all_match, is_time
 from lading.pypi._token.restriction import Context, Restriction
 
 
@@ -73,7 +73,7 @@ class LegacyDateRestriction(DateRestriction):
 
     @classmethod
     def from_object(cls, value: dict[str, Any]) -> Self | None:
-        fits = value.keys() == {"nbf", "exp"} and all(type(moment) is int for moment in value.values())
+        fits = value.keys() == {"nbf", "exp"} and all(map(is_time, value.values()))
         return cls(not_before=value["nbf"], not_after=value["exp"]) if fits else None
 
     def dump(self) -> Any:

@@ -118,8 +118,15 @@ class Restriction:
         raise NotImplementedError
 
     def dump_json(self) -> str:
-        """Return the restriction as JSON, with a space after commas and colons as pypitoken writes it."""
-        return json.dumps(self.dump())
+        """Return the restriction as JSON, with a space after commas and colons as pypitoken writes it.
+
+        Raises:
+            InvalidRestriction: It was created with values that JSON cannot express.
+        """
+        try:
+            return json.dumps(self.dump())
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidRestriction("the restriction has values that JSON cannot express") from error
 
     def check(self, context: Context) -> None:
         """Check that the restriction allows a use.
