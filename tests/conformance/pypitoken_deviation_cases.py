@@ -147,6 +147,11 @@ CASES: dict[str, list[Callable[[Any, Any], Any]]] = {
         read('{"nbf": 1.0, "exp": 2.0}'),
         read('{"version": 1.0, "permissions": "user"}'),
     ],
+    "read: a time of more than 600 digits": [
+        read(f"[0, {'9' * 700}, 1]"),
+        read(f"[0, 1, -{'9' * 700}]"),
+        read(f'{{"nbf": 1, "exp": {"9" * 700}}}'),
+    ],
     "read: a line break after a name or UUID": [
         read('[1, ["foo\\n"]]'),
         read(f'[3, "{ONE}\\n"]'),

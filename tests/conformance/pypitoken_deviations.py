@@ -161,6 +161,12 @@ DEVIATIONS = (
         "read: integers written as fractions", "reads them as floats", "raises `TokenUnreadable`", "PyPI rejects them"
     ),
     _deviation(
+        "read: a time of more than 600 digits",
+        "reads it, as far as Python reads its digits",
+        "raises `TokenUnreadable`",
+        "it could not be written again everywhere",
+    ),
+    _deviation(
         "read: a line break after a name or UUID",
         "accepts it",
         "raises `TokenUnreadable`",
