@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from lading.types import Clock as Clock
     from lading.types import Event as Event
     from lading.types import Hook as Hook
+    from lading.types import KeepAlive as KeepAlive
     from lading.types import Limits as Limits
     from lading.types import NoticeEvent as NoticeEvent
     from lading.types import OnProgress as OnProgress
@@ -104,7 +105,9 @@ _HOMES: dict[str, str] = {
         "lading.fanout": "FanOut Result fan_out",
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
-        "lading.types": "AttemptEvent CallEvent Clock Event Hook Limits NoticeEvent OnProgress Progress Retry Timeout",
+        "lading.types": (
+            "AttemptEvent CallEvent Clock Event Hook KeepAlive Limits NoticeEvent OnProgress Progress Retry Timeout"
+        ),
     }.items()
     for name in names.split()
 }

@@ -78,6 +78,8 @@ class NetworkError(LadingError):
             anything was sent), ``"send"`` or ``"receive"``.
         request_sent: Whether the last byte of the request had been sent. If not, the store cannot have received all of
             it. With an ``httpx`` client of your own this is ``True`` unless the body was certainly cut short.
+        final: Whether the error is final: it is not retried. A proxy's refusal is (407, 403): repeated wrong passwords
+            lock accounts.
     """
 
     def __init__(
@@ -87,10 +89,12 @@ class NetworkError(LadingError):
         phase: Phase = "connect",
         outcome: WriteOutcome = "not_done",
         request_sent: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(message, outcome=outcome)
         self.phase: Phase = phase
         self.request_sent: bool = request_sent
+        self.final: bool = final
 
 
 class RequestTimeout(NetworkError, TimeoutError):

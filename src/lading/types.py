@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from lading.errors import InputError
 
 
-def _refuse_below(settings: Retry | Timeout | Limits, least: float) -> None:
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if value is not None and not value >= least:
+def _refuse_below(settings: Retry | Timeout | Limits | KeepAlive, least: float) -> None:
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if value is not None and not isinstance(value, KeepAlive) and not value >= least:
             raise InputError(
-                f"{type(settings).__name__}({field.name}={value!r}) must be at least {least:g}",
-                argument=field.name,
+                f"{type(settings).__name__}({setting.name}={value!r}) must be at least {least:g}",
+                argument=setting.name,
             )
 
 
@@ -111,6 +111,39 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """How the system finds out that nothing gets through any more on a connection that is silent (TCP keep-alive).
+
+    A store may work for minutes on an upload before it responds. Meanwhile the probes keep routers and load balancers
+    from forgetting the connection, and a path that is dead is noticed after ``idle + count * interval`` seconds: the
+    call ends with a :class:`lading.NetworkError`. Where the system has ``TCP_USER_TIMEOUT`` (Linux), the same time
+    bounds how long sent bytes may stay unacknowledged, and how long a store may accept nothing more.
+
+    Attributes:
+        idle: Seconds of silence before the first probe.
+        interval: Seconds between probes.
+        count: How many probes may stay without a response.
+    """
+
+    idle: float = 30.0
+    interval: float = 10.0
+    count: int = 6
+
+    def __post_init__(self) -> None:
+        _refuse_below(self, 1)
+        # What Linux takes; a larger value would be ignored.
+        if self.idle > 32767 or self.interval > 32767 or self.count > 127:
+            raise InputError(
+                "KeepAlive: at most 32767 seconds for idle and interval, and 127 for count", argument="tcp_keepalive"
+            )
+
+    @property
+    def lost_after(self) -> float:
+        """Seconds after which a silent path counts as dead."""
+        return self.idle + self.count * self.interval
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one client does concurrently, on one event loop.
 
@@ -120,12 +153,14 @@ class Limits:
         max_requests: Calls in flight, uploads included; the others wait in order.
         max_uploads: Calls in flight that send a file.
         keepalive_expiry: Seconds an idle connection is kept.
+        tcp_keepalive: The system's probes on open connections; ``None`` for none.
     """
 
     max_connections: int = 100
     max_requests: int = 50
     max_uploads: int = 10
     keepalive_expiry: float = 30.0
+    tcp_keepalive: KeepAlive | None = field(default_factory=KeepAlive)
 
     def __post_init__(self) -> None:
         _refuse_below(self, 0)

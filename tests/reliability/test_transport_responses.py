@@ -42,10 +42,22 @@ GOOD = {
     "trailers": Case(CHUNKED + b"A\r\n0123456789\r\n0\r\nX-Sum: 1\r\nX-End: 2\r\n\r\n", b"0123456789"),
     "until the end": Case(b"HTTP/1.1 200 OK\r\n\r\nall of it", b"all of it", again=False, ends=True),
     "nothing until the end": Case(b"HTTP/1.1 200 OK\r\n\r\n", again=False, ends=True),
-    "head": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", method="HEAD"),
-    "head chunked": Case(CHUNKED, method="HEAD"),
+    "head": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", method="HEAD", again=False),
+    "head chunked": Case(CHUNKED, method="HEAD", again=False),
+    "head of unknown length": Case(b"HTTP/1.1 200 OK\r\n\r\n", method="HEAD", again=False),
+    "head of nothing": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", method="HEAD"),
     "204": Case(b"HTTP/1.1 204 No Content\r\n\r\n", status=204),
-    "304": Case(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status=304),
+    "204 of some length": Case(b"HTTP/1.1 204 No\r\nContent-Length: 4\r\n\r\n", status=204, again=False),
+    "204 chunked": Case(b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", status=204, again=False),
+    "304": Case(b"HTTP/1.1 304 Not Modified\r\nETag: a\r\n\r\n", status=304),
+    "304 of some length": Case(
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status=304, again=False
+    ),
+    "length and chunks": Case(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"ok",
+        again=False,
+    ),
     "100 and 103": Case(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",

@@ -24,9 +24,13 @@ METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
+# After a HEAD whose response announces a body the connection is not used again.
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
 def respond(peer: Peer) -> None:
     head, _ = peer.request()
-    peer.send(OK[:-2] if head.method == "HEAD" else OK)
+    peer.send(EMPTY if head.method == "HEAD" else OK)
 
 
 def content(method: str) -> bytes | None:
@@ -84,7 +88,7 @@ async def test_ended_upon_the_second_request(method: str, end: str, tls: Any) ->
             if end == "reset":
                 peer.reset()
             return
-        peer.send(OK[:-2] if method == "HEAD" else OK)
+        peer.send(EMPTY if method == "HEAD" else OK)
 
     async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
         await request(transport, server.url, method, content=content(method))

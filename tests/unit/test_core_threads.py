@@ -108,7 +108,7 @@ async def test_a_caller_that_asyncio_cancels_waits_too(work: Work, times: int):
 async def test_what_has_not_begun_never_begins(work: Work, monkeypatch: pytest.MonkeyPatch):
     second = Work()
     limiter = anyio.CapacityLimiter(1)
-    monkeypatch.setattr(threads, "_limiter", LoopLocal(lambda: limiter))
+    monkeypatch.setattr(threads, "_files", LoopLocal(lambda: limiter))
     first = asyncio.create_task(run_in_thread(work))
     await work.under_way()
     late = asyncio.create_task(run_in_thread(second))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-from anyio import from_thread
-from anyio.lowlevel import current_token
 
 from lading._core.config_files import write_private_file
-from lading._core.threads import run_in_thread
+from lading._core.threads import run_detached, run_in_thread
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -235,33 +231,13 @@ def _validate_secret(secret: str) -> str:
 async def _in_daemon_thread(work: Callable[[], T], timeout: float, too_late: str) -> T:
     """Run *work* in a daemon thread, which may outlive this call, and return its result.
 
-    A keyring can wait for a person without end. A worker thread of anyio that never ends would keep the interpreter
-    from exiting; a daemon thread does not.
+    A keyring can wait for a person without end.
 
     Args:
         work: The function to run.
         timeout: Seconds to wait for it.
         too_late: The message of the ``ConfigError`` after that.
     """
-    finished = anyio.Event()
-    token = current_token()
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller
-            errors.append(error)
-        # The loop may have ended in the meantime: nothing waits for the result then.
-        with suppress(anyio.RunFinishedError, RuntimeError):
-            from_thread.run_sync(finished.set, token=token)
-
-    threading.Thread(target=run, name="lading keyring", daemon=True).start()
     with anyio.move_on_after(timeout):
-        await finished.wait()
-    if errors:
-        raise errors[0]
-    if not results:
-        raise ConfigError(too_late)
-    return results[0]
+        return await run_detached("lading keyring", work)
+    raise ConfigError(too_late)

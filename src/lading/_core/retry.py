@@ -58,7 +58,7 @@ def is_retryable(error: LadingError, *, repeatable: bool) -> bool:
         refused = isinstance(error, RateLimited) or (error.status == 503 and error.retry_after is not None)
         return refused or (repeatable and error.status in _PASSING)
     if isinstance(error, NetworkError):
-        if error.phase == "tls":  # a certificate does not become trusted by another attempt
+        if error.final or error.phase == "tls":  # a certificate does not become trusted by another attempt
             return False
         return error.outcome == "not_done" or repeatable
     return False

@@ -56,7 +56,12 @@ class TransportBackend:
                 raise request.content.failure from None
             host = "" if destination is None else destination.host
             raise network_error(
-                error, host, error.phase, timed_out=error.timed_out, request_sent=error.request_sent
+                error,
+                host,
+                error.phase,
+                timed_out=error.timed_out,
+                request_sent=error.request_sent,
+                final=error.final,
             ) from error
         except UnsendableRequest as error:
             raise InputError(f"the request cannot be sent as it is: {describe(error)}", argument="url") from error

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from lading._core.threads import run_detached
 from lading._http.errors import ConnectFailed
-from lading._http.sockets import os_error_message
+from lading._http.sockets import enable_keep_alive, os_error_message
+
+if TYPE_CHECKING:
+    from lading.types import KeepAlive
 
 
-async def connect(host: str, port: int) -> socket.socket:
+async def connect(host: str, port: int, keep_alive: KeepAlive | None = None) -> socket.socket:
     """Connect a non-blocking socket: addresses of both families in turn, 0.25 s apart (RFC 8305)."""
     try:
-        return await _happy_eyeballs(await _resolve(host, port))
+        sock = await _happy_eyeballs(await _resolve(host, port))
     except OSError as error:
         unresolved = isinstance(error, socket.gaierror)
         raise ConnectFailed(os_error_message(error), "resolve" if unresolved else "connect") from error
+    if keep_alive is not None:
+        enable_keep_alive(sock, keep_alive)
+    return sock
 
 
 _Address = tuple[int, tuple[object, ...]]
@@ -31,7 +39,9 @@ async def _resolve(host: str, port: int) -> list[_Address]:
         except OSError:
             continue
         return [(family, (host, port))]
-    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # Neither anyio's getaddrinfo: on asyncio it takes a thread of the application's default executor. As bytes, for the
+    # standard library's own encoding of names refuses some that a resolver knows.
+    found = await run_detached("lading resolver", _look_up, host.encode("ascii"), port)
     addresses: list[_Address] = list(dict.fromkeys((family, where) for family, _, _, _, where in found))
     first = addresses[0][0]
     same = [a for a in addresses if a[0] == first]
@@ -39,6 +49,10 @@ async def _resolve(host: str, port: int) -> list[_Address]:
     # The system's order within a family, the families in turn.
     turns = [a for pair in zip(same, other, strict=False) for a in pair]
     return turns + same[len(other) :] + other[len(same) :]
+
+
+def _look_up(host: bytes, port: int) -> list[tuple[Any, ...]]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 async def _happy_eyeballs(addresses: list[_Address]) -> socket.socket:

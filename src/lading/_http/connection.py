@@ -5,12 +5,20 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from lading._core.files import PIECE
-from lading._http.errors import ProtocolError, ReadFailed, TransportError, UnsendableRequest, WriteFailed
+from lading._http.errors import (
+    ProtocolError,
+    ReadFailed,
+    TimedOut,
+    TransportError,
+    UnsendableRequest,
+    WriteFailed,
+)
 from lading._http.h1 import ResponseParser, encode_head
 from lading._http.response_body import ChunkedBody, CompleteBody, LengthBody
 
@@ -29,6 +37,9 @@ _FINAL_RESPONSE = 5.0
 SENT_WITH_HEAD = 64 * 1024
 # Bytes of a body between two checks whether a response has come.
 _CHECK_EVERY = 1024 * 1024
+# Bytes of an early response's body to keep while the rest of the request is sent.
+_KEEP_EARLY = 64 * 1024
+_ENDED_EARLY = "the server responded and ended the connection before it had received the complete request"
 
 
 class BodySource(Protocol):
@@ -154,9 +165,20 @@ class Connection:
             raise
         if again and not data and not self._link.aborted:
             raise StaleConnection
-        while (head := parser.feed(data)) is None:
-            data = await self._link.receive(timeout, wait_first=True)
-        return head
+        head = parser.feed(data)
+        return head if head is not None else await self._read_rest_of_head(parser, timeout)
+
+    async def _read_rest_of_head(self, parser: ResponseParser, timeout: float | None) -> ResponseHead:
+        """Read the rest within *timeout*, which neither interim responses nor single bytes extend."""
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            try:
+                data = await self._link.receive(left, wait_first=True)
+            except TimedOut as error:
+                raise TimedOut(f"the head of the response was not complete after {timeout:g} s", "receive") from error
+            if (head := parser.feed(data)) is not None:
+                return head
 
     async def _read_final_response(self, parser: ResponseParser, error: TransportError) -> ResponseHead:
         """Read the response that had arrived before a write failed; raise *error* when there is none."""
@@ -173,7 +195,7 @@ class Connection:
 
     async def _upload(self, writer: _RequestWriter, parser: ResponseParser) -> ResponseHead | None:
         """Send the body; return an early response, or ``None`` when the complete body is out and none has come."""
-        watch = _EarlyResponseWatch(self._link, parser)
+        watch = _EarlyResponseWatch(self._link, parser, writer)
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(watch.run, group.cancel_scope)
@@ -215,14 +237,16 @@ class _RequestWriter:
     Attributes:
         request: The request.
         complete: Whether its last byte is out.
+        ended_at: How much had been written over the connection when the server ended it; ``None`` while it has not.
     """
 
-    __slots__ = ("_link", "complete", "request")
+    __slots__ = ("_link", "complete", "ended_at", "request")
 
     def __init__(self, link: SocketStream, request: WireRequest) -> None:
         self._link = link
         self.request = request
         self.complete = False
+        self.ended_at: int | None = None
 
     async def send_body(self) -> None:
         """Send the streamed body."""
@@ -234,6 +258,8 @@ class _RequestWriter:
             with suppress(StopAsyncIteration):
                 while True:
                     piece = await source.__anext__()
+                    if self.ended_at is not None and piece:
+                        raise ReadFailed(_ENDED_EARLY)
                     unchecked += len(piece)
                     if unchecked >= _CHECK_EVERY:
                         unchecked = 0
@@ -249,6 +275,8 @@ class _RequestWriter:
                 await link.send(b"0\r\n\r\n", timeout)
             elif left:
                 raise UnsendableRequest("the body is shorter than its Content-Length")
+            if self.ended_at is not None and link.written > self.ended_at:
+                raise ReadFailed(_ENDED_EARLY)
             self.complete = True
         finally:
             await source.aclose()
@@ -281,9 +309,10 @@ class BytesSource:
 class _EarlyResponseWatch:
     """Watches for a response while the body is sent, and stops the sending when one makes it useless."""
 
-    def __init__(self, link: SocketStream, parser: ResponseParser) -> None:
+    def __init__(self, link: SocketStream, parser: ResponseParser, writer: _RequestWriter) -> None:
         self._link = link
         self._parser = parser
+        self._writer = writer
         self.head: ResponseHead | None = None
         self.failure: TransportError | None = None
 
@@ -296,6 +325,23 @@ class _EarlyResponseWatch:
             self.failure = error
             sending.cancel()
             return
-        # An early success is kept for later: the store still wants the rest.
         if self.head.status >= 300:
             sending.cancel()
+        else:
+            await self._watch_for_end()
+
+    async def _watch_for_end(self) -> None:
+        """Note when the server ends the connection after an early success, which is kept: it still wants the rest."""
+        kept = 0
+        try:
+            while kept < _KEEP_EARLY:
+                data = await self._link.receive(None)
+                if not data:
+                    break
+                kept += len(data)
+                self._parser.add(data)
+            else:
+                return
+        except ReadFailed:
+            pass  # as an end is
+        self._writer.ended_at = self._link.written

@@ -20,21 +20,23 @@ class TransportError(Exception):
         phase: Where it failed; as :attr:`lading.NetworkError.phase`.
         timed_out: Whether it took too long.
         request_sent: Whether the last byte of the request had left.
+        final: Whether another attempt would end the same way.
     """
 
     timed_out = False
 
-    def __init__(self, message: str, phase: Phase) -> None:
+    def __init__(self, message: str, phase: Phase, *, final: bool = False) -> None:
         super().__init__(message)
         self.phase: Phase = phase
         self.request_sent = False
+        self.final = final
 
 
 class ConnectFailed(TransportError):
     """No connection could be made."""
 
-    def __init__(self, message: str, phase: Phase = "connect") -> None:
-        super().__init__(message, phase)
+    def __init__(self, message: str, phase: Phase = "connect", *, final: bool = False) -> None:
+        super().__init__(message, phase, final=final)
 
 
 class WriteFailed(TransportError):
@@ -79,7 +81,9 @@ _DESCRIPTIONS: Mapping[Phase, str] = {
 }
 
 
-def network_error(error: Exception, host: str, phase: Phase, *, timed_out: bool, request_sent: bool) -> NetworkError:
+def network_error(
+    error: Exception, host: str, phase: Phase, *, timed_out: bool, request_sent: bool, final: bool = False
+) -> NetworkError:
     """Make the error that callers get.
 
     Args:
@@ -88,6 +92,7 @@ def network_error(error: Exception, host: str, phase: Phase, *, timed_out: bool,
         phase: Where it happened.
         timed_out: Whether a phase took too long.
         request_sent: Whether the last byte of the request had left.
+        final: Whether another attempt would end the same way.
     """
     outcome: WriteOutcome = "unknown" if phase in ("send", "receive") else "not_done"
     reason = describe(error)
@@ -96,7 +101,7 @@ def network_error(error: Exception, host: str, phase: Phase, *, timed_out: bool,
     text = f"{host}: {_DESCRIPTIONS[phase]}: {reason}"
     if phase == "tls" and "certificate" in text:
         text += ". If the server is yours, pass its CA certificates (tls=)"
-    return NetworkError(text, phase=phase, outcome=outcome, request_sent=request_sent)
+    return NetworkError(text, phase=phase, outcome=outcome, request_sent=request_sent, final=final)
 
 
 def describe(error: BaseException) -> str:

@@ -19,6 +19,8 @@ _VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _FRAMING = (b"content-length", b"transfer-encoding")
 _MAX_HEAD = 64 * 1024
+# Interim responses (100 Continue, 103 Early Hints) before the response itself.
+_MAX_INTERIM = 32
 
 # A head as nearly every server sends it; whatever else HTTP allows, or does not, h11 decides.
 _PLAIN_HEAD = re.compile(
@@ -135,10 +137,12 @@ def parse_plain_head(method: str, data: bytes) -> tuple[ResponseHead, bytes] | N
     if not length:
         return None
     status = int(found[1])
-    bodiless = method == "HEAD" or status in (204, 304)
     reason = (found[2] or b"").decode("ascii")
-    head = ResponseHead(status, reason, fields, 0 if bodiless else int(length), False, keep_alive)
-    return head, data[found.end() :]
+    if method == "HEAD" or status in (204, 304):
+        # Servers that send the announced body all the same send it when they like: as the next response's beginning.
+        keep_alive = keep_alive and not int(length)
+        length = "0"
+    return ResponseHead(status, reason, fields, int(length), False, keep_alive), data[found.end() :]
 
 
 class ResponseParser:
@@ -149,7 +153,7 @@ class ResponseParser:
         plain: Whether :func:`parse_plain_head` goes first.
     """
 
-    __slots__ = ("_fed", "_h11", "_method", "_plain", "_rest")
+    __slots__ = ("_fed", "_h11", "_interim", "_method", "_plain", "_rest")
 
     def __init__(self, method: str, *, plain: bool = True) -> None:
         self._method = method
@@ -157,6 +161,7 @@ class ResponseParser:
         self._h11: Any = None
         self._rest = b""
         self._fed = 0
+        self._interim = 0
 
     def feed(self, data: bytes) -> ResponseHead | None:
         """Return the head as soon as it is complete; informational ones are passed over. ``b""`` is the end."""
@@ -187,6 +192,9 @@ class ResponseParser:
                     return self._read_head(event)
                 if not isinstance(event, h11.InformationalResponse):
                     break
+                self._interim += 1
+                if self._interim > _MAX_INTERIM:
+                    raise ProtocolError(f"more than {_MAX_INTERIM} interim responses")
                 if event.status_code == 101:
                     raise ProtocolError("the server switched protocols without being asked to")
         except h11.RemoteProtocolError as error:
@@ -198,16 +206,30 @@ class ResponseParser:
     def _read_head(self, event: h11.Response) -> ResponseHead:
         fields = _decode_fields(list(event.headers))
         found = dict(fields)
-        bodiless = self._method == "HEAD" or event.status_code in (204, 304)
-        chunked = not bodiless and "transfer-encoding" in found
-        length = 0 if bodiless else None
-        if not bodiless and not chunked and "content-length" in found:
-            length = int(found["content-length"])  # h11 has checked it, and that there is only one
+        chunked = "transfer-encoding" in found
+        # h11 has checked it, and that there is only one.
+        length = int(found["content-length"]) if "content-length" in found else None
         options = {o.strip().lower() for name, v in fields if name == "connection" for o in v.split(",")}
         keep_alive = "close" not in options and (event.http_version == b"1.1" or "keep-alive" in options)
-        framed = length is not None or chunked
+        if chunked:
+            # With both, or in HTTP/1.0, two readers may disagree about where the body ends (RFC 9112 6.1).
+            keep_alive = keep_alive and length is None and event.http_version == b"1.1"
+            length = None
+        if self._method == "HEAD" or event.status_code in (204, 304):
+            # As in a plain head. 204 and 304 need not announce anything to have no body; a response to HEAD may not.
+            announced = chunked or length or (length is None and self._method == "HEAD")
+            keep_alive, length, chunked = keep_alive and not announced, 0, False
+        elif length is None and not chunked:
+            keep_alive = False
         reason = bytes(event.reason).decode("ascii", "ignore")
-        return ResponseHead(event.status_code, reason, fields, length, chunked, keep_alive and framed)
+        return ResponseHead(event.status_code, reason, fields, length, chunked, keep_alive)
+
+    def add(self, data: bytes) -> None:
+        """Take more of what comes after the head."""
+        if self._h11 is None:
+            self._rest += data
+        else:
+            self._h11.receive_data(data)
 
     def rest(self) -> bytes:
         """Return what came after the head; of a chunked response, once it is complete, what came after its body."""

@@ -119,6 +119,9 @@ class Pool:
     async def connect(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
         """Make a connection with *opening* in the place that :meth:`acquire` gave, within *timeout* seconds."""
         connection: Connection | None = None
+        if self.closed:  # while the place was handed over
+            self.free_slot()
+            raise ConnectFailed("the client was closed")
         with anyio.move_on_after(timeout) as scope:
             self._making.add(scope)
             try:

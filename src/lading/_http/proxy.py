@@ -17,8 +17,14 @@ from lading.errors import ConfigError
 if TYPE_CHECKING:
     import socket
 
+    from lading._http.h1 import ResponseHead
     from lading._http.pool import Origin
     from lading._http.sockets import SocketStream
+    from lading.types import KeepAlive
+
+
+# Refusals that may pass. Any other of the 4xx is final: proxies lock accounts after some wrong passwords.
+_PASSING = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,10 @@ class Proxies:
         return Proxy(parts.hostname, port, headers)
 
 
-async def connect_to_proxy(proxy: Proxy) -> socket.socket:
+async def connect_to_proxy(proxy: Proxy, keep_alive: KeepAlive | None) -> socket.socket:
     """Connect a socket to *proxy*; ``ConnectFailed`` when there is none."""
     try:
-        return await connect(proxy.host, proxy.port)
+        return await connect(proxy.host, proxy.port, keep_alive)
     except ConnectFailed as error:
         raise ConnectFailed(f"no connection to the proxy {proxy.host}:{proxy.port}: {error}", "proxy") from error
 
@@ -94,8 +100,19 @@ async def open_tunnel(link: SocketStream, proxy: Proxy, origin: Origin) -> None:
     except (ReadFailed, WriteFailed, ProtocolError) as error:
         raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} did not respond: {error}", "proxy") from error
     if not 200 <= head.status < 300:
-        raise ConnectFailed(
-            f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {head.reason}", "proxy"
-        )
+        raise _refusal(proxy, head)
     if parser.rest():
         raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} sent data before the TLS handshake", "proxy")
+
+
+def _refusal(proxy: Proxy, head: ResponseHead) -> ConnectFailed:
+    advice = ""
+    if head.status == 407:
+        advice = (
+            ". It does not accept the user and password in its URL in the environment"
+            if proxy.headers
+            else ". Put a user and password into its URL in the environment (http://user:password@host:port)"
+        )
+    final = 400 <= head.status < 500 and head.status not in _PASSING
+    text = f"the proxy {proxy.host}:{proxy.port} refused the connection: {head.status} {head.reason}{advice}"
+    return ConnectFailed(text, "proxy", final=final)

@@ -159,6 +159,8 @@ class LengthBody(_ArrivingBody):
     def _count(self, count: int) -> bool:
         """Return whether that was not the end; ``ProtocolError`` when the end has come too early."""
         if self._left is None:
+            if not count and self._link.cut_off:
+                raise ProtocolError("TLS ended without its closing message (close_notify): the response may be cut")
             return count > 0
         if not count:
             got = (self._length or 0) - self._left

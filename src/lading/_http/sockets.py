@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
+from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lading.errors import Phase
+    from lading.types import KeepAlive
 
 # Bytes to receive at once. ``recv`` allocates them all before it knows what has arrived; from 128 KiB glibc maps and
 # unmaps the memory each time, which costs more than the rest of a small request.
@@ -28,6 +30,11 @@ RECEIVE = 64 * 1024
 _RECEIVE_INTO = 256 * 1024
 # Linux's alone.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+# macOS calls it by another name.
+_KEEPIDLE: int | None = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+_KEEPINTVL: int | None = getattr(socket, "TCP_KEEPINTVL", None)
+_KEEPCNT: int | None = getattr(socket, "TCP_KEEPCNT", None)
 
 
 class LoopShare:
@@ -60,7 +67,10 @@ class SocketStream:
     Attributes:
         written: Bytes given to the system so far.
         aborted: Whether :meth:`abort` has ended it.
+        cut_off: Whether the other side's end came without TLS's closing message: anybody on the way may have cut it.
     """
+
+    cut_off = False
 
     def __init__(self, sock: socket.socket, share: LoopShare) -> None:
         self._sock = sock
@@ -214,6 +224,22 @@ class SocketStream:
             self._resumed = perf_counter()
             if self._close_later and not self._waiting:
                 self._sock.close()
+
+
+def enable_keep_alive(sock: socket.socket, probes: KeepAlive) -> None:
+    """Have the system probe whether the other side is still there, as far as the system can."""
+    options = [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, _KEEPIDLE, ceil(probes.idle)),
+        (socket.IPPROTO_TCP, _KEEPINTVL, ceil(probes.interval)),
+        (socket.IPPROTO_TCP, _KEEPCNT, probes.count),
+        # Without it, bytes that nobody acknowledges are repeated for 15 minutes, and no probes are sent meanwhile.
+        (socket.IPPROTO_TCP, _USER_TIMEOUT, ceil(probes.lost_after * 1000)),
+    ]
+    for level, option, value in options:
+        if option is not None:
+            with suppress(OSError):
+                sock.setsockopt(level, option, value)
 
 
 def os_error_message(error: OSError) -> str:

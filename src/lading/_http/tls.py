@@ -3,70 +3,152 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lading._core.threads import run_in_thread
-from lading._http.errors import ConnectFailed, ReadFailed, WriteFailed
+import anyio
+
+from lading._core.threads import run_short_in_thread
+from lading._http.errors import ConnectFailed, ReadFailed, TimedOut, WriteFailed
 from lading._http.sockets import RECEIVE, LoopShare, SocketStream, os_error_message
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
+    from lading.errors import Phase
+
 _RECORD = 16 * 1024
+# The types of TLS records: what anything that speaks TLS begins with.
+_RECORD_TYPES = range(20, 25)
 
 
 class TLSStream(SocketStream):
-    """A TLS connection over memory BIOs: every record that has arrived is decrypted in one go."""
+    """A TLS connection over memory BIOs: every record that has arrived is decrypted in one go.
+
+    Reading may write and writing may read: a server may request a new handshake (TLS 1.2) or a certificate (TLS 1.3)
+    in the middle of a connection. What is encrypted goes out in one order, whichever task has encrypted it: the sender
+    of an upload, or the one that watches for its response.
+    """
 
     def __init__(self, sock: socket.socket, share: LoopShare, context: ssl.SSLContext, host: str) -> None:
         super().__init__(sock, share)
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
+        # Taken out of ``_out``, and not yet by the system.
+        self._unsent = memoryview(b"")
+        self._reading = _Turn()
+        self._writing = _Turn()
         self._ended = False
         self._dry = False
 
     async def handshake(self) -> None:
         """Shake hands; ``ConnectFailed`` with the ``ssl.SSLError`` as its cause."""
-        step: Callable[[], Awaitable[None]] | None = None
+        greeted = False
         while True:
             try:
-                if step is None:
-                    self._tls.do_handshake()  # only writes the greeting
+                if greeted:  # the steps that verify and sign: 0.4 ms each, and fifty may come at once
+                    await run_short_in_thread(self._tls.do_handshake)
                 else:
-                    await step()
-                break
+                    self._tls.do_handshake()  # only writes the greeting
             except ssl.SSLWantReadError:
-                await super().send(self._out.read(), None)
+                await self._flush(None)
                 await self.wait_readable(None)
-                data = self._receive(RECEIVE)
-                if data == b"":
-                    raise ConnectFailed("the server closed the connection during the TLS handshake") from None
-                self._in.write(data or b"")
+                self._feed_handshake(first=not greeted)
+                greeted = True
             except ssl.SSLError as error:
+                self._send_alert()
                 raise ConnectFailed(os_error_message(error), "tls") from error
-            # The steps that verify and sign: 0.4 ms each, and fifty may come at once.
-            step = self._step
-        await super().send(self._out.read(), None)
+            else:
+                break
+        await self._flush(None)
+        self._dry = not self._in.pending
 
-    async def _step(self) -> None:
-        await run_in_thread(self._tls.do_handshake)
+    def _feed_handshake(self, *, first: bool) -> None:
+        data = self._receive(RECEIVE)
+        if data == b"":
+            raise ConnectFailed("the server closed the connection during the TLS handshake")
+        if data and first and data[0] not in _RECORD_TYPES:
+            raise ConnectFailed("the server responded without TLS: should the URL begin with http://?", "tls")
+        self._in.write(data or b"")
 
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
         view = memoryview(data)
         while view:
-            size = self._share.tls_slice
             try:
-                self._tls.write(view[:size])
+                count = self._tls.write(view[: self._share.tls_slice])
+            except ssl.SSLWantReadError:
+                # In a new handshake, whose next message comes from the server.
+                await self.wait_readable(timeout)
+                self._feed()
+                continue
             except ssl.SSLError as error:
                 raise WriteFailed(os_error_message(error)) from error
-            view = view[size:]
-            await super().send(self._out.read(), timeout)
+            view = view[count:]
+            while self._push():
+                await self._wait_in_turn(self._writing, anyio.wait_writable, timeout, "send")
+            await self.yield_if_due()
+
+    async def _flush(self, timeout: float | None) -> None:
+        """Send what is encrypted."""
+        while self._push():
+            await self._wait_in_turn(self._writing, anyio.wait_writable, timeout, "send")
+
+    def _push(self) -> bool:
+        """Give the system as much as it takes of what is encrypted; return whether something is left."""
+        while self._unsent or self._out.pending:
+            if not self._unsent:
+                self._unsent = memoryview(self._out.read())
+            try:
+                count = self._sock.send(self._unsent)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError as error:
+                raise WriteFailed(os_error_message(error)) from error
+            self.written += count
+            self._unsent = self._unsent[count:]
+        return False
+
+    def _send_alert(self) -> None:
+        """Send why the connection is refused, as far as that is possible at once."""
+        with suppress(WriteFailed):
+            self._push()
+
+    async def wait_readable(self, timeout: float | None) -> None:
+        # What OpenSSL has written while it read: the server waits for it. A task that is sending sends it, too.
+        if (self._out.pending or self._unsent) and not self._writing.taken:
+            with suppress(WriteFailed):  # the connection has ended: reading shows how
+                await self._flush(timeout)
+        await self._wait_in_turn(self._reading, anyio.wait_readable, timeout, "receive")
+
+    async def _wait_in_turn(
+        self,
+        turn: _Turn,
+        ready: Callable[[socket.socket], Awaitable[None]],
+        timeout: float | None,
+        phase: Phase,
+    ) -> None:
+        """Wait until the socket is ready, or until the other task that waits for that has stopped waiting."""
+        if turn.taken:
+            turn.over = turn.over or anyio.Event()
+            with anyio.move_on_after(timeout) as scope:
+                await turn.over.wait()
+            if scope.cancelled_caught:
+                raise TimedOut(f"nothing moved for {timeout:g} s", phase)
+            return
+        turn.taken = True
+        try:
+            await self._wait(ready, timeout, phase)
+        finally:
+            turn.taken = False
+            if turn.over is not None:
+                turn.over.set()
+                turn.over = None
 
     async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
         # What came together with the handshake, or with the end, makes the socket readable no more.
-        wait_first = wait_first and not self._in.pending and not self._ended
+        wait_first = wait_first and self._dry and not self._ended
         return await super().receive(timeout, wait_first=wait_first)
 
     def try_receive(self) -> bytes | None:
@@ -124,9 +206,12 @@ class TLSStream(SocketStream):
         """Note why nothing more can be decrypted. A broken record counts once what came before it has been read."""
         if isinstance(error, ssl.SSLWantReadError):
             self._dry = True
-        elif isinstance(error, (ssl.SSLZeroReturnError, ssl.SSLEOFError)):
+        elif isinstance(error, ssl.SSLZeroReturnError):
             self._ended = True
+        elif isinstance(error, ssl.SSLEOFError):
+            self._ended = self.cut_off = True
         elif not got:
+            self._send_alert()
             raise ReadFailed(os_error_message(error)) from error
 
     def is_idle(self) -> bool:
@@ -134,3 +219,18 @@ class TLSStream(SocketStream):
             return self.try_receive() is None
         except ReadFailed:
             return False
+
+
+class _Turn:
+    """Who waits for the socket to be ready: one task, for a second one would take its place with the event loop.
+
+    Attributes:
+        taken: Whether one waits.
+        over: Set when it has stopped; there when a second one waits for that.
+    """
+
+    __slots__ = ("over", "taken")
+
+    def __init__(self) -> None:
+        self.taken = False
+        self.over: anyio.Event | None = None

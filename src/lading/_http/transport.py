@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from lading._core.threads import import_in_thread, run_in_thread
+from lading._core.threads import import_in_thread, run_short_in_thread
 from lading._http.connect import connect
 from lading._http.connection import Connection, StaleConnection
 from lading._http.errors import ConnectFailed, ReadFailed, WriteFailed
@@ -21,6 +21,8 @@ from lading._http.tls import TLSStream
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
+    import socket
+
     from lading._core.files import StrPath
     from lading._http.connection import WireRequest
     from lading._http.h1 import ResponseHead
@@ -45,6 +47,7 @@ class HttpTransport:
         self._context_lock: anyio.Lock | None = None
         self._trust_env = trust_env
         self._proxies = Proxies(trust_env=trust_env)
+        self._keep_alive = limits.tcp_keepalive
         self.pool: Pool = Pool(limits)
 
     async def exchange(self, origin: Origin, request: WireRequest) -> tuple[ResponseHead, ResponseBody, bool]:
@@ -73,7 +76,10 @@ class HttpTransport:
         """Open a new connection."""
         proxy = await self._proxies.for_origin(origin)
         await import_in_thread("h11")  # for responses that are not plain, whose parser runs on the event loop
-        sock = await (connect(origin.host, origin.port) if proxy is None else connect_to_proxy(proxy))
+        if proxy is None:
+            sock = await connect(origin.host, origin.port, self._keep_alive)
+        else:
+            sock = await connect_to_proxy(proxy, self._keep_alive)
         link = SocketStream(sock, self.pool.share)
         try:
             if origin.scheme == "http":
@@ -84,7 +90,7 @@ class HttpTransport:
                 return Connection(link, prefix=prefix, fields=encode_fields(proxy.headers))
             if proxy is not None:
                 await open_tunnel(link, proxy, origin)
-            secure = TLSStream(sock, self.pool.share, await self._ssl_context(), origin.host)
+            secure = self._wrap(sock, await self._ssl_context(), origin.host)
             await secure.handshake()
         except (ReadFailed, WriteFailed) as error:
             sock.close()
@@ -94,6 +100,13 @@ class HttpTransport:
             raise
         return Connection(secure)
 
+    def _wrap(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> TLSStream:
+        try:
+            # A dot at the end makes a name absolute for the resolver; no certificate has it, nor may the server name.
+            return TLSStream(sock, self.pool.share, context, host.removesuffix("."))
+        except ValueError:  # a label that is empty or too long
+            raise ConnectFailed("the URL's host cannot be the name in a certificate", "tls") from None
+
     async def _ssl_context(self) -> ssl.SSLContext:
         if self._context is None:
             if self._context_lock is None:
@@ -101,7 +114,7 @@ class HttpTransport:
             # Reading a file of CA certificates takes some 20 ms: once, however many connections begin together.
             async with self._context_lock:
                 if self._context is None:
-                    self._context = await run_in_thread(self._make_context)
+                    self._context = await run_short_in_thread(self._make_context)
         return self._context
 
     def _make_context(self) -> ssl.SSLContext:
