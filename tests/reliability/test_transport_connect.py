@@ -167,10 +167,10 @@ async def test_given_up_while_connecting(count: int, how: str, leads_to: Any, mo
 
 
 async def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unknown(*_: Any, **__: Any) -> Any:
+    def unknown(*_: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(anyio, "getaddrinfo", unknown)
+    monkeypatch.setattr(dial, "_look_up", unknown)
     async with make_client("https://index.test") as client:
         with pytest.raises(lading.NetworkError, match=r"index\.test.*not known") as caught:
             await client.send(lading.Call("POST", "", as_response))
@@ -182,20 +182,20 @@ async def test_order_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     four, six = socket.AF_INET, socket.AF_INET6
     found = [(six, "a"), (six, "b"), (six, "c"), (four, "1"), (six, "a"), (four, "2"), (six, "d")]
 
-    async def respond(*_: Any, **__: Any) -> Any:
+    def respond(*_: Any) -> Any:
         return [(family, socket.SOCK_STREAM, 6, "", (host, 80)) for family, host in found]
 
-    monkeypatch.setattr(anyio, "getaddrinfo", respond)
+    monkeypatch.setattr(dial, "_look_up", respond)
     addresses = await dial._resolve("index.test", 80)
     assert [where[0] for _, where in addresses] == ["a", "1", "b", "2", "c", "d"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_addresses_are_not_looked_up(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def lookup(*_: Any, **__: Any) -> Any:
+    def lookup(*_: Any) -> Any:
         raise AssertionError("looked up")
 
-    monkeypatch.setattr(anyio, "getaddrinfo", lookup)
+    monkeypatch.setattr(dial, "_look_up", lookup)
     if host == "::1" and not has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
     async with RawServer(Peer.serve, host=host) as server, Transport() as transport:

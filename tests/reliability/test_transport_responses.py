@@ -119,7 +119,9 @@ async def test_good_response(case: Case, how: str, tls: Any) -> None:
                 time.sleep(0)  # another thread's turn: no more than a hint
         else:
             peer.send(case.sent)
-        if not case.ends:
+        if case.ends:
+            peer.end()
+        else:
             peer.serve()
         return None
 

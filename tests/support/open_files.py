@@ -20,6 +20,8 @@ def open_descriptors() -> set[str]:
 
 async def assert_no_leaks(before: set[str]) -> None:
     """Return when what is open is what was open: the server, in this process too, may be slow to see an end."""
-    with anyio.fail_after(20):
-        while await to_thread.run_sync(open_descriptors) - before:
+    left: set[str] = set()
+    with anyio.move_on_after(20):
+        while left := await to_thread.run_sync(open_descriptors) - before:
             await anyio.sleep(0.01)
+    assert not left, f"still open: {sorted(left)}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -15,7 +16,6 @@ import anyio
 from anyio import to_thread
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
     from types import TracebackType
 
@@ -120,6 +120,13 @@ class Peer:
         """Do nothing until the test is over."""
         self.server.over.wait(60)
 
+    def end(self) -> None:
+        """End our side as TLS wants it, with a closing message; without TLS there is none."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.settimeout(20)
+            with contextlib.suppress(OSError):  # the client ends without one
+                self.sock.unwrap()
+
     def half_close(self) -> None:
         """End our side, and continue to read (below TLS)."""
         self.sock.shutdown(socket.SHUT_WR)
@@ -184,6 +191,8 @@ class RawServer:
             await to_thread.run_sync(self._stop)
         if self._errors and error is None:
             raise self._errors[0]
+        for failure in self._errors if error is not None else ():
+            error.add_note(f"a script failed: {failure!r}")
 
     def _spawn(self, func: Callable[..., None], *args: Peer) -> None:
         thread = threading.Thread(target=func, args=args, daemon=True, name="scripted")
@@ -228,6 +237,10 @@ class RawServer:
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Return when *condition* holds, which is checked repeatedly: for what another thread is about to do."""
-    with anyio.fail_after(seconds):
+    with anyio.move_on_after(seconds):
         while not condition():
             await anyio.sleep(0.002)
+        return
+    code = getattr(condition, "__code__", None)  # not its source, which would be read on the event loop
+    where = repr(condition) if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    raise AssertionError(f"{where} did not hold within {seconds:g} s")

@@ -132,5 +132,35 @@ def test_a_head_that_is_too_long(pieces: int) -> None:
 def test_informational_heads_count_towards_the_limit() -> None:
     with pytest.raises(ProtocolError, match="too long"):
         ResponseParser("GET").feed(
-            b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n" * 5000 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            b"HTTP/1.1 103 Early\r\nX: %b\r\n\r\n" % (b"y" * 5000) * 20
+            + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         )
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+@pytest.mark.parametrize("pieces", [1, 1000])
+def test_interim_responses_are_limited(status: int, pieces: int) -> None:
+    interim = b"HTTP/1.1 %d Wait\r\n\r\n" % status
+    final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    def feed(data: bytes) -> ResponseHead | None:
+        parser = ResponseParser("GET")
+        size = -(-len(data) // pieces)
+        heads = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)]
+        return heads[-1]
+
+    head = feed(interim * 32 + final)
+    assert head is not None
+    assert head.status == 200
+    with pytest.raises(ProtocolError, match="32 interim"):
+        feed(interim * 33 + final)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("cut", [0, 1, 70_000, 139_000])
+def test_long_head_is_refused_however_it_arrives(plain: bool, cut: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + b"X-More: more\r\n" * 10_000 + b"\r\n"
+    parser = ResponseParser("GET", plain=plain)
+    with pytest.raises(ProtocolError):  # noqa: PT012 - in either piece
+        for piece in (head[:cut], head[cut:]) if cut else (head,):
+            assert parser.feed(piece) is None
