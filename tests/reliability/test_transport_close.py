@@ -13,6 +13,9 @@ from anyio import to_thread
 import lading
 from lading import Transport
 from lading._core.body import StreamBody
+from lading._http.connection import Connection
+from lading._http.errors import ConnectFailed
+from lading._http.pool import Origin
 from lading.types import Limits
 from tests.conftest import open_files
 from tests.support.raw_server import OK, Peer, RawServer, until
@@ -180,3 +183,67 @@ async def test_a_complete_response_is_not_lost_by_the_close() -> None:
         await until(lambda: transport._transport.pool.idle)
         await transport.aclose()
         assert await read_body(response) == b"ok"
+
+
+async def test_place_that_was_handed_over_when_the_client_closes() -> None:
+    """The waiter has been granted a place, and has not run yet: it opens no connection any more."""
+    transport = Transport(limits=Limits(max_connections=1))
+    pool = transport._transport.pool
+    async with RawServer(Peer.hold) as server:
+        origin = Origin("http", "127.0.0.1", server.port)
+        assert await pool.acquire(origin, None) is None
+        async with anyio.create_task_group() as group:
+
+            async def waiting() -> None:
+                with pytest.raises(httpx.ConnectError, match="closed"):
+                    await request(transport, server.url)
+
+            group.start_soon(waiting)
+            await until(lambda: pool._waiters)
+            pool.free_slot()
+            await transport.aclose()
+        assert pool.total == 0
+        assert not server.peers
+
+
+async def test_connection_that_was_handed_over_when_the_client_closes() -> None:
+    transport = Transport(limits=Limits(max_connections=1))
+    pool = transport._transport.pool
+    async with RawServer(Peer.serve) as server:
+        await request(transport, server.url)
+        origin = Origin("http", "127.0.0.1", server.port)
+        connection = await pool.acquire(origin, None)
+        assert connection is not None
+        async with anyio.create_task_group() as group:
+
+            async def waiting() -> None:
+                with pytest.raises((httpx.ConnectError, httpx.ReadError), match="closed"):
+                    await request(transport, server.url)
+
+            group.start_soon(waiting)
+            await until(lambda: pool._waiters)
+            pool.release(origin, connection, reusable=True)
+            await transport.aclose()
+        assert pool.total == 0
+        assert len(server.requests) == 1
+
+
+async def test_connection_that_is_ready_when_the_client_closes() -> None:
+    """Closing came first: the new connection is closed, and nobody gets it."""
+    transport = Transport()
+    pool = transport._transport.pool
+    async with RawServer(Peer.serve) as server:
+        origin = Origin("http", "127.0.0.1", server.port)
+        opened: list[Connection] = []
+
+        async def opening() -> Connection:
+            connection = await transport._transport._open(origin)
+            opened.append(connection)
+            await transport.aclose()
+            return connection
+
+        assert await pool.acquire(origin, None) is None
+        with pytest.raises(ConnectFailed, match="closed"):
+            await pool.connect(opening, 20)
+        assert pool.total == 0
+        assert opened[0]._link._sock.fileno() == -1

@@ -8,7 +8,8 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from tests.support.raw_server import OK, Peer, RawServer
+from lading._http import connection as connection_module
+from tests.support.raw_server import OK, Peer, RawServer, until
 from tests.support.transport_client import MIB, Source, as_response, make_client
 
 if TYPE_CHECKING:
@@ -172,3 +173,67 @@ async def test_server_ends_during_the_body_without_a_response(tls: Any) -> None:
         assert caught.value.outcome == "unknown"
         assert source.taken < SIZE / 2
         assert (await client.send(lading.Call("GET", "next", as_response))).body == b"ok"
+
+
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\ndone"
+CREATED_UNTIL_THE_END = b"HTTP/1.1 201 Created\r\n\r\ndone"
+
+
+@pytest.mark.parametrize("response", [CREATED, CREATED_UNTIL_THE_END], ids=["length", "until the end"])
+@pytest.mark.parametrize("length", [SIZE, None], ids=["length", "chunked"])
+@pytest.mark.parametrize("then", [close, reset, half_close])
+async def test_early_success_and_the_end_are_no_success(
+    tls: Any, then: Callable[[Peer], None], length: int | None, response: bytes
+) -> None:
+    """Only a complete body ends an upload, or a refusal: nothing can be there that was never sent."""
+    async with RawServer(early(response, then), tls[0]) as server, make_client(server.url, tls[1]) as client:
+        source = Source(SIZE)
+        with pytest.raises(lading.NetworkError) as caught:
+            await client.send(lading.Call("POST", "upload", as_response, body=StreamBody(lambda: source, length)))
+        assert caught.value.outcome == "unknown"
+        assert not caught.value.request_sent
+        assert (await client.send(lading.Call("GET", "next", as_response))).body == b"ok"
+
+
+@pytest.mark.parametrize("length", [6, None], ids=["length", "chunked"])
+async def test_early_success_and_the_end_before_the_last_piece(length: int | None, tls: Any) -> None:
+    """The system would still take the rest: that it was written does not mean that anybody reads it."""
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.until(b"abc")
+        peer.send(CREATED)
+        peer.end()
+        if not tls[0]:
+            peer.half_close()
+        peer.drain()
+
+    class Pieces:
+        count = 0
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> bytes:
+            self.count += 1
+            if self.count == 1:
+                return b"abc"
+            if self.count == 2:
+                await until(lambda: watched and watched[0].ended_at is not None)
+                return b"def"
+            raise StopAsyncIteration
+
+    watched: list[Any] = []
+    original = connection_module._EarlyResponseWatch.__init__
+
+    def noted(self: Any, link: Any, parser: Any, writer: Any) -> None:
+        watched.append(writer)
+        original(self, link, parser, writer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection_module._EarlyResponseWatch, "__init__", noted)
+        async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
+            with pytest.raises(lading.NetworkError, match="before it had received") as caught:
+                await client.send(lading.Call("POST", "", as_response, body=StreamBody(Pieces, length)))
+            assert caught.value.outcome == "unknown"
+            assert not caught.value.request_sent

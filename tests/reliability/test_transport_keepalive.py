@@ -117,5 +117,3 @@ async def test_a_dead_path_while_an_upload_waits_for_its_response(tls: Any, monk
             await client.send(lading.Call("POST", "", as_response, body=body))
         assert (caught.value.phase, caught.value.outcome) == ("receive", "unknown")
         assert caught.value.request_sent
-
-

@@ -221,3 +221,37 @@ def assert_no_secret(error: BaseException) -> None:
         assert "s3cret" not in f"{seen!r} {seen} {vars(seen)}"
         assert CREDENTIALS.split()[1] not in f"{seen!r} {seen}"
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+
+
+@pytest.mark.parametrize(
+    ("status", "connections"),
+    [(400, 1), (401, 1), (403, 1), (404, 1), (407, 1), (408, 3), (425, 3), (429, 3), (451, 1), (500, 3), (503, 3)],
+)
+async def test_final_refusals_are_not_repeated(
+    status: int, connections: int, monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext
+) -> None:
+    """Another attempt with the same password, or for the same forbidden host, only locks the account."""
+    async with RawServer(refusing(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{USER}:s3cret%2Fpass@127.0.0.1:{proxy.port}")
+        retry = lading.Retry(attempts=3, backoff=0)
+        async with make_client("https://index.test", client_tls, retry=retry) as client:
+            with pytest.raises(lading.NetworkError, match=f"the proxy 127.0.0.1:{proxy.port} .* {status} No") as caught:
+                await client.send(lading.Call("GET", "", as_response))
+        assert len(proxy.requests) == connections
+        assert (caught.value.phase, caught.value.outcome) == ("proxy", "not_done")
+        assert caught.value.final == (connections == 1)
+        assert_no_secret(caught.value)
+
+
+@pytest.mark.parametrize("credentials", [f"{USER}:s3cret%2Fpass@", ""])
+async def test_a_proxy_that_wants_a_password(
+    credentials: str, monkeypatch: pytest.MonkeyPatch, client_tls: ssl.SSLContext
+) -> None:
+    async with RawServer(refusing(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{credentials}127.0.0.1:{proxy.port}")
+        async with make_client("https://index.test", client_tls) as client:
+            with pytest.raises(lading.NetworkError) as caught:
+                await client.send(lading.Call("GET", "", as_response))
+        wanted = "does not accept the user and password" if credentials else "Put a user and password"
+        assert wanted in str(caught.value)
+        assert_no_secret(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 from typing import Any, NamedTuple
 
@@ -12,10 +13,11 @@ import pytest
 
 import lading
 from lading import Transport
+from lading._core.body import StreamBody
 from lading._http.errors import ProtocolError, ReadFailed
 from lading._http.httpx_adapter import _BodyStream
-from tests.support.raw_server import Peer, RawServer
-from tests.support.transport_client import MIB, as_response, make_client, open_response, request
+from tests.support.raw_server import OK, Peer, RawServer
+from tests.support.transport_client import MIB, Source, as_response, make_client, open_response, request
 
 pytestmark = pytest.mark.anyio
 
@@ -50,9 +52,7 @@ GOOD = {
     "204 of some length": Case(b"HTTP/1.1 204 No\r\nContent-Length: 4\r\n\r\n", status=204, again=False),
     "204 chunked": Case(b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", status=204, again=False),
     "304": Case(b"HTTP/1.1 304 Not Modified\r\nETag: a\r\n\r\n", status=304),
-    "304 of some length": Case(
-        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status=304, again=False
-    ),
+    "304 of some length": Case(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status=304, again=False),
     "length and chunks": Case(
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         b"ok",
@@ -196,3 +196,75 @@ async def test_compressed_response(coding: str, cut: int) -> None:
             assert (await client.send(call)).body == plain
         nothing = lading.Call("HEAD", "", as_response)
         assert (await client.send(nothing)).body == b""
+
+
+@pytest.mark.parametrize("interim", [b"HTTP/1.1 102 Processing\r\n\r\n", b"X"])
+async def test_head_that_takes_for_ever(interim: bytes, tls: Any) -> None:
+    """Neither interim responses nor single bytes extend the timeout without end."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        if interim == b"X":
+            peer.send(b"HTTP/1.1 200 OK\r\nX-More: ")
+        while not peer.server.over.wait(0.02):
+            peer.send(interim)
+
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        with pytest.raises((httpx.ReadTimeout, httpx.RemoteProtocolError), match="not complete after|interim"):
+            await request(transport, server.url, read=0.1)
+        assert transport._transport.pool.total == 0
+
+
+async def test_interim_responses_without_end_to_an_upload(tls: Any) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        while True:
+            peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
+        body = StreamBody(lambda: Source(64 * MIB))
+        with pytest.raises(lading.NetworkError, match="more than 32 interim responses"):
+            await client.send(lading.Call("POST", "", as_response, body=body))
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 44\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+async def test_late_body_of_a_response_to_head(framing: bytes, tls: Any) -> None:
+    """It arrives when the next request is under way, and looks like a response: it is nobody's."""
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"
+
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n")
+        peer.head()  # the next request, if it comes over this connection
+        peer.send(forged)
+        return None
+
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        assert (await request(transport, server.url, "HEAD")).body == b""
+        assert (await request(transport, server.url)).body == b"ok"
+
+
+@pytest.mark.parametrize("how", ["bytes", "into"])
+async def test_too_long_a_body_in_pieces(how: str, tls: Any) -> None:
+    """What comes after the announced end is no part of this response, nor of the next."""
+    read = threading.Event()
+
+    def script(peer: Peer) -> None:
+        if peer.number:
+            return peer.serve()
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+        read.wait(20)
+        peer.send(b"llo" + OK)
+        peer.hold()
+        return None
+
+    async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
+        response = await open_response(transport, server.url)
+        assert response.status_code == 200
+        read.set()
+        assert await (taken_into(response) if how == "into" else taken(response)) == b"hello"
+        assert (await request(transport, server.url)).body == b"ok"
+        assert len(server.peers) == 2

@@ -103,9 +103,7 @@ async def test_a_resolver_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatc
         go.set()
 
 
-async def test_handshakes_are_off_the_event_loop(
-    server_tls: ssl.SSLContext, authority: trustme.CA
-) -> None:
+async def test_handshakes_are_off_the_event_loop(server_tls: ssl.SSLContext, authority: trustme.CA) -> None:
     """All but its first step, which only writes the greeting: the others verify and sign."""
     threads: list[int] = []
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from anyio import to_thread
 
 import lading
 from lading import Transport
 from lading._core.body import StreamBody
+from lading._core.download import Expected, download
 from lading._http.connect import connect
 from lading._http.sockets import LoopShare, SocketStream
 from lading._http.tls import TLSStream
@@ -74,6 +76,60 @@ async def test_no_tls_behind_https(client_tls: ssl.SSLContext) -> None:
     async with RawServer(script) as server:
         error, attempts = await refused(server, client_tls)
     assert (error.phase, attempts) == ("tls", 1)
+    assert "responded without TLS" in str(error)
+    assert "http://" in str(error)
+
+
+@pytest.fixture
+def index_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's context with a certificate for ``index.test``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("index.test").configure_cert(context)
+    return context
+
+
+async def test_dot_at_the_end_of_the_name(
+    index_tls: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for the resolver: no certificate has it, and no server name (RFC 6066). The Host is as it was given."""
+    names: list[str | None] = []
+    resolved: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[Any]:
+        resolved.append(host)
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    monkeypatch.setattr("lading._http.connect._resolve", resolve)
+    index_tls.sni_callback = lambda _, name, __: names.append(name)
+    async with RawServer(Peer.serve, index_tls) as server, Transport(tls=client_tls) as transport:
+        assert (await request(transport, f"https://index.test.:{server.port}/")).body == b"ok"
+        assert server.requests[0].headers["host"] == f"index.test.:{server.port}"
+    assert (names, resolved) == (["index.test"], ["index.test."])
+
+
+@pytest.mark.parametrize("host", [".", ".index.test", "a" * 64 + ".test", "index..test"])
+async def test_names_that_no_certificate_can_have(
+    host: str, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(_: str, port: int) -> list[Any]:
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    monkeypatch.setattr("lading._http.connect._resolve", resolve)
+    async with RawServer(Peer.serve) as server:
+        error, attempts = await refused(server, client_tls, host=host)
+    assert (error.phase, attempts) == ("tls", 1)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+async def test_server_is_told_why_its_certificate_was_refused(
+    version: ssl.TLSVersion, own_server_tls: ssl.SSLContext
+) -> None:
+    """By TLS's alert, and not by a connection that just ends."""
+    own_server_tls.minimum_version = own_server_tls.maximum_version = version
+    async with RawServer(Peer.serve, own_server_tls) as server:
+        await refused(server, None)
+        await until(lambda: server.failures)
+        assert "unknown ca" in str(server.failures[0])
 
 
 def end(peer: Peer) -> None:
@@ -136,6 +192,15 @@ async def test_authorities_from_the_environment(
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     async with RawServer(Peer.serve, server_tls) as server, make_client(server.url) as client:
         assert (await client.send(lading.Call("GET", "", as_response))).body == b"ok"
+
+
+async def test_environment_is_ignored_without_trust_env(
+    server_tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    async with RawServer(Peer.serve, server_tls) as server, Transport(trust_env=False) as transport:
+        with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+            await request(transport, server.url)
 
 
 @pytest.fixture
@@ -252,3 +317,53 @@ async def test_the_end_of_a_tls_connection(
         with pytest.raises(httpx.RemoteProtocolError, match="after 5 of 10"):
             await request(transport, server.url, read=20)
         await until(lambda: transport._transport.pool.total == 0)
+
+
+HEADS = [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n"]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=["1.1", "1.0"])
+@pytest.mark.parametrize("unwrapped", [True, False])
+async def test_response_that_only_the_end_frames(
+    head: bytes, unwrapped: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    """Without TLS's closing message anybody on the way may have cut it (RFC 9112 9.8)."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(head + bytes(MIB))
+        if unwrapped:
+            peer.end()
+
+    async with RawServer(script, server_tls) as server, make_client(server.url, client_tls) as client:
+        call = lading.Call("GET", "", as_response)
+        if unwrapped:
+            assert (await client.send(call)).body == bytes(MIB)
+            return
+        with pytest.raises(lading.NetworkError, match="close_notify") as caught:
+            await client.send(call)
+        assert (caught.value.phase, caught.value.outcome) == ("receive", "not_done")
+
+
+@pytest.mark.parametrize("unwrapped", [True, False])
+async def test_download_without_size_and_digest_that_was_cut(
+    unwrapped: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """No half of a file is kept."""
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(HEADS[0] + bytes(MIB))
+        if unwrapped:
+            peer.end()
+
+    target = tmp_path / "file"
+    async with RawServer(script, server_tls) as server, make_client(server.url, client_tls) as client:
+        call = lading.Call("GET", "file", as_response)
+        if unwrapped:
+            await download(client._sender, call, target, promise=Expected())
+            assert await to_thread.run_sync(target.read_bytes) == bytes(MIB)
+            return
+        with pytest.raises(lading.NetworkError, match="close_notify"):
+            await download(client._sender, call, target, promise=Expected())
+    assert await to_thread.run_sync(lambda: list(tmp_path.iterdir())) == []

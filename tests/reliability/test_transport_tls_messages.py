@@ -171,23 +171,26 @@ async def test_certificate_requested_while_an_upload_is_blocked(
         peer.send(OK)
         peer.hold()
 
-    async with RawServer(script, requesting_tls) as server, Transport(tls=identified_tls) as transport:
-        async with anyio.create_task_group() as group:
+    async with (
+        RawServer(script, requesting_tls) as server,
+        Transport(tls=identified_tls) as transport,
+        anyio.create_task_group() as group,
+    ):
 
-            async def upload() -> None:
-                headers = {"Content-Length": str(size)}
-                response = await request(transport, server.url, "POST", stream=Source(size), headers=headers, write=20)
-                assert response.body == b"ok"
+        async def upload() -> None:
+            headers = {"Content-Length": str(size)}
+            response = await request(transport, server.url, "POST", stream=Source(size), headers=headers, write=20)
+            assert response.body == b"ok"
 
-            group.start_soon(upload)
-            await until(lambda: transport._transport.pool._busy)
-            (connection,) = transport._transport.pool._busy
-            link: Any = connection._link
-            await until(lambda: link._writing.taken)
-            blocked.set()
-            await until(lambda: link._out.pending)
-            assert link._writing.taken
-            go.set()
+        group.start_soon(upload)
+        await until(lambda: transport._transport.pool._busy)
+        (connection,) = transport._transport.pool._busy
+        link: Any = connection._link
+        await until(lambda: link._writing.taken)
+        blocked.set()
+        await until(lambda: link._out.pending)
+        assert link._writing.taken
+        go.set()
 
 
 async def test_certificates_requested_throughout_an_upload(

@@ -94,7 +94,7 @@ class Pool:
         except BaseException:
             self._withdraw(waiter)
             raise
-        if not waiter.granted:
+        if not waiter.granted or self.closed:
             self._withdraw(waiter)
             if self.closed:
                 raise ConnectFailed("the client was closed")
