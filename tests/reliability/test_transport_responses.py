@@ -210,7 +210,7 @@ async def test_head_that_takes_for_ever(interim: bytes, tls: Any) -> None:
             peer.send(interim)
 
     async with RawServer(script, tls[0]) as server, Transport(tls=tls[1]) as transport:
-        with pytest.raises((httpx.ReadTimeout, httpx.RemoteProtocolError), match="not complete after|interim"):
+        with pytest.raises((httpx.ReadTimeout, httpx.RemoteProtocolError), match=r"not complete after|interim"):
             await request(transport, server.url, read=0.1)
         assert transport._transport.pool.total == 0
 

@@ -84,21 +84,21 @@ async def test_a_resolver_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(dial, "_look_up", hang)
     try:
         timeout = lading.Timeout(connect=0.05)
-        async with RawServer(Peer.serve) as server:
-            async with make_client(f"http://localhost:{server.port}", timeout=timeout) as client:
-                async with anyio.create_task_group() as group:
+        server = RawServer(Peer.serve)
+        async with server, make_client(f"http://localhost:{server.port}", timeout=timeout) as client:
+            async with anyio.create_task_group() as group:
 
-                    async def one() -> None:
-                        with pytest.raises(lading.RequestTimeout) as caught:
-                            await client.send(lading.Call("GET", "", as_response))
-                        assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
+                async def one() -> None:
+                    with pytest.raises(lading.RequestTimeout) as caught:
+                        await client.send(lading.Call("GET", "", as_response))
+                    assert (caught.value.phase, caught.value.outcome) == ("connect", "not_done")
 
-                    for _ in range(20):
-                        group.start_soon(one)
-                assert len(begun) == 16
-                go.set()
-                patient = client.with_options(timeout=lading.Timeout(connect=20))
-                assert (await patient.send(lading.Call("GET", "", as_response))).body == b"ok"
+                for _ in range(20):
+                    group.start_soon(one)
+            assert len(begun) == 16
+            go.set()
+            patient = client.with_options(timeout=lading.Timeout(connect=20))
+            assert (await patient.send(lading.Call("GET", "", as_response))).body == b"ok"
     finally:
         go.set()
 
