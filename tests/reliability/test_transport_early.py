@@ -8,7 +8,7 @@ import pytest
 
 import lading
 from lading._core.body import StreamBody
-from lading._http import connection as connection_module
+from lading._http.uploading import EarlyResponseWatch
 from tests.support.raw_server import OK, Peer, RawServer, until
 from tests.support.transport_client import MIB, Source, as_response, make_client
 
@@ -224,14 +224,14 @@ async def test_early_success_and_the_end_before_the_last_piece(length: int | Non
             raise StopAsyncIteration
 
     watched: list[Any] = []
-    original = connection_module._EarlyResponseWatch.__init__
+    original = EarlyResponseWatch.__init__
 
     def noted(self: Any, link: Any, parser: Any, writer: Any) -> None:
         watched.append(writer)
         original(self, link, parser, writer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection_module._EarlyResponseWatch, "__init__", noted)
+        patch.setattr(EarlyResponseWatch, "__init__", noted)
         async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
             with pytest.raises(lading.NetworkError, match="before it had received") as caught:
                 await client.send(lading.Call("POST", "", as_response, body=StreamBody(Pieces, length)))

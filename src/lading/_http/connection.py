@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -12,20 +11,17 @@ import anyio
 
 from lading._core.files import PIECE
 from lading._http.errors import (
-    ProtocolError,
     ReadFailed,
     TimedOut,
     TransportError,
-    UnsendableRequest,
     WriteFailed,
 )
 from lading._http.h1 import ResponseParser, encode_head
 from lading._http.response_body import ChunkedBody, CompleteBody, LengthBody
+from lading._http.uploading import EarlyResponseWatch, RequestWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from anyio import CancelScope
 
     from lading._http.h1 import ResponseHead
     from lading._http.response_body import ResponseBody
@@ -35,11 +31,6 @@ if TYPE_CHECKING:
 _FINAL_RESPONSE = 5.0
 # A body in memory up to this size is sent with the head; a larger one is sent like a stream, the response watched for.
 SENT_WITH_HEAD = 64 * 1024
-# Bytes of a body between two checks whether a response has come.
-_CHECK_EVERY = 1024 * 1024
-# Bytes of an early response's body to keep while the rest of the request is sent.
-_KEEP_EARLY = 64 * 1024
-_ENDED_EARLY = "the server responded and ended the connection before it had received the complete request"
 
 
 class BodySource(Protocol):
@@ -123,7 +114,7 @@ class Connection:
         *done* is called once when the response is complete, with whether the connection can be used again. When this
         raises, *done* is not called and the connection is of no use any more.
         """
-        writer = _RequestWriter(self._link, request)
+        writer = RequestWriter(self._link, request)
         head_bytes = encode_head(
             request.method.encode("ascii", "replace"), self._prefix + request.target, request.fields + self._fields
         )
@@ -141,7 +132,7 @@ class Connection:
         reusable = writer.complete and (request.source is None or head.status < 400) and head.keep_alive
         return head, self._make_body(head, parser, request.read, done, reusable=reusable), writer.complete
 
-    async def _send(self, writer: _RequestWriter, head_bytes: bytes, parser: ResponseParser) -> ResponseHead | None:
+    async def _send(self, writer: RequestWriter, head_bytes: bytes, parser: ResponseParser) -> ResponseHead | None:
         """Send the request; return a response that came before its end, if one did."""
         before = self._link.written
         try:
@@ -193,9 +184,9 @@ class Connection:
             raise error
         return head
 
-    async def _upload(self, writer: _RequestWriter, parser: ResponseParser) -> ResponseHead | None:
+    async def _upload(self, writer: RequestWriter, parser: ResponseParser) -> ResponseHead | None:
         """Send the body; return an early response, or ``None`` when the complete body is out and none has come."""
-        watch = _EarlyResponseWatch(self._link, parser, writer)
+        watch = EarlyResponseWatch(self._link, parser, writer)
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(watch.run, group.cancel_scope)
@@ -231,64 +222,6 @@ class Connection:
         return CompleteBody(rest[:length])
 
 
-class _RequestWriter:
-    """A request being sent.
-
-    Attributes:
-        request: The request.
-        complete: Whether its last byte is out.
-        ended_at: How much had been written over the connection when the server ended it; ``None`` while it has not.
-    """
-
-    __slots__ = ("_link", "complete", "ended_at", "request")
-
-    def __init__(self, link: SocketStream, request: WireRequest) -> None:
-        self._link = link
-        self.request = request
-        self.complete = False
-        self.ended_at: int | None = None
-
-    async def send_body(self) -> None:
-        """Send the streamed body."""
-        source, left, timeout = self.request.source, self.request.length, self.request.write
-        assert source is not None  # noqa: S101 - checked before
-        link = self._link
-        unchecked = 0
-        try:
-            with suppress(StopAsyncIteration):
-                while True:
-                    piece = await source.__anext__()
-                    if self.ended_at is not None and piece:
-                        raise ReadFailed(_ENDED_EARLY)
-                    unchecked += len(piece)
-                    if unchecked >= _CHECK_EVERY:
-                        unchecked = 0
-                        await link.yield_if_readable()
-                    if left is None:
-                        await _send_chunk(link, piece, timeout)
-                        continue
-                    left -= len(piece)
-                    if left < 0:
-                        raise UnsendableRequest("the body is longer than its Content-Length")
-                    await link.send(piece, timeout)
-            if left is None:
-                await link.send(b"0\r\n\r\n", timeout)
-            elif left:
-                raise UnsendableRequest("the body is shorter than its Content-Length")
-            if self.ended_at is not None and link.written > self.ended_at:
-                raise ReadFailed(_ENDED_EARLY)
-            self.complete = True
-        finally:
-            await source.aclose()
-
-
-async def _send_chunk(link: SocketStream, piece: bytes | memoryview, timeout: float | None) -> None:
-    if piece:  # an empty one would end the body
-        await link.send(b"%x\r\n" % len(piece), timeout)
-        await link.send(piece, timeout)
-        await link.send(b"\r\n", timeout)
-
-
 class BytesSource:
     """A large body in memory."""
 
@@ -304,44 +237,3 @@ class BytesSource:
     async def aclose(self) -> None:
         """Release the bytes."""
         self._rest = memoryview(b"")
-
-
-class _EarlyResponseWatch:
-    """Watches for a response while the body is sent, and stops the sending when one makes it useless."""
-
-    def __init__(self, link: SocketStream, parser: ResponseParser, writer: _RequestWriter) -> None:
-        self._link = link
-        self._parser = parser
-        self._writer = writer
-        self.head: ResponseHead | None = None
-        self.failure: TransportError | None = None
-
-    async def run(self, sending: CancelScope) -> None:
-        """Watch until a response has come, or the connection has ended."""
-        try:
-            while self.head is None:
-                self.head = self._parser.feed(await self._link.receive(None, wait_first=True))
-        except (ReadFailed, ProtocolError) as error:
-            self.failure = error
-            sending.cancel()
-            return
-        if self.head.status >= 300:
-            sending.cancel()
-        else:
-            await self._watch_for_end()
-
-    async def _watch_for_end(self) -> None:
-        """Note when the server ends the connection after an early success, which is kept: it still wants the rest."""
-        kept = 0
-        try:
-            while kept < _KEEP_EARLY:
-                data = await self._link.receive(None)
-                if not data:
-                    break
-                kept += len(data)
-                self._parser.add(data)
-            else:
-                return
-        except ReadFailed:
-            pass  # as an end is
-        self._writer.ended_at = self._link.written

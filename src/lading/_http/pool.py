@@ -119,9 +119,7 @@ class Pool:
     async def connect(self, opening: Callable[[], Awaitable[Connection]], timeout: float | None) -> Connection:
         """Make a connection with *opening* in the place that :meth:`acquire` gave, within *timeout* seconds."""
         connection: Connection | None = None
-        if self.closed:  # while the place was handed over
-            self.free_slot()
-            raise ConnectFailed("the client was closed")
+        self._check_open()  # it may have been closed while the place was handed over
         with anyio.move_on_after(timeout) as scope:
             self._making.add(scope)
             try:
@@ -140,6 +138,11 @@ class Pool:
         if self.closed:
             raise ConnectFailed("the client was closed")
         raise TimedOut(f"no connection within {timeout:g} s", "connect")
+
+    def _check_open(self) -> None:
+        if self.closed:
+            self.free_slot()
+            raise ConnectFailed("the client was closed")
 
     def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
         """Take back *connection*, which its user is done with."""
