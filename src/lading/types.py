@@ -80,7 +80,7 @@ class Timeout:
 
     Attributes:
         connect: To resolve the name, to connect, and for the TLS handshake.
-        read: To wait for the next bytes of a response.
+        read: To wait for the next bytes of a response. Its head must be complete this long after its first bytes.
         write: To wait until the store accepts more of a request.
         pool: To wait for a free slot and connection. Unbounded by default: in a fan-out of hundreds, waiting is not a
             failure.
