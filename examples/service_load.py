@@ -106,7 +106,7 @@ class Load:
             for number in range(operations):
                 if number % 3 == 0:
                     self._add_fault()
-                group.start_soon(self._operate, TENANTS[number % len(TENANTS)], number)
+                group.start_soon(self._operate, TENANTS[number % len(TENANTS)])
                 await anyio.sleep(seconds / operations)
 
     def _add_fault(self) -> None:
@@ -121,7 +121,7 @@ class Load:
         else:
             self._index.faults.add(self._random.choice(LOST + FAILED), path="/legacy/")
 
-    async def _operate(self, tenant: str, number: int) -> None:
+    async def _operate(self, tenant: str) -> None:
         index, copr = self._credentials[tenant]
         operation = self._random.choice(("publish", "files", "submit", "build"))
         began = time.monotonic()
