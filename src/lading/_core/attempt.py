@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from lading import errors
+from lading._core.api_errors import make_api_error
 from lading._core.body import BytesBody, MeteredReader
 from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET, Auth, Call, encode_query
 from lading._core.messages import Request, Response
@@ -122,13 +123,17 @@ class Attempt:
         else:
             stream = await self._exchange_signed(request)
         if not self._succeeded:
-            error = self._service.error_of(self._read(stream), self._call.method, self._auth.secrets())
+            error = self._service.error_of(self._read(stream), self._call.method, self._secrets())
             error.request_sent = stream.request_sent
             raise error
         if self._streamed:
             return stream
         self._body = await stream.read(self._call.max_response_size)
         return parse_response(self._service.name, self._call, self._read(stream))
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what must not be shown of this call: a store may echo what another call has sent it."""
+        return (*self._auth.secrets(), *self._settings.auth.secrets())
 
     def _read(self, stream: ResponseStream) -> Response:
         """Return the response with as much of its body as has been read."""
@@ -211,10 +216,10 @@ class Attempt:
                 await stream.aclose()
                 raise
             return stream
-        raise errors.ApiError(
-            f"{self._service.name}: {request.method} {self._call.url_template} was redirected more than "
-            f"{_MAX_REDIRECTS} times",
-            service=self._service.name,
+        raise make_api_error(
+            errors.ApiError,
+            self._service.name,
+            f"{request.method} {self._call.url_template} was redirected more than {_MAX_REDIRECTS} times",
             status=self.status,
         )
 
@@ -265,15 +270,17 @@ class Attempt:
             target = urljoin(request.url, stream.headers["location"])
         except ValueError:
             target = ""
-        secrets = self._settings.auth.secrets()
+        secrets = self._secrets()
         shown = one_line(scrub(safe_url(target), secrets)) or "no URL"
         if call.method not in SAFE_METHODS:
-            raise errors.ApiError(
-                f"{name}: {call.method} {call.url_template} was redirected to {shown}. A write is never redirected: "
+            raise make_api_error(
+                errors.ApiError,
+                name,
+                f"{call.method} {call.url_template} was redirected to {shown}. A write is never redirected: "
                 "configure that URL if it is the right one",
-                service=name,
+                detail=stream.reason,
                 status=stream.status,
-                detail=one_line(scrub(stream.reason, secrets)),
+                secrets=secrets,
             )
         own = self._service.may_send_credentials(target)
         why = "" if self._service.may_fetch(target) else "which is not https"
@@ -282,10 +289,12 @@ class Attempt:
         if call.body is not None and not call.body.replayable:
             why = "and its body cannot be sent again"
         if why:
-            raise errors.ApiError(
-                f"{name}: {call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
-                service=name,
+            raise make_api_error(
+                errors.ApiError,
+                name,
+                f"{call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
                 status=stream.status,
+                secrets=secrets,
             )
         if own:
             return replace(request, url=target)

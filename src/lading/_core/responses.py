@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import SAFE_METHODS
-from lading._core.redact import one_line, scrub
+from lading._core.redact import one_line
 from lading._core.retry import GATEWAY_STATUSES, parse_retry_after
 from lading.errors import (
     ApiError,
@@ -82,29 +83,31 @@ def api_error(
         secrets: To be masked in the store's message.
         final: Whether this is the store's last word, not to be retried.
     """
-    secrets = tuple(secrets)
-    detail = one_line(scrub(detail or error_detail(response), secrets))
+    detail = detail or error_detail(response)
     retry_after = parse_retry_after(response.headers.get("retry-after"))
-    text = f"{service}: {detail or 'no reason given'} (HTTP {response.status})"
+    suffix = f" (HTTP {response.status})"
     if retry_after is not None:
-        text += f"; wait {round(retry_after, 1):.15g} s (Retry-After)"
+        suffix += f"; wait {round(retry_after, 1):.15g} s (Retry-After)"
     may_be_done = (
         method not in SAFE_METHODS
         and (response.status >= 500 or response.status in GATEWAY_STATUSES)
         and response.status not in _SURELY_NOT_DONE
         and not (response.status == 503 and retry_after is not None)
     )
-    return (kind or error_class(response.status))(
-        text,
-        service=service,
+    return make_api_error(
+        kind or error_class(response.status),
+        service,
+        detail or "no reason given",
+        suffix=suffix,
+        detail=detail,
         status=response.status,
         code=code,
-        errors=[(one_line(scrub(c, secrets)), one_line(scrub(m, secrets))) for c, m in errors],
-        detail=detail,
+        errors=errors,
         retry_after=retry_after,
         request_id=response.headers.get("x-request-id") or response.headers.get("x-amz-request-id"),
         outcome="unknown" if may_be_done else "not_done",
         final=final,
+        secrets=secrets,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import CallSender
 from lading.errors import Conflict, LadingError, NotFound
 
@@ -120,7 +121,8 @@ def lookup_absent(query: Call[Any], hint: str) -> Lookup[Any]:
             await sender.send(query)
         except NotFound:
             return NOT_FOUND
-        raise Conflict(f"{sender.service.name}: it exists now, created by this call or before it; {hint}")
+        text = f"it exists now, created by this call or before it; {hint}"
+        raise make_api_error(Conflict, sender.service.name, text)
 
     return look_up
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading._core.auth import Auth
 from lading._core.call import Call
 from lading._core.config_files import write_private_file
@@ -150,12 +151,8 @@ def _read_login(response: Response) -> _Login:
 
 
 def _refused_error(sender: CallSender) -> Unauthorized:
-    name = sender.service.name
-    return Unauthorized(
-        f"{name}: Kerberos login was refused: is there a ticket (klist), and is its user known there?",
-        service=name,
-        status=401,
-    )
+    text = "Kerberos login was refused: is there a ticket (klist), and is its user known there?"
+    return make_api_error(Unauthorized, sender.service.name, text, status=401)
 
 
 def _create_context(host: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.model import Model
 from lading._core.multipart import Multipart
@@ -96,6 +97,6 @@ class Modules:
         except NotFound as error:
             if "endpoint" not in error.detail:
                 raise
+            text = "this frontend cannot build modules, which Copr has removed (HTTP 404)"
             name = self._sender.service.name
-            text = f"{name}: this frontend cannot build modules, which Copr has removed (HTTP 404)"
-            raise NotFound(text, service=name, status=404, detail=error.detail) from error
+            raise make_api_error(NotFound, name, text, status=404, detail=error.detail) from error

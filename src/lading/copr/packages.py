@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
 from lading.copr._builds.submission import BuildTarget, SubmittedBuild
@@ -131,8 +132,8 @@ class Packages:
                 return NOT_FOUND
             if found.source_type == source.type and _values(_settings(source)) <= _values(found.source_dict):
                 return Found(found)
-            name = sender.service.name
-            raise Conflict(f"{name}: there is another package {package} now, with another source", service=name)
+            text = f"there is another package {package} now, with another source"
+            raise make_api_error(Conflict, sender.service.name, text)
 
         at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
         path = "package/add/{owner}/{project}/{package}/{source_type}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.threads import run_in_thread
 from lading.copr._auth import TokenPairAuth
@@ -65,8 +66,8 @@ class Tokens:
             if self.days_left is None or self.days_left >= 0:
                 raise
             name = self._sender.service.name
-            text = f"{name}: the token expired on {self.expires_on}; {error.detail}"
-            raise Unauthorized(text, service=name, status=error.status, detail=error.detail) from error
+            text = f"the token expired on {self.expires_on}; {error.detail}"
+            raise make_api_error(Unauthorized, name, text, status=error.status, detail=error.detail) from error
 
     async def rotate(self, *, save_to: StrPath | None = None) -> ApiToken:
         """Create a new login and token and return them. The old ones become invalid at once.

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lading._core.api_errors import make_api_error
 from lading._core.body import FileBody
 from lading._core.call import Call
 from lading._core.multipart import FilePart, Multipart
@@ -115,25 +116,26 @@ class DistributionUpload:
     async def _look_up(self, sender: LookupSender, _: LadingError) -> LookupResult[UploadResult]:
         seen = await self.find_existing(sender)
         if seen is None or seen.state == "unclear":
-            raise Conflict(f"{self._index.name}: it does not show whether it has this file", service=self._index.name)
+            raise make_api_error(Conflict, self._index.name, "it does not show whether it has this file")
         if seen.state == "same":
             return Found(self.result("confirmed"))
         return Rejected(self.conflict()) if seen.state == "other" else NOT_FOUND
 
     def conflict(self) -> Conflict:
         """Make the error for another file of the same name."""
-        return Conflict(
-            f"{self._index.name}: it has another file {self._distribution.filename}. A file cannot be replaced: bump "
-            "the version",
-            service=self._index.name,
+        return make_api_error(
+            Conflict,
+            self._index.name,
+            f"it has another file {self._distribution.filename}. A file cannot be replaced: bump the version",
             detail="another file of that name is there",
         )
 
     def unclear(self) -> Conflict:
         """Make the error for a file of the same name that cannot be compared."""
-        return Conflict(
-            f"{self._index.name}: it has a file {self._distribution.filename} and lists no digest to compare it by",
-            service=self._index.name,
+        return make_api_error(
+            Conflict,
+            self._index.name,
+            f"it has a file {self._distribution.filename} and lists no digest to compare it by",
             detail="no digest listed",
         )
 

@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from lading._artifacts.attestations import read_attestations
 from lading._artifacts.python import normalize_name, read_distribution
+from lading._core.api_errors import make_api_error
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
 from lading._core.threads import run_in_thread
@@ -88,9 +89,7 @@ class Releases:
             if Version(release.version) == wanted:
                 info = await fetch_release_info(self._sender, self._index, project, release.version)
                 return release if info is None else release.model_copy(update={"info": info.info})
-        raise NotFound(
-            f"{self._index.name}: {project} has no files of version {version}", service=self._index.name, status=None
-        )
+        raise make_api_error(NotFound, self._index.name, f"{project} has no files of version {version}")
 
     async def upload(
         self,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from semver import Version
 
+from lading._core.api_errors import make_api_error
 from lading.errors import Forbidden, LadingError, NotFound
 from lading.s3._download.failover import RegionCopy, RegionFailover, expected_of
 from lading.s3._layout import METADATA, NO_METADATA, load_metadata, metadata_digest
@@ -45,7 +46,7 @@ async def find_artifact(regions: Regions, sender: Sender, project: str, version:
         if failed and not found:
             raise next(iter(failed.values()))
         unchecked = f"; {', '.join(failed)} could not be checked" if failed else ""
-        raise NotFound(f"s3: {project} {version} is staged in none of {', '.join(found)}{unchecked}", service="s3")
+        raise make_api_error(NotFound, "s3", f"{project} {version} is staged in none of {', '.join(found)}{unchecked}")
     expected = expected_of(next(iter(there.values())))
     # Regions whose copies have other bytes are left out: another stager's, or corrupt.
     same = {name: stored for name, stored in there.items() if expected_of(stored).digests == expected.digests}
@@ -109,14 +110,15 @@ async def find_latest(regions: Regions, project: str) -> str:
         ) from first
     version = latest_of(list(found.values()))
     if version is None and any(not (one.pointer_readable or one.parameter_readable) for one in found.values()):
-        raise Forbidden(
-            f"s3: neither the pointer nor the parameter of {project} may be read: s3:GetObject or ssm:GetParameter "
-            "is needed",
-            service="s3",
+        raise make_api_error(
+            Forbidden,
+            "s3",
+            f"neither the pointer nor the parameter of {project} may be read: s3:GetObject or ssm:GetParameter is "
+            "needed",
             status=403,
         )
     if version is None:
-        raise NotFound(f"s3: nothing of {project} is staged in {', '.join(found)}", service="s3")
+        raise make_api_error(NotFound, "s3", f"nothing of {project} is staged in {', '.join(found)}")
     return version
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lading._core.spool import temporary_file
+from lading._core.api_errors import make_api_error
 from lading.errors import InputError, LadingError, NotFound, StageFailed
 from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
@@ -49,7 +50,7 @@ async def write_configuration(
     async def write(region: str) -> None:
         parameters = all_regions[region].parameters
         if await parameters.get(bucket_name_param) is None:
-            raise NotFound(f"ssm: {region} has no parameter {bucket_name_param}", service="ssm")
+            raise make_api_error(NotFound, "ssm", f"{region} has no parameter {bucket_name_param}")
         await parameters.put(session.parameter, new.dump())
         if await parameters.get(session.parameter) != new.dump():
             raise LadingError(f"ssm: {region} does not return what was written to {session.parameter}")
@@ -79,7 +80,7 @@ async def write_latest(regions: Regions, project: str, version: str) -> None:
     found, failed = await for_each_region(read, regions.buckets)
     have = [name for name, (there, _) in found.items() if there]
     if not have:
-        raise NotFound(f"s3: {project} {version} is staged in none of {', '.join(found)}", service="s3")
+        raise make_api_error(NotFound, "s3", f"{project} {version} is staged in none of {', '.join(found)}")
     # Above the counters of all regions, and of all versions that they have named: so that it decides.
     counter = max(state.counter for _, state in found.values())
     named = highest(*(state.highest for _, state in found.values()))

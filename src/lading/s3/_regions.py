@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from lading._core.api_errors import make_api_error
 from lading.errors import ConfigError, LadingError, NotFound
 from lading.fanout import fan_out
 from lading.s3._layout import Configuration
@@ -91,7 +92,7 @@ class Regions:
         name = self.require_configuration.bucket_name_param
         bucket = await self.known[region].parameters.get(name)
         if bucket is None:
-            raise NotFound(f"ssm: {region} has no parameter {name} with the name of its bucket", service="ssm")
+            raise make_api_error(NotFound, "ssm", f"{region} has no parameter {name} with the name of its bucket")
         return await self.known[region].bucket(bucket)
 
 

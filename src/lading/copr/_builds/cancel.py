@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, Rejected, lookup_deleted
 from lading.copr._models.builds import Build
@@ -56,5 +57,5 @@ async def delete_builds(sender: Sender, builds: Iterable[int]) -> None:
 
 
 def _ended_error(sender: LookupSender, build: Build) -> Conflict:
-    name = sender.service.name
-    return Conflict(f"{name}: build {build.id} cannot be canceled: its state is {build.state}", service=name)
+    text = f"build {build.id} cannot be canceled: its state is {build.state}"
+    return make_api_error(Conflict, sender.service.name, text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import quote
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.download import Expected, download
 from lading._core.files import safe_name
@@ -98,10 +99,11 @@ async def _fetch_result_urls(sender: Sender, build: int, chroots: tuple[str, ...
     )
     found = {chroot.name: chroot.result_url async for chroot in pager}
     if missing := set(chroots or ()) - found.keys():
-        raise NotFound(
-            f"{sender.service.name}: build {build} has no chroot {', '.join(sorted(missing))}; it has "
+        raise make_api_error(
+            NotFound,
+            sender.service.name,
+            f"build {build} has no chroot {', '.join(sorted(missing))}; it has "
             f"{', '.join(sorted(found)) or 'none yet'}",
-            service=sender.service.name,
         )
     # None: the build has not started in that chroot, so there is nothing to download.
     return {

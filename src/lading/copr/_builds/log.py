@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.files import PIECE
 from lading._core.polling import PollInterval
@@ -182,8 +183,7 @@ class BuildLog:
         return f"log {self._name} of build {self._build} ({self._chroot or 'source package'})"
 
     def _not_found(self) -> NotFound:
-        name = self._sender.service.name
-        return NotFound(f"{name}: there is no {self._shown()}", service=name, status=404)
+        return make_api_error(NotFound, self._sender.service.name, f"there is no {self._shown()}", status=404)
 
 
 class _GzipLog:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from lading._core.api_errors import make_api_error
 from lading._core.responses import api_error, error_class
 from lading._core.retry import parse_retry_after
 from lading.errors import (
@@ -122,12 +123,14 @@ def botocore_error(
     retry_after = parse_retry_after(headers.get("retry-after"))
     lost = not reads and status >= 500 and kind is ServerError
     shown = ": ".join(filter(None, (code if not code.isdigit() else "", message))) or "no reason given"
-    return kind(
-        f"{service}: {operation}: {shown} (HTTP {status})",
-        service=service,
+    return make_api_error(
+        kind,
+        service,
+        f"{operation}: {shown}",
+        suffix=f" (HTTP {status})",
+        detail=message,
         status=status,
         code=code,
-        detail=message,
         retry_after=retry_after,
         request_id=headers.get("x-amz-request-id") or headers.get("x-amzn-requestid"),
         outcome="unknown" if lost else "not_done",

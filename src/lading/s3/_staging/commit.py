@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading.errors import Conflict, Forbidden, LadingError
 from lading.s3._checksums import crc_of
 from lading.s3._errors import VersionExists
@@ -131,7 +132,7 @@ class Commit:
                     continue  # 409: another stager's completion is under way; all parts are sent again
             await self._claim.confirm()
             return "created"
-        raise Conflict(f"s3: {self.key} in {self.region}: other stagers were always in between", service="s3")
+        raise make_api_error(Conflict, "s3", f"{self.key} in {self.region}: other stagers were always in between")
 
     async def _clean_up(self, transfer: Transfer) -> None:
         """After an interruption, restore the metadata that belongs to the artifact that is there."""
@@ -154,10 +155,11 @@ class Commit:
         return "repaired" if await self._claim.repair(there) else "unchanged"
 
     def _exists_error(self, how: str) -> VersionExists:
-        return VersionExists(
-            f"s3: {self.project} {self.version} is staged in {self.region} already, {how}. A version cannot be "
-            "changed: bump the version",
-            service="s3",
+        return make_api_error(
+            VersionExists,
+            "s3",
+            f"{self.project} {self.version} is staged in {self.region} already, {how}. A version cannot be changed: "
+            "bump the version",
             status=412,
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading.errors import Conflict, Forbidden
 from lading.s3._layout import LatestRecord, becomes_latest, highest, is_above
 
@@ -177,7 +178,7 @@ class LatestPointer:
                 return None
             state = None
             await anyio.sleep(random.random() * min(_BACKOFF_MAX, _BACKOFF * 2**attempt))  # noqa: S311 - jitter
-        raise Conflict(f"s3: the pointer of {self._project} was changed by others all the time", service="s3")
+        raise make_api_error(Conflict, "s3", f"the pointer of {self._project} was changed by others all the time")
 
     async def _write(self, state: LatestState, version: str, sha256: str, counter: int, named: str | None) -> bool:
         """Write pointer and parameter; return whether the pointer was unchanged until then."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from lading._core.api_errors import make_api_error
 from lading.errors import Conflict, Forbidden, LadingError, NotFound
 from lading.s3._errors import VersionExists
 from lading.s3._layout import METADATA, NO_METADATA, metadata_digest
@@ -77,11 +78,11 @@ class MetadataClaim:
             return True
         if found is None:  # 409: another stager is about to write it
             if over:
-                raise Conflict(f"s3: another stager is writing {self._key}", service="s3", status=409)
+                raise make_api_error(Conflict, "s3", f"another stager is writing {self._key}", status=409)
             return False
         # It is another stager's, which may be about to complete.
         if await self._is_staged():
-            raise Conflict(f"s3: another stager has staged {self._artifact} meanwhile", service="s3", status=412)
+            raise make_api_error(Conflict, "s3", f"another stager has staged {self._artifact} meanwhile", status=412)
         return over and await self._replace(found[0], found[1].etag)
 
     async def _is_staged(self) -> bool:
@@ -182,10 +183,10 @@ class MetadataClaim:
         return True
 
     def _other_metadata_error(self) -> VersionExists:
-        return VersionExists(
-            f"s3: {self._artifact} is staged already, with other metadata. A version cannot be changed: bump the "
-            "version",
-            service="s3",
+        return make_api_error(
+            VersionExists,
+            "s3",
+            f"{self._artifact} is staged already, with other metadata. A version cannot be changed: bump the version",
             status=412,
         )
 
