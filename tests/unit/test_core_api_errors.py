@@ -188,7 +188,7 @@ def test_every_text_of_an_error_is_one_short_line(text: str, code: str, request_
     )
     shown = [str(error), error.detail, error.code or "", error.request_id or "", *sum(error.errors, ())]
     assert all(not one or one.isprintable() for one in shown)
-    assert max(map(len, shown)) <= 500 + len(" (HTTP 400)")
+    assert max(map(len, shown)) <= 400 + len(" (HTTP 400)")
     assert str(error).endswith(" (HTTP 400)")
     assert len(error.errors) <= 50
     assert TOKEN not in " ".join(shown)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="ApiError")
 
-_LONGEST_TEXT = 500
+_LONGEST_TEXT = 400
 _LONGEST_ID = 128
 _MOST_ERRORS = 50
 
