@@ -6,15 +6,16 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
 
-from lading._core.call import NO_AUTH, UNSET, Auth
+from lading._core.arguments import checked
+from lading._core.call import NO_AUTH, UNSET, Auth, Call
 from lading._core.loop_local import LoopLocal
 from lading._core.sender import Sender
-from lading._core.settings import ClientSettings
+from lading._core.settings import ClientSettings, as_hooks, as_retry, as_timeout
 from lading._core.slots import LoopState
 from lading._http.backend import TransportBackend
 from lading._http.httpx_client import HttpxClientBackend
 from lading._version import __version__
-from lading.errors import ConfigError
+from lading.errors import ConfigError, InputError
 from lading.types import Limits, Retry, Timeout
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable
     from types import TracebackType
 
-    from lading._core.call import Call
     from lading._core.files import StrPath
     from lading._core.messages import Backend
     from lading._core.service import Service
@@ -40,20 +40,20 @@ class ClientOptions(TypedDict, total=False):
         tls: An ``ssl.SSLContext``, or a file of CA certificates in PEM.
         http_client: An ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to send with instead of lading's transport. You
             close it. With it, *tls* and the connections and their expiry in *limits* have no effect.
-        timeout: Seconds per phase.
-        retry: How long to retry.
+        timeout: Seconds per phase; a number sets all but ``pool``.
+        retry: How long to retry; a number is the number of attempts, the first included.
         limits: How much is done concurrently.
-        hooks: Called with every event.
+        hooks: Called with every event: plain functions, or one.
         clock: What deadlines and the waits between attempts are measured with: an embedded store's, for tests.
     """
 
     user_agent: str | None
     tls: ssl.SSLContext | StrPath | None
     http_client: Any
-    timeout: Timeout
-    retry: Retry
+    timeout: Timeout | float
+    retry: Retry | int
     limits: Limits
-    hooks: Iterable[Hook]
+    hooks: Hook | Iterable[Hook]
     clock: Clock
 
 
@@ -73,9 +73,9 @@ class Connections:
         agents = (product, options.get("user_agent"), f"lading/{__version__}")
         self.settings = ClientSettings(
             auth=auth or NO_AUTH,
-            timeout=options.get("timeout") or Timeout(),
-            retry=options.get("retry") or Retry(),
-            hooks=tuple(options.get("hooks") or ()),
+            timeout=as_timeout(options.get("timeout", Timeout())),
+            retry=as_retry(options.get("retry", Retry())),
+            hooks=as_hooks(options.get("hooks", ())),
             user_agent=" ".join(filter(None, agents)),
         )
         if (clock := options.get("clock")) is not None:
@@ -112,8 +112,9 @@ class Connections:
         given = {name: value for name, value in changes.items() if value is not UNSET}
         if "auth" in given:
             given["auth"] = given["auth"] or NO_AUTH
-        if "hooks" in given:
-            given["hooks"] = tuple(given["hooks"])
+        for name, convert in (("timeout", as_timeout), ("retry", as_retry), ("hooks", as_hooks)):
+            if name in given:
+                given[name] = convert(given[name])
         other = copy.copy(self)
         other.settings = replace(self.settings, **given)
         other.is_copy = True
@@ -178,15 +179,18 @@ class Client:
 
     async def send(self, call: Call[T]) -> T:
         """Send *call* and return what it parses from the response: for endpoints that lading does not model."""
+        if not isinstance(call, Call):
+            raise InputError(f"send: call must be a lading.Call, not a {type(call).__name__}", argument="call")
         return await self._sender.send(call)
 
+    @checked()
     def with_options(
         self,
         *,
         auth: Auth | None = UNSET,
-        timeout: Timeout = UNSET,
-        retry: Retry = UNSET,
-        hooks: Iterable[Hook] = UNSET,
+        timeout: Timeout | float = UNSET,
+        retry: Retry | int = UNSET,
+        hooks: Hook | Iterable[Hook] = UNSET,
     ) -> Self:
         """Return a copy with other settings that shares connections and slots: one process, many tenants.
 
@@ -194,9 +198,9 @@ class Client:
 
         Args:
             auth: Other credentials; ``None`` for none.
-            timeout: Seconds per phase.
-            retry: How long to retry.
-            hooks: Called with every event.
+            timeout: Seconds per phase; a number sets all but ``pool``.
+            retry: How long to retry; a number is the number of attempts, the first included.
+            hooks: Called with every event: plain functions, or one.
         """
         other = copy.copy(self)
         other._connections = self._connections.copy(auth=auth, timeout=timeout, retry=retry, hooks=hooks)  # noqa: SLF001

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from lading._core.arguments import checked
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class _each(Generic[T]):  # noqa: N801 - used as a function
             await close()
 
 
+@checked()
 def fan_out(
     func: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], *, limit: int = 10
 ) -> FanOut[T, R]:

@@ -12,7 +12,14 @@ from lading.errors import InputError
 def _refuse_below(settings: Retry | Timeout | Limits | KeepAlive, least: float) -> None:
     for setting in fields(settings):
         value = getattr(settings, setting.name)
-        if value is not None and not isinstance(value, KeepAlive) and not value >= least:
+        if value is None or isinstance(value, KeepAlive):
+            continue
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise InputError(
+                f"{type(settings).__name__}({setting.name}=...) must be a number, not a {type(value).__name__}",
+                argument=setting.name,
+            )
+        if not value >= least:
             raise InputError(
                 f"{type(settings).__name__}({setting.name}={value!r}) must be at least {least:g}",
                 argument=setting.name,

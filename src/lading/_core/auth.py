@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 
+from lading._core.arguments import checked
 from lading._core.call import NO_AUTH, Auth
 from lading._core.credentials import Credentials, MemoryCredentials
 from lading._core.loop_local import LoopLocal
@@ -62,6 +63,7 @@ class BasicAuth(_CredentialAuth):
         password: The password, or :class:`Credentials` that read it.
     """
 
+    @checked()
     def __init__(self, username: str, password: str | Credentials) -> None:
         if ":" in username:
             raise ConfigError("a user name with a colon cannot be sent with HTTP Basic")
@@ -83,6 +85,7 @@ class TokenAuth(_CredentialAuth):
         scheme: The scheme in the header, before the token.
     """
 
+    @checked()
     def __init__(self, token: str | Credentials, *, scheme: str = "Bearer") -> None:
         super().__init__(token)
         self.scheme = scheme

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from lading._core.arguments import checked
 from lading._core.files import PIECE, FileReader, StrPath, file_changed_error, file_version
 from lading.errors import InputError
 
@@ -57,6 +58,7 @@ class Body(ABC):
         """Return a reader from the first byte. Nothing is opened before its first piece is requested."""
 
 
+@checked()
 class BytesBody(Body):
     """A body of bytes in memory.
 
@@ -86,6 +88,7 @@ class _BytesReader(Reader):
         return piece
 
 
+@checked()
 class FileBody(Body):
     """A file on disk, or a slice of one, that is streamed; see :meth:`from_path`.
 
@@ -176,6 +179,7 @@ class _FileBodyReader(Reader):
         self._closed = True
 
 
+@checked()
 class StreamBody(Body):
     """A body of bytes from an async source.
 

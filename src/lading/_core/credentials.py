@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from lading._core.arguments import checked
 from lading._core.config_files import write_private_file
 from lading._core.threads import run_detached, run_in_thread
 from lading.errors import ConfigError, InputError
@@ -63,6 +64,7 @@ class MemoryCredentials(Credentials):
         return "MemoryCredentials(***)"
 
 
+@checked()
 class EnvironmentCredentials(Credentials):
     """A secret in an environment variable, read each time it is needed. It cannot be changed here.
 
@@ -91,6 +93,7 @@ class EnvironmentCredentials(Credentials):
         return f"EnvironmentCredentials({self.variable!r})"
 
 
+@checked()
 class KeyringCredentials(Credentials):
     """A secret in the system's keyring, through the ``keyring`` library, which ``lading[keyring]`` installs.
 
@@ -168,6 +171,7 @@ class KeyringCredentials(Credentials):
         return f"KeyringCredentials({self.service!r}, {self.username!r})"
 
 
+@checked()
 class FileCredentials(Credentials):
     """A secret in a file that only its owner can read (mode 0600), replaced in one step.
 

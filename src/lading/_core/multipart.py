@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from lading._core.arguments import checked
 from lading._core.body import Body, FileBody, Piece, Reader
 from lading.errors import InputError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lading._core.files import StrPath
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """A file field of a form.

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from lading._core.arguments import checked
+from lading.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
@@ -15,6 +18,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class PollInterval:
     """The seconds between two polls: they increase while nothing changes, and a change resets them.
@@ -29,9 +33,20 @@ class PollInterval:
     factor: float = 1.5
     maximum: float = 30.0
 
+    def __post_init__(self) -> None:
+        if not self.initial >= 0 or not self.maximum >= 0 or not self.factor >= 1:
+            raise InputError("PollInterval needs seconds of 0 or more, and a factor of 1 or more", argument="poll")
+
     def after(self, interval: float) -> float:
         """Return the interval that follows one of *interval* seconds without a change."""
         return min(self.maximum, interval * self.factor)
+
+
+def as_poll_interval(value: PollInterval | float | None) -> PollInterval:
+    """Return *value*; a number is the seconds between two polls, whatever changes."""
+    if value is None:
+        return PollInterval()
+    return value if isinstance(value, PollInterval) else PollInterval(value, 1.0, value)
 
 
 class Watch(Generic[K, V]):
@@ -57,7 +72,7 @@ class Watch(Generic[K, V]):
         *,
         changed: Callable[[V, V], bool] = lambda before, now: before != now,
         only_done: bool = False,
-        poll: PollInterval | None = None,
+        poll: PollInterval | float | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._left: dict[K, V | None] = dict.fromkeys(keys)
@@ -65,7 +80,7 @@ class Watch(Generic[K, V]):
         self._done = done
         self._changed = changed
         self._only_done = only_done
-        self._poll = poll or PollInterval()
+        self._poll = as_poll_interval(poll)
         self._sleep = sleep
         self._ready: deque[V] = deque()
         self._interval = 0.0
@@ -107,7 +122,7 @@ class Watch(Generic[K, V]):
 
 async def poll_until(
     fetch: Callable[[], Awaitable[V | None]],
-    poll: PollInterval | None = None,
+    poll: PollInterval | float | None = None,
     *,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
 ) -> V:

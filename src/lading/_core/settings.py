@@ -12,7 +12,7 @@ from lading._core.call import NO_AUTH, Auth
 from lading.types import Retry, Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from lading.types import Hook
 
@@ -38,3 +38,20 @@ class ClientSettings:
     user_agent: str = "lading"
     clock: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+
+def as_timeout(value: Timeout | float) -> Timeout:
+    """Return *value*; a number is the seconds of every phase but the wait for a free slot."""
+    if isinstance(value, Timeout):
+        return value
+    return Timeout(connect=value, read=value, write=value, upload_response=value)
+
+
+def as_retry(value: Retry | int) -> Retry:
+    """Return *value*; a number is the number of attempts, the first included."""
+    return value if isinstance(value, Retry) else Retry(attempts=value)
+
+
+def as_hooks(value: Hook | Iterable[Hook]) -> tuple[Hook, ...]:
+    """Return the hooks in *value*: one, or several."""
+    return (value,) if callable(value) else tuple(value)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+from lading.errors import InputError
+
 T = TypeVar("T")
 
 
@@ -26,9 +28,18 @@ class Unretried(Exception):
 def call_back(callback: Callable[[T], object], value: T) -> None:
     """Call a callback of the caller's; what it raises ends the call."""
     try:
-        callback(value)
+        result = callback(value)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
         raise Unretried(error) from None
+    if hasattr(result, "__await__"):
+        raise Unretried(_await_error(result))
+
+
+def _await_error(result: object) -> InputError:
+    close = getattr(result, "close", None)
+    if close is not None:
+        close()  # else Python warns that it was never awaited
+    return InputError("a callback or hook returned something to be awaited: give a plain function")
 
 
 async def unwrap(work: Awaitable[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lading._core.arguments import checked
 from lading._core.auth import Auth, BasicAuth
 from lading.errors import ConfigError
 
@@ -25,6 +26,7 @@ class TokenPairAuth(Auth):
         expires_on: The day that they expire on, where known.
     """
 
+    @checked()
     def __init__(self, login: str, token: str | Credentials, *, expires_on: date | None = None) -> None:
         self.expires_on: date | None = expires_on
         self._basic = BasicAuth(login, token)

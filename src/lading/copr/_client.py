@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._client import Client, ClientOpener, ClientOptions
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.service import Service, validate_base_url
 from lading.copr._auth import MissingCredentials, TokenPairAuth
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 LATE_WORK = 30.0
 
 
+@checked(ClientOptions)
 class Copr(Client):
     """A client for Fedora Copr and other Copr instances.
 

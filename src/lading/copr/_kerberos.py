@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from lading._core.api_errors import make_api_error
+from lading._core.arguments import checked
 from lading._core.auth import Auth
 from lading._core.call import Call
 from lading._core.config_files import write_private_file
@@ -43,6 +44,7 @@ class _Session:
     expiration: float
 
 
+@checked()
 class GssapiAuth(Auth):
     """Kerberos (SPNEGO), with a session that the frontend opens.
 

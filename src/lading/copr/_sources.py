@@ -6,6 +6,8 @@ from collections.abc import Sequence  # noqa: TC003 - part of public types, whic
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from lading._core.arguments import checked
+
 
 class _Source:
     """A source of a package. ``None`` in it leaves a setting to Copr, or unchanged."""
@@ -20,6 +22,7 @@ class _Source:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class ScmSource(_Source):
     """A repository under version control.
@@ -43,6 +46,7 @@ class ScmSource(_Source):
     source_build_method: Literal["rpkg", "tito", "tito_test", "make_srpm"] | str | None = None
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class PyPISource(_Source):
     """A project of the Python Package Index.
@@ -64,6 +68,7 @@ class PyPISource(_Source):
     python_versions: Sequence[str] | None = None
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class RubyGemsSource(_Source):
     """A gem of RubyGems.
@@ -77,6 +82,7 @@ class RubyGemsSource(_Source):
     gem_name: str | None = None
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class CustomSource(_Source):
     """A script that creates the source package.
@@ -98,6 +104,7 @@ class CustomSource(_Source):
     script_repos: str | Sequence[str] | None = None
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class DistGitSource(_Source):
     """A package of a distribution's dist-git; its name there is the package's.

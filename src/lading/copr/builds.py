@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
+from lading._core.arguments import checked
 from lading.copr._builds.cancel import cancel_build, delete_build, delete_builds
 from lading.copr._builds.create import (
     check_before_build,
@@ -17,6 +18,7 @@ from lading.copr._builds.log import BuildLog
 from lading.copr._builds.submission import BuildTarget
 from lading.copr._builds.watch import BuildWatch, wait_finished
 from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
+from lading.copr._options import BuildOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._queries import get_build, get_built_packages, get_source_build_config, get_source_chroot
 from lading.copr._wire import join_list
@@ -31,10 +33,10 @@ if TYPE_CHECKING:
     from lading._core.polling import PollInterval
     from lading._core.sender import Sender
     from lading.copr._models.builds import BuildState
-    from lading.copr._options import BuildOptions
     from lading.types import OnProgress
 
 
+@checked(BuildOptions)
 class Builds:
     """The builds of a Copr instance; available as ``copr.builds``. A *build* is a build's number, or a :class:`Build`.
 
@@ -514,11 +516,11 @@ class Builds:
         return await self._sender.send(get_built_packages(build))
 
     @overload
-    def wait(self, builds: int | Build, *, poll: PollInterval | None = None) -> Awaitable[Build]: ...
+    def wait(self, builds: int | Build, *, poll: PollInterval | float | None = None) -> Awaitable[Build]: ...
     @overload
-    def wait(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch: ...
+    def wait(self, builds: Iterable[int | Build], *, poll: PollInterval | float | None = None) -> BuildWatch: ...
     def wait(
-        self, builds: int | Build | Iterable[int | Build], *, poll: PollInterval | None = None
+        self, builds: int | Build | Iterable[int | Build], *, poll: PollInterval | float | None = None
     ) -> Awaitable[Build] | BuildWatch:
         """Wait for one build and return it when it has ended; iterate over many as each of them ends.
 
@@ -533,7 +535,7 @@ class Builds:
 
         Args:
             builds: One build, or many: as numbers, or as returned by ``create_from_...``, which saves requests.
-            poll: How often to poll.
+            poll: How often to poll; a number is the seconds between two polls.
 
         Raises:
             BuildFailed: The one build failed, or was canceled. Of many builds, each is yielded, in any final state.
@@ -545,7 +547,7 @@ class Builds:
             return wait_finished(self._sender, builds, poll)
         return BuildWatch(self._sender, builds, only_done=True, poll=poll)
 
-    def watch(self, builds: Iterable[int | Build], *, poll: PollInterval | None = None) -> BuildWatch:
+    def watch(self, builds: Iterable[int | Build], *, poll: PollInterval | float | None = None) -> BuildWatch:
         """Iterate over builds: first in their current states, then at each change, until all have ended.
 
         One request serves many builds of a project. Polls are frequent after a change, and become less frequent while
@@ -554,7 +556,7 @@ class Builds:
 
         Args:
             builds: The builds: as numbers, or as returned by ``create_from_...``, which saves requests.
-            poll: How often to poll.
+            poll: How often to poll; a number is the seconds between two polls.
 
         Source: ``GET /api_3/build/{id}`` and ``GET /api_3/build/list``.
         """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.paging import Pager
 from lading.copr._models.builds import BuiltPackages
 from lading.copr._models.chroots import BuildChroot, BuildConfig, MockChroot, ProjectChroot
+from lading.copr._options import ChrootOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._uploads import upload_filename, upload_part
 from lading.copr._wire import multipart_form
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.multipart import FilePart
     from lading._core.sender import Sender
-    from lading.copr._options import ChrootOptions
 
 
+@checked(ChrootOptions)
 class ProjectChroots:
     """The chroots of projects; available as ``copr.project_chroots``."""
 
@@ -106,6 +108,7 @@ class ProjectChroots:
         )
 
 
+@checked()
 class BuildChroots:
     """The chroots of builds; available as ``copr.build_chroots``."""
 
@@ -198,6 +201,7 @@ class BuildChroots:
         )
 
 
+@checked()
 class MockChroots:
     """The chroots of an instance; available as ``copr.mock_chroots``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading._core.api_errors import make_api_error
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.model import Model
 from lading._core.multipart import Multipart
@@ -28,6 +29,7 @@ class Module(Model):
     nsv: str | None = None
 
 
+@checked()
 class Modules:
     """Modules; available as ``copr.modules``.
 

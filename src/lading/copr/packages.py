@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from lading._core.api_errors import make_api_error
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
 from lading.copr._builds.submission import BuildTarget, SubmittedBuild
 from lading.copr._builds.submit import read_build, submit_build
 from lading.copr._models.packages import Package
+from lading.copr._options import BuildOptions, PackageOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._sources import CustomSource, ScmSource, Source
 from lading.copr._wire import TRUE, join_list, json_fields, read_ack
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading.copr._models.builds import Build
-    from lading.copr._options import BuildOptions, PackageOptions
     from lading.errors import LadingError
 
 
+@checked(PackageOptions, BuildOptions)
 class Packages:
     """The packages of a Copr instance; available as ``copr.packages``."""
 

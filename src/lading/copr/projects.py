@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.send_once import lookup_absent, lookup_deleted
 from lading.copr._models.packages import Monitor, MonitoredPackage
 from lading.copr._models.projects import Project
+from lading.copr._options import NewProjectOptions, ProjectOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._permissions import can_build_in, get_permissions, request_permissions, set_permissions
 from lading.copr._queries import get_project
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.paging import Pager
     from lading._core.sender import Sender
-    from lading.copr._options import NewProjectOptions, ProjectOptions
     from lading.copr._permissions import Permission
 
 # The official client sends these with every new project; what the server does without them is up to the server.
@@ -39,6 +40,7 @@ _DEFAULTS = {
 _MAX_MONITOR_BYTES = 256 * 1024 * 1024
 
 
+@checked(ProjectOptions, NewProjectOptions)
 class Projects:
     """The projects of a Copr instance; available as ``copr.projects``.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.api_errors import make_api_error
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.threads import run_in_thread
 from lading.copr._auth import TokenPairAuth
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
 
 
+@checked()
 class Tokens:
     """The API token in use; available as ``copr.tokens``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading.copr._models.projects import WebhookSecret
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
 
 
+@checked()
 class Webhooks:
     """The webhooks of projects; available as ``copr.webhooks``."""
 

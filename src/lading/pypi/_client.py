@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from lading._client import Client, ClientOpener, ClientOptions
+from lading._core.arguments import checked
 from lading._core.auth import Auth, BasicAuth
 from lading._core.call import UNSET
 from lading._core.service import Service, origin
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
 
 
+@checked(ClientOptions)
 class PyPI(Client):
     """A client for PyPI, and for any index that implements its APIs.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lading._core.call import UNSET
+from lading._core.arguments import checked
 from lading._core.service import validate_base_url
 from lading.errors import ConfigError, InputError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _DOMAIN = ".".join(("pypi", "org"))  # noqa: FLY002 - spelled out nowhere
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class Index:
     """A PyPI-compatible package index.

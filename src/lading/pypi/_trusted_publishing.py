@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lading._core.arguments import checked
 from lading._core.auth import BasicAuth, RefreshingAuth
 from lading._core.call import Call
 from lading._core.threads import run_in_thread
@@ -161,6 +162,7 @@ def _read_minted(response: Response) -> MintedToken:
     return MintedToken(value, at, there - here)
 
 
+@checked()
 class TrustedPublishing(RefreshingAuth[MintedToken]):
     """Credentials that mint a token when one is needed, share it between uploads, and renew it before it expires.
 

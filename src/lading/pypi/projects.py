@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lading._artifacts.python import normalize_name
+from lading._core.arguments import checked
 from lading._core.paging import Page, Pager
 from lading.pypi._models import Project
 from lading.pypi._pages import fetch_page, fetch_project_names, fetch_release_info
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lading.pypi._indexes import Index
 
 
+@checked()
 class Projects:
     """The projects of an index; available as ``pypi.projects``."""
 

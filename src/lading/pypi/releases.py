@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from lading._artifacts.attestations import read_attestations
 from lading._artifacts.python import normalize_name, read_distribution
 from lading._core.api_errors import make_api_error
+from lading._core.arguments import checked
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
 from lading._core.threads import run_in_thread
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lading.types import OnProgress
 
 
+@checked()
 class Releases:
     """The releases of an index's projects; available as ``pypi.releases``."""
 

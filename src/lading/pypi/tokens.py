@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from lading._artifacts.python import normalize_name
+from lading._core.arguments import checked
 from lading._core.auth import BasicAuth
 from lading.errors import InputError, TokenInvalid, TokenUnreadable
 from lading.pypi._token.checks import printable, timestamp_from_parameter
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lading.pypi._indexes import Index
 
 
+@checked()
 class Tokens:
     """The tokens of an index; available as ``pypi.tokens``."""
 

@@ -149,7 +149,7 @@ class StagerSession:
         )
 
     def with_options(
-        self, *, timeout: Timeout = UNSET, retry: Retry = UNSET, hooks: Iterable[Hook] = UNSET
+        self, *, timeout: Timeout | float = UNSET, retry: Retry | int = UNSET, hooks: Hook | Iterable[Hook] = UNSET
     ) -> StagerSession:
         """Return a copy with other settings that shares connections, clients, and what was found with them."""
         other = copy.copy(self)

@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
 from lading._core.download_stream import DownloadStream
@@ -38,6 +39,7 @@ class Location:
     etag: str
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A staged artifact. ``artifact["lang"]`` reads its metadata.

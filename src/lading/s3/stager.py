@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from lading._core.arguments import checked
 from lading._core.call import UNSET
 from lading.errors import InputError
 from lading.s3 import _catalog, _maintenance
 from lading.s3._checksums import preferred_algorithm
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata
 from lading.s3._results import Policy, check_policy
-from lading.s3._session import StagerSession
+from lading.s3._session import ClientOptions, StagerSession
 from lading.s3._settings import AwsSettings, EndpointUrls, ObjectOptions
 from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from lading.s3._interfaces import MultipartUpload
     from lading.s3._layout import Configuration
     from lading.s3._results import StageResult
-    from lading.s3._session import ClientOptions
     from lading.s3._staging.source import ArtifactSource
     from lading.s3.artifact import Artifact
     from lading.types import Hook, OnProgress, Retry, Timeout
 
 
+@checked(ClientOptions)
 class Stager:
     """Stages artifacts to S3 in many regions, and reads them from any of them.
 
@@ -290,15 +291,17 @@ class Stager:
         """Raise ``InputError`` unless *name* is a valid project name: letters, digits, ``_``, ``-`` and ``.`` only."""
         check_project(name)
 
-    def with_options(self, *, timeout: Timeout = UNSET, retry: Retry = UNSET, hooks: Iterable[Hook] = UNSET) -> Self:
+    def with_options(
+        self, *, timeout: Timeout | float = UNSET, retry: Retry | int = UNSET, hooks: Hook | Iterable[Hook] = UNSET
+    ) -> Self:
         """Return a copy with other settings that shares connections, and what is known about the regions.
 
         A copy need not be closed. Closing it ends the copy alone, closing the original ends its copies.
 
         Args:
-            timeout: Seconds per phase.
-            retry: How long to retry.
-            hooks: Called with every event.
+            timeout: Seconds per phase; a number sets all but ``pool``.
+            retry: How long to retry; a number is the number of attempts, the first included.
+            hooks: Called with every event: plain functions, or one.
         """
         other = copy.copy(self)
         other._session = self._session.with_options(timeout=timeout, retry=retry, hooks=hooks)  # noqa: SLF001

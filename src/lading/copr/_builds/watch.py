@@ -38,7 +38,7 @@ class BuildWatch:
     """
 
     def __init__(
-        self, sender: Sender, builds: Iterable[int | Build], *, only_done: bool, poll: PollInterval | None
+        self, sender: Sender, builds: Iterable[int | Build], *, only_done: bool, poll: PollInterval | float | None
     ) -> None:
         poller = _BuildPoller(sender)
         keys = [poller.remember(build) for build in builds]
@@ -56,7 +56,7 @@ class BuildWatch:
         return found
 
 
-async def wait_finished(sender: Sender, build: int | Build, poll: PollInterval | None) -> Build:
+async def wait_finished(sender: Sender, build: int | Build, poll: PollInterval | float | None) -> Build:
     """Wait until the build has ended and return it; ``BuildFailed`` when it failed or was canceled."""
     end = await anext(BuildWatch(sender, [build], only_done=True, poll=poll))
     if end.state in ("failed", "canceled"):

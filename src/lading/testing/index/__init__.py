@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lading._core.arguments import checked
 from lading.pypi import Index, Token
 from lading.testing._embedded import EmbeddedStore
 from lading.testing.index._oidc import Mint
@@ -128,6 +129,7 @@ class EmbeddedIndex(EmbeddedStore):
             self._state.save(project)
             return project.id
 
+    @checked(Restrictions)
     def create_token(self, *, user: User | None = None, **restrictions: Unpack[Restrictions]) -> str:
         """Create an API token, with the restrictions of :meth:`lading.pypi.Token.restrict`.
 
