@@ -15,7 +15,7 @@ from lading._core.slots import LoopState
 from lading._http.backend import TransportBackend
 from lading._http.httpx_client import HttpxClientBackend
 from lading._version import __version__
-from lading.errors import ConfigError, InputError
+from lading.errors import ConfigError, InputError, LadingError
 from lading.types import Limits, Retry, Timeout
 
 if TYPE_CHECKING:
@@ -236,10 +236,17 @@ class ClientOpener(Generic[C]):
         self._client: C
 
     def __await__(self) -> Generator[Any, Any, C]:
-        return self._make().__await__()
+        return self._open().__await__()
+
+    async def _open(self) -> C:
+        try:
+            return await self._make()
+        except LadingError as error:
+            # The frames that read the configuration hold credentials, and error reporters show them.
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
     async def __aenter__(self) -> C:
-        self._client = await self._make()
+        self._client = await self._open()
         return await self._client.__aenter__()
 
     async def __aexit__(

@@ -147,7 +147,7 @@ def test_what_is_printed_holds_no_values():
     assert repr(whole) == "<Call GET (url)>"
     assert repr(Call("GET", f"https://host.test/?sig={secret}", template="(file)")) == "<Call GET (file)>"
     response = Response(200, {}, secret.encode(), f"https://u:{secret}@host.test/p?sig={secret}#{secret}")
-    assert repr(response) == "<Response 200 from https://host.test/p, 12 bytes>"
+    assert repr(response) == "<Response 200 from https://host.test, 12 bytes>"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from lading._core.argument_hints import OURS, explain, is_async
 from lading._core.call import UNSET
-from lading.errors import InputError
+from lading.errors import InputError, LadingError
 
 T = TypeVar("T")
 
@@ -180,16 +180,19 @@ class _Signature:
                 return {name: getattr(hint, "__forward_arg__", hint) for name, hint in one.__annotations__.items()}
         return {}
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise for the first argument that has a wrong name or a wrong type."""
+    def find_error(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
+        """Return the error for the first argument that has a wrong name or a wrong type."""
         for name in kwargs:
             if name not in self.names and not self.takes_any:
-                raise TypeError(self._unknown(name))
+                return TypeError(self._unknown(name))
         for name, value in (*zip(self.positional, args, strict=False), *kwargs.items()):
             if value is not UNSET and name in self.names and name != "self":
-                self._check_value(name, value)
+                error = self._error_of(name, value)
+                if error is not None:
+                    return error
+        return None
 
-    def _check_value(self, name: str, value: Any) -> None:
+    def _error_of(self, name: str, value: Any) -> InputError | None:
         found = self._checks.get(name)
         if found is None:
             annotation = self._annotations[name]
@@ -197,14 +200,15 @@ class _Signature:
                 annotation = _BY_NAME.get(name, annotation)
             found = self._checks[name] = check_of(annotation if isinstance(annotation, str) else "Any")
         if not found.fits(value):
-            raise InputError(
+            return InputError(
                 f"{self.shown}: {name}= {explain(name, value, found.wanted, several=found.several)}", argument=name
             )
         if name in _SECRETS and isinstance(value, str) and not value.strip():
-            raise InputError(
+            return InputError(
                 f"{self.shown}: {name}= is empty: is the environment variable or CI secret that it comes from set?",
                 argument=name,
             )
+        return None
 
     def _unknown(self, name: str) -> str:
         text = f"{self.shown}() has no option {name!r}"
@@ -241,24 +245,41 @@ def checked(*options: type) -> Callable[[T], T]:
 def _wrap(function: Any, options: tuple[type, ...]) -> Any:
     signature: _Signature | None = None
 
-    def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def find_error(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exception | None:
         nonlocal signature
         if signature is None:
             signature = _Signature(function, options)
-        signature.check(args, kwargs)
+        return signature.find_error(args, kwargs)
 
+    # The frames below are in the traceback of every error: when it is shown, they have no arguments, which may be
+    # credentials.
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
         async def call_async(*args: Any, **kwargs: Any) -> Any:
-            check(args, kwargs)
-            return await function(*args, **kwargs)
+            try:
+                error = find_error(args, kwargs)
+                if error is None:
+                    return await function(*args, **kwargs)
+            finally:
+                args, kwargs = (), {}
+            raise error
 
         return call_async
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        check(args, kwargs)
-        return function(*args, **kwargs)
+        try:
+            error = find_error(args, kwargs)
+            if error is None:
+                return function(*args, **kwargs)
+        except LadingError as failure:
+            if function.__name__ == "__init__":
+                # Nor is the frame of a constructor shown, which has them too.
+                raise failure.with_traceback(None)  # noqa: B904 - it is the same error
+            raise
+        finally:
+            args, kwargs = (), {}
+        raise error
 
     return call

@@ -224,7 +224,9 @@ class Attempt:
         )
 
     async def _send(self, request: Request) -> ResponseStream:
-        _check_headers(request.headers)
+        problem = _find_bad_header(request.headers)
+        if problem is not None:
+            raise errors.InputError(problem, argument="headers")
         body = self._call.body
         if body is None:
             request.content = self._content
@@ -265,41 +267,44 @@ class Attempt:
 
     def _follow_redirect(self, request: Request, stream: ResponseStream) -> Request:
         """Return the request to the new URL, without credentials for a foreign host; an error when not followed."""
-        name, call = self._service.name, self._call
         try:
-            target = urljoin(request.url, stream.headers["location"])
+            moved = replace(request, url=urljoin(request.url, stream.headers["location"]))
         except ValueError:
-            target = ""
-        secrets = self._secrets()
-        shown = one_line(scrub(safe_url(target), secrets)) or "no URL"
+            moved = replace(request, url="")
+        own = self._service.may_send_credentials(moved.url)
+        error = self._redirect_error(moved.url, stream, own=own)
+        if error is not None:
+            raise error
+        if not own:
+            moved.headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
+        return moved
+
+    def _redirect_error(self, target: str, stream: ResponseStream, *, own: bool) -> errors.ApiError | None:
+        """Return why a redirect to *target*, one of the service's *own* URLs or not, is not followed."""
+        call = self._call
+        shown = one_line(scrub(safe_url(target), self._secrets())) or "no URL"
+        text = f"{call.method} {call.url_template} was redirected to {shown}"
+        detail, why = "", ""
         if call.method not in SAFE_METHODS:
-            raise make_api_error(
-                errors.ApiError,
-                name,
-                f"{call.method} {call.url_template} was redirected to {shown}. A write is never redirected: "
-                "configure that URL if it is the right one",
-                detail=stream.reason,
-                status=stream.status,
-                secrets=secrets,
-            )
-        own = self._service.may_send_credentials(target)
-        why = "" if self._service.may_fetch(target) else "which is not https"
-        if not own and (call.body is not None or call.json is not UNSET or call.form is not None):
-            why = "where its body must not be sent"
-        if call.body is not None and not call.body.replayable:
-            why = "and its body cannot be sent again"
-        if why:
-            raise make_api_error(
-                errors.ApiError,
-                name,
-                f"{call.method} {call.url_template} was redirected to {shown}, {why}; not followed",
-                status=stream.status,
-                secrets=secrets,
-            )
-        if own:
-            return replace(request, url=target)
-        headers = {k: v for k, v in request.headers.items() if k.lower() in _HARMLESS}
-        return replace(request, url=target, headers=headers)
+            why = ". A write is never redirected: configure that URL if it is the right one"
+            detail = stream.reason
+        elif call.body is not None and not call.body.replayable:
+            why = ", and its body cannot be sent again; not followed"
+        elif not own and (call.body is not None or call.json is not UNSET or call.form is not None):
+            why = ", where its body must not be sent; not followed"
+        elif not self._service.may_fetch(target):
+            why = ", which is not https; not followed"
+        if not why:
+            return None
+        secrets = self._secrets()
+        return make_api_error(
+            errors.ApiError,
+            self._service.name,
+            text + why,
+            detail=detail,
+            status=stream.status,
+            secrets=secrets,
+        )
 
 
 def _replace_headers(headers: dict[str, str], given: Mapping[str, str]) -> None:
@@ -324,19 +329,20 @@ def _encode(call: Call[Any]) -> bytes:
         return json.dumps(call.json, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         # Its text may quote the value.
-        raise errors.InputError(f"{call!r}: json= cannot be written as JSON", argument="json") from error
+        raise errors.InputError(
+            f"{call!r}: json= cannot be written as JSON", argument="json"
+        ) from error.with_traceback(None)
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
-    """Raise ``InputError`` for what no header can carry; here, for an HTTP library may quote the value."""
+def _find_bad_header(headers: Mapping[str, str]) -> str | None:
+    """Return what is wrong with what no header can carry, without the value: it, and this frame, hold credentials."""
     names: set[str] = set()
     for name, value in headers.items():
         names.add(name.lower())
         if not _HEADER_NAME.fullmatch(name):
-            raise errors.InputError(f"{name[:40]!r} is not a header name", argument="headers")
+            return f"{name[:40]!r} is not a header name"
         if not (value.isascii() and value.isprintable()) or value != value.strip():
-            raise errors.InputError(
-                f"the value of header {name} has a character that HTTP does not allow there", argument="headers"
-            )
+            return f"the value of header {name} has a character that HTTP does not allow there"
     if len(names) != len(headers):
-        raise errors.InputError("a header is given twice, its name in different case", argument="headers")
+        return "a header is given twice, its name in different case"
+    return None

@@ -37,12 +37,21 @@ class _CredentialAuth(Auth):
         if secret is None:
             raise ConfigError(f"no credentials: {self.credentials!r} has none")
         if secret != self._secret:
-            header = self._make_header(secret)
-            if not (secret.isprintable() and header.isascii()):
-                raise ConfigError(f"the secret from {self.credentials!r} has a character that no header can carry")
-            self._secret, self._header = secret, header
-            # With the ones before: responses to requests that they signed may still come.
-            self._secrets = (secret, header.partition(" ")[2], *self._secrets[:2])
+            self._use(secret)
+        valid = self._secret is not None
+        del secret  # this frame is shown with the error
+        if not valid:
+            raise ConfigError(f"the secret from {self.credentials!r} has a character that no header can carry")
+
+    def _use(self, secret: str) -> None:
+        """Sign with *secret*, if a header can carry it."""
+        header = self._make_header(secret)
+        if not (secret.isprintable() and header.isascii()):
+            self._secret = None
+            return
+        self._secret, self._header = secret, header
+        # With the ones before: responses to requests that they signed may still come.
+        self._secrets = (secret, header.partition(" ")[2], *self._secrets[:2])
 
     def _make_header(self, secret: str) -> str:
         raise NotImplementedError

@@ -221,10 +221,8 @@ class Call(Generic[T]):
                     f"{self!r}: path parameter {name!r} must be a str or an int, not {type(given).__name__}",
                     argument=name,
                 )
-        for name, value in self.headers.items():
-            pair: tuple[object, object] = (name, value)
-            if not all(isinstance(one, str) for one in pair):
-                raise InputError(f"{self!r}: names and values of headers must be str", argument="headers")
+        if self.headers and not all(isinstance(part, str) for pair in self.headers.items() for part in pair):
+            raise InputError(f"{self!r}: names and values of headers must be str", argument="headers")
         if len(self.headers) > 1 and len({name.lower() for name in self.headers}) != len(self.headers):
             raise InputError(f"{self!r}: a header is given twice, its name in different case", argument="headers")
 

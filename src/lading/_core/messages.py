@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lading._core.redact import safe_url
+from lading._core.redact import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -37,7 +37,7 @@ class Request:
     content: bytes | MeteredReader = b""
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {safe_url(self.url)}>"
+        return f"<Request {self.method} to {origin_of(self.url)}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,7 +59,7 @@ class Response:
     reason: str = ""
 
     def __repr__(self) -> str:
-        return f"<Response {self.status} from {safe_url(self.url)}, {len(self.body)} bytes>"
+        return f"<Response {self.status} from {origin_of(self.url)}, {len(self.body)} bytes>"
 
     @property
     def media_type(self) -> str:

@@ -144,6 +144,11 @@ def safe_url(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+def origin_of(url: str) -> str:
+    """Scheme and host of *url*: what a ``repr`` may show, for a path may hold a secret too."""
+    return "/".join(safe_url(url).split("/")[:3])
+
+
 def one_line(text: str, longest: int = 300) -> str:
     """*text* on one line, control characters gone, cut at *longest* characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: longest * 8]).split())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from lading._core.threads import import_in_thread
 from lading._http.connection import SENT_WITH_HEAD, BytesSource, WireRequest
 from lading._http.decompress import decompressor_for
-from lading._http.errors import TransportError, UnsendableRequest, describe, network_error
+from lading._http.errors import TransportError, UnsendableRequest, describe, network_error, without_frames
 from lading._http.h1 import body_length
 from lading._http.response_body import CompleteBody
 from lading._http.transport import HttpTransport
@@ -62,9 +62,11 @@ class TransportBackend:
                 timed_out=error.timed_out,
                 request_sent=error.request_sent,
                 final=error.final,
-            ) from error
+            ) from without_frames(error)
         except UnsendableRequest as error:
-            raise InputError(f"the request cannot be sent as it is: {describe(error)}", argument="url") from error
+            raise InputError(
+                f"the request cannot be sent as it is: {describe(error)}", argument="url"
+            ) from without_frames(error)
         return TransportResponse(request.url, destination.host, head, body, request_sent=sent)
 
     async def _split(self, url: str) -> Destination:

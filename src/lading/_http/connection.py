@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -61,9 +61,10 @@ class WireRequest:
     """
 
     method: str
-    target: bytes
-    fields: bytes
-    content: bytes = b""
+    # Not in the repr, which error reporters show: they hold credentials.
+    target: bytes = field(repr=False)
+    fields: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
     source: BodySource | None = None
     length: int | None = None
     connect: float | None = None

@@ -104,6 +104,17 @@ def network_error(
     return NetworkError(text, phase=phase, outcome=outcome, request_sent=request_sent, final=final)
 
 
+def without_frames(error: BaseException) -> BaseException:
+    """Return *error* without the frames it passed, nor those of its causes: their variables hold credentials."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return error
+
+
 def describe(error: BaseException) -> str:
     """Return the message of *error* in one line, without what looks like a secret."""
     return one_line(scrub(str(error))) or type(error).__name__

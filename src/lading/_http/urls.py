@@ -35,6 +35,9 @@ class Destination(NamedTuple):
     host: str
     target: str
 
+    def __repr__(self) -> str:
+        return f"<Destination {self.host}>"  # the query may hold credentials
+
 
 class UrlSplitter:
     """Splits URLs, and remembers the origins of one client."""
