@@ -279,3 +279,67 @@ async def test_secrets_of_an_auth_flow_that_makes_a_call(echo: Echo, caplog: pyt
     async with make_client(echo.server.url, auth=Minting(), hooks=[events.append]) as client:
         await Watched(client, caplog, events).failing(call())
     assert [getattr(event, "path", "") for event in events[:2]] == ["mint", "mint"]
+
+
+@pytest.mark.parametrize("header", ["ö" + TOKEN, TOKEN + "\n"])
+async def test_no_frame_of_an_input_error_shows_a_secret(echo: Echo, header: str):
+    async with make_client(echo.server.url) as client:
+        for made in (
+            lambda: Call("GET", "a", as_response, headers={"X-Key": header}),
+            lambda: Call("GET", "a", as_response, headers={"X-Key": TOKEN.encode()}),  # type: ignore[dict-item]
+            lambda: Call("POST", "a", as_response, json={"x": TOKEN, "y": object()}),
+            lambda: Call("POST", "a", as_response, form={"x": TOKEN + "\ud800"}),
+            lambda: Call("GET", "a", as_response, params={"x": TOKEN + "\ud800"}),
+            lambda: Call("GET", f"http://me:{TOKEN}\ud800@h/", as_response),
+            lambda: Call("GET", "a", as_response, auth=TokenAuth(TOKEN + "ö")),
+        ):
+            with pytest.raises(LadingError) as caught:
+                await client.send(made())
+            for text in [*await to_thread.run_sync(locals_of, caught.value), str(caught.value)]:
+                assert TOKEN not in text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: lading.PyPI(token=TOKEN, auth=BasicAuth("me", TOKEN)),
+        lambda: lading.PyPI("no such index", token=TOKEN),
+        lambda: lading.Copr("http://copr.test", login="login", token=TOKEN),
+        lambda: lading.Copr(token=TOKEN),
+        lambda: lading.PyPI(token=TOKEN, tls=False),  # type: ignore[arg-type]
+        lambda: lading.PyPI(token=TOKEN.encode()),  # type: ignore[arg-type]
+        lambda: lading.PyPI(auth=("me", TOKEN)),  # type: ignore[arg-type]
+        lambda: BasicAuth("a:b", TOKEN),
+    ],
+)
+async def test_no_frame_of_a_constructor_shows_a_secret(make: Any):
+    with pytest.raises(LadingError) as caught:
+        make()
+    for text in [*await to_thread.run_sync(locals_of, caught.value), str(caught.value)]:
+        assert TOKEN not in text
+
+
+class Renewed(Auth):
+    """Credentials that are renewed once when they are refused."""
+
+    def flow(self, request: Any) -> Any:
+        response = yield request
+        if response.status == 401:
+            yield request
+
+
+@pytest.mark.parametrize("auth", [None, BasicAuth("me", SECRET), TokenAuth(TOKEN), Renewed()], ids=repr)
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 500])
+async def test_a_refusal_has_no_other_error_as_its_context(echo: Echo, auth: Auth | None, attempts: int, status: int):
+    echo.status, echo.how = status, "text"
+    retry = Retry(attempts=attempts, backoff=0)
+    async with make_client(echo.server.url, auth=auth, retry=retry, hooks=[lambda _: None]) as client:
+        for method in ("GET", "POST"):
+            with pytest.raises(lading.ApiError) as caught:
+                await client.send(call(method))
+            assert caught.value.__context__ is None
+            with pytest.raises(lading.ApiError) as caught:
+                async with client._sender.stream(call(method)):
+                    pass
+            assert caught.value.__context__ is None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lading import (
     ApiError,
@@ -22,6 +26,10 @@ from lading import (
     Unauthorized,
 )
 from lading._core.responses import api_error, error_class, error_detail, parse_response
+from lading._core.retry import parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def make_response(
@@ -203,16 +211,51 @@ def test_a_reader_that_stumbles_is_a_bad_response(read):
         parse_response("store", Call("GET", "x", read), make_response("{}", "application/json", 200))
 
 
-def test_our_own_errors_and_the_readers_bugs_come_through():
-    def conflict(_: Response) -> None:
-        raise Conflict("mine")
+def fail_with(error: BaseException) -> Callable[[Response], None]:
+    """A reader that raises *error*."""
 
-    def bug(_: Response) -> None:
-        raise ZeroDivisionError
+    def read(_: Response) -> None:
+        raise error
 
-    for read, expected in ((conflict, Conflict), (bug, ZeroDivisionError)):
-        with pytest.raises(expected):
-            parse_response("store", Call("GET", "x", read), make_response(status=200))
+    return read
+
+
+@pytest.mark.parametrize(
+    "error",
+    [AssertionError("unknown status keyword"), OverflowError(), RecursionError(), ZeroDivisionError(), KeyError("ETag"),
+     UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates"), StopIteration(), OSError(), Exception("s3cr3t")],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.parametrize(("method", "outcome"), [("GET", "not_done"), ("POST", "unknown")])
+def test_whatever_a_reader_raises_is_a_bad_response(error: Exception, method: str, outcome: str):
+    with pytest.raises(InvalidResponse, match=type(error).__name__) as caught:
+        parse_response("store", Call(method, "x", fail_with(error)), make_response(status=200))
+    assert caught.value.outcome == outcome
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [Conflict("mine"), MemoryError(), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+def test_our_own_errors_and_the_machines_come_through(error: BaseException):
+    with pytest.raises(type(error)) as caught:
+        parse_response("store", Call("GET", "x", fail_with(error)), make_response(status=200))
+    assert caught.value is error
+
+
+@given(
+    st.text(max_size=60) | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,12} [A-Z][a-z]{2} \d{1,9} \d+:\d+:\d+ [-+]\d{4,9}\Z")
+)
+def test_any_date_header_is_a_time_or_none(value: str):
+    found = Response(200, {"date": value}, b"").date
+    assert found is None or found.tzinfo is UTC
+    parse_retry_after(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 1 Jan 1 00:00:00 +99999999", "Fri, 99999999999 Nov 2026 23:00:00 GMT", ""],
+)
+def test_a_date_that_no_clock_shows_is_none(value: str):
+    assert Response(200, {"date": value}, b"").date is None
 
 
 def test_a_model_keeps_what_it_does_not_know():

@@ -18,7 +18,7 @@ from lading._core.redact import one_line, safe_url, scrub
 from lading._core.responses import parse_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from lading._core.call import CallSender
     from lading._core.messages import Backend, ResponseStream
@@ -104,6 +104,8 @@ class Attempt:
         self.number = number
         self.status: int | None = None
         self.url = call.url(service.base_url, safe=service.path_safe)
+        if not self.url.isascii() and not _is_unicode(self.url):
+            raise errors.InputError(f"{call!r}: its URL has characters that UTF-8 cannot encode", argument="path")
         auth = settings.auth if call.auth is UNSET else call.auth
         self._auth = auth if auth is not None and service.may_send_credentials(self.url) else NO_AUTH
 
@@ -180,7 +182,7 @@ class Attempt:
                     continue
                 last = stream = await self._exchange(step)
                 try:
-                    step = flow.send(self._read(stream))
+                    step = self._send_back(flow, stream)
                     if self._call.body is not None and not self._call.body.replayable:
                         flow.close()
                         return stream
@@ -197,6 +199,18 @@ class Attempt:
             return last
         finally:
             flow.close()
+
+    def _send_back(self, flow: Generator[Request | Call[Any], Any, None], stream: ResponseStream) -> Any:
+        """Return the flow's next step after a response; what it cannot read is no success of ours to lose."""
+        try:
+            return flow.send(self._read(stream))
+        except (StopIteration, errors.LadingError, MemoryError):
+            raise
+        except Exception as error:
+            raise errors.InvalidResponse(
+                f"{self._service.name}: the credentials' flow failed on the response to {self._call.method} "
+                f"{self._call.url_template}: {type(error).__name__}"
+            ) from error
 
     async def _exchange(self, request: Request) -> ResponseStream:
         """Send *request* and follow redirects; return the response, its body read if it is no success."""
@@ -317,14 +331,17 @@ def _replace_headers(headers: dict[str, str], given: Mapping[str, str]) -> None:
         headers[name] = value
 
 
+def _is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can encode *text*: JSON may hold halves of characters, and URLs come from JSON."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _encode(call: Call[Any]) -> bytes:
     if call.form is not None:
-        try:
-            return encode_query(call.form).encode("ascii")
-        except UnicodeEncodeError:
-            raise errors.InputError(
-                f"{call!r}: form= has characters that UTF-8 cannot encode", argument="form"
-            ) from None
+        form = encode_query(call.form)
+        if form is None:
+            raise errors.InputError(f"{call!r}: form= has characters that UTF-8 cannot encode", argument="form")
+        return form.encode("ascii")
     try:
         return json.dumps(call.json, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:

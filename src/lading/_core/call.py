@@ -261,6 +261,8 @@ class Call(Generic[T]):
         if not self.params:
             return url
         query = encode_query(self.params)
+        if query is None:
+            raise InputError(f"{self!r}: params= has characters that UTF-8 cannot encode", argument="params")
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     def _fill(self, placeholder: re.Match[str], safe: str) -> str:
@@ -278,13 +280,19 @@ class Call(Generic[T]):
             raise InputError(f"{name} has characters that UTF-8 cannot encode", argument=name) from None
 
 
-def encode_query(params: Params) -> str:
-    """Encode *params* as a query string, which is a url-encoded form as well."""
+def encode_query(params: Params) -> str | None:
+    """Encode *params* as a query string, which is a url-encoded form as well; ``None`` when UTF-8 cannot.
+
+    It raises nothing itself, for its frame holds the values.
+    """
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
         values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
         pairs += ((name, _to_string(one)) for one in values if one is not None)
-    return urlencode(pairs)
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError:
+        return None
 
 
 def _to_string(value: Param) -> str:

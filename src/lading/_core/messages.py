@@ -77,7 +77,7 @@ class Response:
         try:
             found = parsedate_to_datetime(self.headers["date"])
             return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        except (KeyError, ValueError, OverflowError):
+        except (KeyError, ValueError, OverflowError, TypeError, IndexError):
             return None
 
     def json(self) -> Any:

@@ -105,7 +105,9 @@ class CallReporter:
         """Log each notice of the store once per client, which keeps those *seen*, and give it to the hooks."""
         service, call = self.service, self.call
         try:
-            texts = list(service.on_response(stream)) if service.on_response is not None else []
+            texts = list(map(str, service.on_response(stream))) if service.on_response is not None else []
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - a response is not lost for a header that cannot be read
             logger.debug("%s: the head of a response could not be read: %s", service.name, type(error).__name__)
             return

@@ -156,9 +156,9 @@ def parse_response(service: str, call: Call[T], response: Response) -> T:
     try:
         validate = getattr(parse, "model_validate_json", None)
         value: T = parse(response) if validate is None else validate(response.body)
-    except LadingError:
+    except (LadingError, MemoryError):
         raise
-    except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - a server can make a reader raise anything
         quotes = isinstance(error, ValueError) and not isinstance(error, (ValidationError, JSONDecodeError))
         raise InvalidResponse(
             f"{service}: the response to {call.method} {call.url_template} is {_describe(response)}, "

@@ -202,7 +202,8 @@ class _CallRun(Generic[R]):
                 return await self._with_slot()
             return await observed(self._with_slot(), self._report_call, streamed=self._stream)
         except Unretried as wrapped:
-            if self._only is not None:  # the loop around this attempt is not over yet
+            # The loop around this attempt is not over yet, nor is the call that this one is a part of.
+            if self._only is not None or self._sender.in_slot:
                 raise
             error = wrapped.error
         raise error
@@ -336,7 +337,9 @@ class _CallRun(Generic[R]):
                 until=self._certain_from if certain else -inf,
                 deadline=None if deadline is None else self._started + deadline,
             )
-        except errors.LadingError as error:
+        except (Unretried, MemoryError):
+            raise  # what a hook raised
+        except Exception as error:
             raise lost from error
         if found is None:
             lost.add_note("Retry.deadline ended the look-up: the store may still carry the request out")

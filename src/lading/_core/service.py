@@ -60,6 +60,8 @@ class Service:
         secrets = tuple(secrets)
         try:
             return self.read_error(self, response, method, secrets)
+        except MemoryError:
+            raise
         except Exception as failure:  # noqa: BLE001 - whatever a reader of hostile bodies raises
             error = _default_error(self, response, method, secrets)
             error.add_note(f"its body could not be read: {type(failure).__name__}")
