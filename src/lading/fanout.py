@@ -63,6 +63,7 @@ class FanOut(Generic[T, R]):
         self._limit = limit
         self._group: TaskGroup
         self._source_error: Exception | None = None
+        self._exit: KeyboardInterrupt | SystemExit | None = None
 
     async def __aenter__(self) -> FanOut[T, R]:
         self._slots = anyio.Semaphore(self._limit)
@@ -84,6 +85,8 @@ class FanOut(Generic[T, R]):
         finally:
             self._send.close()
             self._receive.close()
+        if self._exit is not None:
+            raise self._exit
 
     def __aiter__(self) -> FanOut[T, R]:
         return self
@@ -109,6 +112,13 @@ class FanOut(Generic[T, R]):
                     await source.aclose()
             except Exception as error:  # noqa: BLE001 - raised to the reader, after the results
                 self._source_error = error
+            except (KeyboardInterrupt, SystemExit) as error:
+                self._end_with(error)
+
+    def _end_with(self, error: KeyboardInterrupt | SystemExit) -> None:
+        """End the block with *error* as it is: raised in a task, it would come out as an exception group."""
+        self._exit = error
+        self._group.cancel_scope.cancel()
 
     async def _work(self, item: T, send: MemoryObjectSendStream[Result[T, R]]) -> None:
         with send:
@@ -116,6 +126,9 @@ class FanOut(Generic[T, R]):
                 result: Result[T, R] = Result(item, await self._func(item))
             except Exception as error:  # noqa: BLE001 - it is the result
                 result = Result(item, error=error)
+            except (KeyboardInterrupt, SystemExit) as error:
+                self._end_with(error)
+                return
             await send.send(result)
             self._slots.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from anyio import to_thread
 
@@ -19,7 +20,9 @@ from lading import (
     Multipart,
     NetworkError,
     Progress,
+    RateLimited,
     Retry,
+    ServerError,
     StreamBody,
 )
 from lading.testing import DropAfter, DropDuring, Fault, Respond, RespondEarly, Server, ServerRequest, ServerResponse
@@ -122,19 +125,54 @@ async def test_what_arrives_after_a_failure_is_exactly_what_was_sent(store: Stor
     assert reported[-1] == Progress(len(expected), body.length, 3)
 
 
-@pytest.mark.parametrize("fault", [Respond(503, retry_after=0), Respond(429), DropDuring(1000)], ids=repr)
+@pytest.mark.parametrize(
+    ("fault", "error", "outcome"),
+    [
+        (Respond(503, retry_after=0), ServerError, "not_done"),
+        (Respond(429), RateLimited, "not_done"),
+        (DropDuring(1000), NetworkError, "unknown"),
+        (DropAfter(), NetworkError, "unknown"),
+        (Respond(500), ServerError, "unknown"),
+    ],
+    ids=repr,
+)
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a form"])
-async def test_a_source_that_can_be_read_once_is_sent_once(store: Store, fault: Fault, inside: bool):
+async def test_a_source_that_can_be_read_once_is_sent_once(
+    store: Store, fault: Fault, error: type[LadingError], outcome: str, inside: bool
+):
     body: Body = StreamBody(source(), len(CONTENT))
     if inside:
         body = Multipart([FilePart("content", body, "content.bin")])
     store.faults.add(fault, times=None)
     async with make_client(store.server.url, retry=QUICK) as client:
-        with pytest.raises((LadingError,)) as caught:
+        with pytest.raises(error) as caught:
             await client.send(Call("PUT", "thing", lambda response: response.status, body=body))
-    assert isinstance(caught.value, NetworkError if isinstance(fault, DropDuring) else LadingError)
+    assert caught.value.outcome == outcome
     assert len(store.faults.happened) == 1
-    assert not store.bodies
+    assert len(store.bodies) == isinstance(fault, DropAfter)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("where", ["at once", "in the middle"])
+@pytest.mark.parametrize("client", ["transport", "httpx"])
+async def test_what_ends_the_process_arrives_as_it_is(store: Store, error: BaseException, where: str, client: str):
+    async def source() -> AsyncIterator[bytes]:
+        if where == "in the middle":
+            yield CONTENT
+        raise error
+
+    options: dict[str, Any] = {}
+    if client == "httpx":
+        options["http_client"] = httpx.AsyncClient(trust_env=False, verify=False)
+    async with make_client(store.server.url, retry=QUICK, **options) as sending:
+        with pytest.raises(type(error)) as caught:
+            await sending.send(Call("PUT", "thing", body=StreamBody(source)))
+        assert caught.value is error
+        assert not store.bodies
+        await sending.send(Call("PUT", "thing", body=BytesBody(b"after")))
+    if client == "httpx":
+        await options["http_client"].aclose()
+    assert store.bodies == [b"after"]
 
 
 async def test_a_source_that_can_be_read_once_does_arrive(store: Store):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
@@ -218,3 +218,25 @@ async def test_cancelling_around_it_cancels_all_of_it():
     assert scope.cancelled_caught
     assert not gates.running
     assert set(gates.ended.values()) == {"cancelled"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("where", ["work", "items"])
+async def test_what_ends_the_process_arrives_as_it_is(error: BaseException, where: str):
+    def items() -> Iterator[int]:
+        yield 1
+        if where == "items":
+            raise error
+        yield 2
+
+    async def work(item: int) -> int:
+        if where == "work" and item == 2:
+            raise error
+        await anyio.sleep_forever()
+        return item
+
+    with pytest.raises(type(error)) as caught:
+        async with fan_out(work, items()) as results:
+            async for _ in results:
+                pass
+    assert caught.value is error

@@ -252,7 +252,12 @@ def test_any_date_header_is_a_time_or_none(value: str):
 
 @pytest.mark.parametrize(
     "value",
-    ["Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 1 Jan 1 00:00:00 +99999999", "Fri, 99999999999 Nov 2026 23:00:00 GMT", ""],
+    [
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 1 Jan 1 00:00:00 +99999999",
+        "Fri, 99999999999 Nov 2026 23:00:00 GMT",
+        "",
+    ],
 )
 def test_a_date_that_no_clock_shows_is_none(value: str):
     assert Response(200, {"date": value}, b"").date is None

@@ -79,10 +79,13 @@ draws = st.floats(0, 1)
 def test_no_wait_breaks_a_bound(policy: Retry, attempt: int, draw: float, requested: float | None, elapsed: float):
     error = api(429, requested)
     wait = retry_delay(error, attempt, repeatable=False, policy=policy, elapsed=elapsed, draw=lambda: draw)
-    if attempt >= policy.attempts or (requested or 0) > policy.retry_after_max:
-        assert wait is None
+    over = attempt >= policy.attempts or (requested or 0) > policy.retry_after_max
     if wait is None:
+        # Only a bound ends it: of the attempts, of what the store may request, or of the time in all.
+        longest = policy.backoff_max + (requested or 0)
+        assert over or (policy.deadline is not None and elapsed + longest >= policy.deadline)
         return
+    assert not over
     assert wait >= (requested or 0)
     assert wait - (requested or 0) <= policy.backoff_max * (1 + 1e-9) + 1e-9 * (requested or 0)
     assert policy.deadline is None or elapsed + wait <= policy.deadline

@@ -188,14 +188,16 @@ class Connection:
     async def _upload(self, writer: RequestWriter, parser: ResponseParser) -> ResponseHead | None:
         """Send the body; return an early response, or ``None`` when the complete body is out and none has come."""
         watch = EarlyResponseWatch(self._link, parser, writer)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(watch.run, group.cancel_scope)
             try:
                 await writer.send_body()
-            except Exception as error:  # noqa: BLE001 - raised below: out of here it would be an exception group
-                failure = error
+            except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
+                failure = error  # raised below: out of here it would be an exception group
             group.cancel_scope.cancel()
+        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            raise failure
         if watch.head is not None and (watch.head.status >= 300 or writer.complete):
             return watch.head
         if isinstance(failure, WriteFailed) and watch.failure is None and watch.head is None:
