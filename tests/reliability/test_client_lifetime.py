@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ import pytest
 from anyio import to_thread
 
 import lading
-from lading import Call, ConfigError, InputError, LadingError, Limits, Retry
+from lading import Call, ConfigError, FileBody, InputError, LadingError, Limits, Retry, TokenAuth
+from lading._core.auth import RefreshingAuth
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.conftest import BACKENDS
 from tests.support.open_files import open_descriptors
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lading import PyPI
+    from lading._core.call import CallSender
 
 GET = Call("GET", "thing", as_response)
 
@@ -212,26 +215,94 @@ def test_a_printed_client_names_its_store(store: Store):
     assert repr(client) == f"<PyPI {store.server.url}/>"
 
 
+async def renew(sender: CallSender, _: TokenAuth | None) -> TokenAuth:
+    await sender.send(Call("POST", "mint", as_response, auth=None))
+    return TokenAuth("minted")
+
+
+async def use(client: PyPI, how: str, path: Path) -> None:
+    """Send a request in one of the ways that keep something for each loop."""
+    if how == "file":
+        await client.send(Call("PUT", "thing", as_response, body=await FileBody.from_path(path)))
+    elif how == "renewed credentials":
+        await client.send(replace(GET, auth=AUTH))
+    elif how == "stream":
+        async with client._sender.stream(GET) as response:
+            assert len(await response.read(1000)) == 100
+    elif how == "fan-out":
+        async with lading.fan_out(client.send, [GET] * 5, limit=2) as results:
+            async for result in results:
+                assert result.ok
+    elif how == "copy":
+        await client.with_options(retry=2, timeout=5).send(GET)
+    else:
+        await client.send(GET)
+
+
+AUTH = RefreshingAuth(renew, lambda auth: auth)
+USES = ["request", "file", "renewed credentials", "stream", "fan-out", "copy"]
+
+
+@pytest.mark.parametrize("how", USES)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_many_loops_in_turn_are_not_kept_alive(store: Store, backend: Any):
+def test_many_loops_in_turn_are_not_kept_alive(store: Store, backend: Any, how: str, tmp_path: Path):
     """A job that calls ``asyncio.run`` for every request with one client."""
+    path = tmp_path / "content.bin"
+    path.write_bytes(bytes(200_000))
     client = make_client(store.server.url)
     loops: list[weakref.ref[Any]] = []
     before = sockets()
 
     async def once() -> None:
         loops.append(weakref.ref(anyio.lowlevel.current_token().native_token))
-        await client.send(GET)
+        await use(client, how, path)
 
-    for _ in range(40):
+    for _ in range(50):
         run(once, backend)
     gc.collect()
+    assert len(loops) == 50
     assert [loop for loop in loops if loop() is not None] == []
     end = monotonic() + 20
     while left := sockets() - before:  # their connections went with them
         assert monotonic() < end, left
         sleep(0.005)
     run(client.aclose, backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_idle_connections_are_closed_from_another_thread_while_others_are_used(store: Store, backend: Any):
+    client = make_client(store.server.url, limits=Limits(max_connections=4, max_requests=4))
+    pools: list[Any] = []
+    ended = threading.Event()
+    errors: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            while not ended.is_set():
+                for pool in pools:
+                    pool.close_idle()
+        except BaseException as error:
+            errors.append(error)
+
+    async def work() -> None:
+        backend_of_loop: Any = client._connections.loop_state().backend
+        pool = backend_of_loop._transport.pool
+        pools.append(pool)
+        for _ in range(150):
+            async with anyio.create_task_group() as group:
+                for _ in range(8):
+                    group.start_soon(client.send, GET)
+        await client.aclose()
+        assert (pool.total, pool.idle, len(pool._busy)) == (0, 0, 0)
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    try:
+        run(work, backend)
+    finally:
+        ended.set()
+        thread.join()
+    assert not errors
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -216,8 +216,7 @@ class Pool:
     def close(self) -> None:
         """Close what is idle, end what is in use, and refuse those that wait."""
         self.closed = True
-        while self._evict():
-            pass
+        self.close_idle()
         for connection in self._busy:
             connection.abort()
         for scope in self._making:
