@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 import lading
-from lading import BytesBody, Call, Retry
+from lading import BytesBody, Call, FileBody, Retry
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.bodies import CONTENT, bodies, whole
+from tests.support.canned_store import same
 from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
@@ -94,3 +95,21 @@ async def test_our_own_transport_in_a_client_of_the_users(client_tls: ssl.SSLCon
             for _ in range(5):
                 group.start_soon(client.send, Call("PUT", "file", as_response, body=BytesBody(CONTENT)))
     assert bodies == [b""] + [CONTENT] * 6
+
+
+async def test_pieces_of_a_body_that_a_transport_keeps_do_not_change(library: Any, content_file: Path):
+    """Transports keep what they could not send yet: asyncio's do so without a copy from Python 3.12 on."""
+    kept: list[Any] = []
+
+    class Keeping(library.AsyncBaseTransport):  # type: ignore[misc]
+        async def handle_async_request(self, request: Any) -> Any:
+            kept.extend([piece async for piece in request.stream])
+            return library.Response(200, content=b"ok")
+
+    async with (
+        library.AsyncClient(transport=Keeping()) as http,
+        make_client("http://store.test", http_client=http) as client,
+    ):
+        await client.send(Call("PUT", "thing", as_response, body=await FileBody.from_path(content_file)))
+    assert len(kept) > 2
+    assert same(b"".join(kept), CONTENT)

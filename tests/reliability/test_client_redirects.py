@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import lading
-from lading import ApiError, BasicAuth, Call, LadingError, Limits
+from lading import ApiError, BasicAuth, Call, LadingError, Limits, Timeout
 from lading._core.sender import Sender
 from lading._core.service import origin
 from lading.testing import Server, ServerRequest, ServerResponse
+from tests.support.raw_server import OK, Peer, RawServer
 from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
@@ -248,3 +249,27 @@ async def test_a_streamed_response_is_redirected_like_any_other(
     async with client_at(secure, client_tls) as client, client._sender.stream(go()) as incoming:
         assert await incoming.read(100) == b"arrived"
     assert not elsewhere.got_secret()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_whose_body_is_not_finished_gives_its_connection_back(status: int):
+    """More of them than the client may have connections, in one call and in several."""
+
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        step = int(head.target.rpartition("/")[2])
+        if step == 4:
+            peer.send(OK)
+            return
+        location = f"Location: /{step + 1}\r\nContent-Length: 1000000\r\n\r\nthe beginning"
+        peer.send(f"HTTP/1.1 {status} Moved\r\n{location}".encode())
+        peer.drain()
+
+    limits = Limits(max_connections=1, max_requests=1)
+    async with (
+        RawServer(script) as server,
+        make_client(server.url, limits=limits, timeout=Timeout(pool=10, read=10)) as client,
+    ):
+        for _ in range(3):
+            response = await client.send(Call("GET", "1", as_response))
+            assert response.body == b"ok"

@@ -186,6 +186,18 @@ async def test_authorities_from_no_such_file(
         assert not server.requests
 
 
+async def test_the_environment_can_be_left_out(
+    server_tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    async with RawServer(Peer.serve, server_tls) as server:
+        async with Transport() as transport:
+            assert (await request(transport, server.url)).body == b"ok"
+        async with Transport(trust_env=False) as transport:
+            with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+                await request(transport, server.url)
+
+
 async def test_authorities_from_the_environment(
     server_tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
