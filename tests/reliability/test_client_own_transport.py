@@ -108,7 +108,7 @@ async def test_pieces_of_a_body_that_a_transport_keeps_do_not_change(library: An
 
     async with (
         library.AsyncClient(transport=Keeping()) as http,
-        make_client("http://store.test", http_client=http) as client,
+        make_client("http://127.0.0.1:9", http_client=http) as client,
     ):
         await client.send(Call("PUT", "thing", as_response, body=await FileBody.from_path(content_file)))
     assert len(kept) > 2
