@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from lading.types import NoticeEvent as NoticeEvent
     from lading.types import OnProgress as OnProgress
     from lading.types import Progress as Progress
+    from lading.types import RegionResult as RegionResult
     from lading.types import Retry as Retry
     from lading.types import Timeout as Timeout
 
@@ -106,7 +107,8 @@ _HOMES: dict[str, str] = {
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
         "lading.types": (
-            "AttemptEvent CallEvent Clock Event Hook KeepAlive Limits NoticeEvent OnProgress Progress Retry Timeout"
+            "AttemptEvent CallEvent Clock Event Hook KeepAlive Limits NoticeEvent OnProgress Progress RegionResult "
+            "Retry Timeout"
         ),
     }.items()
     for name in names.split()

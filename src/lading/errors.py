@@ -30,10 +30,12 @@ exception).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from lading.types import RegionResult
 
 WriteOutcome = Literal["not_done", "unknown"]
 Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
@@ -224,7 +226,8 @@ class StageFailed(LadingError):
     """Staging did not reach as many regions as its policy requires.
 
     Attributes:
-        succeeded: The regions that have the artifact, with what each reported.
+        succeeded: The regions that have the artifact, with the result of each; ``None`` where only a setting was
+            written (:meth:`lading.Stager.set_latest`, :meth:`lading.Stager.setup`).
         failed: The regions that do not, with the error of each.
     """
 
@@ -232,10 +235,10 @@ class StageFailed(LadingError):
         self,
         message: str,
         *,
-        succeeded: Mapping[str, Any] | None = None,
+        succeeded: Mapping[str, RegionResult | None] | None = None,
         failed: Mapping[str, LadingError] | None = None,
         outcome: WriteOutcome = "not_done",
     ) -> None:
         super().__init__(message, outcome=outcome)
-        self.succeeded: dict[str, Any] = dict(succeeded or {})
+        self.succeeded: dict[str, RegionResult | None] = dict(succeeded or {})
         self.failed: dict[str, LadingError] = dict(failed or {})

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from lading import Call, FileBody, FilePart, Limits, MemoryCredentials, Multipart, Retry, TokenAuth
+from lading import Call, FileBody, FilePart, InvalidResponse, Limits, MemoryCredentials, Multipart, Retry, TokenAuth
 from lading._core.auth import Auth
 from lading._core.download import Expected, download
 from lading.testing import Respond, Server, ServerRequest, ServerResponse
@@ -195,7 +195,7 @@ async def test_an_auth_flow_that_fails_leaves_nothing(store: Store, large_file: 
     async with make_client(store.server.url, limits=ONE) as client:
         store.at = "response body"
         async with nothing_left(large_file.parent, client, store):
-            with pytest.raises(ZeroDivisionError):
+            with pytest.raises(InvalidResponse, match="ZeroDivisionError"):
                 await send(client.with_options(auth=Failing()), large_file)
 
 

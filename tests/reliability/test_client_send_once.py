@@ -181,14 +181,16 @@ async def test_lost_then_refused_is_not_done(shop: Shop):
     assert (caught.value.outcome, shop.lookups) == ("not_done", 1)
 
 
-async def test_other_errors_of_the_lookup_are_raised(shop: Shop):
+async def test_after_any_error_of_the_lookup_the_outcome_is_unknown(shop: Shop):
     async def look_up(_: LookupSender, lost: LadingError) -> LookupResult[str]:
         raise ZeroDivisionError
 
     shop.faults.add(DropAfter(), method="POST")
     async with make_client(shop.server.url, retry=QUICK) as client:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(NetworkError) as caught:
             await client._sender.send_once(MAKE, look_up)
+    assert caught.value.outcome == "unknown"
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 async def test_a_success_that_cannot_be_read_is_looked_up_too(shop: Shop):

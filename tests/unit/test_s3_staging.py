@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import assert_type
 
 import anyio
 import pytest
@@ -254,7 +255,9 @@ def test_policies(failed: int, policy: str, good: bool):
         with pytest.raises(StageFailed) as caught:
             staged.check(policy)  # type: ignore[arg-type]
         assert list(caught.value.failed) == list("abc")[:failed]
-        assert list(caught.value.succeeded) == list("abc")[failed:]
+        succeeded = assert_type(caught.value.succeeded, dict[str, RegionResult | None])
+        assert list(succeeded) == list("abc")[failed:]
+        assert succeeded == {name: regions[name] for name in succeeded}
         assert caught.value.outcome == "unknown"
 
 

@@ -42,6 +42,8 @@ ALIASES = {
 }
 """What the names of types in public annotations stand for, where they are no classes."""
 
+# Protocols, which any class can have: what is looked for.
+_PROTOCOLS = {"Clock": ("now", "sleep")}
 _ANYTHING = {"Any", "object", "T", "R", "K", "V", "C", "Self", "Sender", "CallSender"}
 _SEVERAL = {"Iterable", "Sequence", "Collection", "Set", "AbstractSet", "list", "tuple", "set", "frozenset"}
 _MAPPINGS = {"Mapping", "MutableMapping", "dict"}
@@ -107,6 +109,8 @@ _BUILTINS = {
 
 def _class_named(name: str) -> Check:
     article = "an" if name[0] in "AEIO" else "a"
+    if methods := _PROTOCOLS.get(name):
+        return Check(lambda value: all(callable(getattr(value, one, None)) for one in methods), f"{article} {name}")
     return Check(lambda value: any(cls.__name__ == name for cls in type(value).__mro__), f"{article} {name}")
 
 

@@ -6,43 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lading.errors import InputError, LadingError, StageFailed
+from lading.types import RegionResult, RegionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Policy", "RegionResult", "RegionStatus", "StageResult", "check_policy"]
+
 Policy = Literal["all", "quorum", "any"]
-RegionStatus = Literal["created", "unchanged", "repaired", "planned", "failed"]
 
 
 def check_policy(policy: str) -> None:
     """Raise ``InputError`` when *policy* is not one, before anything is sent."""
     if policy not in get_args(Policy):
         raise InputError(f"policy={policy!r} is none of {', '.join(get_args(Policy))}", argument="policy")
-
-
-@dataclass(frozen=True, slots=True)
-class RegionResult:
-    """The result of staging a version in one region.
-
-    Attributes:
-        region: The region.
-        status: ``"created"``: it is new there. ``"unchanged"``: the same bytes and metadata were there, nothing was
-            sent. ``"repaired"``: the artifact was there, its metadata was missing and has been written.
-            ``"planned"``: the stager is read-only, and the version is not there. ``"failed"``: see *error*.
-        bucket: The region's bucket; empty when it could not be found.
-        copied: Whether the store copied it from another region.
-        latest: The project's latest version there, afterwards; ``None`` when it is not known.
-        error: Why it failed.
-        warnings: Problems that did not make it fail, such as missing permissions.
-    """
-
-    region: str
-    status: RegionStatus
-    bucket: str = ""
-    copied: bool = False
-    latest: str | None = None
-    error: LadingError | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
