@@ -114,7 +114,7 @@ async def test_mistakes(crew_demo: RecordingCopr):
             copr.projects.create("owner", "new", chroots=CHROOT),
             copr.projects.update("owner", "demo", chroots=CHROOT),
         ):
-            with pytest.raises(InputError, match="chroots is a list"):
+            with pytest.raises(InputError, match="chroots= must be several strings"):
                 await write
         assert crew_demo.seen == []
 

@@ -31,7 +31,7 @@ ALIASES = {
     "EndpointUrls": "Mapping[str, str | Mapping[str, str]]",
     "Hook": "Callable[[Event], object]",
     "Isolation": "str",
-    "Kind": "Literal['rpms', 'spec', 'logs', 'info', 'review']",
+    "Kind": "str",  # its own check names them
     "OnProgress": "Callable[[Progress], object]",
     "Params": "Mapping[str, Any]",
     "Permission": "Literal['nothing', 'request', 'approved']",
@@ -43,7 +43,7 @@ ALIASES = {
 """What the names of types in public annotations stand for, where they are no classes."""
 
 # Protocols, which any class can have: what is looked for.
-_PROTOCOLS = {"Clock": ("now", "sleep")}
+_PROTOCOLS = {"Clock": ("now", "sleep"), "Credentials": ("get",)}
 _ANYTHING = {"Any", "object", "T", "R", "K", "V", "C", "Self", "Sender", "CallSender"}
 _SEVERAL = {"Iterable", "Sequence", "Collection", "Set", "AbstractSet", "list", "tuple", "set", "frozenset"}
 _MAPPINGS = {"Mapping", "MutableMapping", "dict"}
@@ -110,8 +110,12 @@ _BUILTINS = {
 def _class_named(name: str) -> Check:
     article = "an" if name[0] in "AEIO" else "a"
     if methods := _PROTOCOLS.get(name):
-        return Check(lambda value: all(callable(getattr(value, one, None)) for one in methods), f"{article} {name}")
+        return Check(lambda value: _has_methods(value, methods), f"{article} {name}")
     return Check(lambda value: any(cls.__name__ == name for cls in type(value).__mro__), f"{article} {name}")
+
+
+def _has_methods(value: Any, names: tuple[str, ...]) -> bool:
+    return not isinstance(value, Mapping) and all(callable(getattr(value, name, None)) for name in names)
 
 
 def _either(one: Check, other: Check) -> Check:
