@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lading._core.call import UNSET
 from lading._core.arguments import checked
+from lading._core.call import UNSET
 from lading._core.service import validate_base_url
 from lading.errors import ConfigError, InputError
 

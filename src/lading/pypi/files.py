@@ -6,13 +6,10 @@ import hashlib
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
 from lading._core.download_stream import DownloadStream
-from lading._core.arguments import checked
-from lading._core.call import UNSET, Call
-from lading._core.download import Expected, download
-from lading._core.files import safe_name
 from lading._core.paging import Page, Pager
 from lading.errors import InvalidResponse
 from lading.pypi._pages import fetch_page

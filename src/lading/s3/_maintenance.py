@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading._core.spool import temporary_file
 from lading._core.api_errors import make_api_error
+from lading._core.spool import temporary_file
 from lading.errors import InputError, LadingError, NotFound, StageFailed
 from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
