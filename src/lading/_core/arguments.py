@@ -28,7 +28,7 @@ ALIASES = {
     "ArtifactSource": "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]",
     "Bootstrap": "str",
     "BuildState": "str",
-    "ByteSource": "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]",
+    "ByteSource": "bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]",
     "EndpointUrls": "Mapping[str, str | Mapping[str, str]]",
     "Hook": "Callable[[Event], object]",
     "Isolation": "str",
