@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, BinaryIO
 
 from lading.testing.messages import Headers, ServerResponse
@@ -58,7 +59,8 @@ async def from_file(request: ServerRequest, response: ServerResponse, path: Path
     stat = await workers.run(os.stat, path)
     size = stat.st_size
     headers = Headers(response.headers)
-    extra = {"Accept-Ranges": "bytes", "ETag": f'"{stat.st_mtime_ns:x}-{size:x}"'}
+    changed = formatdate(stat.st_mtime, usegmt=True)
+    extra = {"Accept-Ranges": "bytes", "ETag": f'"{stat.st_mtime_ns:x}-{size:x}"', "Last-Modified": changed}
     pairs = [*headers.pairs, *((name, value) for name, value in extra.items() if name not in headers)]
     headers = Headers(pairs)
 

@@ -42,6 +42,14 @@ def check_dirname(project: Project, dirname: str) -> None:
         )
 
 
+def check_packit(project: Project, sent: Mapping[str, Any]) -> None:
+    """Check that Packit may build for the forge project in *project*, if one was sent."""
+    forge = sent.get("packit_forge_project")
+    allowed = project.options["packit_forge_projects_allowed"]
+    if forge and not any(fnmatch(str(forge), pattern) for pattern in allowed):
+        raise ApiRefusal(403, f"Forge project {forge} can't build in this Copr via Packit.")
+
+
 def read_build_options(request: CoprRequest, project: Project, errors: FormErrors) -> dict[str, Any]:
     """Return the options of a build, and add their errors to *errors*."""
     sent = request.fields

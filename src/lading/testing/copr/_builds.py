@@ -143,6 +143,8 @@ def chroot_from_query(request: CoprRequest) -> tuple[Build, BuildChroot]:
     build_id, name = request.number("build_id"), request.argument("chrootname")
     build = request.state.build(build_id)
     if name not in build.chroots:
+        if name.count("-") < 2:
+            raise ApiRefusal(500, "Chroot identification is not valid")
         known = name in request.state.mock_chroots
         text = f"Build {build_id} was not submitted to {name} chroot." if known else f"Chroot {name} does not exist"
         raise ApiRefusal(404, text)

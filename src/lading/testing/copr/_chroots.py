@@ -19,6 +19,7 @@ _WORDS = {
     "bootstrap": ("unchanged", "default", "off", "on", "image", "custom_image"),
     "isolation": ("unchanged", "default", "nspawn", "simple"),
 }
+_MODULE = re.compile(r"[a-zA-Z0-9-_!][^ ]*$")
 # More can be reset than can be set: everything that the frontend stores about a chroot.
 _RESETTABLE = {*_LISTS, *_WORDS, "bootstrap_image", "comps_name", "delete_after", "delete_notify"}
 
@@ -100,6 +101,8 @@ def edit(request: CoprRequest, ownername: str, projectname: str, chrootname: str
     """Change the settings that were sent of a chroot, and return it."""
     project = request.state.project(ownername, projectname)
     chroot, errors, sent = _found(project, chrootname), FormErrors(), request.fields
+    if "additional_modules" in sent:
+        _check_modules(errors, _modules(sent["additional_modules"]))
     for name, allowed in _WORDS.items():
         if name in sent and sent[name] not in allowed:
             errors.add(name, "Not a valid choice.")
@@ -143,3 +146,25 @@ def _change(request: CoprRequest, chroot: ProjectChroot, reset: list[str]) -> No
 def _modules(value: Any) -> list[str]:
     parts = value if isinstance(value, list) else str(value).split(",")
     return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def _check_modules(errors: FormErrors, modules: list[str]) -> None:
+    """Add the first error of the modules to enable or disable, as the frontend's form calls that field."""
+    seen: set[str] = set()
+    for number, module in enumerate(modules):
+        name, colon, stream = module.partition(":")
+        problem = None
+        if not colon or ":" in stream:
+            # The frontend splits what it has joined with a comma and a blank, and shows what it has split.
+            shown = f" {module}" if number else module
+            problem = f"Module name '{shown}' must consist of two parts separated with colon, e.g. module:stream"
+        elif not _MODULE.match(name):
+            problem = f"Module name '{name}' must contain only letters, digits, dashes, underscores."
+        elif name in seen:
+            problem = f"Module name '{name}' specified multiple times"
+        elif not _MODULE.match(stream):
+            problem = f"Stream part of module name '{stream}' must contain only letters, digits, dashes, underscores."
+        if problem is not None:
+            errors.add("module_toggle", problem)
+            return
+        seen.add(name)

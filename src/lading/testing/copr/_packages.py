@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from lading.testing._server.bodies import OnePiece
-from lading.testing.copr._build_options import check_dirname, read_build_options
+from lading.testing.copr._build_options import check_dirname, check_packit, read_build_options
 from lading.testing.copr._builds import check_deletion, remove
 from lading.testing.copr._pagination import read_paging
 from lading.testing.copr._project_form import is_true
@@ -99,7 +99,7 @@ def edit(
         raise ApiRefusal(404, f"Package {package_name} does not exists in copr {project.full_name}.")
     kind = source_type or package.source_type
     fields = _renamed(request.fields)
-    fields = {**{name: value for name, value in package.source.items() if value is not None}, **fields}
+    fields = {**package.source, **fields}
     source, _ = _checked(request, project, kind, fields)
     _change(package, kind, source, fields)
     return _shown(request, package, False, False)
@@ -116,10 +116,10 @@ def _checked(request: CoprRequest, project: Project, kind: str, fields: dict[str
         raise ApiRefusal(403, "You are not allowed to add or edit packages in this copr.")
     errors = FormErrors()
     name = check_package_name(fields, errors)
-    source = read_source(kind, fields, errors, request.state)
     for field, high in (("max_builds", 100), ("timeout", 108000)):
         if fields.get(field) not in (None, "") and not 0 <= int(fields[field]) <= high:
             errors.add(field, f"Number must be between 0 and {high}.")
+    source = read_source(kind, fields, errors, request.state)
     errors.refuse_form()
     return source, name
 
@@ -170,6 +170,7 @@ def build(request: CoprRequest) -> dict[str, Any]:
             f"Package 'Unset default source for package {package.name}' doesn't have the default source method set, "
             "but it is required for the rebuild request.  Please configure some source  method first",
         )
+    check_packit(project, request.fields)
     if not project.can_build(request.user):
         raise ApiRefusal(403, "You don't have permissions to build in this copr.")
     check_dirname(project, options["project_dirname"])

@@ -41,6 +41,7 @@ _DEFAULTS: dict[str, Any] = {
 _LISTS = ("additional_repos", "packit_forge_projects_allowed", "runtime_dependencies")
 _NUMBERS = {"delete_after_days": (-1, 720), "repo_priority": (1, None)}
 _WORDS = {"bootstrap": ("default", "on", "off", "image"), "isolation": ("default", "nspawn", "simple")}
+_STORAGES = ("backend", "pulp")
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -79,12 +80,16 @@ def read_options(request: CoprRequest, errors: FormErrors) -> dict[str, Any]:
         value = sent[name]
         if name in _LISTS:
             options[name] = split_words(value)
+            if name == "packit_forge_projects_allowed":
+                options[name] = [re.sub(r"^\w+://", "", forge) for forge in options[name]]
         elif isinstance(default, bool):
             options[name] = is_true(value)
         elif name in _NUMBERS:
             options[name] = _number(errors, name, value)
         else:
             options[name] = _text(errors, name, value)
+    if sent.get("storage") and sent["storage"] not in _STORAGES:
+        errors.add("storage", "Not a valid choice.")
     for url in options.get("additional_repos", []):
         _check_repo(errors, url, request.state)
     return options

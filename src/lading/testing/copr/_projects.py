@@ -15,7 +15,7 @@ from lading.testing.copr._project_form import (
     unexpected,
     with_defaults,
 )
-from lading.testing.copr._refusals import ApiRefusal, FormErrors
+from lading.testing.copr._refusals import MAX_NAME, ApiRefusal, FormErrors, crash
 from lading.testing.copr._serializers import show_project
 from lading.testing.copr._state import Project, ProjectChroot
 
@@ -139,7 +139,9 @@ def create_project(
     """
     ownername, name = where
     if ownername.startswith("@") and ownername[1:] not in creator.groups and not creator.admin:
-        raise ApiRefusal(403, f"User '{creator.name}' doesn't have access to group '{ownername[1:]}'")
+        raise ApiRefusal(403, _not_in_group(creator.name, ownername[1:]))
+    if len(name) > MAX_NAME:
+        raise crash()
     project = Project(
         id=state.ids.next("project"),
         ownername=ownername,
@@ -154,6 +156,11 @@ def create_project(
     )
     state.projects[ownername, name] = project
     return project
+
+
+def _not_in_group(user: str, group: str) -> str:
+    # Here a group has the same name in the account system.
+    return f"User '{user}' doesn't have access to the copr group '{group}' (fas_name='{group}')"
 
 
 def edit(request: CoprRequest, ownername: str, projectname: str) -> dict[str, Any]:

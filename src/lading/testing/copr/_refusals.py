@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from lading.testing.faults import HeaderPairs
 
 _BUG = "Request wasn't successful, there is probably a bug in the Copr code."
+_CRASH = b"""<html>
+  <head>
+    <title>Internal Server Error</title>
+  </head>
+  <body>
+    <h1><p>Internal Server Error</p></h1>
+  </body>
+</html>
+"""
 _APACHE = b"""<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
 <html><head>
 <title>401 Unauthorized</title>
@@ -23,6 +32,10 @@ are authorized to access the document
 requested.</p>
 </body></html>
 """
+
+
+# The length of the names of projects and packages in the database.
+MAX_NAME = 100
 
 
 class ApiRefusal(Refusal):
@@ -86,6 +99,17 @@ class FormErrors:
         """Raise ``ApiRefusal`` as the forms of builds do; return if there is no error."""
         if self.found:
             raise ApiRefusal(400, f"Bad request parameters: {self.found}")
+
+
+def crash() -> Refusal:
+    """Return the refusal of what the database refuses: the frontend's error handler fails too, its server responds."""
+    return Refusal(500, _CRASH, {"Content-Type": "text/html"})
+
+
+def check_length(errors: FormErrors, field: str, value: str | None, longest: int) -> None:
+    """Add an error if *value* is longer than a field may be."""
+    if value and len(value) > longest:
+        errors.add(field, f"Field cannot be longer than {longest} characters.")
 
 
 def check_choices(

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lading.testing.copr._refusals import ApiRefusal, FormErrors, check_choices
+from lading.testing.copr._refusals import MAX_NAME, ApiRefusal, FormErrors, check_choices, check_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +34,7 @@ def read_source(kind: str, fields: Mapping[str, Any], errors: FormErrors, state:
 def check_package_name(fields: Mapping[str, Any], errors: FormErrors) -> str:
     """Return the name of a package, and add its errors to *errors*."""
     name = str(fields.get("package_name") or "")
+    check_length(errors, "package_name", name, MAX_NAME)
     if not re.match(_PACKAGE_NAME, name):
         errors.add("package_name", f"Please enter a valid package name in {_PACKAGE_NAME}")
     return name
@@ -67,21 +68,24 @@ def _scm(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[st
     if url and not (parts.scheme and parts.hostname):
         errors.add("clone_url", "Invalid URL.")
     spec = _text(fields, "spec")
-    if spec and not re.match(r"^.+\.spec$", spec):
+    # A null that is stored is filled in at a change, and refused then; an absent field is not.
+    if (spec or ("spec" in fields and spec is None)) and not re.match(r"^.+\.spec$", spec or ""):
         errors.add("spec", "RPM spec file must end with .spec")
-    method = "source_build_method" if "source_build_method" in fields else "srpm_build_method"
+    if "source_build_method" in fields:
+        fields = {**fields, "srpm_build_method": fields["source_build_method"]}
     return {
         "type": kind,
         "clone_url": url,
         "subdirectory": _text(fields, "subdirectory"),
         "committish": _text(fields, "committish"),
         "spec": spec,
-        "srpm_build_method": _choice(fields, errors, method, _METHODS, "rpkg"),
+        "srpm_build_method": _choice(fields, errors, "srpm_build_method", _METHODS, "rpkg"),
     }
 
 
 def _pypi(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
     name = _required(fields, errors, "pypi_package_name")
+    check_length(errors, "pypi_package_name", name, MAX_NAME - len("python-"))
     sent = fields.get("python_versions") or []
     versions = [str(version) for version in (sent if isinstance(sent, list) else [sent])]
     generator = _choice(fields, errors, "spec_generator", _GENERATORS, "pyp2spec")
@@ -97,7 +101,9 @@ def _pypi(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[s
 
 
 def _rubygems(fields: Mapping[str, Any], errors: FormErrors, _: CoprState) -> dict[str, Any]:
-    return {"gem_name": _required(fields, errors, "gem_name")}
+    name = _required(fields, errors, "gem_name")
+    check_length(errors, "gem_name", name, MAX_NAME - len("rubygem-"))
+    return {"gem_name": name}
 
 
 def _custom(fields: Mapping[str, Any], errors: FormErrors, state: CoprState) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from lading.testing.copr._build_options import check_dirname, read_build_options
+from lading.testing.copr._build_options import check_dirname, check_packit, read_build_options
 from lading.testing.copr._refusals import ApiRefusal, FormErrors
 from lading.testing.copr._serializers import show_build
-from lading.testing.copr._sources import read_source
+from lading.testing.copr._sources import check_package_name, read_source
 from lading.testing.copr._state import Build, BuildChroot
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ def _uploaded(request: CoprRequest, project: Project, options: dict[str, Any], k
 def _from_source(request: CoprRequest, kind: str) -> dict[str, Any]:
     """Submit a build from a source of type *kind*, and return it."""
     project, errors = request.project_from_body(), FormErrors()
+    if kind == "distgit":
+        check_package_name(request.fields, errors)
     source = read_source(kind, request.fields, errors, request.state)
-    if kind == "distgit" and not request.fields.get("package_name"):
-        errors.add("package_name", "This field is required.")
     if kind == "pypi":
         source["python_versions"] = source["python_versions"] or ["3"]
     options = read_build_options(request, project, errors)
@@ -145,6 +145,7 @@ def _check(request: CoprRequest, project: Project, errors: FormErrors) -> None:
     errors.refuse_build()
     if not project.can_build(request.user):
         raise ApiRefusal(403, f"User {request.user.name} is not allowed to build in the copr: {project.full_name}")
+    check_packit(project, request.fields)
     check_dirname(project, str(request.fields.get("project_dirname") or project.name))
 
 
