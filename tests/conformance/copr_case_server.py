@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from lading.testing import ServerResponse
-from tests.conformance.recorder import Recorder
+from tests.conformance.recorder import Recorder, form_parts
 
 if TYPE_CHECKING:
     from tests.conformance.recorder import Recorded
@@ -204,11 +204,12 @@ class Frontend(Recorder):
             return ServerResponse.json(self._builds(requested))
         if below == "build/create/url":
             number = len(json.loads(request.body)["pkgs"])
-            return ServerResponse.json(page(*map(build, range(7, 7 + number))))
+            return ServerResponse.json(page(*({**build(n), **_place(request)} for n in range(7, 7 + number))))
         if found := re.fullmatch(r"project/permissions/can_build_in/(.*)/(.*)/(.*)", below):
             names = dict(zip(("who", "ownername", "projectname"), found.groups(), strict=True))
             return ServerResponse.json({**names, "can_build_in": found[1] == "me"})
-        return ServerResponse.json(next(value for start, value in RESPONSES.items() if below.startswith(start)))
+        value = next(value for start, value in RESPONSES.items() if below.startswith(start))
+        return ServerResponse.json(value if request.method == "GET" else {**value, **_about(request, below)})
 
     def _build(self, number: int) -> ServerResponse:
         state = self._state(number)
@@ -230,3 +231,45 @@ class Frontend(Recorder):
         start = max(0, offset - 1) if "status" in requested else offset
         end = None if limit is None else start + limit
         return {"items": listed[start:end], "meta": {**META, "limit": limit, "offset": offset}}
+
+
+def _fields(request: Recorded) -> dict[str, Any]:
+    """The JSON of a request, or of its form."""
+    if not request.body or request.headers["Content-Type"] == "application/json":
+        return json.loads(request.body or b"{}")
+    return next(json.loads(part.content) for part in form_parts(request) if part.name == "json")
+
+
+def _place(request: Recorded) -> dict[str, str]:
+    """The project that the fields of a request name, as a response shows it."""
+    sent = _fields(request)
+    return {name: sent[name] for name in ("ownername", "projectname") if name in sent}
+
+
+# What the path of a write says of what it is about.
+_PATHS = (
+    r"project/(?:edit|delete|regenerate-repos)/(?P<ownername>[^/]+)/(?P<name>[^/]+)",
+    r"project/add/(?P<ownername>[^/]+)",
+    r"package/(?:add|edit)/(?P<ownername>[^/]+)/(?P<projectname>[^/]+)/(?P<name>[^/]+).*",
+    r"project-chroot/edit/(?P<ownername>[^/]+)/(?P<projectname>[^/]+)/(?P<mock_chroot>[^/]+)",
+    r"webhook/generate/(?P<ownername>[^/]+)/(?P<name>[^/]+)",
+    r"build/(?:cancel|delete)/(?P<id>\d+)",
+)
+
+
+def _about(request: Recorded, below: str) -> dict[str, Any]:
+    """What the response to a write shows of the thing that the request named."""
+    about: dict[str, Any] = {}
+    for path in _PATHS:
+        if found := re.fullmatch(path, below):
+            about = {name: int(value) if name == "id" else value for name, value in found.groupdict().items()}
+    if below.startswith(("project/add/", "project/fork/")):
+        sent = _fields(request)
+        about |= {name: sent[name] for name in ("name", "ownername") if name in sent}
+    if below in ("package/reset", "package/delete"):
+        about = {**_place(request), "name": _fields(request)["package_name"]}
+    if below == "package/build" or below.startswith("build/create/"):
+        about = _place(request)
+    if below == "build/delete/list":
+        about = {"builds": _fields(request)["builds"]}
+    return about

@@ -15,6 +15,7 @@ from tests.conformance.copr_deviations import (
     LACKING,
     LACKING_BACK,
     NO_KIND,
+    NO_SPEC,
     NO_TYPE,
 )
 from tests.conformance.copr_normalize import Case
@@ -172,6 +173,8 @@ def package(
     theirs = theirs or {}
     ours = theirs if ours is None else ours
     source = KINDS[kind][0](**settings)
+    if kind == "scm" and settings and settings.get("spec") is None:
+        more.setdefault("row", NO_SPEC)
     return Case(
         f"package.{method}",
         f"{kind} {name}",

@@ -10,6 +10,8 @@ from tests.conformance.copr_cases import NAMES, PAGES, singly
 from tests.conformance.copr_deviations import (
     DELETED,
     JOINED,
+    NO_CHROOTS,
+    NO_CHROOTS_BACK,
     NOBODY_BACK,
     ODD_NAMES,
     ODD_NAMES_BACK,
@@ -209,6 +211,6 @@ def _settings() -> Iterator[Case]:
         yield make("listed", listed, apart={"runtime_dependencies": JOINED})
     for exist_ok in (True, False):
         yield add(f"exist_ok={exist_ok}", {"exist_ok": exist_ok})
-    yield edit("no chroots", {"chroots": []})
+    yield edit("no chroots", {"chroots": []}, row=NO_CHROOTS, back=NO_CHROOTS_BACK)
     yield edit("patterns", {"chroots": ["fedora-*"]})
     yield add("one text", {"chroots": CHROOT}, row=WORDS, back=WORDS_BACK)

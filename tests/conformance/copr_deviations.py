@@ -35,6 +35,9 @@ LACKING_BACK = "(package.add without a required setting of its source: result)"
 LENGTH = "(Content-Length of a request without a body)"
 NO_TYPE = "(package.edit without a type)"
 NO_KIND = "(package.edit of scm without scm_type)"
+NO_SPEC = "(packages from scm without spec)"
+NO_CHROOTS = "(an empty list of chroots)"
+NO_CHROOTS_BACK = "(an empty list of chroots: result)"
 
 DELETED = "(result of a deletion)"
 UNWRAPPED = "(results in an envelope)"
@@ -248,6 +251,27 @@ DEVIATIONS = (
         "looks it up and sends it",
         "the frontend would turn Subversion into Git",
         "package.edit scm no kind",
+    ),
+    Deviation(
+        NO_SPEC,
+        "omits it",
+        "sends an empty one, at a change where none is stored",
+        "the frontend would store null, which it refuses at every later change",
+        "package.add scm timeout",
+    ),
+    Deviation(
+        NO_CHROOTS,
+        "sends it",
+        "raises `InputError` before the request",
+        "the frontend takes it for no change",
+        "project.edit no chroots",
+    ),
+    Deviation(
+        NO_CHROOTS_BACK,
+        "sends it",
+        "raises `InputError` before the request",
+        "the frontend takes it for no change",
+        "project.edit no chroots",
     ),
     Deviation(
         DELETED, "returns the deleted object", "returns `None`", "the object no longer exists", "project.delete me/demo"

@@ -194,14 +194,29 @@ def test_packages_are_edited_without_a_type(compared: Comparison):
     for difference in different(compared, rows.NO_TYPE):
         (theirs,), (get, edit) = difference.theirs, difference.ours
         assert requested([theirs, get]) == [f"{path}None", look]
-        kind = {"scm_type": "svn"} if difference.case.startswith("package.edit svn") else {}
+        kind = {"scm_type": "svn", "spec": ""} if difference.case.startswith("package.edit svn") else {}
         assert requested([edit]) == [f"{path}scm" if kind else path]
         assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), **kind}
         assert edit["headers"] == theirs["headers"]
     (difference,) = different(compared, rows.NO_KIND)
     (theirs,), (get, edit) = difference.theirs, difference.ours
     assert requested([theirs, get, edit]) == [f"{path}scm", look, f"{path}scm"]
-    assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), "scm_type": "svn"}
+    assert json.loads(edit["body"]) == {**json.loads(theirs["body"]), "scm_type": "svn", "spec": ""}
+
+
+def test_packages_from_scm_have_a_spec_file_or_an_empty_one(compared: Comparison):
+    look = "GET /api_3/package?ownername=me&projectname=demo&packagename=hello"
+    for difference in different(compared, rows.NO_SPEC):
+        (theirs,), (*looks, change) = difference.theirs, difference.ours
+        assert requested(looks) == ([look] if difference.case.startswith("package.edit") else [])
+        assert requested([change]) == requested([theirs])
+        assert json.loads(change["body"]) == {**json.loads(theirs["body"]), "spec": ""}
+
+
+def test_no_chroots_are_not_sent(compared: Comparison):
+    (difference,) = different(compared, rows.NO_CHROOTS)
+    assert len(difference.theirs) == 1
+    assert difference.ours == []
 
 
 def test_names_stay_in_their_part_of_the_path(compared: Comparison):

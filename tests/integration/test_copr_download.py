@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from lading import InputError, NotFound, Progress, Retry, ServerError
+from lading import ApiError, InputError, NotFound, Progress, Retry, ServerError
 from lading.testing import DropBefore, Respond, Truncate
 from tests.conftest import open_files
 from tests.support.copr_double import CHROOT, HELLO, SteppedCopr, do
@@ -114,6 +114,67 @@ async def test_what_is_there_is_left_alone(store: SteppedCopr, copr: Copr, build
     assert await copr.builds.download(build, directory) == first
     assert fetched(store, ".rpm") == [f"GET /results/owner/two/{CHROOT}/{build:08}-hello/hello-1.0-1.src.rpm"]
     assert await do(package.read_bytes) == b"source"
+
+
+async def test_a_file_of_equal_length_is_not_taken_for_downloaded(
+    store: SteppedCopr, copr: Copr, build: int, directory: Path
+):
+    """Copr lists no digests: length and time of last change are those of the store's file, or it is downloaded."""
+    await copr.builds.download(build, directory, kinds=["rpms"])
+    package = directory / CHROOT / "hello-1.0-1.src.rpm"
+    await do(package.write_bytes, b"damage")
+    assert len(b"damage") == len(b"source")
+    store.seen.clear()
+    await copr.builds.download(build, directory, kinds=["rpms"])
+    assert await do(package.read_bytes) == b"source"
+    assert len(fetched(store)) == 1
+    # Another build of the same version: the same names and lengths.
+    again = await do(store.add_build, "two", HELLO)
+    await do(store.finish, again, packages={**PACKAGES, "hello-1.0-1.src": b"SOURCE"})
+    theirs = store.result_directory(again, CHROOT) / package.name
+    await do(os.utime, theirs, (1, 1))
+    await copr.builds.download(again, directory, kinds=["rpms"])
+    assert await do(package.read_bytes) == b"SOURCE"
+    store.faults.add(Respond(404, b"", {"Content-Type": "text/plain"}), method="HEAD", times=None)
+    store.seen.clear()
+    await copr.builds.download(again, directory, chroots=[CHROOT], kinds=["rpms"])
+    assert len(fetched(store)) == 3  # nothing to compare with
+
+
+async def test_results_are_not_written_through_links(store: SteppedCopr, copr: Copr, build: int, tmp_path: Path):
+    elsewhere, directory = tmp_path / "elsewhere", tmp_path / "to"
+    await do(elsewhere.mkdir)
+    await do(directory.mkdir)
+    await do((directory / CHROOT).symlink_to, elsewhere)
+    with pytest.raises(InputError, match="is a link to another directory") as caught:
+        await copr.builds.download(build, directory)
+    assert caught.value.argument == "to"
+    assert await do(contents, elsewhere) == {}
+    # The directory that the caller names may be one; a link in place of a file is replaced.
+    real, link = tmp_path / "real", tmp_path / "link"
+    await do((real / CHROOT).mkdir, parents=True)
+    await do(link.symlink_to, real)
+    outside = tmp_path / "outside"
+    await do(outside.write_bytes, b"source")
+    await do((real / CHROOT / "hello-1.0-1.src.rpm").symlink_to, outside)
+    await do(os.utime, outside, (1, 1))
+    await do(os.utime, store.result_directory(build, CHROOT) / "hello-1.0-1.src.rpm", (1, 1))
+    await copr.builds.download(build, link, kinds=["rpms"])
+    assert not await do((real / CHROOT / "hello-1.0-1.src.rpm").is_symlink)
+    assert await do(outside.read_bytes) == b"source"
+
+
+@pytest.mark.parametrize("fault", [None, Respond(502, b"<html>"), Respond(403, b"<html>")], ids=repr)
+async def test_an_rpm_that_cannot_be_downloaded_is_named(
+    store: SteppedCopr, copr: Copr, build: int, directory: Path, fault: Respond | None
+):
+    name = "hello-1.0-1.src.rpm"
+    if fault is None:
+        await do((store.result_directory(build, CHROOT) / name).unlink)
+    else:
+        store.faults.add(fault, path=f"*{name}", times=None)
+    with pytest.raises(ApiError, match=rf"requested as {CHROOT}/{name} of build {build}$"):
+        await copr.builds.download(build, directory, kinds=["rpms"])
 
 
 async def test_an_interrupted_download_resumes(store: SteppedCopr, copr: Copr, build: int, directory: Path):

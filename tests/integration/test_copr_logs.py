@@ -56,17 +56,29 @@ async def test_as_far_as_it_is(copr_store: SteppedCopr, copr: Copr, build: int):
 async def test_a_log_is_waited_for(copr_store: SteppedCopr, copr: Copr):
     build = copr_store.add_build("demo", HELLO)
     got: list[str] = []
-    copr_store.steps = [
-        int,
-        int,
-        *[copr_store.advance_builds] * 3,
-    ]  # the frontend fails over a source that has not begun
+    # The frontend fails over a source that has not begun, and the build is read to find out whether that is so.
+    advance = copr_store.advance_builds
+    copr_store.steps = [int, int, int, int, advance, int, advance]
     async for line in copr.builds.log(build, follow=True):
         got.append(line)
         if line.endswith("running"):
             await do(copr_store.append_log, build, None, "fetched\n")
             copr_store.steps = [copr_store.advance_builds] * 20
     assert got == ["builder-live.log: running", "fetched"]
+
+
+@pytest.mark.parametrize("follow", [False, True])
+async def test_a_source_that_has_not_started_has_no_log(copr_store: SteppedCopr, copr: Copr, follow: bool):
+    """The frontend fails over it, which is no failure of the server to be retried or reported."""
+    build = copr_store.add_build("demo", HELLO)
+    if follow:  # it never will
+        copr_store.set_state(build, "canceled")
+    with pytest.raises(NotFound, match=rf"copr: the source package of build {build} is not being created yet"):
+        await lines(copr.builds.log(build, follow=follow))
+    with pytest.raises(NotFound, match="the build is"):
+        await copr.builds.source_chroot(build)
+    with pytest.raises(NotFound, match="Build 99 does not exist"):
+        await lines(copr.builds.log(99))
 
 
 async def test_a_sources_log_is_compressed_while_it_is_imported(copr_store: SteppedCopr, copr: Copr):

@@ -7,10 +7,21 @@ from typing import Any
 import anyio
 import pytest
 
-from lading import BadRequest, Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound
+from lading import (
+    BadRequest,
+    Call,
+    Conflict,
+    Forbidden,
+    InputError,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    NotFound,
+    ServerError,
+)
 from lading.copr import CustomSource, DistGitSource, Package, PyPISource, RubyGemsSource, ScmSource, Source
 from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse, Truncate
-from tests.support.copr_frontend import CannedFrontend, RecordingCopr, SeenRequest, without_repeats
+from tests.support.copr_frontend import CannedFrontend, RecordingCopr, SeenRequest, refusal, without_repeats
 
 pytestmark = pytest.mark.anyio
 GIT = ScmSource("https://example.com/hello.git", committish="main", spec="hello.spec")
@@ -98,6 +109,74 @@ async def test_a_package_from_subversion_stays_one(demo_store: RecordingCopr):
         assert (changed.source_type, changed.source_dict) == ("rubygems", {"gem_name": "hello"})
         again = await copr.packages.update("owner", "demo", "hello", SVN)
         assert again.source_dict["type"] == "svn"
+
+
+async def test_a_package_from_scm_can_be_updated_whoever_created_it(demo_store: RecordingCopr):
+    """Without a spec file, most clients let the frontend store null, which it refuses at every change."""
+    plain = ScmSource("https://example.com/hello.git")
+    async with demo_store.client() as copr:
+        made = await copr.packages.create("owner", "demo", "hello", plain)
+        assert made.source_dict["spec"] == ""
+        add = Call(
+            "POST",
+            "package/add/owner/demo/theirs/scm",
+            json={"package_name": "theirs", "clone_url": "https://example.com/a", "scm_type": "svn"},
+        )
+        await copr.send(add)
+        for name in ("hello", "theirs"):
+            for source in (None, ScmSource(committish="stable"), ScmSource("https://example.com/b")):
+                demo_store.seen.clear()
+                found = await copr.packages.update("owner", "demo", name, source, timeout=600)
+                assert found.source_dict["spec"] == ""
+                assert demo_store.lines[0] == GET
+            assert (found.source_dict["committish"], found.source_dict["clone_url"]) == (
+                "stable",
+                "https://example.com/b",
+            )
+            assert found.source_dict["type"] == ("svn" if name == "theirs" else "git")
+        await copr.packages.create("owner", "demo", "gem", RubyGemsSource("gem"))
+        turned = await copr.packages.update("owner", "demo", "gem", plain)
+        assert turned.source_dict["spec"] == ""
+        # One that is stored stays.
+        await copr.packages.update("owner", "demo", "hello", ScmSource(spec="hello.spec"))
+        kept = await copr.packages.update("owner", "demo", "hello", ScmSource(committish="main"))
+        assert kept.source_dict["spec"] == "hello.spec"
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_losing_a_race_is_a_conflict(there: bool):
+    """Two requests at once: none is found, and then the database refuses the second."""
+
+    def respond(request: SeenRequest) -> ServerResponse:
+        if request.line == GET and there:
+            return ServerResponse.json({"name": "hello", "source_type": "scm"})
+        return refusal(404, "no") if request.line == GET else refusal(500, "Database error, contact admin")
+
+    async with CannedFrontend(respond) as frontend, frontend.client() as copr:
+        with pytest.raises(Conflict if there else ServerError) as caught:
+            await copr.packages.create("owner", "demo", "hello", GIT)
+        assert caught.value.outcome == "not_done"
+        if there:
+            assert str(caught.value) == "copr: there is a package hello already (HTTP 500)"
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"status": "ok"}', b'{"name": "other"}'])
+async def test_json_that_is_not_about_the_package_confirms_nothing(demo_store: RecordingCopr, body: bytes):
+    async with demo_store.client() as copr:
+        await copr.packages.create("owner", "demo", "hello", GIT)
+        for call in (
+            lambda: copr.packages.create("owner", "demo", "new", GIT),
+            lambda: copr.packages.update("owner", "demo", "hello", GIT, timeout=60),
+            lambda: copr.packages.reset("owner", "demo", "hello"),
+            lambda: copr.packages.delete("owner", "demo", "hello"),
+        ):
+            for method in ("POST", "PUT", "DELETE"):
+                demo_store.faults.add(Respond(200, body, {"Content-Type": "application/json"}), method=method)
+            with pytest.raises(InvalidResponse):
+                await call()
+            demo_store.faults.clear()
+        assert (await copr.packages.get("owner", "demo", "hello")).source_type == "scm"
+        assert len(await copr.packages.list("owner", "demo")) == 1
 
 
 async def test_what_is_sent():

@@ -16,7 +16,7 @@ from lading import (
     NotFound,
     ServerError,
 )
-from lading.testing import DropAfter, ServerResponse
+from lading.testing import DropAfter, DropBefore, Fault, Respond, ServerResponse
 from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
 
 if TYPE_CHECKING:
@@ -50,8 +50,43 @@ async def test_permissions(crew_demo: RecordingCopr):
                 await copr.projects.set_permissions("owner", "demo", wrong)  # type: ignore[arg-type]
         with pytest.raises(BadRequest, match="no permission requested"):
             await hers.projects.request_permissions("owner", "demo")
-        with pytest.raises(ServerError, match="Database error"):
+        with pytest.raises(NotFound, match="there is no user nobody"):
             await anybody.projects.can_build_in("nobody", "owner", "demo")
+        crew_demo.faults.add(
+            Respond(500, b'{"error": "Database error, contact admin"}', {"Content-Type": "application/json"}),
+            times=None,
+        )
+        with pytest.raises(ServerError, match="Database error"):  # of an unknown user, or of every request
+            await anybody.projects.can_build_in("ada", "owner", "demo")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [DropAfter(), DropBefore(), *(Respond(200, body) for body in (b"{}", b'{"updated": true}', b"<html>"))],
+    ids=repr,
+)
+async def test_setting_permissions_is_verified_after_a_lost_response(crew_demo: RecordingCopr, fault: Fault):
+    """A response that is not the frontend's confirms nothing."""
+    crew_demo.add_user("ada")
+    crew_demo.faults.add(fault, method="PUT")
+    wanted = {"ada": {"builder": "approved"}}
+    async with crew_demo.client() as copr:
+        if isinstance(fault, Respond):
+            with pytest.raises(InvalidResponse) as caught:
+                await copr.projects.set_permissions("owner", "demo", wanted)  # type: ignore[arg-type]
+            assert caught.value.outcome == "not_done"
+            assert await copr.projects.permissions("owner", "demo") == {}
+        else:
+            await copr.projects.set_permissions("owner", "demo", wanted)  # type: ignore[arg-type]
+            assert (await copr.projects.permissions("owner", "demo"))["ada"]["builder"] == "approved"
+
+
+async def test_requesting_permissions_is_not_confirmed_by_any_json(crew_demo: RecordingCopr):
+    crew_demo.faults.add(Respond(200, b"{}", {"Content-Type": "application/json"}), method="PUT")
+    async with crew_demo.client(crew_demo.add_user("ada")) as copr:
+        with pytest.raises(InvalidResponse) as caught:
+            await copr.projects.request_permissions("owner", "demo", builder=True)
+    assert caught.value.outcome == "unknown"
 
 
 async def test_the_monitor(crew_demo: RecordingCopr):

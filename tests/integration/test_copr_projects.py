@@ -13,7 +13,7 @@ from lading import (
     NotFound,
 )
 from lading.testing import DropAfter, DropBefore, ServerResponse
-from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr
+from tests.support.copr_frontend import CHROOT, CannedFrontend, RecordingCopr, SeenRequest
 
 pytestmark = pytest.mark.anyio
 OTHER = "fedora-43-x86_64"
@@ -64,7 +64,7 @@ async def test_updating_changes_what_is_given(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
         before = await copr.projects.get("owner", "demo")
         assert await copr.projects.update("owner", "demo") == before
-        assert await copr.projects.update("owner", "demo", description=None, enable_net=None, chroots=()) == before
+        assert await copr.projects.update("owner", "demo", description=None, enable_net=None) == before
         after = await copr.projects.update("owner", "demo", enable_net=True, additional_repos=[], description="")
         assert (after.enable_net, after.additional_repos, after.description) == (True, (), "")
         again = await copr.projects.update("owner", "demo", enable_net=False, chroots=[OTHER])
@@ -97,7 +97,7 @@ async def test_groups_and_rights(crew_demo: RecordingCopr):
 
 async def test_mistakes(crew_demo: RecordingCopr):
     async with crew_demo.client() as copr:
-        for chroots in (["nope-1-x86_64"], ["fedora-*-x86_64"], []):
+        for chroots in (["nope-1-x86_64"], ["fedora-*-x86_64"]):
             with pytest.raises(BadRequest, match=r"chroots: .* is not a valid choice"):
                 await copr.projects.create("owner", "new", chroots=chroots)
         for name in ("bad name", "123"):
@@ -121,10 +121,16 @@ async def test_mistakes(crew_demo: RecordingCopr):
 
 async def test_what_is_sent():
     """The defaults of the official client, other words for two fields, and nothing twice."""
-    async with CannedFrontend(ServerResponse.json({"name": "demo"})) as frontend, frontend.client() as copr:
+
+    def respond(request: SeenRequest) -> ServerResponse:
+        if "/fork/" in request.line:
+            return ServerResponse.json({"name": "theirs", "ownername": "@crew"})
+        return ServerResponse.json({"name": "demo", "ownername": "@crew" if "@crew" in request.line else "me"})
+
+    async with CannedFrontend(respond) as frontend, frontend.client() as copr:
         await copr.projects.create("@crew", "demo", chroots=[CHROOT])
         await copr.projects.create("me", "demo", chroots=[CHROOT], exist_ok=True, description="é", unlisted_on_hp=None)
-        await copr.projects.update("me", "demo", additional_repos=["a"], runtime_dependencies=["b", "c"], chroots=[])
+        await copr.projects.update("me", "demo", additional_repos=["a"], runtime_dependencies=["b", "c"])
         await copr.projects.update("me", "demo", runtime_dependencies="b c")
         await copr.projects.update("me", "demo", runtime_dependencies=[])
         await copr.projects.delete("me", "demo")
@@ -141,7 +147,7 @@ async def test_what_is_sent():
     assert kept.json == {k: v for k, v in {**plain.json, "description": "é"}.items() if k != "unlisted_on_hp"}
     assert [request.line for request in updates] == ["PUT project/edit/me/demo"] * 3
     assert [request.json for request in updates] == [
-        {"repos": ["a"], "runtime_dependencies": "b c", "chroots": []},
+        {"repos": ["a"], "runtime_dependencies": "b c"},
         {"runtime_dependencies": "b c"},
         {"runtime_dependencies": ""},
     ]

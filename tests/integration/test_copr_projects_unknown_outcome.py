@@ -9,6 +9,8 @@ import pytest
 
 from lading import (
     BadRequest,
+    Conflict,
+    Forbidden,
     InvalidResponse,
     LadingError,
     NetworkError,
@@ -64,6 +66,56 @@ async def test_who_loses_a_race_gets_the_project(second: ServerResponse):
         found = await copr.projects.create("owner", "demo", chroots=[CHROOT], exist_ok=True)
         assert found.id == 7
         assert frontend.lines == [ADD, GET]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        refusal(400, "name: You already have a project named 'demo'."),
+        refusal(400, "Copr 'owner/demo' has not been created (race condition)"),
+        refusal(500, "Database error, contact admin"),
+    ],
+)
+async def test_who_loses_a_race_without_exist_ok_gets_a_conflict(second: ServerResponse):
+    def respond(request: SeenRequest) -> ServerResponse:
+        return ServerResponse.json({"name": "demo", "ownername": "owner", "id": 7}) if request.line == GET else second
+
+    async with CannedFrontend(respond) as frontend, frontend.client(retry=Retry(attempts=1)) as copr:
+        with pytest.raises(Conflict) as caught:
+            await copr.projects.create("owner", "demo", chroots=[CHROOT])
+        assert caught.value.outcome == "not_done"
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"status": "ok"}', b'{"name": "other", "ownername": "owner"}'])
+async def test_json_that_is_not_about_the_project_confirms_nothing(crew_demo: RecordingCopr, body: bytes):
+    async with crew_demo.client() as copr:
+        for call in (
+            lambda: copr.projects.create("owner", "new", chroots=[CHROOT]),
+            lambda: copr.projects.update("owner", "demo", description="x"),
+            lambda: copr.projects.fork("owner", "demo", "owner", "theirs"),
+            lambda: copr.projects.regenerate_repos("owner", "demo"),
+            lambda: copr.project_chroots.update("owner", "demo", CHROOT, with_opts=["x"]),
+            lambda: copr.webhooks.generate("owner", "demo"),
+            lambda: copr.projects.delete("owner", "demo"),
+        ):
+            for method in ("POST", "PUT", "DELETE"):
+                crew_demo.faults.add(Respond(200, body, {"Content-Type": "application/json"}), method=method)
+            with pytest.raises(InvalidResponse):
+                await call()
+            crew_demo.faults.clear()
+        assert [project.name for project in await copr.projects.list("owner")] == ["demo"]
+
+
+async def test_deleting_without_permission_is_forbidden(crew_demo: RecordingCopr):
+    crew_demo.add_build("demo", "https://example.com/hello-1.0-1.src.rpm")
+    async with crew_demo.client(crew_demo.add_user("stranger")) as copr:
+        for call in (
+            copr.projects.delete("owner", "demo"),
+            copr.builds.delete(1),
+            copr.builds.delete_many([1]),
+        ):
+            with pytest.raises(Forbidden, match="permissions to delete"):
+                await call
 
 
 async def test_what_is_refused_for_another_reason_says_so(crew_store: RecordingCopr):

@@ -98,6 +98,20 @@ async def test_one_deleted_does_not_hide_the_others(copr_store: SteppedCopr, cop
         await anext(wait)
 
 
+@pytest.mark.parametrize("count", [3, 12])
+async def test_one_deleted_after_the_first_look_ends_its_wait(copr_store: SteppedCopr, copr: Copr, count: int):
+    ids = add_builds(copr_store, count)
+    watch = copr.builds.watch(ids)
+    assert {(await anext(watch)).id for _ in ids} == set(ids)
+    await do(copr_store.finish, ids[1])
+    await copr.builds.delete(ids[1])
+    with pytest.raises(NotFound, match=f"Build {ids[1]} does not exist"):
+        await anext(watch)
+    for build in (*ids[:1], *ids[2:]):
+        await do(copr_store.finish, build)
+    assert sorted(await seen(watch)) == [(build, "succeeded") for build in ids if build != ids[1]]
+
+
 async def test_each_of_many_as_it_ends_in_whatever_state(copr_store: SteppedCopr, copr: Copr):
     a, b, c = add_builds(copr_store, 3)
     copr_store.steps = [

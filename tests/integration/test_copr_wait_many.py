@@ -42,6 +42,46 @@ async def test_old_builds_behind_many_new_ones(copr_store: SteppedCopr, copr: Co
     assert copr_store.count("GET /api_3/build/list") == 1  # not worth a second page
 
 
+async def test_the_oldest_of_many_cost_a_handful_of_requests(copr_store: SteppedCopr, copr: Copr):
+    old = add_builds(copr_store, 50)
+    add_builds(copr_store, 150)
+    copr_store.steps = [*[int] * 6, partial(set_states, copr_store, old, "succeeded")]
+    assert len(await seen(copr.builds.wait(old))) == 50
+    # At first where they are, in longer and longer pages; after that one page at that place.
+    assert copr_store.seen == [f"GET /api_3/build/{old[-1]}", *["GET /api_3/build/list"] * 6]
+    assert [query.get("offset") for query in copr_store.queries] == [None, None, "71", *["150"] * 4]
+
+
+async def test_newer_builds_that_are_deleted_or_added_meanwhile(copr_store: SteppedCopr, copr: Copr):
+    old = add_builds(copr_store, 30)
+    new = add_builds(copr_store, 100)
+    await do(lambda: [copr_store.finish(build) for build in new])
+    watch = copr.builds.watch(old)
+    assert {(await anext(watch)).state for _ in old} == {"pending"}
+    await copr.builds.delete_many(new[:60])
+    copr_store.seen.clear()
+    set_states(copr_store, old[10:], "running")
+    assert {(await anext(watch)).state for _ in old[10:]} == {"running"}
+    assert copr_store.count("GET /api_3/build/list") == len(copr_store.seen) <= 3
+    add_builds(copr_store, 40)
+    copr_store.seen.clear()
+    set_states(copr_store, old, "succeeded")
+    assert len(await seen(watch)) == 30
+    assert copr_store.count("GET /api_3/build/list") == len(copr_store.seen) <= 3
+
+
+async def test_builds_too_far_back_are_requested_one_by_one(
+    copr_store: SteppedCopr, copr: Copr, monkeypatch: pytest.MonkeyPatch
+):
+    """Paging costs at most a third of what that costs, however long the project's list is."""
+    monkeypatch.setattr("lading.copr._builds.watch._LONGEST_PAGE", 30)
+    old = add_builds(copr_store, 12)
+    add_builds(copr_store, 200)
+    set_states(copr_store, old, "succeeded")
+    assert len(await seen(copr.builds.wait(old))) == 12
+    assert (copr_store.count("GET /api_3/build/list"), len(copr_store.seen)) == (4, 16)
+
+
 async def test_many_projects_are_a_few_requests_a_second(copr_store: SteppedCopr, copr: Copr, copr_clock: FakeClock):
     ids: list[int] = []
     for number in range(20):

@@ -15,6 +15,7 @@ from lading import (
     Copr,
     InvalidResponse,
     LadingError,
+    NotFound,
     PayloadTooLarge,
     RateLimited,
     Retry,
@@ -244,4 +245,5 @@ async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: RecordingCo
         error = await failing(copr.projects.list("owner", order="nosuch"))
         assert (type(error), getattr(error, "status", None)) == (BadRequest, 500)
         error = await failing(copr.projects.can_build_in("nobody", "owner", "demo"))
-        assert (type(error), str(error)) == (ServerError, "copr: Database error, contact admin (HTTP 500)")
+        assert type(error) is NotFound
+        assert str(error) == "copr: there is no user nobody (HTTP 500: Database error, contact admin)"

@@ -255,6 +255,69 @@ async def test_some_of_several_are_there_already(copr_store: SteppedCopr, copr: 
     assert (caught.value.outcome, submissions(copr_store)) == ("unknown", 1)
 
 
+async def test_more_builds_in_the_meantime_than_are_searched(copr_store: SteppedCopr, copr: Copr):
+    """Whether one of them is this one cannot be known: it is neither taken for done nor made again."""
+    copr_store.faults.add(DropBefore(), method="POST")
+    copr_store.steps = [lambda: [copr_store.add_build("demo", A) for _ in range(2001)]]
+    with pytest.raises(NetworkError) as caught:
+        await url(copr)
+    assert (caught.value.outcome, submissions(copr_store), len(copr_store.builds)) == ("unknown", 1, 2001)
+    assert "2000 or more builds were submitted in the meantime" in str(caught.value.__cause__)
+
+
+async def test_builds_beyond_one_page_are_searched(copr_store: SteppedCopr, copr: Copr):
+    copr_store.faults.add(DropAfter(), method="POST")
+    copr_store.steps = [lambda: [copr_store.add_build("demo", A) for _ in range(250)]]
+    assert (await url(copr)).id == 1
+    assert (submissions(copr_store), len(copr_store.builds)) == (1, 251)
+
+
+@pytest.mark.parametrize(("mine", "other"), [(None, "demo:pr:1"), ("demo:pr:1", None), ("demo:pr:1", "demo:pr:2")])
+async def test_a_build_in_another_directory_is_another(
+    copr_store: SteppedCopr, copr: Copr, mine: str | None, other: str | None
+):
+    """Of another process of the same account, at the same moment."""
+    copr_store.faults.add(DropBefore(), method="POST")
+    copr_store.steps = [lambda: copr_store.add_build("demo", HELLO, dirname=other)]
+    build = await copr.builds.create_from_url("owner", "demo", HELLO, project_dirname=mine)
+    assert (build.id, build.project_dirname) == (2, mine or "demo")
+    assert [made.dirname for made in copr_store.builds] == [other or "demo", mine or "demo"]
+
+
+@pytest.mark.parametrize("owner", ["owner", "@crew"])
+async def test_the_message_of_an_unknown_outcome_says_where_to_look(owner: str):
+    async with SteppedCopr() as store:
+        user = store.add_user("owner", groups=["crew"])
+        user.groups |= {"crew"}
+        if owner != "owner":
+            store.add_project("demo", owner=owner)
+        store.faults.add(DropAfter(work_after=20), method="POST")
+        async with store.client(retry=Retry(attempts=3, backoff=0, deadline=2)) as copr:
+            with pytest.raises(NetworkError) as caught:
+                await copr.builds.create_from_url(owner, "demo", HELLO)
+        place = "owner" if owner == "owner" else "g/crew"
+        assert caught.value.outcome == "unknown"
+        assert str(caught.value).endswith(
+            f"; a build may have been submitted all the same: see {store.url}/coprs/{place}/demo/builds/"
+        )
+
+
+CONFIRM_NOTHING = [b"{}", b'{"status": "ok"}', b'{"id": 1}', b'{"items": [{"id": 1}], "meta": {}}']
+
+
+@pytest.mark.parametrize("body", CONFIRM_NOTHING)
+@pytest.mark.parametrize("kind", CREATE)
+async def test_json_that_is_not_about_the_build_confirms_nothing(
+    copr_store: SteppedCopr, copr: Copr, kind: str, body: bytes
+):
+    copr_store.faults.add(Respond(200, body, JSON), method="POST")
+    with pytest.raises(InvalidResponse) as caught:
+        await CREATE[kind](copr)
+    assert (caught.value.outcome, len(copr_store.builds)) == ("not_done", 0)
+    copr_store.instead = [ServerResponse(200, JSON, body)]
+    assert (await CREATE[kind](copr)).id == 1
+
+
 async def test_a_page_for_people_when_nothing_was_done(copr_store: SteppedCopr):
     copr_store.faults.add(Respond(200, b"<html>Sign in</html>", HTML), method="POST")
     async with copr_store.client(retry=Retry(attempts=3, backoff=0)) as copr:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadRequest, Conflict, NotFound
-from lading.testing import DropAfter, DropBefore
+from lading import BadRequest, Conflict, InvalidResponse, NotFound
+from lading.testing import DropAfter, DropBefore, Respond, ServerResponse
 from tests.support.copr_double import SteppedCopr, add_builds, do, set_states
 
 if TYPE_CHECKING:
@@ -49,6 +49,29 @@ async def test_deleting(copr_store: SteppedCopr, copr: Copr, fault: Any):
     assert copr_store.count("DELETE") == 2
     with pytest.raises(NotFound):
         await copr.builds.delete(builds[0])
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"status": "ok"}', b'{"id": 99, "builds": [99]}', b"[]"])
+async def test_json_that_is_not_about_the_build_confirms_nothing(copr_store: SteppedCopr, copr: Copr, body: bytes):
+    """It is looked up, as after a lost response."""
+    builds = add_builds(copr_store, 3)
+    set_states(copr_store, builds[1:], "failed")
+    fault = Respond(200, body, {"Content-Type": "application/json"})
+    for call in (
+        lambda: copr.builds.cancel(builds[0]),
+        lambda: copr.builds.delete(builds[1]),
+        lambda: copr.builds.delete_many(builds[1:]),
+    ):
+        copr_store.faults.add(fault, method="PUT")
+        copr_store.faults.add(fault, method="DELETE")
+        with pytest.raises(InvalidResponse) as caught:
+            await call()
+        assert caught.value.outcome == "not_done"
+        copr_store.faults.clear()
+    assert [build.id for build in copr_store.builds] == builds
+    copr_store.instead = [ServerResponse(200, {"Content-Type": "application/json"}, body)]
+    await copr.builds.delete(builds[1])
+    assert len(copr_store.builds) == 2
 
 
 async def test_deleting_what_is_running(copr_store: SteppedCopr, copr: Copr):

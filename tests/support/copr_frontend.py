@@ -35,7 +35,9 @@ WRITES: list[Callable[[Copr], Awaitable[Any]]] = [
     lambda copr: copr.projects.set_permissions("me", "demo", {"a": {"builder": "approved"}}),
     lambda copr: copr.projects.request_permissions("me", "demo", builder=True),
     lambda copr: copr.packages.create("me", "demo", "hello", ScmSource("https://example.com/x")),
-    lambda copr: copr.packages.update("me", "demo", "hello", ScmSource("https://example.com/x", scm_type="git")),
+    lambda copr: copr.packages.update(
+        "me", "demo", "hello", ScmSource("https://example.com/x", scm_type="git", spec="x.spec")
+    ),
     lambda copr: copr.packages.reset("me", "demo", "hello"),
     lambda copr: copr.packages.delete("me", "demo", "hello"),
     lambda copr: copr.packages.build("me", "demo", "hello"),

@@ -47,6 +47,12 @@ RECORDED = [
         Conflict,
     ),
     (400, "Build(s) 2, 7 are still running.\n", Conflict),
+    (400, "Copr 'user1/proj1' has not been created (race condition)", Conflict),
+    (400, "You don't have permissions to delete build(s) 2, 7.\n", Forbidden),
+    (400, "You don't have permissions to delete build(s) 2.\nBuild(s) 7 are still running.\n", Forbidden),
+    (403, "User 'user1' can not delete a persistent build 7", Forbidden),
+    (403, "User 'user2' doesn't have permissions to delete build 11", Forbidden),
+    (500, "Chroot identification is not valid", BadRequest),
     (409, "Package hello already exists in copr user1/proj1.", Conflict),
     (409, "Cannot cancel build 3", Conflict),
     (500, "Cannot delete this project, an action is in progress", Conflict),
@@ -103,6 +109,16 @@ def test_what_the_frontend_said(status: int, message: str, kind: type[ApiError])
         assert found.outcome == "not_done"
         # It would say the same once more.
         assert not is_retryable(found, repeatable=True)
+
+
+def test_a_build_that_is_running_is_no_matter_of_rights():
+    found = error(500, "User 'user1' can not delete build 7", "DELETE")
+    assert type(found) is Conflict
+    assert found.outcome == "not_done"
+    assert str(found) == (
+        "copr: User 'user1' can not delete build 7: it is still running; cancel it, or wait until it has ended, before "
+        "deleting it (HTTP 500)"
+    )
 
 
 FORMS = [

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from lading import BytesBody, Call, Response
 from lading._core.call import encode_query
 from lading._core.multipart import FilePart
-from lading.copr._wire import join_list, json_fields, multipart_form, page_query, read_ack
+from lading.copr._models.builds import Build
+from lading.copr._wire import join_list, json_fields, multipart_form, page_query, read_about, read_deleted, read_member
 
 if TYPE_CHECKING:
     from lading._core.multipart import Multipart
@@ -149,10 +150,23 @@ def test_names_that_stay_as_they_are():
     )
 
 
-def test_a_response_that_says_no_more_than_done():
-    assert read_ack(Response(200, {}, b"{}"))
-    for content in (b"[]", b"null", b'"done"', b"1"):
-        with pytest.raises(TypeError):
-            read_ack(Response(200, {}, content))
-    with pytest.raises(ValueError):
-        read_ack(Response(200, {}, b"<html>"))
+OBJECTS = (b"{}", b'{"id": 2}', b'{"status": "ok"}', b'{"id": null}', b"[]", b"null", b'"done"', b"<html>")
+
+
+@pytest.mark.parametrize("content", OBJECTS)
+def test_only_what_a_request_was_about_confirms_it(content: bytes):
+    for read in (read_about(Build, id=1), read_deleted(Build, id=1), read_member("builds", list, equal=[1])):
+        with pytest.raises((ValueError, LookupError, TypeError)):
+            read(Response(200, {}, content))
+
+
+def test_what_confirms_a_request():
+    response = Response(200, {}, b'{"id": 1, "builds": [2, 1], "updated": false}')
+    assert read_about(Build, id=1)(response).id == 1
+    assert read_deleted(Build, id=1)(response)
+    assert read_member("builds", list, equal=[1, 2])(response)
+    assert read_member("updated", bool)(response)
+    with pytest.raises(LookupError):
+        read_member("builds", list, equal=[1])(response)
+    with pytest.raises(LookupError):
+        read_member("updated", list)(response)

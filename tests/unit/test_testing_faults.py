@@ -73,12 +73,17 @@ def test_injected_faults_are_kept_until_cleared():
 def test_waiting_ends_with_a_fault_in_another_thread():
     faults = Faults()
     injected = InjectedFault(Delay(1), "PUT", "/a", 7)
-    threads = [threading.Thread(target=faults.record, args=(injected,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    assert faults.wait(3) == (injected,) * 3
-    for thread in threads:
-        thread.join()
+    found: list[tuple[InjectedFault, ...]] = []
+    waiting = threading.Thread(target=lambda: found.append(faults.wait(3)))
+    waiting.start()
+    for _ in range(2):
+        faults.record(injected)
+        waiting.join(0.05)
+        assert waiting.is_alive()
+        assert not found
+    faults.record(injected)
+    waiting.join(10)
+    assert found == [(injected,) * 3]
 
 
 def test_a_timeout_reports_how_many_faults_were_injected():

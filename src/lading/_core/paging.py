@@ -43,7 +43,8 @@ class Page(Sequence[T]):
 class Pager(Generic[T]):
     """A list in a store. ``await`` it for its first page, ``async for`` it for every item.
 
-    Nothing is sent before that. A second ``async for`` starts from the beginning again.
+    Nothing is sent before that. A second ``async for`` starts from the beginning again. Where pages are counted from
+    the beginning of the list, as on Copr, deleting while iterating passes items over: collect them first.
 
     Args:
         fetch: Called with the start of a page (``None`` for the first page); returns the page.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lading._core.responses import api_error, error_class, error_detail
-from lading.errors import BadRequest, Conflict, JobFailed
+from lading.errors import BadRequest, Conflict, Forbidden, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,15 +16,19 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.service import Service
     from lading.copr._models.builds import Build
-    from lading.errors import ApiError
+    from lading.errors import ApiError, LadingError
 
 # Sent with 400 or 500, and caused by the current state of what the request is about.
 _CONFLICT = re.compile(
     r"(?i)\balready (?:have|has|exist)|into existing project|still running|in progress|unfinished|not finished"
-    r"|can not delete build"
+    r"|can not delete build|\(race condition\)"
 )
+# Sent with 400 by what deletes several builds.
+_FORBIDDEN = re.compile(r"(?i)^you don't have permissions to ")
+# Sent with 500 when the build has not ended; it reads as if rights were missing.
+_RUNNING = re.compile(r"(?i)can not delete build \d+$")
 # A caller's mistake, sent with 500 (frontend of August 2026).
-_MISTAKE = re.compile(r"(?i)^cannot order by|not a valid|invalid")
+_MISTAKE = re.compile(r"(?i)^cannot order by|not a valid|is not valid|invalid")
 _FORM = re.compile(r"(?s)^Bad request parameters: (\{.*\})$")
 # Longer ones are not a list of form errors, and too costly to parse.
 _LONGEST_FORM = 4096
@@ -36,9 +41,17 @@ class BuildFailed(JobFailed):
         build: The build in its final state.
     """
 
-    def __init__(self, message: str, *, build: Build | None = None) -> None:
+    def __init__(self, message: str, *, build: Build) -> None:
         super().__init__(message)
-        self.build = build
+        self.build: Build = build
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), build=self.build), self.args, self.__dict__
+
+
+def extend_message(error: LadingError, more: str) -> None:
+    """Add to the message of *error*, in the same line."""
+    error.args = (f"{error}; {more}", *error.args[1:])
 
 
 def read_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
@@ -58,7 +71,11 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     elif status == 401:
         detail = f"{detail}: the web server requires a Kerberos ticket (kinit), or there is no login and token"
     kind = error_class(status)
-    if by_copr and status in (400, 500) and _CONFLICT.search(detail):
+    if by_copr and status == 500 and _RUNNING.search(detail):
+        detail += ": it is still running; cancel it, or wait until it has ended, before deleting it"
+    if by_copr and status == 400 and _FORBIDDEN.search(detail):
+        kind = Forbidden
+    elif by_copr and status in (400, 500) and _CONFLICT.search(detail):
         kind = Conflict
     elif by_copr and status == 500 and _MISTAKE.search(detail):
         kind = BadRequest

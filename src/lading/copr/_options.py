@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence  # noqa: TC003 - part of public types, which others resolve
 from typing import Literal, TypedDict
 
+from lading.copr._models.builds import Build  # noqa: TC001 - part of public types, which others resolve
+
 Bootstrap = Literal["default", "on", "off", "image"] | str
 Isolation = Literal["default", "nspawn", "simple"] | str
 
@@ -76,15 +78,15 @@ class BuildOptions(TypedDict, total=False):
 
     Attributes:
         chroots: The chroots to build in; patterns such as ``fedora-*-x86_64`` are allowed. By default all of the
-            project's.
+            project's; an empty list is an ``InputError``.
         exclude_chroots: Chroots not to build in; patterns are allowed.
         timeout: Seconds, up to 108000; by default 18000.
         background: Let other builds have priority over it.
         enable_net: Allow it network access; by default the project's setting.
         bootstrap: How the chroot is bootstrapped.
         isolation: How it is isolated.
-        with_build_id: Build in one batch with that build.
-        after_build_id: Build after the batch of that build.
+        with_build_id: Build in one batch with that build: its number, or a :class:`Build`.
+        after_build_id: Build after the batch of that build: its number, or a :class:`Build`.
         packit_forge_project: The forge project that Packit builds for.
     """
 
@@ -95,8 +97,8 @@ class BuildOptions(TypedDict, total=False):
     enable_net: bool | None
     bootstrap: Literal["unchanged"] | Bootstrap | None
     isolation: Literal["unchanged"] | Isolation | None
-    with_build_id: int | None
-    after_build_id: int | None
+    with_build_id: int | Build | None
+    after_build_id: int | Build | None
     packit_forge_project: str | None
 
 

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
 from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
 from lading.copr._models.projects import Project
+from lading.errors import ApiError, Conflict, NotFound
 
 if TYPE_CHECKING:
     from lading._core.messages import Response
+    from lading._core.sender import Sender
+
+
+async def exists(sender: Sender, query: Call[Any]) -> bool:
+    """Return whether *query* finds what it reads."""
+    try:
+        await sender.send(query)
+    except NotFound:
+        return False
+    return True
+
+
+def conflict(sender: Sender, error: ApiError, reason: str) -> Conflict:
+    """Return the conflict that *error* of the frontend means."""
+    name = sender.service.name
+    text = f"{name}: {reason} (HTTP {error.status})"
+    return Conflict(text, service=name, status=error.status, detail=error.detail, final=True)
 
 
 def get_project(owner: str, project: str) -> Call[Project]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 from lading._core.arguments import checked
+from lading.copr._arguments import build_number, build_numbers, check_names
 from lading.copr._builds.cancel import cancel_build, delete_build, delete_builds
 from lading.copr._builds.create import (
     check_before_build,
@@ -15,12 +16,13 @@ from lading.copr._builds.create import (
 from lading.copr._builds.create_from_source import create_from_source
 from lading.copr._builds.download import KINDS, Kind, download_results
 from lading.copr._builds.log import BuildLog
+from lading.copr._builds.source_chroot import NotStarted, find_source_chroot
 from lading.copr._builds.submission import BuildTarget
 from lading.copr._builds.watch import BuildWatch, wait_finished
 from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
 from lading.copr._options import BuildOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
-from lading.copr._queries import get_build, get_built_packages, get_source_build_config, get_source_chroot
+from lading.copr._queries import get_build, get_built_packages, get_source_build_config
 from lading.copr._wire import join_list
 
 if TYPE_CHECKING:
@@ -50,18 +52,18 @@ class Builds:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    async def get(self, build: int) -> Build:
+    async def get(self, build: int | Build) -> Build:
         """Return one build.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
             NotFound: There is no such build.
 
         Source: ``GET /api_3/build/{id}``.
         """
-        return await self._sender.send(get_build(build))
+        return await self._sender.send(get_build(build_number(build)))
 
     def list(
         self,
@@ -78,6 +80,9 @@ class Builds:
     ) -> Pager[Build]:
         """List the builds of a project. Current frontends send the newest first, whatever *order* is.
 
+        To delete what it lists, collect the builds first and use :meth:`delete_many`: deleting while iterating moves
+        the next page up, and as many builds are passed over.
+
         Args:
             owner: The project's owner.
             project: The project's name.
@@ -91,6 +96,7 @@ class Builds:
 
         Source: ``GET /api_3/build/list``.
         """
+        check_names(owner=owner, project=project, package=package, status=status)
         params = {"ownername": owner, "projectname": project, "packagename": package, "status": status}
         return paginate(
             self._sender,
@@ -433,11 +439,11 @@ class Builds:
         """
         return await check_before_build(self._sender, BuildTarget(owner, project, project_dirname), options)
 
-    async def cancel(self, build: int) -> Build:
+    async def cancel(self, build: int | Build) -> Build:
         """Cancel a build and return it. Its state changes at once; its builders may continue for a while.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
             NotFound: There is no such build.
@@ -445,75 +451,81 @@ class Builds:
 
         Source: ``PUT /api_3/build/cancel/{id}``.
         """
-        return await cancel_build(self._sender, build)
+        return await cancel_build(self._sender, build_number(build))
 
-    async def delete(self, build: int) -> None:
+    async def delete(self, build: int | Build) -> None:
         """Delete a build with its results.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
             NotFound: There is no such build.
-            Conflict: It is still running.
+            Conflict: It is still running: cancel it, or wait until it has ended.
+            Forbidden: The user may not delete it.
 
         Source: ``DELETE /api_3/build/delete/{id}``.
         """
-        await delete_build(self._sender, build)
+        await delete_build(self._sender, build_number(build))
 
-    async def delete_many(self, builds: Iterable[int]) -> None:
+    async def delete_many(self, builds: Iterable[int | Build]) -> None:
         """Delete all of *builds* with their results or, when one cannot be deleted, none.
 
+        After a lost response it takes a request for each of them to find out whether it was done.
+
         Args:
-            builds: The builds' numbers.
+            builds: The builds.
 
         Raises:
             BadRequest: Some do not exist; the message names them.
             Conflict: Some are still running.
+            Forbidden: The user may not delete some of them.
 
         Source: ``DELETE /api_3/build/delete/list``.
         """
-        await delete_builds(self._sender, builds)
+        await delete_builds(self._sender, build_numbers(builds))
 
-    async def source_chroot(self, build: int) -> SourceChroot:
+    async def source_chroot(self, build: int | Build) -> SourceChroot:
         """Return the part of a build that creates the source package.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
-            NotFound: There is no such build.
-            ServerError: That part has not started yet: the frontend responds with 500 then.
+            NotFound: There is no such build, or that part of it has not started yet.
 
         Source: ``GET /api_3/build/source-chroot/{id}``.
         """
-        return await self._sender.send(get_source_chroot(build))
+        found = await find_source_chroot(self._sender, build_number(build))
+        if isinstance(found, NotStarted):
+            raise found.error
+        return found
 
-    async def source_build_config(self, build: int) -> SourceBuildConfig:
+    async def source_build_config(self, build: int | Build) -> SourceBuildConfig:
         """Return what a build's source package is created from.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
             NotFound: There is no such build.
 
         Source: ``GET /api_3/build/source-build-config/{id}``.
         """
-        return await self._sender.send(get_source_build_config(build))
+        return await self._sender.send(get_source_build_config(build_number(build)))
 
-    async def built_packages(self, build: int) -> dict[str, BuiltPackages]:
+    async def built_packages(self, build: int | Build) -> dict[str, BuiltPackages]:
         """Return the RPMs that a build created, by chroot.
 
         Args:
-            build: The build's number.
+            build: The build.
 
         Raises:
             NotFound: There is no such build.
 
         Source: ``GET /api_3/build/built-packages/{id}``.
         """
-        return await self._sender.send(get_built_packages(build))
+        return await self._sender.send(get_built_packages(build_number(build)))
 
     @overload
     def wait(self, builds: int | Build, *, poll: PollInterval | float | None = None) -> Awaitable[Build]: ...
@@ -574,12 +586,13 @@ class Builds:
     ) -> tuple[Path, ...]:
         """Download the results of a build and return the paths of the files: ``to/<chroot>/<file>``.
 
-        A file that exists with the right size is left alone, so a download that was interrupted resumes when it is
-        called again. RPMs are found by the build's list of packages, which is correct for every kind of storage.
+        A file that exists with the size and the time of last change that the store reports is left alone, so a download
+        that was interrupted resumes when it is called again. Copr lists no digests. RPMs are found by the build's list
+        of packages, which is correct for every kind of storage.
 
         Args:
             build: The build.
-            to: A directory; created where it does not exist.
+            to: A directory; created where it does not exist. Where ``to/<chroot>`` is a link, nothing is written.
             chroots: Download from these only; by default from all.
             kinds: ``"rpms"``, ``"spec"``, ``"logs"``, ``"info"`` (``results.json``, ``build.info``) and ``"review"``
                 (the results of fedora-review). By default all; files that a build does not have are left out, except
@@ -588,7 +601,8 @@ class Builds:
             on_progress: Called with how many bytes have arrived, of all files together.
 
         Raises:
-            NotFound: The build has no such chroot, or the store has lost an RPM.
+            InputError: A chroot's directory in *to* is a link to another directory.
+            NotFound: The build has no such chroot, or the store has lost an RPM, which the message names.
             InvalidResponse: The store named a file outside its directory, or a URL that is not https.
             OSError: A file cannot be written.
 
@@ -616,8 +630,9 @@ class Builds:
             follow: Continue with new lines until the build has ended in this chroot.
 
         Raises:
-            NotFound: There is no such log.
+            NotFound: There is no such log, or not yet.
 
         Source: ``<result_url>/<name>.log``, and ``.log.gz`` when it has ended.
         """
-        return BuildLog(self._sender, build if isinstance(build, int) else build.id, chroot, name, follow=follow)
+        check_names(chroot=chroot)
+        return BuildLog(self._sender, build_number(build), chroot, name, follow=follow)

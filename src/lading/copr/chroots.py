@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Unpack
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.paging import Pager
+from lading.copr._arguments import build_number, check_names
 from lading.copr._models.builds import BuiltPackages
 from lading.copr._models.chroots import BuildChroot, BuildConfig, MockChroot, ProjectChroot
 from lading.copr._options import ChrootOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._uploads import upload_filename, upload_part
-from lading.copr._wire import multipart_form
+from lading.copr._wire import multipart_form, read_about
 
 if TYPE_CHECKING:
     from lading._core.body import Body
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.multipart import FilePart
     from lading._core.sender import Sender
+    from lading.copr._models.builds import Build
 
 
 @checked(ChrootOptions)
@@ -45,6 +47,7 @@ class ProjectChroots:
 
         Source: ``GET /api_3/project-chroot``.
         """
+        check_names(owner=owner, project=project, chroot=chroot)
         params = {"ownername": owner, "projectname": project, "chrootname": chroot}
         return await self._sender.send(Call("GET", "project-chroot", ProjectChroot, params=params, auth=None))
 
@@ -61,6 +64,7 @@ class ProjectChroots:
 
         Source: ``GET /api_3/project-chroot/build-config``.
         """
+        check_names(owner=owner, project=project, chroot=chroot)
         params = {"ownername": owner, "projectname": project, "chrootname": chroot}
         return await self._sender.send(
             Call("GET", "project-chroot/build-config", BuildConfig, params=params, auth=None)
@@ -94,6 +98,7 @@ class ProjectChroots:
 
         Source: ``PUT /api_3/project-chroot/edit/{owner}/{project}/{chroot}``.
         """
+        check_names(owner=owner, project=project, chroot=chroot)
         fields = {**options, "delete_comps": delete_comps}
         if options.get("bootstrap_image"):
             fields["bootstrap"] = "custom_image"
@@ -104,7 +109,13 @@ class ProjectChroots:
         at = {"owner": owner, "project": project, "chroot": chroot}
         path = "project-chroot/edit/{owner}/{project}/{chroot}"
         return await self._sender.send(
-            Call("PUT", path, ProjectChroot, path_params=at, body=multipart_form(fields, *files))
+            Call(
+                "PUT",
+                path,
+                read_about(ProjectChroot, mock_chroot=chroot),
+                path_params=at,
+                body=multipart_form(fields, *files),
+            )
         )
 
 
@@ -117,15 +128,16 @@ class BuildChroots:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    async def get(self, build: int, chroot: str) -> BuildChroot:
+    async def get(self, build: int | Build, chroot: str) -> BuildChroot:
         """Return the state of a build in one chroot, and the URL of its results.
 
         Args:
-            build: The build's number.
+            build: The build.
             chroot: The chroot.
 
         Raises:
             NotFound: The build has no such chroot.
+            BadRequest: *chroot* cannot be the name of a chroot.
 
         Source: ``GET /api_3/build-chroot``.
         """
@@ -135,7 +147,7 @@ class BuildChroots:
 
     def list(
         self,
-        build: int,
+        build: int | Build,
         *,
         page_size: int = PAGE_SIZE,
         max_items: int | None = None,
@@ -146,7 +158,7 @@ class BuildChroots:
         """List the chroots of a build.
 
         Args:
-            build: The build's number.
+            build: The build.
             page_size: How many to request at once.
             max_items: Stop after this many.
             order: A column; by default ``"id"``.
@@ -159,7 +171,7 @@ class BuildChroots:
             self._sender,
             "build-chroot/list",
             ListPage[BuildChroot],
-            {"build_id": build},
+            {"build_id": build_number(build)},
             key=lambda chroot: chroot.name,
             page_size=page_size,
             max_items=max_items,
@@ -168,11 +180,11 @@ class BuildChroots:
             offset=offset,
         )
 
-    async def build_config(self, build: int, chroot: str) -> BuildConfig:
+    async def build_config(self, build: int | Build, chroot: str) -> BuildConfig:
         """Return the configuration of a build in one chroot.
 
         Args:
-            build: The build's number.
+            build: The build.
             chroot: The chroot.
 
         Raises:
@@ -184,11 +196,11 @@ class BuildChroots:
             Call("GET", "build-chroot/build-config", BuildConfig, params=_params(build, chroot), auth=None)
         )
 
-    async def built_packages(self, build: int, chroot: str) -> BuiltPackages:
+    async def built_packages(self, build: int | Build, chroot: str) -> BuiltPackages:
         """Return the RPMs that a build created in one chroot.
 
         Args:
-            build: The build's number.
+            build: The build.
             chroot: The chroot.
 
         Raises:
@@ -222,8 +234,9 @@ class MockChroots:
         return Pager.single(lambda: self._sender.send(call), max_items=max_items)
 
 
-def _params(build: int, chroot: str) -> Params:
-    return {"build_id": build, "chrootname": chroot}
+def _params(build: int | Build, chroot: str) -> Params:
+    check_names(chroot=chroot)
+    return {"build_id": build_number(build), "chrootname": chroot}
 
 
 def _read_mock_chroots(response: Response) -> tuple[MockChroot, ...]:

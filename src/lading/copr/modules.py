@@ -26,7 +26,7 @@ class Module(Model):
         nsv: Name, stream and version.
     """
 
-    nsv: str | None = None
+    nsv: str
 
 
 @checked()

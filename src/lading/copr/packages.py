@@ -9,14 +9,16 @@ from lading._core.api_errors import make_api_error
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, lookup_deleted
+from lading.copr._arguments import build_options, check_names
 from lading.copr._builds.submission import BuildTarget, SubmittedBuild
-from lading.copr._builds.submit import read_build, submit_build
+from lading.copr._builds.submit import submit_build
 from lading.copr._models.packages import Package
 from lading.copr._options import BuildOptions, PackageOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
+from lading.copr._queries import conflict, exists
 from lading.copr._sources import CustomSource, ScmSource, Source
-from lading.copr._wire import TRUE, join_list, json_fields, read_ack
-from lading.errors import Conflict, InputError, NotFound
+from lading.copr._wire import TRUE, join_list, json_fields, read_about, read_deleted
+from lading.errors import Conflict, InputError, NotFound, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +78,7 @@ class Packages:
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Package]:
-        """List the packages of a project.
+        """List the packages of a project. To delete what it lists, collect the packages first.
 
         Args:
             owner: The project's owner.
@@ -91,6 +93,7 @@ class Packages:
 
         Source: ``GET /api_3/package/list``.
         """
+        check_names(owner=owner, project=project)
         flags = _flags(with_latest_build, with_latest_succeeded_build)
         return paginate(
             self._sender,
@@ -125,21 +128,32 @@ class Packages:
         """
         if missing := [name for name in source.needed if not getattr(source, name)]:
             raise InputError(f"{type(source).__name__} needs {', '.join(missing)}", argument="source")
-        fields = json_fields({"package_name": package}, _settings(source), _options(options))
+        check_names(owner=owner, project=project, package=package)
+        settings = _settings(source)
+        if isinstance(source, ScmSource) and source.spec is None:
+            settings["spec"] = ""  # the frontend would store null, which it refuses at every later change
+        fields = json_fields({"package_name": package}, settings, _options(options))
 
         async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Package]:
             try:
                 found = await sender.send(_get(owner, project, package))
             except NotFound:
                 return NOT_FOUND
-            if found.source_type == source.type and _values(_settings(source)) <= _values(found.source_dict):
+            if found.source_type == source.type and _values(settings) - {""} <= _values(found.source_dict):
                 return Found(found)
             text = f"there is another package {package} now, with another source"
             raise make_api_error(Conflict, sender.service.name, text)
 
         at = {"owner": owner, "project": project, "package": package, "source_type": source.type}
         path = "package/add/{owner}/{project}/{package}/{source_type}"
-        return await self._sender.send_once(Call("POST", path, Package, path_params=at, json=fields), look_up)
+        call = Call("POST", path, read_about(Package, name=package), path_params=at, json=fields)
+        try:
+            return await self._sender.send_once(call, look_up)
+        except ServerError as error:
+            # Two concurrent requests: the frontend finds no package for either, then the database refuses the second.
+            if error.final and await exists(self._sender, _get(owner, project, package)):
+                raise conflict(self._sender, error, f"there is a package {package} already") from error
+            raise
 
     async def update(
         self,
@@ -150,6 +164,9 @@ class Packages:
         **options: Unpack[PackageOptions],
     ) -> Package:
         """Change the settings of a package and return it. Options that are not given stay.
+
+        Without *source*, or for a :class:`ScmSource` without ``scm_type`` or ``spec``, the package is read first: what
+        the frontend would not keep, or refuse as it is stored, is sent along.
 
         Args:
             owner: The project's owner.
@@ -165,12 +182,9 @@ class Packages:
         Source: ``POST /api_3/package/edit/{owner}/{project}/{package}/{source_type}``; without a *source* that
         without its last part.
         """
-        if source is None or (isinstance(source, ScmSource) and source.scm_type is None):
-            # Copr keeps settings that are not sent, except this: a package from Subversion would become one from Git.
-            stored = await self.get(owner, project, package)
-            kind = stored.source_dict.get("type") if stored.source_type == "scm" else None
-            if kind is not None:
-                source = replace(source or ScmSource(), scm_type=kind)
+        check_names(owner=owner, project=project, package=package)
+        if source is None or (isinstance(source, ScmSource) and None in (source.scm_type, source.spec)):
+            source = _completed(source, await self.get(owner, project, package))
         at = {"owner": owner, "project": project, "package": package}
         path = "package/edit/{owner}/{project}/{package}/"
         if source is not None:
@@ -178,7 +192,9 @@ class Packages:
             path += "{source_type}"
         settings = {} if source is None else _settings(source)
         fields = json_fields({"package_name": package}, settings, _options(options))
-        return await self._sender.send(Call("POST", path, Package, path_params=at, json=fields, idempotent=True))
+        return await self._sender.send(
+            Call("POST", path, read_about(Package, name=package), path_params=at, json=fields, idempotent=True)
+        )
 
     async def reset(self, owner: str, project: str, package: str) -> Package:
         """Remove the source of a package and return the package.
@@ -193,7 +209,9 @@ class Packages:
 
         Source: ``PUT /api_3/package/reset``.
         """
-        return await self._sender.send(Call("PUT", "package/reset", Package, json=_names(owner, project, package)))
+        return await self._sender.send(
+            Call("PUT", "package/reset", read_about(Package, name=package), json=_names(owner, project, package))
+        )
 
     async def delete(self, owner: str, project: str, package: str) -> None:
         """Delete a package with its builds.
@@ -209,7 +227,7 @@ class Packages:
         Source: ``DELETE /api_3/package/delete``.
         """
         json = _names(owner, project, package)
-        call = Call("DELETE", "package/delete", read_ack, json=json, idempotent=True)
+        call = Call("DELETE", "package/delete", read_deleted(Package, name=package), json=json, idempotent=True)
         await self._sender.send_once(call, lookup_deleted(_get(owner, project, package)))
 
     async def build(
@@ -238,14 +256,16 @@ class Packages:
 
         Source: ``POST /api_3/package/build``.
         """
-        target = BuildTarget(owner, project, project_dirname)
-        fields = json_fields(target.fields(), {"package_name": package}, options)
-        call = Call("POST", "package/build", read_build, json=fields)
-        submission = SubmittedBuild.create(target, options, package=package)
+        check_names(package=package)
+        target, checked = BuildTarget(owner, project, project_dirname), build_options(options)
+        fields = json_fields(target.fields(), {"package_name": package}, checked)
+        call = Call("POST", "package/build", target.read_build, json=fields)
+        submission = SubmittedBuild.create(target, checked, package=package)
         return (await submit_build(self._sender, call, submission))[0]
 
 
 def _get(owner: str, project: str, package: str, flags: dict[str, str] | None = None) -> Call[Package]:
+    check_names(owner=owner, project=project, package=package)
     params = {"ownername": owner, "projectname": project, "packagename": package, **(flags or {})}
     return Call("GET", "package", Package, params=params, auth=None)
 
@@ -257,7 +277,28 @@ def _flags(latest: bool, succeeded: bool) -> dict[str, str]:
 
 
 def _names(owner: str, project: str, package: str) -> dict[str, str]:
+    check_names(owner=owner, project=project, package=package)
     return {"ownername": owner, "projectname": project, "package_name": package}
+
+
+def _completed(source: Source | None, stored: Package) -> Source | None:
+    """Return *source* with what must be sent although it does not change; *stored* is the package as it is.
+
+    Copr keeps settings that are not sent, with two exceptions. A package from Subversion would become one from Git.
+    And where no spec file is stored it is null, as most clients create packages, which the frontend itself refuses.
+    """
+    is_scm = stored.source_type == "scm"
+    if source is None and not is_scm:
+        return None
+    wanted = ScmSource() if source is None else source
+    if not isinstance(wanted, ScmSource):
+        return wanted
+    old = stored.source_dict if is_scm else {}
+    return replace(
+        wanted,
+        scm_type=wanted.scm_type or old.get("type"),
+        spec="" if wanted.spec is None and old.get("spec") is None else wanted.spec,
+    )
 
 
 def _settings(source: Source) -> dict[str, Any]:

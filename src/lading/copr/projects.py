@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.send_once import lookup_absent, lookup_deleted
+from lading.copr._arguments import check_chroots, check_list, check_names
 from lading.copr._models.packages import Monitor, MonitoredPackage
 from lading.copr._models.projects import Project
 from lading.copr._options import NewProjectOptions, ProjectOptions
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._permissions import can_build_in, get_permissions, request_permissions, set_permissions
-from lading.copr._queries import get_project
-from lading.copr._wire import TRUE, join_list, json_fields, read_ack
-from lading.errors import BadRequest, Conflict, InputError, NotFound, ServerError
+from lading.copr._queries import conflict, exists, get_project
+from lading.copr._wire import TRUE, join_list, json_fields, read_about, read_deleted
+from lading.errors import BadRequest, Conflict, NotFound, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ class Projects:
 
         Source: ``GET /api_3/project``.
         """
+        check_names(owner=owner, project=project)
         return await self._sender.send(get_project(owner, project))
 
     def list(
@@ -76,7 +78,7 @@ class Projects:
         descending: bool = False,
         offset: int = 0,
     ) -> Pager[Project]:
-        """List the projects of *owner*, or all projects.
+        """List the projects of *owner*, or all projects. To delete what it lists, collect the projects first.
 
         Args:
             owner: The projects' owner.
@@ -88,6 +90,7 @@ class Projects:
 
         Source: ``GET /api_3/project/list``.
         """
+        check_names(owner=owner)
         return paginate(
             self._sender,
             "project/list",
@@ -123,6 +126,7 @@ class Projects:
 
         Source: ``GET /api_3/project/search``.
         """
+        check_names(query=query)
         return paginate(
             self._sender,
             "project/search",
@@ -162,11 +166,13 @@ class Projects:
 
         Source: ``POST /api_3/project/add/{owner}``.
         """
-        fields: dict[str, Any] = {**_DEFAULTS, **options, "name": project, "chroots": _names(chroots)}
+        check_names(owner=owner, project=project)
+        names = check_chroots(chroots, "a project needs one or more")
+        fields: dict[str, Any] = {**_DEFAULTS, **options, "name": project, "chroots": names}
         call = Call(
             "POST",
             "project/add/{owner}",
-            Project,
+            read_about(Project, name=project, ownername=owner),
             path_params={"owner": owner},
             params={"exist_ok": TRUE if exist_ok else None},
             json=json_fields(fields, {"runtime_dependencies": join_list(options.get("runtime_dependencies"))}),
@@ -174,7 +180,12 @@ class Projects:
         )
         if not exist_ok:
             lookup = lookup_absent(get_project(owner, project), "exist_ok=True accepts one that exists")
-            return await self._sender.send_once(call, lookup)
+            try:
+                return await self._sender.send_once(call, lookup)
+            except ServerError as error:
+                if error.final and await exists(self._sender, get_project(owner, project)):
+                    raise conflict(self._sender, error, f"there is a project {owner}/{project} already") from error
+                raise
         try:
             return await self._sender.send(call)
         except (BadRequest, Conflict, ServerError) as error:
@@ -192,7 +203,7 @@ class Projects:
         Args:
             owner: The project's owner.
             project: The project's name.
-            chroots: All chroots that it has from now on. An empty list changes nothing.
+            chroots: All chroots that it has from now on, one or more.
             options: See :class:`lading.copr.ProjectOptions`.
 
         Raises:
@@ -200,14 +211,16 @@ class Projects:
 
         Source: ``PUT /api_3/project/edit/{owner}/{project}``.
         """
-        fields: dict[str, Any] = {**options, "chroots": None if chroots is None else _names(chroots)}
+        check_names(owner=owner, project=project)
+        names = check_chroots(chroots, "leave it out to keep the chroots as they are; a project needs one or more")
+        fields: dict[str, Any] = {**options, "chroots": names}
         # This request alone calls it "repos".
         fields["repos"] = fields.pop("additional_repos", None)
         return await self._sender.send(
             Call(
                 "PUT",
                 "project/edit/{owner}/{project}",
-                Project,
+                read_about(Project, name=project, ownername=owner),
                 path_params={"owner": owner, "project": project},
                 json=json_fields(fields, {"runtime_dependencies": join_list(options.get("runtime_dependencies"))}),
             )
@@ -222,14 +235,16 @@ class Projects:
 
         Raises:
             Conflict: Builds are still running.
+            Forbidden: The user may not delete the project, or builds in it.
             NotFound: There is no such project.
 
         Source: ``DELETE /api_3/project/delete/{owner}/{project}``.
         """
+        check_names(owner=owner, project=project)
         call = Call(
             "DELETE",
             "project/delete/{owner}/{project}",
-            read_ack,
+            read_deleted(Project, name=project, ownername=owner),
             path_params={"owner": owner, "project": project},
             json={"verify": True},
             idempotent=True,
@@ -252,10 +267,11 @@ class Projects:
 
         Source: ``POST /api_3/project/fork/{owner}/{project}``.
         """
+        check_names(owner=owner, project=project, to_owner=to_owner, to_project=to_project)
         call = Call(
             "POST",
             "project/fork/{owner}/{project}",
-            Project,
+            read_about(Project, name=to_project, ownername=to_owner),
             path_params={"owner": owner, "project": project},
             json={"name": to_project, "ownername": to_owner, "confirm": confirm},
         )
@@ -275,8 +291,14 @@ class Projects:
         Source: ``PUT /api_3/project/regenerate-repos/{owner}/{project}``.
         """
         at = {"owner": owner, "project": project}
+        check_names(**at)
         return await self._sender.send(
-            Call("PUT", "project/regenerate-repos/{owner}/{project}", Project, path_params=at)
+            Call(
+                "PUT",
+                "project/regenerate-repos/{owner}/{project}",
+                read_about(Project, name=project, ownername=owner),
+                path_params=at,
+            )
         )
 
     async def monitor(
@@ -301,11 +323,12 @@ class Projects:
 
         Source: ``GET /api_3/monitor``. It has no pages.
         """
+        check_names(owner=owner, project=project, project_dirname=project_dirname)
         params = {
             "ownername": owner,
             "projectname": project,
             "project_dirname": project_dirname,
-            "additional_fields[]": tuple(additional_fields),
+            "additional_fields[]": check_list("additional_fields", additional_fields),
         }
         return await self._sender.send(
             Call("GET", "monitor", _read_monitor, params=params, auth=None, max_response_size=_MAX_MONITOR_BYTES)
@@ -320,7 +343,7 @@ class Projects:
             project: The project's name.
 
         Raises:
-            NotFound: There is no such project.
+            NotFound: There is no such project or user.
 
         Source: ``GET /api_3/project/permissions/can_build_in/{who}/{owner}/{project}``.
         """
@@ -345,6 +368,8 @@ class Projects:
         self, owner: str, project: str, permissions: Mapping[str, Mapping[str, Permission]]
     ) -> None:
         """Change permissions in a project, all of them or none.
+
+        After a lost response the permissions are looked up; that may take as long as the frontend may still work on it.
 
         Args:
             owner: The project's owner.
@@ -379,12 +404,6 @@ class Projects:
 
 def _key(project: Project) -> int | str:
     return project.id if project.id is not None else f"{project.ownername}/{project.name}"
-
-
-def _names(chroots: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(chroots, str):
-        raise InputError("chroots is a list of names, not one string", argument="chroots")
-    return tuple(chroots)
 
 
 def _read_monitor(response: Response) -> tuple[MonitoredPackage, ...]:

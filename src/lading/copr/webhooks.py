@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from lading._core.arguments import checked
 from lading._core.call import Call
+from lading.copr._arguments import check_names
 from lading.copr._models.projects import WebhookSecret
+from lading.copr._wire import read_about
 
 if TYPE_CHECKING:
     from lading._core.sender import Sender
@@ -34,6 +36,8 @@ class Webhooks:
         Source: ``POST /api_3/webhook/generate/{owner}/{project}``.
         """
         at = {"owner": owner, "project": project}
+        check_names(**at)
         path = "webhook/generate/{owner}/{project}"
         # A secret whose response was lost is unknown to everyone: creating another does no harm.
-        return await self._sender.send(Call("POST", path, WebhookSecret, path_params=at, idempotent=True))
+        read = read_about(WebhookSecret, name=project)
+        return await self._sender.send(Call("POST", path, read, path_params=at, idempotent=True))

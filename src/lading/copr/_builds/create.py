@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
+from lading.copr._arguments import build_options
 from lading.copr._builds.submission import SubmittedBuild, stored_filename
-from lading.copr._builds.submit import read_build, submit_build
+from lading.copr._builds.submit import submit_build
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage
 from lading.copr._uploads import upload_filename, upload_part
@@ -33,19 +34,19 @@ async def create_from_urls(
     """Submit one build for each of *urls* and return them in that order."""
     if isinstance(urls, str):
         raise InputError("urls is a list of URLs, not one string", argument="urls")
-    urls = tuple(urls)
+    urls, checked = tuple(urls), build_options(options)
     for url in urls:
         if not url or any(map(str.isspace, url)):
             raise InputError(f"{url!r} is not a URL: it is empty or contains white space", argument="urls")
 
     def read(response: Response) -> tuple[Build, ...]:
         builds = ListPage[Build].model_validate_json(response.body).items
-        if len(builds) != len(urls):
+        if len(builds) != len(urls) or not all(map(target.owns, builds)):
             raise LookupError
         return builds
 
-    call = Call("POST", "build/create/url", read, json=json_fields(target.fields(), {"pkgs": urls}, options))
-    submission = SubmittedBuild.create(target, options, kind="link", clues=tuple((url,) for url in urls))
+    call = Call("POST", "build/create/url", read, json=json_fields(target.fields(), {"pkgs": urls}, checked))
+    submission = SubmittedBuild.create(target, checked, kind="link", clues=tuple((url,) for url in urls))
     return await submit_build(sender, call, submission)
 
 
@@ -69,7 +70,7 @@ async def create_from_file(
         filename=name,
         path="build/create/upload",
         kind="upload",
-        fields=target.fields() | options,
+        fields=target.fields() | build_options(options),
         on_progress=on_progress,
     )
 
@@ -95,14 +96,14 @@ async def create_from_rpm_upload(
         filename=name,
         path="build/create/rpm-upload",
         kind="rpm_upload",
-        fields=target.fields() | {"chroot": chroot} | options,
+        fields=target.fields() | {"chroot": chroot} | build_options(options),
         on_progress=on_progress,
     )
 
 
 async def check_before_build(sender: Sender, target: BuildTarget, options: BuildOptions) -> str:
     """Validate the options of a build without submitting it, and return the frontend's message."""
-    json = json_fields(target.fields(), options)
+    json = json_fields(target.fields(), build_options(options))
     return await sender.send(Call("POST", "build/check-before-build", _read_message, json=json, idempotent=True))
 
 
@@ -118,7 +119,7 @@ async def _upload(
     on_progress: OnProgress | None,
 ) -> Build:
     part = await upload_part("pkgs", source, filename, "application/x-rpm")
-    call = Call("POST", path, read_build, body=multipart_form(fields, part), on_progress=on_progress)
+    call = Call("POST", path, target.read_build, body=multipart_form(fields, part), on_progress=on_progress)
     chroots = fields.get("chroots") or ([fields["chroot"]] if fields.get("chroot") else None)
     submission = SubmittedBuild.create(
         target, fields | {"chroots": chroots}, kind=kind, clues=((stored_filename(filename),),)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
+from lading.copr._arguments import build_options
 from lading.copr._builds.submission import SubmittedBuild
-from lading.copr._builds.submit import read_build, submit_build
+from lading.copr._builds.submit import submit_build
 from lading.copr._wire import json_fields
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ async def create_from_source(
         source: The settings of the source, as they are sent.
         options: The options of the build.
     """
-    call = Call("POST", f"build/create/{kind}", read_build, json=json_fields(target.fields(), source, options))
+    checked = build_options(options)
+    call = Call("POST", f"build/create/{kind}", target.read_build, json=json_fields(target.fields(), source, checked))
     clues = tuple(value for name, value in source.items() if isinstance(value, str) and value and name not in _NO_CLUES)
-    submission = SubmittedBuild.create(target, {**source, **options}, kind=kind, clues=(clues,))
+    submission = SubmittedBuild.create(target, {**source, **checked}, kind=kind, clues=(clues,))
     return (await submit_build(sender, call, submission))[0]

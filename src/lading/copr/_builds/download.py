@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 from lading._core.api_errors import make_api_error
@@ -14,20 +18,25 @@ from lading._core.files import safe_name
 from lading._core.progress import CombinedProgress
 from lading._core.threads import run_in_thread
 from lading._core.unretried import unwrap
+from lading.copr._arguments import build_number, check_list
+from lading.copr._errors import extend_message
 from lading.copr._models.builds import Build, BuiltPackages
 from lading.copr._models.chroots import BuildChroot
 from lading.copr._pagination import PAGE_SIZE, ListPage, paginate
 from lading.copr._queries import get_build, get_built_packages, get_project
-from lading.errors import InputError, InvalidResponse, NotFound
+from lading.errors import ApiError, InputError, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from lading._core.files import StrPath
-    from lading._core.messages import Response
+    from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
+    from lading._core.service import Service
     from lading.types import OnProgress
+
+T = TypeVar("T")
 
 Kind = Literal["rpms", "spec", "logs", "info", "review"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -65,17 +74,22 @@ async def download_results(
     on_progress: OnProgress | None,
 ) -> tuple[Path, ...]:
     """Download the results of one build and return the paths of the files; see :meth:`Builds.download`."""
-    wanted_kinds = frozenset(kinds)
+    wanted_kinds = frozenset(check_list("kinds", kinds))
     if unknown := wanted_kinds - set(KINDS):
         raise InputError(f"kinds has {sorted(unknown)}; known are {list(KINDS)}", argument="kinds")
-    number = build if isinstance(build, int) else build.id
-    result_urls = await _fetch_result_urls(sender, number, None if chroots is None else tuple(chroots))
+    number = build_number(build)
+    wanted_chroots = None if chroots is None else check_list("chroots", chroots)
+    result_urls = await _fetch_result_urls(sender, number, wanted_chroots)
     files = await _list_files(sender, number, result_urls, wanted_kinds, Path(to))
-    await run_in_thread(_make_directories, {file.target.parent for file in files})
+    await run_in_thread(_make_directories, Path(to), {file.target.parent for file in files})
     total = CombinedProgress(on_progress)
 
     async def fetch(file: _ResultFile) -> Path | None:
-        return await _fetch(sender, file, total)
+        try:
+            return await _fetch(sender, file, total)
+        except ApiError as error:
+            extend_message(error, f"it was requested as {file.target.parent.name}/{file.target.name} of build {number}")
+            raise
 
     async def fetch_all() -> list[Path | None]:
         async with fan_out(fetch, files, limit=limit) as outcomes:
@@ -176,33 +190,90 @@ async def _fetch(sender: Sender, file: _ResultFile, total: CombinedProgress) -> 
     """Download one file and return its path; ``None`` when it is at none of its URLs and not needed."""
     missing: NotFound | None = None
     for url in file.urls:
-        size = await run_in_thread(_size, file.target)
-        head = Call(
-            "HEAD", url, _length, auth=None, template="(result)", headers=_HEADERS, allow_statuses=frozenset({404})
-        )
-        if size is not None:
-            length = await sender.send(head)
-            if length == size:
-                return file.target
+        if await _is_current(sender, url, file.target):
+            return file.target
+        source = _TimedSource(sender)
         call = Call("GET", url, auth=None, template="(result)", headers=_HEADERS)
         try:
-            return await download(sender, call, file.target, promise=Expected(), on_progress=total.child(file.target))
+            path = await download(source, call, file.target, promise=Expected(), on_progress=total.child(file.target))
         except NotFound as error:
             missing = error
+            continue
+        await run_in_thread(_set_time, path, source.last_modified)
+        return path
     if file.needed and missing is not None:
         raise missing
     return None
 
 
-def _length(response: Response) -> int | None:
-    length = response.headers.get("content-length", "")
-    return int(length) if response.status == 200 and length.isdigit() else None
+async def _is_current(sender: Sender, url: str, path: Path) -> bool:
+    """Return whether *path* is the file at *url*, by size and time of last change: Copr lists no digests.
+
+    A file of that size alone may be of another build, or damaged.
+    """
+    found = await run_in_thread(_size_and_time, path)
+    if found is None:
+        return False
+    head = Call("HEAD", url, auth=None, template="(result)", headers=_HEADERS, allow_statuses=frozenset({404}))
+    response = await sender.send(head)
+    length, changed = response.headers.get("content-length", ""), _last_modified(response.headers)
+    if response.status != 200 or not length.isdigit() or changed is None:
+        return False
+    return found == (int(length), changed * 10**9)
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+class _TimedSource:
+    """Opens the responses of one download, and notes when the file was last changed.
+
+    Attributes:
+        service: The store.
+        last_modified: The time, in seconds since the epoch, where the store sent it.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.service: Service = sender.service
+        self.last_modified: int | None = None
+
+    @asynccontextmanager
+    async def stream(self, call: Call[Any], *, attempt: int | None = None) -> AsyncIterator[ResponseStream]:
+        """Open the response to *call*."""
+        async with self._sender.stream(call, attempt=attempt) as response:
+            self.last_modified = _last_modified(response.headers)
+            yield response
+
+    async def retrying(self, step: Callable[[int], Awaitable[T]]) -> T:
+        """Run ``step(number)`` under the client's retry rule."""
+        return await self._sender.retrying(step)
 
 
-def _make_directories(directories: Iterable[Path]) -> None:
+def _last_modified(headers: Mapping[str, str]) -> int | None:
+    try:
+        return int(parsedate_to_datetime(headers.get("last-modified", "")).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _set_time(path: Path, seconds: int | None) -> None:
+    # Without it the file is downloaded again the next time.
+    with suppress(OSError, OverflowError):
+        if seconds is not None:
+            os.utime(path, (seconds, seconds))
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    """Return size and time of last change of a file; ``None`` where there is none, or only a link to one."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return None
+    # In nanoseconds: a download sets whole seconds, what others wrote in the same second does not have.
+    return (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else None
+
+
+def _make_directories(to: Path, directories: Iterable[Path]) -> None:
+    to.mkdir(parents=True, exist_ok=True)
     for directory in directories:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
+        if directory.resolve() != to.resolve() / directory.name:
+            raise InputError(f"{directory} is a link to another directory; nothing was written to it", argument="to")

@@ -14,14 +14,15 @@ from lading._core.files import PIECE
 from lading._core.polling import PollInterval
 from lading._core.resumable import Expected, ResumableReader
 from lading.copr._builds.download import checked_result_url
-from lading.copr._models.builds import FINAL, SourceChroot
+from lading.copr._builds.source_chroot import NotStarted, find_source_chroot
+from lading.copr._models.builds import FINAL
 from lading.copr._models.chroots import BuildChroot
-from lading.copr._queries import get_source_chroot
-from lading.errors import InputError, InvalidResponse, NetworkError, NotFound, ServerError
+from lading.errors import InputError, InvalidResponse, NetworkError, NotFound
 
 if TYPE_CHECKING:
     from lading._core.call import Params
     from lading._core.sender import Sender
+    from lading.copr._models.builds import SourceChroot
 
 _PACE = PollInterval(initial=1.0, factor=1.5, maximum=10.0)
 # A longer line is yielded in parts of this length.
@@ -134,12 +135,12 @@ class BuildLog:
             params: Params = {"build_id": self._build, "chrootname": self._chroot}
             found = await self._sender.send(Call("GET", "build-chroot", BuildChroot, params=params, auth=None))
         else:
-            try:
-                found = await self._sender.send(get_source_chroot(self._build))
-            except ServerError as error:
-                if error.status != 500 or not self._follow:
-                    raise
-                return None, False  # not started: the frontend responds with 500 while there is no directory
+            source = await find_source_chroot(self._sender, self._build)
+            if isinstance(source, NotStarted):
+                if not self._follow or source.ended:
+                    raise source.error
+                return None, False
+            found = source
         url = None if found.result_url is None else checked_result_url(self._sender, found.result_url)
         return url, found.state in FINAL
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from lading.copr._arguments import check_names
+from lading.copr._models.builds import Build
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from lading.copr._models.builds import Build, SourceBuildConfig
+    from lading._core.messages import Response
+    from lading.copr._models.builds import SourceBuildConfig
 
 _CHANGED = re.compile(r"[^a-zA-Z0-9_./-]+")
 
@@ -29,6 +33,20 @@ class BuildTarget:
     owner: str
     project: str
     dirname: str | None = None
+
+    def __post_init__(self) -> None:
+        check_names(owner=self.owner, project=self.project, project_dirname=self.dirname)
+
+    def owns(self, build: Build) -> bool:
+        """Return whether *build*, of a response, is a build of this project."""
+        return (build.ownername, build.projectname) == (self.owner, self.project)
+
+    def read_build(self, response: Response) -> tuple[Build, ...]:
+        """Read the response to the submission of one build."""
+        build = Build.model_validate_json(response.body)
+        if not self.owns(build):
+            raise LookupError
+        return (build,)
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of a request that name the project."""

@@ -6,11 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading.copr._builds.register import Entry, ProjectRegister, register_of
 from lading.copr._builds.submission import BuildSource
+from lading.copr._errors import extend_message
 from lading.copr._models.account import User
 from lading.copr._models.builds import Build
 from lading.copr._pagination import ListPage
@@ -70,14 +72,18 @@ async def submit_build(sender: Sender, call: Call[tuple[Build, ...]], submission
     except BaseException as error:
         if not isinstance(error, LadingError) or error.outcome == "unknown":
             unclear_at = sender.settings.clock()
+        if isinstance(error, LadingError) and error.outcome == "unknown":
+            where = builds_page(sender.service.base_url, target.owner, target.project)
+            extend_message(error, f"a build may have been submitted all the same: see {where}")
         raise
     finally:
         register.remove(entry, unclear_at=unclear_at)
 
 
-def read_build(response: Response) -> tuple[Build, ...]:
-    """Read the one build of a submission."""
-    return (Build.model_validate_json(response.body),)
+def builds_page(base_url: str, owner: str, project: str) -> str:
+    """Return the URL of the web page with the builds of a project."""
+    place = f"g/{owner[1:]}" if owner.startswith("@") else owner
+    return f"{base_url.removesuffix('api_3/')}coprs/{quote(place)}/{quote(project)}/builds/"
 
 
 class _BuildLookup:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lading._core.call import Call
 from lading._core.polling import PollInterval, Watch
+from lading.copr._arguments import build_number, check_builds
 from lading.copr._errors import BuildFailed
 from lading.copr._models.builds import Build
 from lading.copr._pagination import MAX_PAGE_BYTES, ListPage
@@ -41,7 +42,7 @@ class BuildWatch:
         self, sender: Sender, builds: Iterable[int | Build], *, only_done: bool, poll: PollInterval | float | None
     ) -> None:
         poller = _BuildPoller(sender)
-        keys = [poller.remember(build) for build in builds]
+        keys = [poller.remember(build) for build in check_builds(builds)]
         self._watch: Watch[int, Build | NotFound] = Watch(
             keys, poller, _is_done, changed=_has_changed, only_done=only_done, poll=poll, sleep=sender.settings.sleep
         )
@@ -88,16 +89,18 @@ class _BuildPoller:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._projects: dict[int, tuple[str, str]] = {}
+        # Where the first of a project's builds were in its list, when that is not its beginning.
+        self._offsets: dict[tuple[str, str], int] = {}
+        # How many more pages this poll may fetch that save no requests: a bound on what paging to old builds costs.
+        self._spare = 0
         self._requests = 0
         self._next = 0.0
 
     def remember(self, build: int | Build) -> int:
         """Return the build's number, and remember its project where it is known."""
-        if isinstance(build, int):
-            return build
-        if build.ownername and build.projectname:
+        if isinstance(build, Build) and build.ownername and build.projectname:
             self._projects[build.id] = (build.ownername, build.projectname)
-        return build.id
+        return build_number(build, "builds")
 
     async def __call__(self, ids: tuple[int, ...]) -> dict[int, Build | NotFound]:
         """Fetch the builds *ids*."""
@@ -111,6 +114,7 @@ class _BuildPoller:
             self._next = started + self._requests / _RATE
 
     async def _fetch_all(self, ids: tuple[int, ...]) -> dict[int, Build | NotFound]:
+        self._spare = max(1, len(ids) // _MANY)
         known: dict[int, Build | NotFound] = {}
         # The newest build whose project is not known yet names it, and the project's list has most of the others.
         for build_id in sorted(set(ids) - self._projects.keys(), reverse=True):
@@ -155,33 +159,46 @@ class _BuildPoller:
     async def _fetch_listed(
         self, project: tuple[str, str], wanted: set[int], known: dict[int, Build | NotFound]
     ) -> None:
-        """Fill *known* from the project's list, while its pages contain enough of the builds."""
+        """Fill *known* from the project's list, newest builds first, while that costs less than a request for each.
+
+        Builds behind many newer ones are paged to, with longer pages each time. The next poll begins where they were.
+        """
         left = set(wanted)
         limit = min(_LONGEST_PAGE, len(left) + len(left) // 4 + 10)
-        offset = 0
-        while len(left) >= _MANY:
-            self._requests += 1
-            params: Params = {
-                "ownername": project[0],
-                "projectname": project[1],
-                "limit": limit,
-                "offset": offset or None,
-                "order": "id",
-                "order_type": "DESC",
-            }
-            call = Call(
-                "GET", "build/list", ListPage[Build], params=params, auth=None, max_response_size=MAX_PAGE_BYTES
-            )
-            try:
-                page = await self._sender.send(call)
-            except NotFound:  # the project was deleted, or renamed
-                return
-            before = len(left)
-            for build in page.items:
-                if build.id in left:
-                    left.remove(build.id)
-                    known[build.id] = build
-                    self.remember(build)
-            if len(page.items) < limit or before - len(left) < _MANY:
+        offset = start = self._offsets.pop(project, 0)
+        while len(left) >= _MANY and self._spare > 0:
+            page = await self._fetch_page(project, limit, offset)
+            if start and offset == start and (not page or page[0].id < max(left)):
+                start = offset = 0  # builds before it were deleted, or are wanted as well
+                continue
+            hits = [index for index, build in enumerate(page) if build.id in left]
+            for build in (page[index] for index in hits):
+                left.remove(build.id)
+                known[build.id] = build
+                self.remember(build)
+            if hits and project not in self._offsets:
+                # The one before it may be wanted as well, and have been fetched alone.
+                self._offsets[project] = offset + hits[0] if start else max(0, offset + hits[0] - 1)
+            if len(hits) < _MANY:
+                self._spare -= 1
+            if len(page) < limit or not left or page[-1].id < min(left):
                 return
             offset += limit
+            limit = min(_LONGEST_PAGE, 2 * limit)
+
+    async def _fetch_page(self, project: tuple[str, str], limit: int, offset: int) -> tuple[Build, ...]:
+        """Return one page of the project's list; an empty one when the project was deleted, or renamed."""
+        self._requests += 1
+        params: Params = {
+            "ownername": project[0],
+            "projectname": project[1],
+            "limit": limit,
+            "offset": offset or None,
+            "order": "id",
+            "order_type": "DESC",
+        }
+        call = Call("GET", "build/list", ListPage[Build], params=params, auth=None, max_response_size=MAX_PAGE_BYTES)
+        try:
+            return (await self._sender.send(call)).items
+        except NotFound:
+            return ()
