@@ -45,6 +45,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _LOGS = ("builder-live.log", "backend.log", "build.log", "root.log", "state.log", "hw_info.log")
 _INFO = ("results.json", "build.info", "success")
 _REVIEW = ("review.txt", "review.json", "fedora-review.log", "licensecheck.txt", "rpmlint.txt")
+# Made when imported: the first use of a generic model reads the file system, which must not happen on the event loop.
+_CHROOT_PAGE = ListPage[BuildChroot]
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -105,7 +107,7 @@ async def _fetch_result_urls(sender: Sender, build: int, chroots: tuple[str, ...
     pager = paginate(
         sender,
         "build-chroot/list",
-        ListPage[BuildChroot],
+        _CHROOT_PAGE,
         {"build_id": build},
         key=lambda chroot: chroot.name,
         page_size=PAGE_SIZE,
