@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,9 +23,14 @@ SPEC = BytesBody(b"Name: hello\n")
 PELLO = PyPISource("pello")
 
 
+_days = count()
+
+
 def open_store() -> SteppedCopr:
     """A store that has the user ``ada``, and accepts every kind of build."""
-    store = SteppedCopr(rpm_upload=True, modules=True)
+    # The client remembers which builds its calls returned, by URL, number and time. A port can be that of a store before.
+    now = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=next(_days))
+    store = SteppedCopr(rpm_upload=True, modules=True, now=now)
     store.add_user("ada")
     return store
 
@@ -182,7 +189,7 @@ ROWS = (
     Row(
         "copr.projects.set_permissions",
         lambda c, _: c.projects.set_permissions(*MINE, {"ada": {"builder": "approved"}}),
-        "repeated",
+        "looked up",
         "PUT",
     ),
     Row(
