@@ -20,7 +20,11 @@ BENCHES = {
     "download-tls": ("download", "the same over TLS, beside aiohttp"),
     "token": ("token", "tokens: load and check, create and restrict, beside pypitoken"),
     "copr": ("copr", "500 builds waited for at once, 1000 listed, beside python-copr"),
-    "publish": ("publish", "50 wheels of 1 MiB to the embedded index, 8 at once, beside twine and uv"),
+    "publish": (
+        "publish",
+        "50 wheels of 1 MiB to the embedded index, 8 at once, beside twine and uv; and with 5000 there already",
+    ),
+    "pages": ("pages", "how long pages of 100,000 files, and pages made to annoy parsers, hold the loop"),
     "s3": ("s3", "one large file, 200 small ones, three regions, beside boto3, aiobotocore, s3fs and obstore"),
     "import": ("imports", "what `from lading import PyPI; PyPI()` costs over a bare interpreter"),
 }

@@ -3,6 +3,7 @@
 Whole processes are measured, start and imports included, as command lines pay theirs. Every run has an index of its
 own, in a process of its own that starts and ends outside of what is measured: nothing is there yet, nothing is skipped.
 lading checks with the index before it sends a file, as it always does; twine and uv are not configured to.
+Then the same for a project that has 5000 files already, beside the empty one: what the look before an upload costs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 COUNT = 50
 AT_ONCE = 8
+LISTED = 5000
 PEERS = ("twine", "uv")
 # What a command keeps of this machine's settings: nothing that names a proxy, an index, a token or an authority.
 KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT")
@@ -48,7 +50,19 @@ def run(name: str, options: Options) -> Iterator[dict[str, Any]]:
         for peer in PEERS
         if options.only in case
     ]
-    results = {tool: Result() for tool in ("lading", *PEERS)}
+    full = f"{what} to a project with {LISTED} files"
+    listed = [
+        Figure(f"{full}, work", "wall s", Reading("lading+listed", "work"), {"no files": Reading("lading", "work")}),
+        Figure(
+            f"{full}: longest the loop was held",
+            "cpu ms",
+            Reading("lading+listed+watch", "lag"),
+            {"no files": Reading("lading+watch", "lag")},
+        ),
+    ]
+    wanted += [figure for figure in listed if options.only in figure.case]
+    tools = dict.fromkeys(case for figure in wanted for case in figure.cases)
+    results = {tool: Result() for tool in tools}
     with _measure.scratch() as directory:
         wheels = [_write_wheel(directory, number, size) for number in range(1, COUNT + 1)]
         for _ in range(options.repeats if wanted else 0):
@@ -79,7 +93,9 @@ def _write_wheel(directory: Path, number: int, mib: int) -> Path:
 def _publish(tool: str, wheels: list[Path], directory: Path) -> dict[str, float]:
     """Publish them once, into an empty index; what the tool's process took."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    with _index() as addresses:
+    tool, *more = tool.split("+")
+    with _index(LISTED if "listed" in more else 0) as addresses:
+        addresses["watch"] = "watch" in more
         command, settings = _command(tool, addresses, directory)
         environment = {**kept, "HOME": str(directory), **settings}
         before, start = os.times(), time.perf_counter()
@@ -116,9 +132,12 @@ def _command(tool: str, addresses: dict[str, str], directory: Path) -> tuple[lis
 
 
 @contextmanager
-def _index() -> Iterator[dict[str, str]]:
-    """An index in a process of its own: its addresses and a token. At the end it must have every file."""
-    command = [sys.executable, "-m", "bench.publish", "index"]
+def _index(listed: int) -> Iterator[dict[str, Any]]:
+    """An index in a process of its own: its addresses and a token. At the end it must have every file.
+
+    It lists so many other files of the project as well.
+    """
+    command = [sys.executable, "-m", "bench.publish", "index", str(listed)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
@@ -127,21 +146,44 @@ def _index() -> Iterator[dict[str, str]]:
         raise SystemExit(f"bench: the index has {there.strip()} files, not {COUNT}")
 
 
-def serve() -> None:
+def serve(listed: int) -> None:
     """Be that index. It ends with its standard input, so it does not outlive the run."""
-    from lading.testing import EmbeddedIndex
+    from dataclasses import replace
+
+    from lading.testing import EmbeddedIndex, ServerRequest, ServerResponse
+
+    others = ",".join(json.dumps(_entry(number)) for number in range(listed)).encode()
+    meta = b'{"meta":{"api-version":"1.4"},"name":"demo","files":[%b]}'
 
     with EmbeddedIndex() as index:
+        handle = index._shared.handler
+
+        async def respond(request: ServerRequest) -> ServerResponse:
+            if listed and request.path == "/simple/demo/":
+                return ServerResponse(200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, meta % others)
+            return await handle(request)
+
+        index._shared = replace(index._shared, handler=respond)
         addresses = {"upload": index.index.upload_url, "simple": index.index.simple_url, "token": index.create_token()}
         print(json.dumps(addresses), flush=True)
         sys.stdin.read()
         print(len(index.uploads))
 
 
-async def upload(addresses: dict[str, str], wheels: list[str]) -> None:
+def _entry(number: int) -> dict[str, Any]:
+    """A file as the index lists it."""
+    name = f"demo-0.{number}-py3-none-any.whl"
+    url = f"https://files.example/packages/ab/cd/{number:060x}/{name}"
+    return {"filename": name, "url": url, "hashes": {"sha256": f"{number:064x}"}, "size": number, "yanked": False}
+
+
+async def upload(addresses: dict[str, Any], wheels: list[str]) -> None:
     """Publish as a user's program would; says on stdout what it took from here, and the peak of its memory."""
+    from bench._job import _watch_loop, peak_rss
     from lading import Index, PyPI
 
+    held: dict[str, float] = {}
+    watcher = asyncio.ensure_future(_watch_loop(held)) if addresses["watch"] else None
     start = time.perf_counter()
     index = Index(addresses["upload"], addresses["simple"])
     async with (
@@ -153,13 +195,13 @@ async def upload(addresses: dict[str, str], wheels: list[str]) -> None:
                 raise outcome.error
             assert outcome.value.status == "uploaded"
     work = time.perf_counter() - start
-    from bench._job import peak_rss
-
-    print(json.dumps({"work": work, "rss": peak_rss()}))
+    if watcher is not None:
+        watcher.cancel()
+    print(json.dumps({"work": work, "rss": peak_rss(), **held}))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "index":
-        serve()
+        serve(int(sys.argv[2]))
     else:
         asyncio.run(upload(json.loads(sys.argv[2]), sys.argv[3:]))

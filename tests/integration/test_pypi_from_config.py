@@ -382,4 +382,4 @@ async def test_it_is_read_when_it_is_opened_and_off_the_loop(pypirc, monkeypatch
 def test_an_index_is_not_a_name():
     with pytest.raises(InputError):
         PyPI("here")
-    assert PyPI(Index("https://here.example/"))._index.name == "index"
+    assert PyPI(Index("https://here.example/"))._index.name == "here.example"

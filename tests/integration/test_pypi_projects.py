@@ -40,7 +40,7 @@ class Reading:
     def client(self, *, json_api: bool = True) -> PyPI:
         url = self.server.url
         json_url = f"{url}/pypi/" if json_api else None
-        return PyPI(Index(f"{url}/legacy/", f"{url}/simple/", json_url=json_url), retry=Retry(attempts=1))
+        return PyPI(Index(f"{url}/legacy/", f"{url}/simple/", "index", json_url=json_url), retry=Retry(attempts=1))
 
     @property
     def seen(self) -> list[str]:

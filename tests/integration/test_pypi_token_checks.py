@@ -37,7 +37,7 @@ def digest(path: Path) -> str:
 
 def client(index: FakeIndex, made: Token) -> PyPI:
     url = index.server.url
-    return PyPI(Index(f"{url}/legacy/", f"{url}/simple/"), token=made.dump(), retry=Retry(backoff=0))
+    return PyPI(Index(f"{url}/legacy/", f"{url}/simple/", "index"), token=made.dump(), retry=Retry(backoff=0))
 
 
 def dated(index: FakeIndex, moment: str) -> None:

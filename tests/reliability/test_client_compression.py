@@ -6,6 +6,7 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from lading import Call, InvalidResponse, ServerError
@@ -111,3 +112,23 @@ async def test_a_tail_without_end_is_not_kept(lasting_client: PyPI, canned_store
     canned_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, endless())
     with pytest.raises(InvalidResponse):
         await lasting_client.send(get(max_response_size=1000))
+
+
+async def test_others_run_while_a_small_piece_becomes_a_large_body(lasting_client: PyPI, canned_store: CannedStore):
+    body = gzip.compress(bytes(15 << 20))  # 15 KiB: it comes in one piece
+    canned_store.response = ServerResponse(200, {"Content-Encoding": "gzip"}, body)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(others)
+        await anyio.lowlevel.checkpoint()
+        response = await lasting_client.send(get())
+        group.cancel_scope.cancel()
+    assert len(response.body) == 15 << 20
+    assert turns >= 50

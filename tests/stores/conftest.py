@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +69,28 @@ class PyPIServer:
 
 def index_at(url: str) -> Index:
     """The index that pypiserver is at *url*, or behind it."""
-    return Index(f"{url}/", f"{url}/simple/")
+    return Index(f"{url}/", f"{url}/simple/", "index")
 
 
 @pytest.fixture(scope="session")
 def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]:
     """One pypiserver for all tests; each publishes projects of its own."""
-    home = tmp_path_factory.mktemp("pypiserver")
+    with run_pypiserver(tmp_path_factory.mktemp("pypiserver")) as server:
+        yield server
+
+
+@pytest.fixture
+def overwriting_pypiserver(tmp_path: Path) -> Iterator[PyPIServer]:
+    """A pypiserver that replaces files."""
+    home = tmp_path / "pypiserver"
+    home.mkdir()
+    with run_pypiserver(home, "--overwrite") as server:
+        yield server
+
+
+@contextmanager
+def run_pypiserver(home: Path, *more: str) -> Iterator[PyPIServer]:
+    """Run pypiserver with further options; *home* is where it has its files."""
     directory = home / "packages"
     directory.mkdir()
     digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
@@ -89,9 +105,9 @@ def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]
             "--authenticate": "update",
             "--health-endpoint": health,
         }
+        given = [part for option in options.items() for part in option]
         # Without the last option it redirects requests for an unknown project to the official index.
-        more = [str(home / "packages"), "--disable-fallback"]
-        return [sys.executable, "-c", LAUNCH, "run", *(part for option in options.items() for part in option), *more]
+        return [sys.executable, "-c", LAUNCH, "run", *given, *more, str(directory), "--disable-fallback"]
 
     with running(command, home / "log", health, b"Ok") as url:
         yield PyPIServer(url, directory)
@@ -99,7 +115,7 @@ def pypiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyPIServer]
 
 @dataclass(frozen=True)
 class Devpi:
-    """A running devpi-server with the user ``ada`` and her index, in which nothing can be replaced.
+    """A running devpi-server with the user ``ada`` and her index, in which nothing can be replaced, and one where it can.
 
     Attributes:
         url: Its root, without a slash at the end.
@@ -111,6 +127,11 @@ class Devpi:
     def index(self) -> Index:
         """The index as lading is configured for it."""
         return Index(f"{self.url}/ada/dev/", f"{self.url}/ada/dev/+simple/", "devpi")
+
+    @property
+    def volatile(self) -> Index:
+        """The index that replaces files."""
+        return Index(f"{self.url}/ada/volatile/", f"{self.url}/ada/volatile/+simple/", "volatile")
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +154,7 @@ def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devpi]:
     with running(command, home / "log", "/+api", b"") as url:
         put(f"{url}/ada", {"password": PASSWORD}, "root")
         put(f"{url}/ada/dev", {"bases": [], "volatile": False}, "ada")
+        put(f"{url}/ada/volatile", {"bases": [], "volatile": True}, "ada")
         yield Devpi(url)
 
 

@@ -65,12 +65,41 @@ async def test_other_content_of_that_name_is_a_conflict_before_a_byte_is_sent(py
 
 async def test_what_devpi_itself_says_of_duplicates(devpi, a_wheel, another, project):
     """As an index without a Simple API: then its response is all there is."""
-    async with PyPI(Index(devpi.index.upload_url), auth=BasicAuth("ada", PASSWORD)) as blind:
+    async with PyPI(Index(devpi.index.upload_url, name="index"), auth=BasicAuth("ada", PASSWORD)) as blind:
         assert (await blind.releases.upload(a_wheel)).status == "uploaded"
         assert (await blind.releases.upload(a_wheel)).status == "uploaded"
         with pytest.raises(Conflict, match=r"^index: .*already exists.*\(HTTP 409\)$") as caught:
             await blind.releases.upload(another)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_volatile_index_replaces_files(devpi, attempts, a_wheel, another, project):
+    async with PyPI(devpi.volatile, auth=BasicAuth("ada", PASSWORD), hooks=[attempts]) as pypi:
+        await pypi.releases.upload(a_wheel)
+        with pytest.raises(Conflict, match="pass overwrite=True if this index replaces files"):
+            await pypi.releases.upload(another)
+        attempts.clear()
+        assert (await pypi.releases.upload(another, overwrite=True)).status == "uploaded"
+        assert [event.path for event in attempts] == ["{project}/", "(upload)", "{project}/"]
+        (file,) = await pypi.files.list(project)
+        assert file.hashes == {"sha256": sha256(another)}
+        assert (await pypi.releases.upload(another, overwrite=True)).status == "unchanged"
+        (result,) = await pypi.releases.upload_many([a_wheel], overwrite=True)
+        assert (result.status, result.sha256) == ("uploaded", sha256(a_wheel))
+
+
+async def test_an_index_that_is_not_volatile_replaces_nothing(pypi, devpi, a_wheel, another, project):
+    await pypi.releases.upload(a_wheel)
+    with pytest.raises(Conflict, match="another file"):
+        await pypi.releases.upload(another, overwrite=True)
+    (file,) = await pypi.files.list(project)
+    assert file.hashes == {"sha256": sha256(a_wheel)}
+
+
+async def test_a_requirement_that_devpi_leaves_empty(pypi, a_wheel, project):
+    await pypi.releases.upload(a_wheel)
+    (file,) = await pypi.files.list(project)
+    assert file.requires_python is None
 
 
 async def test_a_wrong_password(devpi, a_wheel, project):

@@ -66,6 +66,32 @@ async def test_other_content_of_that_name_is_a_conflict_before_a_byte_is_sent(
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
 
+async def test_a_server_that_replaces_files(overwriting_pypiserver, attempts, a_wheel, another, project):
+    async with PyPI(overwriting_pypiserver.index, token=PASSWORD, hooks=[attempts]) as pypi:
+        await pypi.releases.upload(a_wheel)
+        with pytest.raises(Conflict, match="pass overwrite=True if this index replaces files"):
+            await pypi.releases.upload(another)
+        attempts.clear()
+        assert (await pypi.releases.upload(another, overwrite=True)).status == "uploaded"
+        assert [event.path for event in attempts] == ["{project}/", "(upload)", "{project}/"]
+        assert stored(overwriting_pypiserver, project) == {another.name: sha256(another)}
+        assert (await pypi.releases.upload(another, overwrite=True)).status == "unchanged"
+
+
+async def test_a_server_that_does_not_replace_files(pypi, pypiserver, a_wheel, another, project):
+    await pypi.releases.upload(a_wheel)
+    with pytest.raises(Conflict, match="another file"):
+        await pypi.releases.upload(another, overwrite=True)
+    assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
+
+
+async def test_an_upload_url_that_is_none(pypiserver, a_wheel):
+    wrong = lading.Index(f"{pypiserver.url}/simple/x", f"{pypiserver.url}/simple/", "index")
+    async with PyPI(wrong, token=PASSWORD) as pypi:
+        with pytest.raises(lading.ApiError, match=r"POST simple/x/ at 127.*: is upload_url right\? \(HTTP 40"):
+            await pypi.releases.upload(a_wheel)
+
+
 async def test_a_wrong_password(pypiserver, a_wheel, project):
     async with PyPI(pypiserver.index, token="wr0ng-secret") as pypi:
         with pytest.raises(Forbidden) as caught:

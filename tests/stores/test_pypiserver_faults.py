@@ -32,7 +32,8 @@ async def test_a_response_lost_after_the_work_is_confirmed(
     proxy.faults.add(DropAfter(reset=reset), method="POST")
     uploaded = await behind_proxy.releases.upload(a_wheel)
     assert uploaded.status == "confirmed"
-    assert [event.method for event in attempts] == ["GET", "POST", "GET"]
+    # The project is not there at first: whether anything is at simple_url is found out once.
+    assert [event.path for event in attempts] == ["{project}/", "(simple)", "(upload)", "{project}/"]
     assert len(proxy.faults.happened) == 1
     assert await listed(behind_proxy, project) == [a_wheel.name]
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
@@ -46,7 +47,7 @@ async def test_a_connection_lost_before_the_work_is_sent_again(
     uploaded = await behind_proxy.releases.upload(a_wheel)
     assert uploaded.status == "uploaded"
     # Not before the index was queried for the file.
-    assert [event.method for event in attempts] == ["GET", "POST", "GET", "POST"]
+    assert [event.path for event in attempts] == ["{project}/", "(simple)", *["(upload)", "{project}/"], "(upload)"]
     assert [event.attempt for event in attempts.posts] == [1, 2]
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
@@ -58,14 +59,15 @@ async def test_refused_for_now_is_sent_again_without_a_lookup(
     proxy.faults.add(Respond(429, retry_after=0), method="POST")
     assert (await behind_proxy.releases.upload(a_wheel)).status == "uploaded"
     assert [event.status for event in attempts.posts] == [503, 429, 200]
-    assert len(attempts) == 4
+    assert len(attempts) == 5
     assert stored(pypiserver, project) == {a_wheel.name: sha256(a_wheel)}
 
 
-async def test_an_upload_that_cannot_be_verified_says_so(behind_proxy, proxy, attempts, a_wheel):
+async def test_an_upload_that_cannot_be_verified_says_so(behind_proxy, proxy, attempts, a_wheel, project):
     proxy.faults.add(DropAfter(), method="POST")
-    proxy.faults.add(Respond(404), method="GET")  # the first look, before the upload
-    proxy.faults.add(Respond(400), method="GET")  # the look-up afterwards
+    page = f"/simple/{project}/"
+    proxy.faults.add(Respond(404), method="GET", path=page)  # the first look, before the upload
+    proxy.faults.add(Respond(400), method="GET", path=page)  # the look-up afterwards
     with pytest.raises(lading.NetworkError) as caught:
         await behind_proxy.releases.upload(a_wheel)
     assert caught.value.outcome == "unknown"

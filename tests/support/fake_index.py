@@ -10,14 +10,14 @@ class FakeIndex:
     """One project's page, and the responses to uploads.
 
     Attributes:
-        page: The response to look-ups.
+        page: The response to look-ups; by default that of a project without files.
         responses: The responses to uploads, one after the other; 200 after those.
         stores: The name and the sha256 that it lists from the first upload on; an empty digest is not listed.
         requests: What came, with the bodies in ``bodies``.
     """
 
     def __init__(self) -> None:
-        self.page = ServerResponse(404)
+        self.page = ServerResponse.json({"meta": {"api-version": "1.0"}, "files": []})
         self.responses: list[ServerResponse] = []
         self.stores: tuple[str, str] | None = None
         self.requests: list[ServerRequest] = []
@@ -42,11 +42,13 @@ class FakeIndex:
     def client(self) -> PyPI:
         """A client of it."""
         url = self.server.url
-        return PyPI(Index(f"{url}/legacy", f"{url}/simple"), token="pypi-s3cret", retry=Retry(backoff=0))
+        return PyPI(Index(f"{url}/legacy", f"{url}/simple", "index"), token="pypi-s3cret", retry=Retry(backoff=0))
 
     def blind_client(self) -> PyPI:
         """A client of it that cannot look anything up."""
-        return PyPI(Index(f"{self.server.url}/legacy"), auth=BasicAuth("ada", "s3cret"), retry=Retry(backoff=0))
+        return PyPI(
+            Index(f"{self.server.url}/legacy", name="index"), auth=BasicAuth("ada", "s3cret"), retry=Retry(backoff=0)
+        )
 
     @property
     def seen(self) -> list[str]:

@@ -25,6 +25,7 @@ ONLY_IN = {
     "keyring": ("lading._core.credentials",),
     "awscrt": ("lading.s3._checksums",),
     "semver": ("lading.s3.",),
+    "lxml": ("lading.pypi._simple_html",),
     "spnego": ("lading.copr._kerberos",),
     "tenacity": ("lading._core.retry",),
     "opentelemetry": ("lading.otel",),

@@ -19,7 +19,7 @@ from lading import (
 )
 from lading._core.messages import Response
 from lading._core.service import Service
-from lading.pypi._errors import read_error
+from lading.pypi._errors import place_of, read_error
 
 SERVICE = Service("index", "https://index.example/simple/")
 
@@ -276,3 +276,36 @@ def test_secrets_and_long_pages_are_not_repeated():
     found = error(400, "400 bad token s3cret", "", "")
     assert "s3cret" not in str(found)
     assert len(str(error(400, "", "word " * 10_000, "text/plain"))) < 2000
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"message": {"version": ["is invalid", "is too long"]}}, "version: is invalid, is too long"),  # GitLab
+        ({"message": {"base": ["has already been taken"]}}, "has already been taken"),
+        ({"name": ["This field is required."]}, "name: This field is required."),  # Django REST framework
+        ({"non_field_errors": ["No."], "sha256": ["Bad."]}, "No.; sha256: Bad."),
+        ({"detail": {"name": ["Bad."]}}, "name: Bad."),
+        ({"message": {"version": "5"}}, "Bad Request"),
+        ({"message": {"version": [5, None, ["x"]]}}, "Bad Request"),
+        ({"name": []}, "Bad Request"),
+        ([{"name": ["x"]}], "Bad Request"),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_said(body: object, detail: str):
+    found = error(400, "Bad Request", json.dumps(body), "application/json")
+    assert found.detail == detail
+    assert isinstance(found, Conflict) == ("taken" in detail)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://index.example/root/simple/demo/", "simple/demo/ at index.example"),
+        ("https://user:s3cret@index.example:8443/legacy", "legacy at index.example:8443"),
+        ("https://index.example/basic/t0ken/repo/simple/demo/?x=s3cret#f", "simple/demo/ at index.example"),
+        ("https://index.example", "at index.example"),
+    ],
+)
+def test_a_place_is_named_without_what_may_be_secret(url: str, place: str):
+    assert place_of(url) == place

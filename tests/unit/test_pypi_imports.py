@@ -14,6 +14,7 @@ LATE = {
     "httpx",
     "idna",
     "keyring",
+    "lxml",
     "packaging.licenses",
     "packaging.metadata",
     "packaging.requirements",

@@ -6,6 +6,7 @@ import pytest
 
 from lading.pypi import File
 from lading.pypi._simple_api import group_releases, version_of
+from tests.support.steps import run_steps
 
 
 @pytest.mark.parametrize(
@@ -33,5 +34,5 @@ def test_the_version_in_a_name(filename, version):
 
 def test_files_of_no_version_belong_to_no_release():
     files = [File(filename=name, url="") for name in ("demo-1.0.tar.gz", "demo-1.0.egg", "demo-1.zip")]
-    (release,) = group_releases("demo", files)
+    (release,) = run_steps(group_releases("demo", files))
     assert (release.version, [f.filename for f in release.files]) == ("1.0", ["demo-1.0.tar.gz", "demo-1.zip"])

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import InvalidResponse
-from lading._core.call import Call
 from lading._core.messages import Response
-from lading._core.responses import parse_response
-from lading.pypi import File
-from lading.pypi._simple_api import read_project_page
+from lading.pypi import File, Index
+from lading.pypi._pages import reading
+from lading.pypi._simple_api import read_project_list, read_project_page
+from tests.support.steps import run_steps
 
 if TYPE_CHECKING:
     from lading.pypi._models import ProjectPage
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 URL = "https://index.example/root/simple/demo/"
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
+MARK = '<meta name="pypi:repository-version" content="1.0">'
+INDEX = Index("https://index.example/legacy/", name="index")
 SHA = "0123456789abcdef" * 4
 
 
 def page(body: str | bytes, media_type: str) -> ProjectPage:
     response = Response(200, {"content-type": media_type}, body.encode() if isinstance(body, str) else body, URL)
-    return parse_response("index", Call("GET", "{project}/", read_project_page), response)
+    with reading(INDEX, response):
+        return run_steps(read_project_page(response))
 
 
 def from_json(*files: dict[str, Any], **more: Any) -> tuple[File, ...]:
@@ -183,9 +186,13 @@ def test_html_fragments(fragment: str, hashes: dict[str, str]):
 
 
 def test_html_links_that_are_no_files():
-    assert (
-        from_html('<a name="top">x</a><a href="">x</a><a href="../">up</a><a href="https://example.com/">x</a>') == ()
+    links = (
+        '<a name="top">x</a><a href="">x</a><a href="../">up</a><a href="https://example.com/">x</a>'
+        '<a href="https://example.com">x</a><a href="mailto:me@example.com">x</a><a href="javascript:alert()">x</a>'
     )
+    assert from_html(links, MARK) == ()
+    with pytest.raises(InvalidResponse, match="not one of the Simple API"):
+        from_html(links)
 
 
 def test_html_by_its_own_media_type():
@@ -195,7 +202,8 @@ def test_html_by_its_own_media_type():
 def test_the_response_type_decides_not_the_requested_one():
     with pytest.raises(InvalidResponse, match="not what the store promises"):
         page("<html></html>", "application/json")
-    assert page(json.dumps({"files": []}), "text/html").files == ()
+    with pytest.raises(InvalidResponse, match="not one of the Simple API"):
+        page(json.dumps({"files": []}), "text/html")
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.4", "1.99"])
@@ -214,7 +222,8 @@ def test_other_major_versions_are_refused(version: str):
 
 
 def test_json_that_does_not_say_its_version_is_1_0():
-    assert page(json.dumps({"files": []}), "application/json").meta.api_version == "1.0"
+    assert len(page(json.dumps({"files": [{"filename": "f", "url": "f"}]}), "application/json").files) == 1
+    assert page(json.dumps({"files": []}), JSON).files == ()
 
 
 @pytest.mark.parametrize(
@@ -225,13 +234,17 @@ def test_json_that_does_not_say_its_version_is_1_0():
         ("{}", JSON),
         ('{"files": [{}]}', JSON),
         ('{"files": [{"filename": "f"}]}', JSON),
-        ('{"files": [{"filename": "f", "url": "f", "hashes": "sha256=aa"}]}', JSON),
+        ('{"files": {}}', JSON),
+        ('{"files": []}', "application/json"),
+        ('{"error": "who are you?"}', "application/json"),
         ('{"files": [', JSON),
         (b"\xff\xfe", JSON),
     ],
 )
 def test_json_that_is_no_page(body: str | bytes, media_type: str):
-    with pytest.raises(InvalidResponse, match=r"^index: the response to GET \{project\}/ is 200 with") as caught:
+    with pytest.raises(
+        InvalidResponse, match=r"^index: the response to GET simple/demo/ at index\.example(:| is 200)"
+    ) as caught:
         page(body, media_type)
     assert caught.value.outcome == "not_done"
 
@@ -244,4 +257,134 @@ def test_neither_json_nor_html(media_type: str, said: str):
 
 @pytest.mark.parametrize("body", [b"", b"\xff<a href='demo.whl'>", b"<a href='demo.whl'", b"<<<a><!--", b"\0" * 9])
 def test_broken_html_is_read_as_far_as_it_goes(body: bytes):
-    assert len(page(body, "text/html").files) <= 1
+    assert len(page(body, HTML).files) <= 1
+
+
+SIGN_IN = {
+    "form": '<form action="/login"><input name="user"><input type="password"></form><a href="/forgot">Forgot it?</a>',
+    "downloads": '<input type=PassWord><a href="/client-1.0.zip">client-1.0.zip</a>',
+    "links": '<h1>Sign in</h1><a href="/sso">With your account</a> <a href="/help/">Help</a> <a href="about">about us</a>',
+    "script": '<div id="app"></div><script src="/app.js"></script>',
+    "text": "Please sign in",
+}
+
+
+@pytest.mark.parametrize("body", SIGN_IN.values(), ids=SIGN_IN)
+def test_a_sign_in_page_is_no_project(body: str):
+    with pytest.raises(InvalidResponse, match="not one of the Simple API: is simple_url right") as caught:
+        from_html(body)
+    assert caught.value.outcome == "not_done"
+
+
+FILE = {"filename": "demo-1.0.zip", "url": "https://files.example/demo-1.0.zip"}
+ODD = [
+    ({"yanked": None}, {"yanked": False}),
+    ({"yanked": {"reason": "bad"}}, {"yanked": True}),
+    ({"hashes": None}, {}),
+    ({"hashes": "sha256=aa"}, {}),
+    ({"hashes": {"sha256": SHA, "md5": None, "sha1": 5}}, {"hashes": {"sha256": SHA}}),
+    ({"upload-time": "yesterday"}, {}),
+    ({"upload-time": "9999-12-31T23:59:59-23:00"}, {}),
+    ({"upload-time": "0001-01-01T00:00:00+23:00"}, {}),
+    ({"upload-time": 10**400}, {}),
+    ({"size": "large"}, {}),
+    ({"requires-python": ""}, {}),
+    ({"requires-python": 3, "size": 5}, {"size": 5}),
+    ({"core-metadata": {"sha256": None}}, {}),
+    ({"provenance": [], "yanked": "why", "hashes": {"sha256": SHA}}, {"yanked": "why", "hashes": {"sha256": SHA}}),
+    ({"requires-python": "\ud800>3"}, {"requires_python": "\ufffd>3"}),
+]
+
+
+@pytest.mark.parametrize(("odd", "expected"), ODD, ids=[str(odd)[:60] for odd, _ in ODD])
+def test_one_odd_entry_is_read_without_what_is_odd(odd: dict[str, Any], expected: dict[str, Any]):
+    assert from_json(FILE, FILE | odd) == (File(**FILE), File(**FILE, **expected))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, None, 5, "demo.zip", [], {"filename": "f"}, {"url": "f"}, FILE | {"filename": None}, FILE | {"url": ["f"]},
+     FILE | {"url": "//[/f"}],
+)  # fmt: skip
+def test_an_entry_that_names_no_file_is_passed_over(entry: Any):
+    assert from_json(entry, FILE) == (File(**FILE),)
+    with pytest.raises(InvalidResponse, match="none of the files on the page has a name and a URL"):
+        from_json(entry)
+
+
+@pytest.mark.parametrize("status", [None, "odd", {"status": 5}, {"reason": []}, []])
+def test_odd_members_of_a_page_are_passed_over(status: Any):
+    found = page(json.dumps({"files": [FILE], "name": 7, "versions": status, "project-status": status}), JSON)
+    assert (found.name, found.versions, found.project_status.status) == ("", (), "active")
+
+
+HOSTILE = {
+    "tags": b"<a " * 30_000,
+    "declarations": b"<!" * 30_000,
+    "marked sections": b"<![foo[" * 9_000,
+    "entities": b"&" * 60_000,
+    "attributes": b"<a " + b"b=1 " * 100_000,
+    "nested": b"<div><a>" * 8_000,
+    "text": b"x" * 300_000,
+    "comment": b"<!--" + b"-" * 300_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("start", [b"", b"<!DOCTYPE html><a href=demo-1.0.zip>demo</a>"])
+def test_html_made_to_annoy_is_one_of_our_errors_or_what_could_be_read(body: bytes, start: bytes):
+    try:
+        files = page(start + body, "text/html").files
+    except InvalidResponse as error:
+        assert str(error).startswith("index: the response to GET simple/demo/ at index.example")  # noqa: PT017
+    else:
+        assert [file.filename for file in files] == ["demo-1.0.zip"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"files": ' + b"[" * 100_000,
+        b'{"other": ' + b"[" * 100_000,
+        b'{"files": [' + b'{"a":' * 100_000,
+        b'{"files": ["' + b"x" * 400_000,
+        b'{"files": [' + b"1" * 5_000 + b"]}",
+        b"{" + b'"a":1,' * 20_000 + b'"files": []}',
+        b'{"files": ' + b" " * 2_000_000 + b"[]}",
+        b'{"files": [], "meta": {"api-version": NaN}}',
+        b'{"files": []} {}',
+        b'{"files": [' + b"{}," * 450_000 + b"{}]}",
+    ],
+    ids=lambda body: body[:12],
+)
+def test_json_made_to_annoy_is_one_of_our_errors(body: bytes):
+    with pytest.raises(InvalidResponse, match=r"^index: the response to GET simple/demo/"):
+        page(body, JSON)
+
+
+def root(body: str | bytes, media_type: str = "text/html") -> tuple[str, ...]:
+    text = body.encode() if isinstance(body, str) else body
+    response = Response(200, {"content-type": media_type}, text, "https://index.example/simple/")
+    with reading(INDEX, response):
+        return run_steps(read_project_list(response))
+
+
+@pytest.mark.parametrize("href", ["{}/", "{}", "{}/index.html", "/simple/{}/", "https://index.example/simple/{}/"])
+def test_the_name_of_a_project_is_the_text_of_its_link(href: str):
+    links = "".join(f'<a href="{href.format(key)}">{name}</a>' for key, name in [("a-b", "A.b"), ("demo", "Demo")])
+    assert root(f'<a href="../">up</a>{links}<a href="/simple/x/">y</a>') == ("A.b", "Demo")
+
+
+@pytest.mark.parametrize("body", SIGN_IN.values(), ids=SIGN_IN)
+def test_a_sign_in_page_is_no_list_of_projects(body: str):
+    with pytest.raises(InvalidResponse, match="not one of the Simple API"):
+        root(body)
+
+
+def test_a_root_without_projects_that_says_what_it_is():
+    assert root(f"<html><head>{MARK}</head></html>") == ()
+    assert root('{"projects": []}', JSON) == ()
+    names = [{"name": "a"}, {"name": None}, 5, {"name": "é\ud800"}, {"name": "é"}]
+    assert root(json.dumps({"meta": {}, "projects": names}), "application/json") == ("a", "é\ufffd", "é")
+    with pytest.raises(InvalidResponse, match="It has no projects"):
+        root('{"meta": {}}', "application/json")

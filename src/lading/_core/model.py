@@ -43,7 +43,10 @@ async def prepare_models() -> None:
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None or moment.tzinfo == UTC:  # by another name; converting costs as much as validating
         return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is before the year 1 or after the year 9999 in UTC") from None
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(_aware)]

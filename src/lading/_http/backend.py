@@ -5,9 +5,11 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+import anyio.lowlevel
+
 from lading._core.threads import import_in_thread
 from lading._http.connection import SENT_WITH_HEAD, BytesSource, WireRequest
-from lading._http.decompress import decompressor_for
+from lading._http.decompress import DECODE_STEP, decompressor_for
 from lading._http.errors import TransportError, UnsendableRequest, describe, network_error, without_frames
 from lading._http.h1 import body_length
 from lading._http.response_body import CompleteBody
@@ -212,6 +214,8 @@ async def read_decoded(response: _Readable, host: str, limit: int) -> bytes:
                 count += len(plain)
                 if count > limit:
                     raise InvalidResponse(f"{host}: the response has more than {limit} bytes; it was not read")
+                if decompress is not None and len(plain) >= DECODE_STEP:
+                    await anyio.lowlevel.checkpoint()  # one piece may become a thousand times as much
         if decompress is not None and not decompress.complete:
             raise InvalidResponse(f"{host}: the compressed response is incomplete")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

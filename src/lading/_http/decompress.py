@@ -10,7 +10,7 @@ from lading.errors import InvalidResponse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_DECODE_STEP = 256 * 1024
+DECODE_STEP = 256 * 1024
 
 
 def decompressor_for(encoding: str) -> Decompressor | None:
@@ -47,14 +47,14 @@ class Decompressor:
                     self._held = piece
                     return
                 self._zlib = self._begin(piece)
-            step = self._zlib.decompress(piece, _DECODE_STEP)
+            step = self._zlib.decompress(piece, DECODE_STEP)
             yield step
             if self._zlib.eof:
                 # A gzip file may be followed by another, which is its continuation (RFC 1952 2.2).
                 piece, self._zlib, more = self._zlib.unused_data, None, False
                 self.complete = not piece
             else:
-                piece, more = self._zlib.unconsumed_tail, len(step) == _DECODE_STEP
+                piece, more = self._zlib.unconsumed_tail, len(step) == DECODE_STEP
 
     def _begin(self, piece: bytes) -> zlib._Decompress:
         # "deflate" is zlib's format; some servers send it without zlib's two bytes.

@@ -6,7 +6,9 @@ import re
 from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from lading._core.redact import one_line, safe_url
 from lading._core.responses import api_error, error_class, error_detail
 from lading.errors import Conflict
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from lading._core.service import Service
     from lading.errors import ApiError
 
+# What frameworks call what is wrong with no field, but with all together.
+_NO_FIELDS = {"base", "non_field_errors", "__all__"}
 # Appended to a bare 401 or 403, pypiserver's response to a wrong password.
 _HINTS = {
     401: ": give a token or a password, and check that it is right",
@@ -38,10 +42,22 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     detail = re.sub(rf"(?i)^(error: )?{response.status} ", "", _index_detail(response, usual) or error_detail(response))
     if detail.lower() in {"", "none", "unknown error.", *map(str.lower, usual)}:
         detail = (usual[0] if usual else "") + _HINTS.get(response.status, "")
+    if response.status in (404, 405, 410) and response.url:
+        detail += f": {method} {place_of(response.url)}"
+        if method == "POST":
+            detail += ": is upload_url right?"
     kind = error_class(response.status)
     if response.status in _TAKEN and re.search(_TAKEN[response.status], detail):
         kind = Conflict
     return api_error(service.name, response, method=method, detail=detail, kind=kind, secrets=secrets)
+
+
+def place_of(url: str) -> str:
+    """Return the last two parts of the path of *url*, and its host: no more, as some indexes have a token in it."""
+    parts = urlsplit(safe_url(url))
+    segments = [segment for segment in parts.path.split("/") if segment][-2:]
+    slash = "/" if parts.path.endswith("/") and segments else ""
+    return one_line(f"{'/'.join(segments)}{slash} at {parts.netloc}".strip())
 
 
 def _index_detail(response: Response, usual: tuple[str, ...]) -> str:
@@ -54,8 +70,9 @@ def _index_detail(response: Response, usual: tuple[str, ...]) -> str:
             found, code = {}, None
         if isinstance(code, str) and re.match(r"\d{3} .", code):
             return code[4:]
-        if reasons := "; ".join(_reasons(found.get("errors"))):
-            return reasons
+        for reasons in (_reasons(found.get("errors")), _field_reasons(found)):
+            if text := "; ".join(reasons):
+                return text
     if response.media_type == "text/html" and (section := re.search(r'class="content-section">([^<]+)', response.text)):
         return unescape(section[1]).strip()  # Nexus, whose title is its own name
     reason = re.sub(r"^\d{3} ", "", response.reason)
@@ -70,6 +87,15 @@ def _reasons(errors: Any) -> Iterator[str]:
         match error:
             case {"code": str(code), "description": str(description)}:
                 yield f"{description} ({code})"
+
+
+def _field_reasons(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with each field: GitLab's ``{"message": {field: [text]}}``, others' ``{field: [text]}``."""
+    nested = next((found[name] for name in ("message", "errors", "error", "detail") if name in found), found)
+    for field, texts in nested.items() if isinstance(nested, dict) else ():
+        said = ", ".join(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ""
+        if said:
+            yield said if field in _NO_FIELDS else f"{field}: {said}"
 
 
 # Phrases that servers still send, and that HTTP, and Python 3.13 with it, has changed.

@@ -28,14 +28,14 @@ class Index:
             appended where it is missing: without it the official index redirects.
         simple_url: The root of the Simple API (PEP 503, PEP 691), below which ``<project>/`` is. ``None`` when the
             index has none that can be read: then nothing can be looked up before or after an upload.
-        name: The index's name in errors and events.
+        name: The index's name in errors and events; by default the host of *upload_url*.
         allow_http: Accept plain http for a host that is not this machine. It exposes credentials to the network.
         json_url: The root of the JSON API, below which ``<project>/json`` is, where the index has one.
     """
 
     upload_url: str
     simple_url: str | None = None
-    name: str = "index"
+    name: str = ""
     allow_http: bool = False
     json_url: str | None = None
     _read_auth: Auth | None = field(default=UNSET, repr=False, compare=False, kw_only=True)
@@ -45,6 +45,8 @@ class Index:
             url = getattr(self, name)
             if url is not None:
                 object.__setattr__(self, name, validate_base_url(url, name, allow_http=self.allow_http))
+        if not self.name:
+            object.__setattr__(self, "name", urlsplit(self.upload_url).netloc)
 
     @property
     def token_domain(self) -> str | None:
@@ -56,6 +58,11 @@ class Index:
     def official(self) -> bool:
         """Whether this is PyPI or TestPyPI, whose tokens are valid for uploads only."""
         return self._official_name is not None
+
+    def check_overwrite(self) -> None:
+        """Raise ``ConfigError`` if this is an index that never replaces a file."""
+        if official_index_at(self.upload_url) is not None:
+            raise ConfigError(f"{self.name} never replaces a file: leave out overwrite=True, and bump the version")
 
     @property
     def audience(self) -> str | None:

@@ -46,12 +46,6 @@ class File(Model):
         return self.yanked is not False
 
 
-class SimpleMeta(Model):
-    """The metadata of a response of the Simple API."""
-
-    api_version: str = Field(default="1.0", validation_alias="api-version")
-
-
 Status = Literal["active", "archived", "quarantined", "deprecated"] | str
 
 
@@ -66,7 +60,6 @@ class ProjectPage(Model):
     """A project's page of the Simple API.
 
     Attributes:
-        meta: The API's version.
         name: The project's name, where the index says.
         files: Its files.
         versions: Its versions, where the index says (PEP 700).
@@ -74,25 +67,11 @@ class ProjectPage(Model):
         served_at: The index's clock when it responded, where it says.
     """
 
-    meta: SimpleMeta = Field(default_factory=SimpleMeta)
     name: str = ""
     files: tuple[File, ...]
     versions: tuple[str, ...] = ()
     project_status: ProjectStatus = Field(default_factory=ProjectStatus, validation_alias="project-status")
     served_at: datetime | None = None
-
-
-class ProjectName(Model):
-    """One entry of the list of all projects."""
-
-    name: str
-
-
-class ProjectList(Model):
-    """The list of all projects."""
-
-    meta: SimpleMeta = Field(default_factory=SimpleMeta)
-    projects: tuple[ProjectName, ...]
 
 
 class ProjectInfo(Model):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lading._core.api_errors import make_api_error
 from lading._core.body import FileBody
 from lading._core.call import Call
 from lading._core.multipart import FilePart, Multipart
-from lading._core.send_once import NOT_FOUND, Found, Rejected
-from lading.errors import Conflict, Forbidden, Unauthorized
+from lading._core.send_once import NOT_FOUND, Found, Rejected, look_until_certain
+from lading.errors import Conflict, IntegrityError, InvalidResponse
 from lading.pypi._models import UploadResult
-from lading.pypi._pages import fetch_page
 from lading.pypi._upload_form import form_fields, read_upload_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from lading._artifacts.python import Distribution
@@ -26,26 +25,19 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.errors import LadingError
     from lading.pypi._indexes import Index
+    from lading.pypi._listing import Listing, Listings
     from lading.pypi._models import UploadStatus
     from lading.types import OnProgress
 
-FileState = Literal["absent", "same", "other", "unclear"]
+# What the index shows of a file: nothing, this very file, another of its name, one without a known digest; or it does
+# not show anything.
+FileState = Literal["absent", "same", "other", "undigested", "unknown"]
+
+# Seconds after which an index that accepted a file lists it.
+_LISTED_AFTER = 10.0
 
 # blake2b_256 is the JSON API's name of what the form calls blake2_256.
 _OUR_NAMES = {"blake2b_256": "blake2_256"}
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedFile:
-    """What the index shows of a file: nothing, this very file, another of its name, or one without a known digest.
-
-    Attributes:
-        state: Which of these.
-        served_at: The index's clock when it responded, where it says.
-    """
-
-    state: FileState
-    served_at: datetime | None = None
 
 
 class DistributionUpload:
@@ -55,44 +47,58 @@ class DistributionUpload:
         distribution: The wheel or sdist.
         sender: A sender to the index.
         index: The index.
+        listings: What the index lists, shared with the other uploads of a fan-out.
+        overwrite: Replace another file of that name.
     """
 
-    def __init__(self, distribution: Distribution, sender: Sender, index: Index) -> None:
+    def __init__(
+        self, distribution: Distribution, sender: Sender, index: Index, listings: Listings, *, overwrite: bool = False
+    ) -> None:
         self._distribution = distribution
         self._sender = sender
         self._index = index
+        self._listings = listings
+        self._overwrite = overwrite
         self._warnings: tuple[str, ...] = ()
 
-    async def find_existing(self, sender: CallSender | None = None) -> IndexedFile | None:
-        """Look the file up at the index; ``None`` when we may not read there: credentials may be for uploads alone.
+    @property
+    def project(self) -> str:
+        """The project's name, as the file's metadata have it."""
+        return self._distribution.name
 
-        The result of the upload has a warning then.
+    async def is_there(self, check_token: Callable[[datetime | None], Awaitable[None]]) -> bool:
+        """Return whether the index has this very file already; raise when it has another that is not to be replaced.
 
         Args:
-            sender: A sender to use instead of the upload's own.
+            check_token: Called before anything is sent, with the index's time where it is known.
         """
-        if self._index.simple_url is None:
-            self._warn("the index has no simple_url")
-            return None
-        try:
-            page = await fetch_page(sender or self._sender, self._index, self._distribution.name, fresh=True)
-        except (Unauthorized, Forbidden) as error:
-            self._warn(f"the index's listing could not be read (HTTP {error.status})")
-            return None
-        for file in page.files:
-            if file.filename == self._distribution.filename:
-                return IndexedFile(self._compare(file.hashes), page.served_at)
-        return IndexedFile("absent", page.served_at)
+        listing = await self._listings.get(self._distribution.name)
+        state = self._state_in(listing)
+        if state == "same":
+            return True
+        if state in ("other", "undigested") and not self._overwrite:
+            raise self._conflict() if state == "other" else self._undigested()
+        await check_token(self._listings.now(listing))
+        return False
 
-    def _warn(self, why: str) -> None:
-        self._warnings = (f"{why}: lading could not check whether it has {self._distribution.filename}",)
+    async def _look(self, sender: CallSender | None = None) -> FileState:
+        """Look the file up now."""
+        return self._state_in(await self._listings.look(self._distribution.name, sender))
 
-    def _compare(self, hashes: dict[str, str]) -> FileState:
+    def _state_in(self, listing: Listing) -> FileState:
+        filename = self._distribution.filename
+        if listing.problem:
+            self._warnings = (f"{listing.problem}: lading could not check whether it has {filename}",)
+            return "unknown"
+        self._warnings = ()
+        return "absent" if filename not in listing.files else self._compare(listing.files[filename])
+
+    def _compare(self, hashes: Mapping[str, str]) -> FileState:
         ours = self._distribution.hashed.digests
         theirs = {_OUR_NAMES.get(name, name): digest.lower() for name, digest in hashes.items()}
         common = theirs.keys() & ours.keys()
         if not common:
-            return "unclear"
+            return "undigested"
         return "same" if all(theirs[name] == ours[name] for name in common) else "other"
 
     async def send(self, attestations: list[object], on_progress: OnProgress | None) -> UploadResult:
@@ -103,34 +109,57 @@ class DistributionUpload:
             on_progress: Called with how many bytes of the request body have been sent.
         """
         try:
-            return await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
+            result = await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
         except Conflict as conflict:
             # Another upload was faster, or the response to an earlier attempt was lost: is it this file, or another?
-            seen = await self.find_existing()
-            if seen is not None and seen.state == "same":
+            state = await self._look()
+            if state == "same":
                 return self.result("confirmed")
-            if seen is not None and seen.state == "other":
-                raise self.conflict() from conflict
+            if state == "other":
+                raise self._conflict() from conflict
             raise
+        if self._overwrite and not self._warnings and result.status == "uploaded":
+            await self._verify_replaced()
+        return result
+
+    async def _verify_replaced(self) -> None:
+        """Wait until the index lists the new digest: some do a moment after they have responded."""
+
+        async def look() -> LookupResult[None]:
+            state = await self._look()
+            return NOT_FOUND if state in ("other", "absent") else Found(None)
+
+        settings = self._sender.settings
+        if await look_until_certain(look, settings, until=settings.clock() + _LISTED_AFTER) is NOT_FOUND:
+            raise IntegrityError(
+                f"{self._index.name}: it accepted {self._distribution.filename} and does not list its digest: it may "
+                "have kept the file that it had",
+                outcome="unknown",
+            )
 
     async def _look_up(self, sender: LookupSender, _: LadingError) -> LookupResult[UploadResult]:
-        seen = await self.find_existing(sender)
-        if seen is None or seen.state == "unclear":
+        state = await self._look(sender)
+        if state in ("unknown", "undigested"):
             raise make_api_error(Conflict, self._index.name, "it does not show whether it has this file")
-        if seen.state == "same":
+        if state == "same":
             return Found(self.result("confirmed"))
-        return Rejected(self.conflict()) if seen.state == "other" else NOT_FOUND
+        if state == "absent" or self._overwrite:
+            return NOT_FOUND
+        return Rejected(self._conflict())
 
-    def conflict(self) -> Conflict:
+    def _conflict(self) -> Conflict:
         """Make the error for another file of the same name."""
+        remedy = "bump the version" + (
+            "" if self._index.official or self._overwrite else ", or pass overwrite=True if this index replaces files"
+        )
         return make_api_error(
             Conflict,
             self._index.name,
-            f"it has another file {self._distribution.filename}. A file cannot be replaced: bump the version",
+            f"it has another file {self._distribution.filename}; {remedy}",
             detail="another file of that name is there",
         )
 
-    def unclear(self) -> Conflict:
+    def _undigested(self) -> Conflict:
         """Make the error for a file of the same name that cannot be compared."""
         return make_api_error(
             Conflict,
@@ -141,7 +170,13 @@ class DistributionUpload:
 
     def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult]:
         def read(response: Response) -> UploadResult:
-            return self.result("uploaded", read_upload_warnings(response))
+            try:
+                warnings = read_upload_warnings(response, must_know=not self._warnings)
+            except InvalidResponse as error:
+                raise InvalidResponse(
+                    f"{self._index.name}: {distribution.filename}: {error}", outcome="unknown"
+                ) from None
+            return self.result("uploaded", warnings)
 
         distribution = self._distribution
         parts: list[tuple[str, str] | FilePart] = [*form_fields(distribution)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.version import InvalidVersion, Version
 
@@ -65,40 +66,65 @@ def _is_at_least(metadata: RawMetadata, version: str) -> bool:
         return False
 
 
-def read_upload_warnings(response: Response) -> tuple[str, ...]:
+def read_upload_warnings(response: Response, *, must_know: bool = True) -> tuple[str, ...]:
     """Return what an index says besides success; ``InvalidResponse`` for what is no index's response to an upload.
 
     Indexes respond with nothing (the official one, Artifactory, Nexus), lines of text (its warnings; devpi), or a JSON
-    object. The official index sends 200 with a help page to a form that it does not recognise as an upload; proxies
-    and single sign-on send 200 with a page of their own.
+    object that says so (GitLab). The official index sends 200 with a help page to a form that it does not recognise as
+    an upload; proxies and single sign-on send 200 with a page of their own.
+
+    Args:
+        response: The response, a success by its status.
+        must_know: Whether a response that no known index sends leaves the outcome open: the file can be looked up.
+            Otherwise there is a warning. HTML, and JSON that says error, leave it open in any case.
     """
     text = response.text.strip()
     if response.media_type.endswith("json"):
-        if text and not _is_success(response):
+        verdict = _verdict(response) if text else "success"
+        if verdict == "failure" or (verdict == "unknown" and must_know):
             raise InvalidResponse("the response to the upload is not a success in JSON", outcome="unknown")
-        return ()
+        return () if verdict == "success" else (_UNKNOWN_RESPONSE,)
     if text.startswith("<") or (response.media_type == "text/html" and "<" in text):
         raise InvalidResponse(
             "the response to the upload is an HTML page: is upload_url right, or is a proxy or a sign-in page in "
             "between?",
             outcome="unknown",
         )
-    if response.media_type not in ("", "text/plain"):
-        return ()
+    if response.media_type not in ("", "text/plain", "text/html"):
+        if not text:
+            return ()
+        if must_know:
+            raise InvalidResponse(f"the response to the upload is {response.media_type}", outcome="unknown")
+        return (_UNKNOWN_RESPONSE,)
     return tuple(line.strip() for line in text.splitlines() if line.strip() not in ("", "OK"))
 
 
-def _is_success(response: Response) -> bool:
-    """Return whether a JSON body is an object that names no error."""
+_UNKNOWN_RESPONSE = "the index's response is none that lading knows as a success, and could not be verified"
+# What says success in words, after a status of its own perhaps: "201 Created".
+_SUCCESS = re.compile(r"(?i)(2\d\d( |$))?(|ok|okay|success|successful|created|accepted|done|true)")
+
+
+def _verdict(response: Response) -> Literal["success", "failure", "unknown"]:
+    """Return what a JSON body says of the upload."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
-        return False
-    if not isinstance(body, dict) or body.get("success") is False:
-        return False
-    status = body.get("status", body.get("code"))
-    if isinstance(status, str):
-        failed = status.lower() in ("error", "fail", "failed", "failure") or status[:1] in ("4", "5")
-    else:
-        failed = isinstance(status, int) and status >= 400
-    return not failed and not any(body.get(name) for name in ("error", "errors"))
+        return "failure"
+    if not isinstance(body, dict) or body.get("success") is False or any(body.get(n) for n in ("error", "errors")):
+        return "failure"
+    said = [body[name] for name in ("status", "code", "message", "result", "success") if name in body]
+    if any(map(_says_failure, said)):
+        return "failure"
+    return "success" if all(map(_says_success, said)) and (said or not body) else "unknown"
+
+
+def _says_failure(value: object) -> bool:
+    if isinstance(value, str):
+        return value.lower() in ("error", "fail", "failed", "failure") or value[:1] in ("4", "5")
+    return isinstance(value, int) and value >= 400
+
+
+def _says_success(value: object) -> bool:
+    if isinstance(value, int):
+        return value is True or 200 <= value < 300
+    return isinstance(value, str) and _SUCCESS.fullmatch(value) is not None

@@ -11,7 +11,7 @@ from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
 from lading._core.download_stream import DownloadStream
 from lading._core.paging import Page, Pager
-from lading.errors import InvalidResponse
+from lading.errors import InvalidResponse, NotFound
 from lading.pypi._pages import fetch_page
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ class Files:
 
         Source: ``GET <simple_url>/<project>/`` with ``Cache-Control: no-cache``.
         """
-        page = await fetch_page(self._sender, self._index, project, fresh=True)
+        try:
+            page = await fetch_page(self._sender, self._index, project, fresh=True)
+        except NotFound:
+            return None
         return next((file for file in page.files if file.filename == filename), None)
 
     async def download(

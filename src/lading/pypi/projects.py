@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lading._artifacts.python import normalize_name
 from lading._core.arguments import checked
 from lading._core.paging import Page, Pager
+from lading._core.steps import run_in_steps
 from lading.pypi._models import Project
 from lading.pypi._pages import fetch_page, fetch_project_names, fetch_release_info
 from lading.pypi._simple_api import group_releases
@@ -60,11 +61,15 @@ class Projects:
         """
         page = await fetch_page(self._sender, self._index, project)
         info = await fetch_release_info(self._sender, self._index, project)
-        return Project(
+        versions = page.versions
+        if not versions:
+            releases = await run_in_steps(group_releases(project, page.files))
+            versions = tuple(release.version for release in reversed(releases))
+        return Project.model_construct(
             name=page.name or (info.info.name if info else normalize_name(project)),
             status=page.project_status.status,
             status_reason=page.project_status.reason,
-            versions=page.versions or tuple(r.version for r in reversed(group_releases(project, page.files))),
+            versions=versions,
             files=page.files,
             info=None if info is None else info.info,
         )

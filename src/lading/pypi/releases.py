@@ -14,16 +14,19 @@ from lading._core.api_errors import make_api_error
 from lading._core.arguments import checked
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
+from lading._core.steps import run_in_steps
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
+from lading.pypi._listing import Listings, SimpleRoot
 from lading.pypi._pages import fetch_page, fetch_release_info
-from lading.pypi._simple_api import group_releases
+from lading.pypi._simple_api import files_of_version, group_releases, release_of
 from lading.pypi._upload import DistributionUpload
 from lading.pypi._upload_many import UploadMany
 from lading.pypi._upload_source import open_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from lading._core.files import StrPath
     from lading._core.sender import Sender
@@ -38,12 +41,13 @@ if TYPE_CHECKING:
 class Releases:
     """The releases of an index's projects; available as ``pypi.releases``."""
 
-    __slots__ = ("_index", "_sender", "_tokens")
+    __slots__ = ("_index", "_root", "_sender", "_tokens")
 
     def __init__(self, sender: Sender, index: Index, tokens: Tokens) -> None:
         self._sender = sender
         self._index = index
         self._tokens = tokens
+        self._root = SimpleRoot(index)
 
     def list(self, project: str, *, max_items: int | None = None) -> Pager[Release]:
         """List the releases of *project*, newest first, each with its files. There is one page.
@@ -62,7 +66,7 @@ class Releases:
 
         async def fetch(_: object) -> Page[Release]:
             page = await fetch_page(self._sender, self._index, project)
-            releases = group_releases(normalize_name(project), page.files)
+            releases = await run_in_steps(group_releases(normalize_name(project), page.files))
             return Page(releases, None, len(releases))
 
         return Pager(fetch, max_items=max_items)
@@ -87,10 +91,11 @@ class Releases:
         except InvalidVersion as error:
             raise InputError(f"{version!r} is not a version", argument="version") from error
         page = await fetch_page(self._sender, self._index, project)
-        for release in group_releases(normalize_name(project), page.files):
-            if Version(release.version) == wanted:
-                info = await fetch_release_info(self._sender, self._index, project, release.version)
-                return release if info is None else release.model_copy(update={"info": info.info})
+        files = await run_in_steps(files_of_version(wanted, page.files))
+        if files:
+            release = release_of(normalize_name(project), files)
+            info = await fetch_release_info(self._sender, self._index, project, release.version)
+            return release if info is None else release.model_copy(update={"info": info.info})
         raise make_api_error(NotFound, self._index.name, f"{project} has no files of version {version}")
 
     async def upload(
@@ -99,6 +104,7 @@ class Releases:
         *,
         filename: str | None = None,
         attestations: Iterable[StrPath] | bool = (),
+        overwrite: bool = False,
         on_progress: OnProgress | None = None,
     ) -> UploadResult:
         """Upload a wheel or sdist and return the result.
@@ -107,7 +113,8 @@ class Releases:
         is ``"unchanged"``; when the digest differs, :class:`lading.Conflict` is raised before a byte is sent. A token
         that cannot work (of another index, for other projects, expired by the index's clock) is refused before that,
         too. When the response is lost, or says that the file exists, the index's listing decides, so a release is
-        neither lost nor uploaded twice.
+        neither lost nor uploaded twice. What could not be checked, because the index does not let itself be read, is
+        said in the ``warnings`` of the result.
 
         Cancelling the call closes the connection. The index may have the file by then; calling again finds out.
 
@@ -118,13 +125,17 @@ class Releases:
             filename: The file's name, for bytes and async sources.
             attestations: Files of attestations (PEP 740) to send with it; ``True`` for all files beside it that are
                 named ``<file>.<anything>.attestation``. Indexes accept them from trusted publishers only.
+            overwrite: Replace another file of that name, at an index that can: a volatile one of devpi, pypiserver with
+                ``--overwrite``. Afterwards the index must list the new digest, which may take one more request, and up
+                to 10 s where it does not. PyPI and TestPyPI never replace a file.
             on_progress: Called with how many bytes of the request body have been sent.
 
         Raises:
             InputError: The file is neither a wheel nor an sdist, is damaged, or changed while it was read.
-            ConfigError: There are no credentials.
+            ConfigError: There are no credentials, or ``overwrite=True`` is given for PyPI or TestPyPI.
             TokenInvalid: The token cannot be used for this; nothing was sent.
-            Conflict: The index has another file of that name. Nothing can replace it: bump the version.
+            Conflict: The index has another file of that name: bump the version, or see *overwrite*.
+            IntegrityError: With *overwrite*, the index accepted the file, and lists another digest.
             Unauthorized: The credentials are wrong (devpi).
             Forbidden: The token or password is wrong, or is not for this project.
             PayloadTooLarge: The index, or a proxy in front of it, refused the size.
@@ -137,6 +148,30 @@ class Releases:
         Source: ``POST <upload_url>``, the legacy upload API as warehouse (August 2026), pypiserver 2.4 and devpi 6.20
         behave.
         """
+        return await self._upload(
+            self._new_listings(),
+            source,
+            filename=filename,
+            attestations=attestations,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+
+    def _new_listings(self) -> Listings:
+        return Listings(self._sender, self._index, self._root)
+
+    async def _upload(
+        self,
+        listings: Listings,
+        source: StrPath | ByteSource,
+        *,
+        filename: str | None = None,
+        attestations: Iterable[StrPath] | bool,
+        overwrite: bool,
+        on_progress: OnProgress | None = None,
+    ) -> UploadResult:
+        if overwrite:
+            self._index.check_overwrite()
         if self._index.official and self._sender.settings.auth is NO_AUTH:
             raise ConfigError(
                 f"{self._index.name} accepts uploads only with a token, and this client has none: pass token=, or "
@@ -146,20 +181,20 @@ class Releases:
         if attestations is True and not isinstance(source, (str, PathLike)):
             raise InputError("attestations=True means the files beside a path: name them", argument="attestations")
         async with open_distribution(source, filename) as path:
-            return await self._upload(path, attestations, on_progress)
+            distribution = await read_distribution(path)
+            sidecars = await run_in_thread(read_attestations, distribution.path, attestations)
+            upload = DistributionUpload(distribution, self._sender, self._index, listings, overwrite=overwrite)
+            return await self._send(upload, sidecars, on_progress)
 
-    async def _upload(
-        self, path: StrPath, attestations: Iterable[StrPath] | bool, on_progress: OnProgress | None
+    async def _send(
+        self, upload: DistributionUpload, sidecars: list[object], on_progress: OnProgress | None
     ) -> UploadResult:
-        distribution = await read_distribution(path)
-        sidecars = await run_in_thread(read_attestations, distribution.path, attestations)
-        upload = DistributionUpload(distribution, self._sender, self._index)
-        seen = await upload.find_existing()
-        if seen is not None and seen.state == "same":
+
+        async def check_token(now: datetime | None) -> None:
+            await self._tokens.check_offline(upload.project, now=now)
+
+        if await upload.is_there(check_token):
             return upload.result("unchanged")
-        if seen is not None and seen.state != "absent":
-            raise upload.conflict() if seen.state == "other" else upload.unclear()
-        await self._tokens.check_offline(distribution.name, now=None if seen is None else seen.served_at)
         return await upload.send(sidecars, on_progress)
 
     def upload_many(
@@ -168,13 +203,14 @@ class Releases:
         *,
         limit: int = 8,
         attestations: bool = False,
+        overwrite: bool = False,
         on_progress: OnProgress | None = None,
     ) -> UploadMany:
         """Upload many files concurrently: awaited, or with their results as they complete.
 
         A release's wheels are sent first, and its sdist only when the index has all of them; when one fails, the error
         of the sdist is a :class:`NotAttempted`. Otherwise an installer could build from source although a wheel is
-        about to follow.
+        about to follow. Each project's page is read once for all of its files, and again after a lost response.
 
         ::
 
@@ -190,12 +226,17 @@ class Releases:
                 are skipped. Attestations are skipped as well: they are sent with their files.
             limit: The maximum number of files that are uploaded concurrently.
             attestations: Also send the attestations beside each file.
+            overwrite: Replace other files of these names; see :meth:`upload`.
             on_progress: Called with how much of all files is done, in bytes and in files. It never decreases: a file
                 that is sent again counts once, and one that has ended counts whole, also when there was nothing to
                 send or it failed. What it raises ends all uploads, and is raised.
 
         Raises:
+            ConfigError: ``overwrite=True`` is given for PyPI or TestPyPI.
             InputError: The name of one of *paths* is not that of a wheel or an sdist, or a directory or pattern has
                 none; nothing was sent.
         """
-        return UploadMany(partial(self.upload, attestations=attestations), paths, limit, on_progress)
+        if overwrite:
+            self._index.check_overwrite()
+        upload = partial(self._upload, self._new_listings(), attestations=attestations, overwrite=overwrite)
+        return UploadMany(upload, paths, limit, on_progress)
