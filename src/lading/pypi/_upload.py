@@ -15,7 +15,7 @@ from lading.pypi._models import UploadResult
 from lading.pypi._upload_form import form_fields, read_upload_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from lading._artifacts.python import Distribution
@@ -101,7 +101,7 @@ class DistributionUpload:
             return "undigested"
         return "same" if all(theirs[name] == ours[name] for name in common) else "other"
 
-    async def send(self, attestations: list[object], on_progress: OnProgress | None) -> UploadResult:
+    async def send(self, attestations: Sequence[object], on_progress: OnProgress | None) -> UploadResult:
         """Send the file and return the result; every response that leaves a doubt is followed by a look-up.
 
         Args:
@@ -168,7 +168,7 @@ class DistributionUpload:
             detail="no digest listed",
         )
 
-    def _call(self, attestations: list[object], on_progress: OnProgress | None) -> Call[UploadResult]:
+    def _call(self, attestations: Sequence[object], on_progress: OnProgress | None) -> Call[UploadResult]:
         def read(response: Response) -> UploadResult:
             try:
                 warnings = read_upload_warnings(response, must_know=not self._warnings)
@@ -181,7 +181,7 @@ class DistributionUpload:
         distribution = self._distribution
         parts: list[tuple[str, str] | FilePart] = [*form_fields(distribution)]
         if attestations:
-            parts.append(("attestations", json.dumps(attestations)))
+            parts.append(("attestations", json.dumps(list(attestations))))
         # The file last: an index that reads the fields first can refuse early.
         body = FileBody(distribution.path, distribution.hashed.stamp)
         parts.append(FilePart("content", body, distribution.filename))

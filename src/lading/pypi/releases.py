@@ -25,7 +25,7 @@ from lading.pypi._upload_many import UploadMany
 from lading.pypi._upload_source import open_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from lading._core.files import StrPath
@@ -187,8 +187,9 @@ class Releases:
             return await self._send(upload, sidecars, on_progress)
 
     async def _send(
-        self, upload: DistributionUpload, sidecars: list[object], on_progress: OnProgress | None
+        self, upload: DistributionUpload, sidecars: Sequence[object], on_progress: OnProgress | None
     ) -> UploadResult:
+        """Send it, unless the index has it."""
 
         async def check_token(now: datetime | None) -> None:
             await self._tokens.check_offline(upload.project, now=now)
