@@ -26,6 +26,10 @@ BENCHES = {
     ),
     "pages": ("pages", "how long pages of 100,000 files, and pages made to annoy parsers, hold the loop"),
     "s3": ("s3", "one large file, 200 small ones, three regions, beside boto3, aiobotocore, s3fs and obstore"),
+    "s3-silent": (
+        "s3_silent",
+        "calls beside a region that never responds, beside those without one",
+    ),
     "import": ("imports", "what `from lading import PyPI; PyPI()` costs over a bare interpreter"),
 }
 

@@ -132,7 +132,7 @@ async def stage(job: Job) -> None:
 
         async def send(item: tuple[str, str]) -> None:
             staged = await ours.stage(item[0], "1.0.0", item[1])
-            assert {region.what for region in staged.regions.values()} == {"created"}
+            assert {region.status for region in staged.regions.values()} == {"created"}
 
         await ours.versions("warm")
         await measured(job, items, send)

@@ -10,6 +10,7 @@ import pytest
 
 from lading import InputError, Progress, Stager, VersionExists
 from lading.s3._checksums import crc_function, encode_crc
+from lading.testing import Respond
 from tests.support.aws_proxy import REGIONS
 from tests.support.moto_aws import MIB
 
@@ -145,6 +146,18 @@ async def test_a_large_object_is_created_only_once(aws: Aws, aws_backdoor: Backd
     assert all(
         a.headers["if-none-match"] == "*" for a in aws.requests if a.operation == put and a.path.endswith("1.0.0")
     )
+
+
+@pytest.mark.parametrize("data", [b"12", BIG], ids=["small", "big"])
+async def test_a_304_is_a_lost_condition(aws: Aws, aws_backdoor: Backdoor, stager: Stager, data: bytes):
+    """minio #19442: no other region may decide then."""
+    put = "CompleteMultipartUpload" if len(data) > 16 * MIB else "PutObject"
+    aws.before(put, lambda: aws_backdoor.put("ap-south-1", "pre/P@1.0.0", b"theirs"), path="P@1.0.0")
+    aws.on(put, Respond(304), path="P@1.0.0")
+    with pytest.raises(VersionExists, match="other bytes"):
+        await stager.stage("P", "1.0.0", data, policy="any")
+    assert everywhere(aws_backdoor, "pre/P@1.0.0") == [None, None, b"theirs"]
+    assert aws_backdoor.uploads() == []
 
 
 async def test_one_checksum_for_the_upload_its_parts_and_the_whole(aws: Aws, stager: Stager):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import tempfile
 import threading
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from traceback import walk_stack
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,10 @@ import anyio.to_thread
 import pytest
 
 import lading
-from lading import NetworkError, RateLimited, StageFailed, Stager
+from lading import NetworkError, NotFound, RateLimited, Retry, StageFailed, Stager, Timeout
 from lading.testing import DropAfter, DropBefore, DropDuring, Respond
 from tests.conftest import open_files
-from tests.support.aws_proxy import REGIONS, error
+from tests.support.aws_proxy import REGIONS, IdleClock, error
 from tests.support.moto_aws import MIB, make_stager
 from tests.support.s3_constants import BIG, FIRST, KEY, have
 
@@ -39,41 +41,107 @@ def working() -> list[str]:
     return [file for file in files if file.startswith(ours) and "testing" not in file]
 
 
+# How a region fails: connections are reset; requests get no response; or responses stop in the middle.
+FAILING = pytest.mark.parametrize("how", ["dead", "silent", "stops"])
+
+
+@pytest.fixture
+async def patient(aws: Aws, set_up: None) -> AsyncIterator[Stager]:
+    """A stager to which no region is slow, and none is waited for long."""
+    async with make_stager(aws, clock=IdleClock(aws), timeout=Timeout(read=2), retry=Retry(attempts=1)) as stager:
+        yield stager
+
+
+def fail(aws: Aws, how: str, *regions: str, begin: bool = True) -> None:
+    """Let the regions fail from now on, or no longer."""
+    for region in regions:
+        setattr(aws.regions[region], how, begin)
+
+
 @pytest.mark.parametrize("policy", ["all", "quorum", "any"])
-@pytest.mark.parametrize("dead", [(FIRST,), ("us-east-1",), (FIRST, "eu-west-1")], ids=str)
-async def test_regions_that_are_dead(
-    aws: Aws, aws_backdoor: Backdoor, stager: Stager, policy: Any, dead: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("failing", "how"),
+    [
+        *itertools.product([(FIRST,), ("us-east-1",), (FIRST, "eu-west-1")], ["dead", "silent"]),
+        (("us-east-1",), "stops"),
+    ],
+    ids=str,
+)
+async def test_regions_that_fail(
+    aws: Aws, aws_backdoor: Backdoor, patient: Stager, policy: Any, failing: tuple[str, ...], how: str
 ):
-    for region in dead:
-        aws.regions[region].dead = True
-    enough = {"all": 3, "quorum": 2, "any": 1}[policy] <= 3 - len(dead)
-    if enough:
-        staged = await stager.stage("P", "1.0.0", b"a", policy=policy)
-        assert set(staged.failed) == set(dead)
-        assert {name for name, found in staged.regions.items() if found.status == "failed"} == set(dead)
+    fail(aws, how, *failing)
+    rest = [region for region in REGIONS if region not in failing]
+    if {"all": 3, "quorum": 2, "any": 1}[policy] <= len(rest):
+        staged = await patient.stage("P", "1.0.0", b"a", policy=policy)
+        assert set(staged.failed) == set(failing) == set(patient.unreachable)
+        assert {name for name, found in staged.regions.items() if found.status == "failed"} == set(failing)
         assert all(isinstance(failed, NetworkError) for failed in staged.failed.values())
+        assert bool(staged.warnings) == (policy == "any")
+        assert have(aws_backdoor) == rest
     else:
-        with pytest.raises(StageFailed, match=f"in {3 - len(dead)} of 3 regions") as caught:
-            await stager.stage("P", "1.0.0", b"a", policy=policy)
-        assert (set(caught.value.failed), len(caught.value.succeeded)) == (set(dead), 3 - len(dead))
-    assert have(aws_backdoor) == [region for region in REGIONS if region not in dead]
+        # Without the region that decides, or without a majority, no region has it.
+        there = rest if policy == "all" and FIRST in rest else []
+        with pytest.raises(StageFailed, match=f"in {len(there)} of 3 regions") as caught:
+            await patient.stage("P", "1.0.0", b"a", policy=policy)
+        assert list(caught.value.succeeded) == there
+        assert set(caught.value.failed) == set(REGIONS) - set(there)
+        assert have(aws_backdoor) == there
+    before = have(aws_backdoor)
     # Once they live again, the same once more is all it takes.
-    for region in dead:
-        aws.regions[region].dead = False
-    staged = await stager.stage("P", "1.0.0", b"a")
-    assert {name for name, found in staged.regions.items() if found.status == "created"} == set(dead)
+    fail(aws, how, *failing, begin=False)
+    staged = await patient.stage("P", "1.0.0", b"a")
+    assert {name for name, found in staged.regions.items() if found.status == "created"} == set(REGIONS) - set(before)
     assert [aws_backdoor.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
+    assert patient.unreachable == {}
 
 
-async def test_a_region_that_is_dead_from_the_start(aws: Aws, aws_backdoor: Backdoor):
+@FAILING
+async def test_a_region_that_fails_from_the_start(aws: Aws, aws_backdoor: Backdoor, how: str):
     aws_backdoor.set_up()
-    aws.regions["eu-west-1"].dead = True
-    async with make_stager(aws) as stager:
+    fail(aws, how, "eu-west-1")
+    async with make_stager(aws, clock=IdleClock(aws)) as stager:
         assert set(stager.buckets) == {"us-east-1", "ap-south-1"}
+        assert set(stager.unreachable) == {"eu-west-1"}
         assert set((await stager.stage("P", "1.0.0", b"a", policy="quorum")).failed) == {"eu-west-1"}
-        aws.regions["eu-west-1"].dead = False
+        fail(aws, how, "eu-west-1", begin=False)
         assert (await stager.repair("P", "1.0.0")).regions["eu-west-1"].status == "created"
+        assert stager.unreachable == {}
     assert have(aws_backdoor) == list(REGIONS)
+
+
+@FAILING
+async def test_the_time_that_a_failing_region_costs(aws: Aws, aws_backdoor: Backdoor, how: str):
+    """By the client's clock, which stands still while the other regions work, and with its default settings."""
+    aws_backdoor.set_up()
+    fail(aws, how, "eu-west-1")
+    clock = IdleClock(aws)
+
+    @asynccontextmanager
+    async def at_most(seconds: float) -> AsyncIterator[None]:
+        before = clock.time
+        yield
+        assert clock.time - before <= seconds
+
+    stager = make_stager(aws, clock=clock, retry=Retry())
+    async with at_most(1):
+        await stager.__aenter__()
+    async with aclosing(stager):
+        async with at_most(10):
+            await stager.stage("P", "1.0.0", b"a", policy="any")
+        for _ in range(2):
+            async with at_most(1):
+                assert (await stager.get("P")).regions.keys() == {"us-east-1", "ap-south-1"}
+            async with at_most(1):
+                assert await stager.latest("P") == "1.0.0"
+            async with at_most(1):
+                assert await stager.versions("P") == ("1.0.0",)
+            async with at_most(1):
+                with pytest.raises(NotFound, match="eu-west-1 could not be checked"):
+                    await stager.get("P", "2.0.0")
+            assert set(stager.unreachable) == {"eu-west-1"}
+            # What failed a while ago is given time again, once.
+            clock.time += 60
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError, Forbidden, InputError, NotFound, StageFailed, Stager, VersionExists
+from lading import ConfigError, Forbidden, InputError, NotFound, Retry, StageFailed, Stager, Timeout, VersionExists
 from lading.s3 import Configuration
 from lading.testing import Server, ServerResponse
 from tests.support.aws_proxy import REGIONS, operation_of
 from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, make_stager
+from tests.support.s3_constants import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,15 +111,18 @@ async def test_set_latest(aws_backdoor: Backdoor, stager: Stager):
         await stager.set_latest("P", "3.0.0")
 
 
-async def test_set_latest_where_a_region_is_dead(aws: Aws, stager: Stager):
-    await stager.stage("P", "1.0.0", b"1")
-    await stager.stage("P", "2.0.0", b"2")
-    aws.regions["us-east-1"].dead = True
-    with pytest.raises(StageFailed) as caught:
-        await stager.set_latest("P", "1.0.0")
-    assert set(caught.value.failed) == {"us-east-1"}
-    aws.regions["us-east-1"].dead = False
-    assert await stager.latest("P") == "1.0.0"
+@pytest.mark.parametrize("how", ["dead", "silent", "stops"])
+async def test_set_latest_where_a_region_fails(aws: Aws, aws_backdoor: Backdoor, how: str):
+    aws_backdoor.set_up()
+    async with make_stager(aws, timeout=Timeout(read=1), retry=Retry(attempts=1)) as stager:
+        await stager.stage("P", "1.0.0", b"1")
+        await stager.stage("P", "2.0.0", b"2")
+        setattr(aws.regions["us-east-1"], how, True)
+        with pytest.raises(StageFailed) as caught:
+            await stager.set_latest("P", "1.0.0")
+        assert set(caught.value.failed) == {"us-east-1"}
+        setattr(aws.regions["us-east-1"], how, False)
+        assert await stager.latest("P") == "1.0.0"
 
 
 async def test_repair(aws_backdoor: Backdoor, stager: Stager):
@@ -140,6 +144,60 @@ async def test_repair(aws_backdoor: Backdoor, stager: Stager):
     aws_backdoor.put("eu-west-1", key, b"other")
     with pytest.raises(VersionExists):
         await stager.repair("P", "1.0.0")
+
+
+async def test_repair_sides_with_the_majority(aws_backdoor: Backdoor, stager: Stager):
+    """A stager that found no majority was killed before it removed what it had written; another has succeeded."""
+    other = {"lading-sha256": "0" * 64, "lading-stage": "killed", "lading-metadata": "1" * 64, "lading-removable": "1"}
+    aws_backdoor.put("ap-south-1", KEY, b"other", Metadata=other)
+    for region in ("eu-west-1", "us-east-1"):
+        aws_backdoor.put(region, KEY, b"bytes")
+    assert (await stager.get("P", "1.0.0")).regions.keys() == {"eu-west-1", "us-east-1"}
+    staged = await stager.repair("P", "1.0.0")
+    assert [found.status for found in staged.regions.values()] == ["unchanged", "unchanged", "created"]
+    assert [aws_backdoor.get(region, KEY) for region in REGIONS] == [b"bytes"] * 3
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_repair_completes_a_removal_and_no_other(aws_backdoor: Backdoor, stager: Stager, kept: bool):
+    await stager.stage("P", "1.0.0", b"bytes", policy="quorum")
+    stage = aws_backdoor.head("ap-south-1", KEY)["Metadata"]["lading-stage"]
+    aws_backdoor.put("ap-south-1", f"{KEY}/{stage}", b"kept" if kept else b"removed")
+    if not kept:
+        with pytest.raises(StageFailed, match="is being removed"):
+            await stager.stage("P", "1.0.0", b"bytes")
+    staged = await stager.repair("P", "1.0.0")
+    assert [found.status for found in staged.regions.values()] == ["unchanged"] * 2 + [
+        "unchanged" if kept else "created"
+    ]
+    assert [aws_backdoor.get(region, KEY) for region in REGIONS] == [b"bytes"] * 3
+    assert not (await stager.stage("P", "1.0.0", b"bytes")).failed
+
+
+async def test_repair_refuses_different_bytes_that_were_staged(aws_backdoor: Backdoor, stager: Stager):
+    await stager.stage("P", "1.0.0", b"bytes", policy="any")
+    aws_backdoor.put("ap-south-1", KEY, b"others")
+    with pytest.raises(VersionExists):
+        await stager.repair("P", "1.0.0")
+    assert aws_backdoor.get("ap-south-1", KEY) == b"others"
+
+
+async def test_clean_reports_every_region(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+    for region in REGIONS[:2]:
+        for key in ("pre/P@1.0.0", "pre/P@1.1.0"):
+            aws_backdoor.s3(region).create_multipart_upload(Bucket=f"bucket-{region}", Key=key)
+    aws.forbid("AbortMultipartUpload", path="P@1.1.0", regions=["eu-west-1"])
+    aws.forbid("ListMultipartUploads", regions=["ap-south-1"])
+    with pytest.raises(StageFailed, match=r"eu-west-1: .*AccessDenied.*; ap-south-1: .*AccessDenied") as caught:
+        await stager.abort_stale_uploads("P", older_than=0)
+    assert {name: type(error) for name, error in caught.value.failed.items()} == {
+        "eu-west-1": Forbidden,
+        "ap-south-1": Forbidden,
+    }
+    # The one that failed in the middle is in both.
+    aborted = {name: [upload.key for upload in found] for name, found in caught.value.succeeded.items()}
+    assert aborted == {"eu-west-1": ["pre/P@1.0.0"], "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"]}
+    assert aws_backdoor.uploads() == ["pre/P@1.1.0"]
 
 
 async def test_clean_aborts_what_a_killed_process_left(aws_backdoor: Backdoor, stager: Stager):

@@ -12,21 +12,26 @@ import pytest
 
 from lading import (
     Call,
+    Forbidden,
     IntegrityError,
     InvalidResponse,
     LadingError,
     NetworkError,
     NotFound,
     Progress,
+    Retry,
     ServerError,
     Stager,
 )
+from lading.s3._download import failover as _failover
 from lading.testing import Respond, Truncate
-from tests.support.aws_proxy import REGIONS
+from tests.support.aws_proxy import REGIONS, IdleClock
 from tests.support.moto_aws import MIB, make_stager, stage_as_startifact
 from tests.support.s3_constants import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from lading.s3 import Artifact
     from tests.support.aws_proxy import Aws
     from tests.support.moto_aws import Backdoor
@@ -259,14 +264,69 @@ async def test_a_response_is_opened_under_the_retry_rule(aws: Aws, stager: Stage
             pass
 
 
-async def test_a_dead_region_is_passed_over(aws: Aws, stager: Stager, tmp_path: Path):
-    await stager.stage("P", "1.0.0", DATA)
-    artifact = await stager.get("P")
-    aws.regions["eu-west-1"].dead = True
+@pytest.fixture
+def idle_clock(aws: Aws) -> IdleClock:
+    """The clock of the following."""
+    return IdleClock(aws)
+
+
+@pytest.fixture
+async def patient(aws: Aws, set_up: None, idle_clock: IdleClock) -> AsyncIterator[Stager]:
+    """A stager to which no region is slow, with the default settings for retries."""
+    async with make_stager(aws, clock=idle_clock, retry=Retry()) as stager:
+        yield stager
+
+
+@pytest.mark.parametrize("how", ["dead", "silent", "stops"])
+async def test_a_failing_region_is_passed_over(
+    aws: Aws, patient: Stager, idle_clock: IdleClock, tmp_path: Path, how: str
+):
+    await patient.stage("P", "1.0.0", DATA, metadata={"a": "b"})
+    artifact = await patient.get("P")
+    setattr(aws.regions["eu-west-1"], how, True)
     assert (await artifact.download(tmp_path / "out")).read_bytes() == DATA
-    again = await stager.get("P")
+    again = await patient.get("P")
     assert tuple(again.regions) == ("us-east-1", "ap-south-1")
-    assert tuple(again.unreachable) == ("eu-west-1",)
+    assert tuple(again.unreachable) == tuple(patient.unreachable) == ("eu-west-1",)
+    assert isinstance(again.unreachable["eu-west-1"], NetworkError)
+    assert again.metadata == {"a": "b"}
+    assert await patient.versions("P") == ("1.0.0",)
+    setattr(aws.regions["eu-west-1"], how, False)
+    idle_clock.time += 60  # it is given time again
+    again = await patient.get("P", "1.0.0")
+    assert patient.unreachable == {}
+    assert tuple(again.regions) == REGIONS
+
+
+@pytest.mark.parametrize("how", ["download", "open"])
+async def test_a_response_that_stops_is_continued_in_another_region(
+    aws: Aws, patient: Stager, tmp_path: Path, how: str
+):
+    await patient.stage("P", "1.0.0", DATA)
+    artifact = await patient.get("P")
+    aws.regions["eu-west-1"].stops = True
+    aws.requests.clear()
+    assert await read(artifact, how, tmp_path / "out") == DATA
+    assert [request.region for request in aws.requests] == ["eu-west-1", "us-east-1"]
+    assert aws.requests[1].headers["range"].startswith("bytes=")
+
+
+async def test_a_slow_response_is_not_given_up_when_it_may_not_be_retried(
+    aws: Aws, stager: Stager, monkeypatch: pytest.MonkeyPatch
+):
+    await stager.stage("P", "1.0.0", DATA)
+    artifact = await stager.with_options(retry=Retry(attempts=1)).get("P")
+    monkeypatch.setattr(_failover, "STALL", 0.0)
+    async with artifact.open() as pieces:
+        assert b"".join([piece async for piece in pieces]) == DATA
+
+
+async def test_the_bytes_that_most_regions_have_count(aws_backdoor: Backdoor, stager: Stager, tmp_path: Path):
+    await stager.stage("P", "1.0.0", b"bytes")
+    aws_backdoor.put("eu-west-1", KEY, b"other")
+    artifact = await stager.get("P", "1.0.0")
+    assert tuple(artifact.regions) == ("us-east-1", "ap-south-1")
+    assert (await artifact.download(tmp_path / "out")).read_bytes() == b"bytes"
 
 
 @pytest.mark.parametrize("how", ["download", "open"])
@@ -286,8 +346,20 @@ async def test_latest_by_more_than_half(aws: Aws, aws_backdoor: Backdoor, stager
     aws.regions["eu-west-1"].dead = True
     assert await stager.latest("P") == "1.1.0"
     aws.regions["us-east-1"].dead = True
-    with pytest.raises(LadingError, match="1 of 3 regions say which version of P"):
+    with pytest.raises(NetworkError, match="1 of 3 regions say which version of P"):
         await stager.latest("P")
+
+
+async def test_latest_where_no_region_allows_it(aws: Aws, aws_backdoor: Backdoor):
+    aws_backdoor.set_up()
+    aws.forbid("GetParameter", path="/buckets/name")
+    async with make_stager(aws) as stager:
+        with pytest.raises(Forbidden, match=r"0 of 3 regions say which version of P.*ap-south-1") as caught:
+            await stager.latest("P")
+        assert caught.value.status == 400
+        assert caught.value.code == "AccessDeniedException"
+        with pytest.raises(Forbidden, match="0 of 3 regions list the versions of P"):
+            await stager.versions("P")
 
 
 async def test_cancelled_while_regions_are_raced(aws: Aws, stager: Stager):

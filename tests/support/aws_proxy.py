@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from lading.testing import Delay, DropAfter, DropBefore, FaultProxy, Respond, ServerResponse
 from lading.testing._server.connection import Hangup
+from lading.testing.messages import Fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -65,7 +66,19 @@ class _Act:
 
 @dataclass(slots=True)
 class _Region:
+    """How a region behaves.
+
+    Attributes:
+        dead: It resets every connection.
+        silent: It accepts every request and never responds.
+        stops: It begins to respond, and stops in the middle; what has no body gets no response.
+        stalls: It never responds to a download.
+        forbidden: Operations and ends of paths that it refuses.
+    """
+
     dead: bool = False
+    silent: bool = False
+    stops: bool = False
     stalls: bool = False
     forbidden: set[tuple[str, str]] = field(default_factory=set)
 
@@ -79,6 +92,7 @@ class Aws(FaultProxy):
     Attributes:
         requests: All of them, in order.
         regions: By name: whether it lives, and what it allows.
+        working: How many requests are being responded to.
     """
 
     def __init__(self, moto: str) -> None:
@@ -87,6 +101,7 @@ class Aws(FaultProxy):
         self.regions: dict[str, _Region] = {name: _Region() for name in REGIONS}
         self._plans: list[_Plan] = []
         self._before: list[_Act] = []
+        self.working = 0
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -121,8 +136,27 @@ class Aws(FaultProxy):
         return sum(1 for a in self.requests if a.operation == operation and region in {None, a.region})
 
     async def _forward(self, request: ServerRequest) -> ServerResponse:
+        region = self.regions[request.target.removeprefix("/").partition("/")[0]]
+        if region.silent:
+            await anyio.sleep_forever()
+        self.working += 1
+        try:
+            response = await self._respond_as(region, request)
+        finally:
+            self.working -= 1
+        if not region.stops:
+            return response
+        data = await _read(response)
+        if not data:
+            await anyio.sleep_forever()
+        pairs = Fields(response.headers).pairs
+        headers = [
+            (name, value) for name, value in pairs if name.lower() not in {"content-length", "transfer-encoding"}
+        ]
+        return ServerResponse(response.status, [*headers, ("Content-Length", str(len(data)))], _half(data))
+
+    async def _respond_as(self, region: _Region, request: ServerRequest) -> ServerResponse:
         name, _, rest = request.target.removeprefix("/").partition("/")
-        region = self.regions[name]
         if region.dead:
             raise Hangup(reset=True)
         request.target = "/" + rest
@@ -203,15 +237,50 @@ def operation_of(request: ServerRequest) -> str:
     return "ListObjectsV2" if "list-type" in query else _BY_METHOD[method]
 
 
+async def _half(data: bytes) -> AsyncIterator[bytes]:
+    yield data[: len(data) // 2]
+    await anyio.sleep_forever()
+
+
+class IdleClock:
+    """A clock that passes only while no request is being responded to: nobody is left out for being slow.
+
+    Attributes:
+        time: The current time, in seconds.
+    """
+
+    def __init__(self, aws: Aws) -> None:
+        self.time = 0.0
+        self._aws = aws
+        self._deadlines: list[float] = []
+
+    def now(self) -> float:
+        """Return the current time."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass."""
+        deadline, idle, seen = self.time + seconds, 0, -1
+        self._deadlines.append(deadline)
+        try:
+            while self.time < deadline:
+                await anyio.sleep(0.01)
+                busy = self._aws.working or len(self._aws.requests) != seen
+                idle, seen = 0 if busy else idle + 1, len(self._aws.requests)
+                if idle >= 20 and deadline == min(self._deadlines):
+                    self.time = deadline
+        finally:
+            self._deadlines.remove(deadline)
+
+
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def _read(message: Any) -> None:
+async def _read(message: Any) -> bytes:
     if isinstance(message.body, bytes):
-        return
-    async for _ in message.body:
-        pass
+        return message.body
+    return b"".join([piece async for piece in message.body])
 
 
 async def _refused(request: ServerRequest, operation: str) -> ServerResponse:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -25,11 +25,6 @@ class _Turn:
         yield
 
 
-async def _turn(operation: str) -> None:
-    del operation
-    await _Turn()
-
-
 async def _at_once(operation: str) -> None:
     del operation
 
@@ -42,6 +37,7 @@ class Actors:
         work: By name. Coroutines that stand still until they are stepped.
         stores: What they share.
         state: What distinguishes two states of the stores.
+        atomic: Operations that are no step of their own: those whose order cannot matter.
         results: By name: what a finished one returned, or raised.
         crashed: Who was stopped on the way.
     """
@@ -49,6 +45,7 @@ class Actors:
     work: dict[str, Coroutine[Any, Any, Any]]
     stores: list[FaultyStore]
     state: Callable[[], object]
+    atomic: frozenset[str] = frozenset()
     results: dict[str, Any] = field(default_factory=dict)
     crashed: set[str] = field(default_factory=set)
     _histories: dict[str, list[object]] = field(default_factory=dict)
@@ -56,9 +53,13 @@ class Actors:
     def __post_init__(self) -> None:
         self._histories = {name: [] for name in self.work}
         for store in self.stores:
-            store.turn, store.responding, store.history = _turn, _at_once, self._note
+            store.turn, store.responding, store.history = self._turn, _at_once, self._note
         for name in self.work:
             self.step(name)
+
+    async def _turn(self, operation: str) -> None:
+        if operation not in self.atomic:
+            await _Turn()
 
     def _note(self, operation: str, key: str, value: object) -> None:
         self._histories[_acting[-1]].append((operation, key, repr(value)))
@@ -128,6 +129,26 @@ def every_order(make: Callable[[], Actors], *, crashing: str = "") -> Iterator[t
         actors.close()
 
 
+class _NoScope(AbstractContextManager[Any]):
+    """A cancel scope where nothing is cancelled."""
+
+    cancelled_caught = False
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+def acting() -> str:
+    """The name of the actor whose step this is."""
+    return _acting[-1]
+
+
 @contextmanager
 def without_time(*modules: str) -> Iterator[None]:
     """Sleeping is a step like any other, and moves the sleeper's own clock only."""
@@ -140,7 +161,12 @@ def without_time(*modules: str) -> Iterator[None]:
         return _slept.get(_acting[-1], 0.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        own = {"sleep": sleep, "current_time": now, "get_cancelled_exc_class": lambda: CancelledError}
+        own = {
+            "sleep": sleep,
+            "current_time": now,
+            "get_cancelled_exc_class": lambda: CancelledError,
+            "move_on_after": lambda *_, **__: _NoScope(),
+        }
         fake = SimpleNamespace(**{**vars(anyio), **own})
         for module in modules:
             patch.setattr(f"{module}.anyio", fake)

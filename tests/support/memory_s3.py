@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from anyio import sleep_forever
 from anyio.lowlevel import checkpoint
 
+from lading._core.settings import ClientSettings
 from lading.errors import BadRequest, Conflict, Forbidden, LadingError, NetworkError, NotFound, ServerError
 from lading.s3._checksums import crc_function, encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
     from lading.types import OnProgress
+    from tests.support.virtual_clock import VirtualClock
 
 T = TypeVar("T")
 Act = Callable[[], Any]
@@ -80,6 +84,9 @@ class FaultyStore:
         turn: Awaited before an operation is done.
         responding: Awaited when it is done, before its response arrives.
         history: Called with every operation and its result.
+        silent: Operations that get no response; ``"*"`` is every one.
+        done_silently: Whether they are carried out all the same.
+        clock: Is told that something happens.
     """
 
     def __init__(self) -> None:
@@ -88,6 +95,9 @@ class FaultyStore:
         self.turn: Callable[[str], Awaitable[None]] = _checkpoint
         self.responding: Callable[[str], Awaitable[None]] = _checkpoint
         self.history: Callable[[str, str, Any], None] = lambda *_: None
+        self.silent: set[str] = set()
+        self.done_silently = False
+        self.clock: VirtualClock | None = None
         self._rules: list[_Rule] = []
 
     def before(self, operation: str, act: Act, *, times: int = 1, key: str | None = None) -> None:
@@ -120,7 +130,14 @@ class FaultyStore:
 
     async def _do(self, operation: str, key: str, act: Callable[[], T]) -> T:
         self.calls.append((operation, key))
+        self._note_activity()
         await self.turn(operation)
+        self._note_activity()
+        if self.silent & {operation, "*"}:
+            if self.done_silently:
+                with suppress(LadingError):
+                    act()
+            await sleep_forever()
         try:
             if operation in self.denied:
                 raise forbidden(operation)
@@ -134,6 +151,10 @@ class FaultyStore:
         self.history(operation, key, value)
         await self.responding(operation)
         return value
+
+    def _note_activity(self) -> None:
+        if self.clock is not None:
+            self.clock.activity += 1
 
     def _act(self, operation: str, key: str, *, done: bool) -> None:
         for rule in self._rules:
@@ -296,8 +317,13 @@ class Bucket(FaultyStore):
     async def keys(self, prefix: str) -> Sequence[str]:
         return await self._do("keys", prefix, lambda: sorted(key for key in self.objects if key.startswith(prefix)))
 
-    async def delete(self, key: str) -> None:
-        await self._do("delete", key, lambda: self.objects.pop(key, None))
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        def act() -> None:
+            if if_match is not None and key in self.objects and self.objects[key].etag != if_match:
+                raise conflict()
+            self.objects.pop(key, None)
+
+        await self._do("delete", key, act)
 
     async def stream(
         self,
@@ -385,9 +411,12 @@ def make_regions(*names: str, configuration: Configuration = CONFIGURATION) -> d
     return found
 
 
-async def opened_regions(known: Mapping[str, Region]) -> Regions:
+async def opened_regions(known: Mapping[str, Region], clock: VirtualClock | None = None) -> Regions:
     """What a stager opens."""
-    regions = Regions(known, "/startifact")
+    settings = ClientSettings() if clock is None else ClientSettings(clock=clock.now, sleep=clock.sleep)
+    for region in known.values():
+        region.store.clock = region.parameters.clock = clock
+    regions = Regions(known, "/startifact", settings=settings)
     await regions.load()
     return regions
 

@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lading import LadingError, NetworkError, StageFailed
+from lading import LadingError, NetworkError, RequestTimeout, StageFailed
 from lading.s3 import VersionExists
 from lading.s3._layout import LatestRecord
 from lading.s3._results import RegionResult, StageResult
@@ -20,7 +20,8 @@ from lading.s3._staging import metadata as _metadata
 from lading.s3._staging import source as _source
 from lading.s3._staging import transfer as _transfer
 from lading.s3._staging.stage import StageOperation
-from tests.support.memory_s3 import Region, broken, forbidden, make_regions, opened_regions, source_of
+from tests.support.memory_s3 import Region, broken, conflict, forbidden, make_regions, opened_regions, source_of
+from tests.support.virtual_clock import VirtualClock
 
 KEY = "pre/P@1.0.0"
 META = b'{\n  "a": "1"\n}'
@@ -39,8 +40,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def staging(
     known: dict[str, Region], data: bytes = b"0123456789", metadata: bytes | None = META, **options
 ) -> StageOperation:
-    version = options.pop("version", "1.0.0")
-    return StageOperation(await opened_regions(known), "P", version, source_of(data), metadata, **options)
+    version, clock = options.pop("version", "1.0.0"), options.pop("clock", None)
+    return StageOperation(await opened_regions(known, clock), "P", version, source_of(data), metadata, **options)
 
 
 def whats(staged: StageResult) -> list[str]:
@@ -149,7 +150,7 @@ async def test_a_region_that_dies_fails_alone(where: str, step: str):
         refuse()
 
     store.before(step, last)
-    staged = await (await staging(known)).run()
+    staged = await (await staging(known, policy="quorum")).run()
     if step == "copy_part" and where == "a":  # nobody copies to the first
         assert not staged.failed
         return
@@ -162,9 +163,179 @@ async def test_a_region_that_dies_fails_alone(where: str, step: str):
     check_there(rest)
     for region in rest.values():
         assert region.parameters.values["/arts/P/latest"] == "1.0.0"
-    staged.check("quorum")
     with pytest.raises(StageFailed, match="2 of 3 regions, and 3 are needed"):
         staged.check("all")
+
+
+# The first region by its name decides, so that it is waited for once it is being written to.
+SILENT = [(where, step) for where in "abc" for step in ("head", "put_small", "create_upload", "copy_part", "complete")]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("policy", ["quorum", "any"])
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize(("where", "step"), [found for found in SILENT if found[0] != "a" or found[1] == "head"])
+async def test_a_region_that_goes_silent_is_cut_off(where: str, step: str, policy: str, done: bool):
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+    operation = await staging(known, policy=policy, clock=clock)
+
+    def go_silent() -> None:
+        known[where].store.silent.add("*")
+
+    store = known[where].store
+    store.done_silently = done
+    store.silent.add(step)
+    store.before("head", lambda: None)  # the comparison
+    store.before("get", go_silent)
+    staged = await operation.run()
+    error = staged.failed[where]
+    assert list(staged.failed) == [where]
+    assert isinstance(error, RequestTimeout)
+    assert where in str(error)
+    assert error.outcome == ("not_done" if step == "head" else "unknown")
+    assert bool(staged.warnings) == (policy == "any")
+    check_there({name: region for name, region in known.items() if name != where})
+    # The grace, and the time to clean up in.
+    assert clock.time <= 10 + (0 if step == "head" else 5)
+
+
+@pytest.mark.anyio
+async def test_the_upload_of_a_region_that_is_cut_off_is_aborted():
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+    known["c"].store.silent.add("copy_part")
+    staged = await (await staging(known, policy="quorum", clock=clock)).run()
+    assert isinstance(staged.failed["c"], RequestTimeout)
+    assert not known["c"].store.open
+    assert staged.regions["c"].warnings == ()
+    assert clock.time == 10
+
+
+@pytest.mark.anyio
+async def test_the_upload_of_a_silent_region_is_reported():
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+    known["c"].store.silent |= {"copy_part", "abort", "head"}
+    operation = await staging(known, policy="quorum", clock=clock)
+    known["c"].store.silent.discard("head")
+    staged = await operation.run()
+    assert known["c"].store.open
+    assert any("left over in c" in text for text in staged.regions["c"].warnings)
+
+
+@pytest.mark.anyio
+async def test_a_slow_region_is_given_the_time_of_the_slowest_that_has_finished():
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+    for name, seconds in (("b", 60), ("c", 119)):
+
+        async def turn(operation: str, seconds: int = seconds) -> None:
+            if operation == "complete":
+                await clock.sleep(seconds)
+
+        known[name].store.turn = turn
+    assert not (await (await staging(known, policy="quorum", clock=clock)).run()).failed
+    assert clock.time == 119
+
+
+@pytest.mark.anyio
+async def test_all_waits_for_every_region():
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+
+    async def turn(operation: str) -> None:
+        await clock.sleep(100)
+
+    known["c"].store.turn = turn
+    assert not (await (await staging(known, clock=clock)).run()).failed
+    assert clock.time >= 500
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("step", ["get", "put_small"])
+async def test_a_silent_pointer_is_cut_off(step: str):
+    known, clock = make_regions("a", "b", "c"), VirtualClock()
+    operation = await staging(known, metadata=None, policy="quorum", clock=clock)
+    store, turns = known["c"].store, []
+
+    async def turn(name: str) -> None:
+        turns.append(name)
+        if "complete" in turns and name == step and (step != "get" or turns.count("get") > 2):
+            await anyio.sleep_forever()
+
+    store.turn = turn
+    staged = await operation.run()
+    assert list(staged.failed) == ["c"]
+    assert clock.time <= 10
+    assert known["a"].parameters.values["/arts/P/latest"] == "1.0.0"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("failure", ["head", "put_small", "upload_part", "complete"])
+async def test_all_writes_to_no_region_when_the_first_fails(failure: str):
+    known = make_regions("a", "b", "c")
+    known["a"].store.fail(failure, broken, times=9)
+    with pytest.raises(StageFailed, match=r"0 of 3 regions.*a, which decides, failed") as caught:
+        await (await staging(known)).run()
+    assert set(caught.value.failed) == {"a", "b", "c"}
+    assert not any(region.store.objects for region in (known["b"], known["c"]))
+    assert not any(region.parameters.count("put") for region in known.values())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("policy", ["all", "quorum", "any"])
+@pytest.mark.parametrize("status", [304, 409, 412])
+async def test_a_lost_condition_in_the_region_that_decides_ends_it(policy: str, status: int):
+    known = make_regions("a", "b", "c")
+
+    def other() -> None:
+        known["a"].store.write(KEY, b"theirs")
+        raise conflict(status)
+
+    known["a"].store.before("complete", other)
+    with pytest.raises(VersionExists):
+        await (await staging(known, policy=policy)).run()
+    assert not any(region.store.objects for region in (known["b"], known["c"]))
+
+
+@pytest.mark.anyio
+async def test_without_a_majority_nothing_stays():
+    known = make_regions("a", "b", "c")
+    for name in "bc":
+        known[name].store.fail("head", broken, times=9)
+    with pytest.raises(StageFailed, match="0 of 3 regions, and 2 are needed") as caught:
+        await (await staging(known, policy="quorum")).run()
+    assert caught.value.outcome == "not_done"
+    assert "was removed from a" in str(caught.value.failed["a"])
+    assert {key for region in known.values() for key in region.store.objects if key.startswith(KEY)} == {
+        key for key in known["a"].store.objects if key.removeprefix(f"{KEY}/").isalnum()
+    }
+    assert not any(region.parameters.count("put") for region in known.values())
+    staged = await (await staging(known, b"other", policy="any")).run()
+    assert "a" not in staged.failed
+
+
+@pytest.mark.anyio
+async def test_what_another_stager_counts_on_stays():
+    known = make_regions("a", "b", "c")
+    for name in "bc":
+        known[name].store.fail("head", broken, times=9)
+    operation = await staging(known, policy="quorum")
+
+    async def adopt() -> None:
+        other = await staging(known, policy="any")
+        assert (await other.run()).regions["a"].status == "unchanged"
+
+    removed: list[bool] = []
+
+    async def turn(operation: str) -> None:
+        if operation == "put_small" and KEY in known["a"].store.objects and not removed:
+            removed.append(True)  # the first of the removal: the decision
+            await adopt()
+
+    known["a"].store.turn = turn
+    with pytest.raises(StageFailed) as caught:
+        await operation.run()
+    assert removed
+    assert caught.value.outcome == "unknown"
+    assert "another stager counts on that" in str(caught.value.failed["a"])
+    assert known["a"].store.objects[KEY].data == b"0123456789"
 
 
 @pytest.mark.anyio
@@ -172,7 +343,7 @@ async def test_a_region_whose_bucket_is_not_found_fails_alone():
     known = make_regions("a", "b", "c")
     del known["b"].parameters.values["/buckets/name"]
     known["c"].down = True
-    staged = await (await staging(known)).run()
+    staged = await (await staging(known, policy="any")).run()
     assert whats(staged) == ["created", "failed", "failed"]
     assert "b has no parameter /buckets/name" in str(staged.failed["b"])
     assert "c is down" in str(staged.failed["c"])
@@ -216,10 +387,12 @@ async def test_a_pointer_that_cannot_be_changed_fails_its_region():
     known = make_regions("a", "b")
     known["b"].store.before("put_small", lambda: None, times=1, key=f"{KEY}/metadata")
     known["b"].store.fail("put_small", broken, times=9, key="pre/P/latest")
-    staged = await (await staging(known)).run()
+    staged = await (await staging(known, policy="any")).run()
     assert whats(staged) == ["created", "failed"]
     assert staged.regions["b"].bucket == "bucket-b"
-    assert (await (await staging(known)).run()).failed.keys() == {"b"}
+    with pytest.raises(StageFailed) as caught:
+        await (await staging(known)).run()
+    assert caught.value.failed.keys() == {"b"}
 
 
 @pytest.mark.anyio

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Any
 
 from semver import Version
 
 from lading._core.api_errors import make_api_error
-from lading.errors import Forbidden, LadingError, NotFound
+from lading.errors import Forbidden, LadingError, NetworkError, NotFound
 from lading.s3._download.failover import RegionCopy, RegionFailover, expected_of
+from lading.s3._gather import Grace
+from lading.s3._hedge import Hedge
 from lading.s3._layout import METADATA, NO_METADATA, load_metadata, metadata_digest
-from lading.s3._regions import for_each_region
 from lading.s3._staging.latest import LatestState, latest_of, pointer_of
 from lading.s3.artifact import Artifact, Location
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from lading.s3._regions import Regions
 
 
-async def find_artifact(regions: Regions, sender: Sender, project: str, version: str) -> Artifact:
+async def find_artifact(
+    regions: Regions, sender: Sender, project: str, version: str, *, all_regions: bool = False
+) -> Artifact:
     """Find a staged artifact in all regions.
 
     Args:
@@ -30,6 +34,7 @@ async def find_artifact(regions: Regions, sender: Sender, project: str, version:
         sender: Its retry rule holds for downloads.
         project: The project.
         version: The version.
+        all_regions: Wait for every region, also when one has it.
 
     Raises:
         NotFound: No region that responds has it.
@@ -37,25 +42,26 @@ async def find_artifact(regions: Regions, sender: Sender, project: str, version:
     key = regions.require_configuration.key(project, version)
 
     async def head(region: str) -> ObjectInfo | None:
-        return await regions.buckets[region].head(key)
+        return await (await regions.bucket_of(region)).head(key)
 
-    found, failed = await for_each_region(head, regions.buckets)
-    failed = {**regions.failed, **failed}
+    def enough(found: Mapping[str, ObjectInfo | None]) -> bool:
+        return any(found.values()) or len(found) >= regions.majority
+
+    found, failed = await regions.gather(head, grace=None if all_regions else Grace(enough))
     there = {name: stored for name, stored in found.items() if stored is not None}
     if not there:
         if failed and not found:
             raise next(iter(failed.values()))
         unchecked = f"; {', '.join(failed)} could not be checked" if failed else ""
         raise make_api_error(NotFound, "s3", f"{project} {version} is staged in none of {', '.join(found)}{unchecked}")
-    expected = expected_of(next(iter(there.values())))
-    # Regions whose copies have other bytes are left out: another stager's, or corrupt.
-    same = {name: stored for name, stored in there.items() if expected_of(stored).digests == expected.digests}
+    same = most_alike(there)
+    expected = expected_of(next(iter(same.values())))
     copies = [RegionCopy(regions.buckets[name], key, stored.etag) for name, stored in same.items()]
     return Artifact(
         project=project,
         version=version,
         key=key,
-        size=next(iter(there.values())).size,
+        size=next(iter(same.values())).size,
         sha256=expected.digests.get("sha256"),
         md5=next((stored.md5 for stored in same.values() if stored.md5), None),
         metadata=await _read_metadata(regions, same, key),
@@ -66,28 +72,46 @@ async def find_artifact(regions: Regions, sender: Sender, project: str, version:
     )
 
 
+def most_alike(there: Mapping[str, ObjectInfo]) -> dict[str, ObjectInfo]:
+    """Return the artifacts with the bytes that most regions have; of equally many, those of the first region.
+
+    The others are another stager's that found no majority, or corrupt.
+    """
+    groups: dict[tuple[object, ...], dict[str, ObjectInfo]] = {}
+    for name, stored in there.items():
+        digests = expected_of(stored).digests
+        groups.setdefault(tuple(sorted(digests.items())), {})[name] = stored
+    return max(groups.values(), key=len)
+
+
 async def _read_metadata(regions: Regions, there: Mapping[str, ObjectInfo], key: str) -> dict[str, str]:
     """Read an artifact's metadata from the first region that has the right one."""
-    last: LadingError | None = None
-    second: bytes | None = None
-    for name, stored in there.items():
+    others: list[bytes] = []
+
+    async def read(name: str) -> bytes:
         try:
             found = await regions.buckets[name].get(f"{key}/metadata")
         except Forbidden:
             found = None  # the artifact may be read: without s3:ListBucket, this is S3's response when there is none
-        except LadingError as error:
-            last = error
-            continue
         data = NO_METADATA if found is None else found[0]
         # The artifact says which metadata belongs to it; startifact's does not.
-        if stored.metadata.get(METADATA, metadata_digest(data)) == metadata_digest(data) and (
-            found or METADATA in stored.metadata
-        ):
-            return load_metadata(data, f"{key}/metadata")
-        second = data if found is not None or second is None else second
-    if second is None and last is not None:
-        raise last
-    return load_metadata(second or NO_METADATA, f"{key}/metadata")
+        wanted = there[name].metadata.get(METADATA)
+        if metadata_digest(data) == (wanted or metadata_digest(data)) and (found or wanted is not None):
+            return data
+        others.insert(0 if found is not None else len(others), data)
+        raise _OtherMetadata(f"s3: {key}/metadata in {name} is not that of the artifact")
+
+    try:
+        data = await Hedge(read, list(there), regions.settings).run()
+    except LadingError:
+        if not others:
+            raise
+        data = others[0]
+    return load_metadata(data, f"{key}/metadata")
+
+
+class _OtherMetadata(LadingError):
+    """Another region may have the right one."""
 
 
 async def find_latest(regions: Regions, project: str) -> str:
@@ -98,16 +122,12 @@ async def find_latest(regions: Regions, project: str) -> str:
     """
 
     async def read(region: str) -> LatestState:
+        await regions.bucket_of(region)
         return await pointer_of(regions, region, project).read()
 
-    found, failed = await for_each_region(read, list(regions.buckets))
-    if len(found) <= len(regions.known) // 2:
-        failed = {**regions.failed, **failed}
-        first = next(iter(failed.values()))
-        raise LadingError(
-            f"s3: only {len(found)} of {len(regions.known)} regions say which version of {project} is the latest; "
-            f"more than half are needed: {first}"
-        ) from first
+    found, failed = await regions.gather(read, grace=_majority(regions))
+    if len(found) < regions.majority:
+        raise _too_few_error(regions, found, failed, f"say which version of {project} is the latest")
     version = latest_of(list(found.values()))
     if version is None and any(not (one.pointer_readable or one.parameter_readable) for one in found.values()):
         raise make_api_error(
@@ -122,16 +142,36 @@ async def find_latest(regions: Regions, project: str) -> str:
     return version
 
 
+def _majority(regions: Regions) -> Grace[Any]:
+    return Grace(lambda found: len(found) >= regions.majority)
+
+
+def _too_few_error(
+    regions: Regions, found: Mapping[str, object], failed: Mapping[str, LadingError], what: str
+) -> LadingError:
+    """Create the error for fewer responses than a majority: of the class of all errors, else of the first network's."""
+    first = next((error for error in failed.values() if isinstance(error, NetworkError)), next(iter(failed.values())))
+    if len({type(error) for error in failed.values()}) == 1:
+        first = next(iter(failed.values()))
+    reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
+    error = copy.copy(first)
+    error.args = (
+        f"s3: only {len(found)} of {len(regions.known)} regions {what}; more than half are needed: {reasons}",
+    )
+    error.__cause__ = first
+    return error
+
+
 async def list_versions(regions: Regions, project: str) -> tuple[str, ...]:
     """List every version of *project* that any region has, the lowest first."""
     prefix = regions.require_configuration.key(project, "")
 
     async def list_region(region: str) -> set[str]:
-        keys = await regions.buckets[region].keys(prefix)
+        keys = await (await regions.bucket_of(region)).keys(prefix)
         names = (key.removeprefix(prefix) for key in keys)
         return {name for name in names if "/" not in name and Version.is_valid(name)}
 
-    found, failed = await for_each_region(list_region, regions.buckets)
+    found, failed = await regions.gather(list_region, grace=_majority(regions))
     if not found and failed:
-        raise next(iter(failed.values()))
+        raise _too_few_error(regions, found, failed, f"list the versions of {project}")
     return tuple(sorted(set().union(*found.values()), key=lambda name: (Version.parse(name), name)))

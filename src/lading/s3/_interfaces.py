@@ -182,8 +182,13 @@ class ObjectStore(Protocol):
         """List the keys under *prefix*, in order."""
         ...
 
-    async def delete(self, key: str) -> None:
-        """Delete an object; no error when there is none."""
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Delete an object; no error when there is none.
+
+        Args:
+            key: The key.
+            if_match: Delete only while the object has this ETag; then the request is sent once.
+        """
         ...
 
     def with_sender(self, sender: Sender) -> Self:

@@ -11,7 +11,9 @@ The layout is startifact's, byte for byte, so that each can read what the other 
 ==============================================  ===========================================================
 
 lading adds ``<bucket_key_prefix><project>/latest``, the pointer to the latest version, which can be changed without
-losing another writer's change. A project has no ``@`` and no ``/`` in its name, so that no artifact has this key.
+losing another writer's change; and ``<artifact>/<transfer>``, which says whether an artifact without a majority is kept
+or removed, where stagers had to decide that. A project has no ``@`` and no ``/`` in its name, so that no artifact has
+the key of a pointer.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ FILENAME = "startifact:filename"
 RESERVED = "startifact:"
 # User metadata of an artifact: its digest, its size, the transfer that wrote it, the digest of its metadata object.
 SHA256, SIZE, STAGE, METADATA = "lading-sha256", "lading-size", "lading-stage", "lading-metadata"
+# And, with policy="quorum", that its stager removes it unless it finds a majority.
+REMOVABLE = "lading-removable"
 NO_METADATA = b"{}"
 _PROJECT = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 _REGION = re.compile(r"[a-z0-9-]+\Z")

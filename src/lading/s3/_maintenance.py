@@ -10,9 +10,10 @@ from lading._core.spool import temporary_file
 from lading.errors import InputError, LadingError, NotFound, StageFailed
 from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
+from lading.s3._gather import gather
 from lading.s3._layout import Configuration, check_regions, dump_metadata, highest
-from lading.s3._regions import for_each_region
 from lading.s3._staging.latest import pointer_of
+from lading.s3._staging.removal import is_removed, remove
 from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lading.s3._results import StageResult
     from lading.s3._session import StagerSession
     from lading.s3._staging.latest import LatestState
+    from lading.s3.artifact import Artifact
 
 
 async def write_configuration(
@@ -58,9 +60,9 @@ async def write_configuration(
     async def drop(region: str) -> None:
         await all_regions[region].parameters.delete(session.parameter)
 
-    done, failed = await for_each_region(write, wanted)
+    done, failed = await gather(write, wanted)
     if not failed:
-        _, failed = await for_each_region(drop, dropped)
+        _, failed = await gather(drop, dropped)
     if failed:
         raise StageFailed(
             f"s3: the configuration is not the same everywhere now: {_reasons(failed)}", succeeded=done, failed=failed
@@ -74,10 +76,10 @@ async def write_latest(regions: Regions, project: str, version: str) -> None:
     key = regions.require_configuration.key(project, version)
 
     async def read(region: str) -> tuple[bool, LatestState]:
-        there = await regions.buckets[region].head(key) is not None
+        there = await (await regions.bucket_of(region)).head(key) is not None
         return there, await pointer_of(regions, region, project).read()
 
-    found, failed = await for_each_region(read, regions.buckets)
+    found, failed = await regions.gather(read)
     have = [name for name, (there, _) in found.items() if there]
     if not have:
         raise make_api_error(NotFound, "s3", f"{project} {version} is staged in none of {', '.join(found)}")
@@ -89,8 +91,8 @@ async def write_latest(regions: Regions, project: str, version: str) -> None:
         pointer = pointer_of(regions, region, project)
         await pointer.advance(version, "", latest=True, counter=counter, named=named)
 
-    done, not_written = await for_each_region(advance, have)
-    failed = {**regions.failed, **failed, **not_written}
+    done, not_written = await regions.gather(advance, have)
+    failed = {**failed, **not_written}
     if failed:
         raise StageFailed(
             f"s3: the latest version was not set in every region: {_reasons(failed)}", succeeded=done, failed=failed
@@ -99,14 +101,30 @@ async def write_latest(regions: Regions, project: str, version: str) -> None:
 
 async def repair(regions: Regions, sender: Sender, project: str, version: str) -> StageResult:
     """Write what is missing of a staged version in any region; see :meth:`Stager.repair`."""
-    artifact = await find_artifact(regions, sender, project, version)
+    artifact = await find_artifact(regions, sender, project, version, all_regions=True)
+    await _remove_minority(regions, artifact)
     async with temporary_file() as path:
         await artifact.download(path)
         async with open_source(path, preferred_algorithm()) as content:
             data = dump_metadata(artifact.metadata) if artifact.metadata else None
-            result = await StageOperation(regions, project, artifact.version, content, data).run()
-    result.check("all")
-    return result
+            return await StageOperation(regions, project, artifact.version, content, data).run()
+
+
+async def _remove_minority(regions: Regions, artifact: Artifact) -> None:
+    """Remove other bytes that a stager without a majority has left, where a majority has the artifact's.
+
+    What a stager began to remove is removed, too, where other regions have it.
+    """
+    if len(artifact.regions) < regions.majority:
+        return
+
+    async def remove_other(region: str) -> None:
+        store = await regions.bucket_of(region)
+        there = await store.head(artifact.key)
+        if there is not None and (region not in artifact.regions or await is_removed(store, artifact.key, there)):
+            await remove(store, artifact.key, there)
+
+    await regions.gather(remove_other)  # what fails here fails again when it is staged
 
 
 async def abort_uploads(regions: Regions, project: str, older_than: float) -> dict[str, tuple[MultipartUpload, ...]]:
@@ -114,17 +132,24 @@ async def abort_uploads(regions: Regions, project: str, older_than: float) -> di
     prefix = regions.require_configuration.key(project, "")
     before = datetime.now(UTC) - timedelta(seconds=older_than)
 
-    async def abort(region: str) -> tuple[MultipartUpload, ...]:
-        bucket = regions.buckets[region]
-        found = [u for u in await bucket.uploads(prefix) if u.initiated_at is None or u.initiated_at <= before]
-        for upload in found:
-            await bucket.abort(upload.key, upload.upload_id)
-        return tuple(found)
+    aborted: dict[str, tuple[MultipartUpload, ...]] = dict.fromkeys(regions.known, ())
 
-    done, failed = await for_each_region(abort, regions.buckets)
-    for error in failed.values():
-        raise error
-    return done
+    async def abort(region: str) -> None:
+        bucket = await regions.bucket_of(region)
+        for upload in await bucket.uploads(prefix):
+            if upload.initiated_at is None or upload.initiated_at <= before:
+                await bucket.abort(upload.key, upload.upload_id)
+                aborted[region] += (upload,)
+
+    _, failed = await regions.gather(abort)
+    if failed:
+        raise StageFailed(
+            f"s3: stale uploads of {project} were not aborted in every region: {_reasons(failed)}",
+            # What was aborted before a region failed is reported, too.
+            succeeded={name: done for name, done in aborted.items() if done or name not in failed},
+            failed=failed,
+        )
+    return aborted
 
 
 def _reasons(failed: Mapping[str, LadingError]) -> str:

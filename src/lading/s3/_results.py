@@ -22,6 +22,11 @@ def check_policy(policy: str) -> None:
         raise InputError(f"policy={policy!r} is none of {', '.join(get_args(Policy))}", argument="policy")
 
 
+def needed(policy: Policy, regions: int) -> int:
+    """Return how many of so many regions must have a version."""
+    return {"all": regions, "quorum": regions // 2 + 1, "any": 1}[policy]
+
+
 @dataclass(frozen=True, slots=True)
 class StageResult:
     """The result of staging a version.
@@ -33,6 +38,7 @@ class StageResult:
         size: Bytes.
         sha256: Its digest, in hex.
         regions: The result of every region, by name.
+        warnings: Problems that concern no single region, such as regions that could not be compared.
     """
 
     project: str
@@ -41,6 +47,7 @@ class StageResult:
     size: int
     sha256: str
     regions: Mapping[str, RegionResult] = field(default_factory=dict[str, RegionResult])
+    warnings: tuple[str, ...] = ()
 
     @property
     def failed(self) -> dict[str, LadingError]:
@@ -57,13 +64,13 @@ class StageResult:
         """Raise ``StageFailed`` when fewer regions have it than *policy* requires."""
         failed = self.failed
         done = {name: found for name, found in self.regions.items() if found.error is None}
-        needed = {"all": len(self.regions), "quorum": len(self.regions) // 2 + 1, "any": 1}[policy]
-        if len(done) >= needed:
+        enough = needed(policy, len(self.regions))
+        if len(done) >= enough:
             return
         reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise StageFailed(
             f"s3: {self.project} {self.version} is staged in {len(done)} of {len(self.regions)} regions, and "
-            f"{needed} are needed: {reasons}",
+            f"{enough} are needed: {reasons}",
             succeeded=done,
             failed=failed,
             outcome="unknown" if any(error.outcome == "unknown" for error in failed.values()) else "not_done",

@@ -95,13 +95,16 @@ class StagerSession:
             raise
 
     async def open(self) -> Regions:
-        """Return the regions, opened when they are first needed; look again for what could not be found before."""
+        """Return the regions, opened when they are first needed."""
         self._connections.loop_state()  # raises when it has been closed
         async with self._open.lock.get():
-            if self._open.regions is None:
-                self._open.regions = Regions(await self.connect(await self._find_regions()), self.parameter)
             regions = self._open.regions
-            if not regions.complete:
+            if regions is None:
+                known = await self.connect(await self._find_regions())
+                regions = Regions(known, self.parameter, settings=self.sender.settings)
+                self._open.regions = regions
+            # Buckets that could not be found are looked up again by each call, beside its work in the other regions.
+            if regions.configuration is None or not regions.buckets:
                 await regions.load()
         return regions
 
@@ -139,7 +142,7 @@ class StagerSession:
     async def _load_region_names(self) -> tuple[str, ...]:
         home = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if home:
-            regions = Regions(await self.connect([home]), self.parameter)
+            regions = Regions(await self.connect([home]), self.parameter, settings=self.sender.settings)
             await regions.load()
             if regions.configuration is not None and regions.configuration.regions:
                 return regions.configuration.regions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lading._core.arguments import checked
 from lading._core.call import UNSET
-from lading.errors import InputError
+from lading.errors import InputError, LadingError
 from lading.s3 import _catalog, _maintenance
 from lading.s3._checksums import preferred_algorithm
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata
@@ -115,7 +115,16 @@ class Stager:
     @property
     def buckets(self) -> dict[str, str]:
         """The names of the buckets that could be found, by region."""
-        return {name: bucket.bucket for name, bucket in self._session.require_opened().buckets.items()}
+        opened = self._session.require_opened()
+        return {name: opened.buckets[name].bucket for name in opened.known if name in opened.buckets}
+
+    @property
+    def unreachable(self) -> dict[str, LadingError]:
+        """The regions that were left out of the last call that used them, and why.
+
+        A region is left out when it fails, or when enough others responded and it did not within the grace of the call.
+        """
+        return dict(self._session.require_opened().unreachable)
 
     async def stage(
         self,
@@ -140,14 +149,21 @@ class Stager:
                 temporary file first.
             metadata: Strings by name, stored beside it.
             save_filename: Store the file's name in the metadata.
-            policy: How many regions must have it in the end: ``"all"``, ``"quorum"`` (more than half) or ``"any"``.
+            policy: How many regions must have it in the end. ``"all"``: only the first region by name decides between
+                stagers, and when it fails, nothing is written to any other. ``"quorum"`` (more than half): the next
+                one may decide then; who finds no majority removes what it has created, and raises. ``"any"``: the
+                first one that responds decides; while a region is unreachable, two stagers may both succeed with
+                different bytes, and the result has a warning. ``"all"`` waits for every region. The others return when
+                enough regions have it and the rest had ten seconds, or as long as the slowest region took that has
+                finished; an upload that is cut off is aborted, within five seconds more.
             latest: Whether it becomes the project's latest version. By default a higher version does, except a
                 pre-release when the latest is a stable version.
             on_progress: Called with how many bytes have been sent, and the region.
 
         Raises:
             VersionExists: The version exists with different bytes or different metadata.
-            StageFailed: Fewer regions have it than *policy* requires.
+            StageFailed: Fewer regions have it than *policy* requires. The ``outcome`` of each error in ``.failed`` says
+                whether that region may have it: ``"unknown"`` for one that was cut off.
             InputError: Project, version or metadata are not valid, or the file changed while it was read.
         """
         check_project(project)
@@ -164,14 +180,15 @@ class Stager:
                 fields[FILENAME] = content.name
             data = dump_metadata(fields) if fields else None
             operation = StageOperation(
-                regions, project, number, content, data, latest, on_progress, read_only=self.read_only
+                regions, project, number, content, data, latest, on_progress, policy, read_only=self.read_only
             )
-            result = await operation.run()
-        result.check(policy)
-        return result
+            return await operation.run()
 
     async def get(self, project: str, version: str | Version | None = None) -> Artifact:
         """Find a staged artifact.
+
+        If regions have different bytes, those of most regions count. Once a region has it, or more than half have not,
+        the others are waited for one second.
 
         Args:
             project: The project.
@@ -188,17 +205,25 @@ class Stager:
     async def latest(self, project: str) -> str:
         """Return a project's latest version, on which more than half of the regions agree.
 
+        Once more than half have responded, the others are waited for one second; :attr:`unreachable` has those that
+        were left out.
+
         Args:
             project: The project.
 
         Raises:
             NotFound: Nothing of the project is staged.
+            Forbidden: No region allows it to be read.
+            NetworkError: Fewer regions responded.
         """
         check_project(project)
         return await _catalog.find_latest(await self._session.open_configured(), project)
 
     async def versions(self, project: str) -> tuple[str, ...]:
         """List every version of a project that any region has, the lowest first.
+
+        Once more than half of the regions have responded, the others are waited for one second;
+        :attr:`unreachable` has those that were left out.
 
         Args:
             project: The project.
@@ -228,13 +253,17 @@ class Stager:
     async def repair(self, project: str, version: str | Version) -> StageResult:
         """Write what is missing of a staged version in any region (artifact, metadata, pointer); return what was done.
 
+        It waits for every region. Where regions have different bytes, it sides with the majority, and replaces what a
+        stager with ``policy="quorum"`` has left in the others.
+
         Args:
             project: The project.
             version: The version.
 
         Raises:
             NotFound: No region has it.
-            VersionExists: The regions have different artifacts of that name; this cannot be repaired.
+            VersionExists: The regions have different artifacts of that name, without such a majority; this cannot be
+                repaired.
             StageFailed: Some regions could not be repaired; ``.failed`` has their errors.
         """
         self._session.require_writable()
@@ -253,7 +282,8 @@ class Stager:
             older_than: Seconds. Younger uploads may still be in progress.
 
         Raises:
-            Forbidden: Listing needs ``s3:ListBucketMultipartUploads``, aborting ``s3:AbortMultipartUpload``.
+            StageFailed: Some regions failed; ``.failed`` has their errors, ``.succeeded`` what was aborted in each.
+                Listing needs ``s3:ListBucketMultipartUploads``, aborting ``s3:AbortMultipartUpload``.
         """
         self._session.require_writable()
         check_project(project)

@@ -13,6 +13,7 @@ from lading.s3._aws.object_parameters import object_headers, object_parameters
 from lading.s3._aws.signing import hash_body
 from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
+from lading.types import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,9 +204,14 @@ class S3Bucket:
                 return found
             marker = {"ContinuationToken": page["NextContinuationToken"]}
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete an object; no error when there is none."""
-        await self._call("delete_object", Key=key)
+        if if_match is None:
+            await self._call("delete_object", Key=key)
+            return
+        # Sent once: a second request could delete another object, which has the same ETag when it has the same bytes.
+        once = self._client.with_sender(self._client.sender.with_settings(retry=Retry(attempts=1)))
+        await once.call("delete_object", Bucket=self.bucket, Key=key, IfMatch=if_match)
 
     def _url(self, key: str) -> str:
         return self._data.service.base_url + quote(key, safe="/~")

@@ -58,6 +58,8 @@ _BY_CODE: dict[str, type[ApiError]] = {
 
 def error_class_for(status: int, code: str) -> type[ApiError]:
     """Return the class for a status and an error code."""
+    if status == 304:  # of a write: a condition that does not hold, as some stores say it
+        return Conflict
     return _BY_CODE.get(code) or error_class(status)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
 from lading._core.download import Expected
-from lading.errors import NetworkError
+from lading.errors import NetworkError, RequestTimeout
 from lading.s3._checksums import CrcHasher, crc_of
+from lading.s3._hedge import Hedge
 from lading.s3._layout import SHA256
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from lading._core.service import Service
     from lading.s3._interfaces import ObjectInfo, ObjectStore
 
-# Seconds without a response after which the next region is requested, too.
-HEDGE = 0.5
+# Seconds without a byte after which a response is continued in another region.
+STALL = 1.5
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class RegionFailover:
     def __init__(self, copies: Sequence[RegionCopy], sender: Sender, *, same: bool) -> None:
         self._copies = list(copies) if same else list(copies)[:1]
         self._next = 0
+        self._stalled: set[str] = set()
         self.service: Service = sender.service
         self._sender = sender
 
@@ -92,18 +94,36 @@ class RegionFailover:
                 arrived.
         """
 
+        async def open_copy(copy: RegionCopy, number: int) -> _OpenedCopy:
+            response = await copy.store.stream(
+                copy.key,
+                if_match=copy.etag,
+                byte_range=call.headers.get("Range"),
+                attempt=number,
+                allow_statuses=call.allow_statuses,
+            )
+            return _OpenedCopy(copy, response)
+
         async def open_first(number: int) -> _OpenedCopy:
-            return await _HedgedOpen(self._ordered(), call.headers.get("Range"), number, call.allow_statuses).run()
+            settings = self._sender.settings
+            return await Hedge(lambda copy: open_copy(copy, number), self._ordered(), settings, _close).run()
 
         opened = await (self.retrying(open_first) if attempt is None else open_first(attempt))
         try:
-            yield _UnifiedResponse(opened.response, opened.copy, many=len(self._copies) > 1)
+            yield _UnifiedResponse(opened, self._on_stall(opened.copy), many=len(self._copies) > 1)
         except NetworkError:
             self.prefer_next()
             raise
         finally:
             with anyio.CancelScope(shield=True):
                 await opened.response.aclose()
+
+    def _on_stall(self, copy: RegionCopy) -> Callable[[], None] | None:
+        """Return what notes that the region has stalled; ``None`` when there is no other to continue in."""
+        # Each region once: when all are slow, it is not the regions, and the client's own timeouts hold.
+        if copy.store.bucket in self._stalled or len(self._copies) == 1 or self._sender.settings.retry.attempts == 1:
+            return None
+        return lambda: self._stalled.add(copy.store.bucket)
 
     def prefer_next(self) -> None:
         """Request another region first from now on."""
@@ -120,75 +140,26 @@ class _OpenedCopy:
     response: ResponseStream
 
 
-class _HedgedOpen:
-    """Hedged requests: one region, and the next when that fails or is slow; the first response wins."""
-
-    def __init__(
-        self, copies: list[RegionCopy], byte_range: str | None, attempt: int, allow_statuses: frozenset[int]
-    ) -> None:
-        self._copies = copies
-        self._byte_range = byte_range
-        self._attempt = attempt
-        self._allow_statuses = allow_statuses
-        self._won: _OpenedCopy | None = None
-        self._errors: list[Exception] = []
-        self._changed = anyio.Event()
-
-    async def run(self) -> _OpenedCopy:
-        """Return the first response; raise the first error when there is none."""
-        try:
-            await self._race()
-        except BaseException:
-            if self._won is not None:  # nobody will close it now
-                with anyio.CancelScope(shield=True):
-                    await self._won.response.aclose()
-            raise
-        if self._won is None:
-            raise self._errors[0]
-        return self._won
-
-    async def _race(self) -> None:
-        async with anyio.create_task_group() as group:
-            for copy in self._copies:
-                group.start_soon(self._open, copy)
-                with anyio.move_on_after(HEDGE):
-                    await self._wait()
-                if self._won is not None:
-                    break
-            while self._won is None and len(self._errors) < len(self._copies):
-                await self._wait()
-            group.cancel_scope.cancel()
-
-    async def _wait(self) -> None:
-        """Wait for the next response or error."""
-        await self._changed.wait()
-        self._changed = anyio.Event()
-
-    async def _open(self, copy: RegionCopy) -> None:
-        try:
-            response = await copy.store.stream(
-                copy.key,
-                if_match=copy.etag,
-                byte_range=self._byte_range,
-                attempt=self._attempt,
-                allow_statuses=self._allow_statuses,
-            )
-        except Exception as error:  # noqa: BLE001 - raised by run(), when no region responds
-            self._errors.append(error)
-        else:
-            if self._won is not None:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
-            else:
-                self._won = _OpenedCopy(copy, response)
-        self._changed.set()
+async def _close(opened: _OpenedCopy) -> None:
+    await opened.response.aclose()
 
 
 class _UnifiedResponse:
-    """A response whose ETag is the same in every region, for the one file that all of them have."""
+    """A response whose ETag is the same in every region, for the one file that all of them have.
 
-    def __init__(self, response: ResponseStream, copy: RegionCopy, *, many: bool) -> None:
+    Args:
+        opened: The response of one region.
+        stalled: Called when the region has sent nothing for ``STALL`` seconds, and another can continue; ``None`` when
+            none can.
+        many: Whether there are other regions.
+    """
+
+    def __init__(self, opened: _OpenedCopy, stalled: Callable[[], None] | None, *, many: bool) -> None:
+        response, copy = opened.response, opened.copy
         self._response = response
+        self._stalled = stalled
+        self._limit = None if stalled is None else STALL
+        self._pieces: AsyncIterator[bytes] | None = None
         self.status: int = response.status
         self.url: str = response.url
         self.reason: str = response.reason
@@ -201,10 +172,24 @@ class _UnifiedResponse:
 
     async def read_into(self, buffer: memoryview) -> int:
         """Put bytes of the body into *buffer* and return how many."""
-        return await self._response.read_into(buffer)
+        with anyio.move_on_after(self._limit):
+            return await self._response.read_into(buffer)
+        raise self._stall_error()
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._response.__aiter__()
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._pieces is None:
+            self._pieces = aiter(self._response)
+        with anyio.move_on_after(self._limit):
+            return await anext(self._pieces)
+        raise self._stall_error()
+
+    def _stall_error(self) -> RequestTimeout:
+        if self._stalled is not None:
+            self._stalled()
+        return RequestTimeout(f"s3: nothing arrived within {STALL:g} s", phase="receive", request_sent=True)
 
     async def aclose(self) -> None:
         """Release the connection."""

@@ -17,9 +17,10 @@ from lading._core.api_errors import make_api_error
 from lading.errors import Conflict, Forbidden, LadingError
 from lading.s3._checksums import crc_of
 from lading.s3._errors import VersionExists
-from lading.s3._layout import METADATA, SHA256, SIZE, STAGE
+from lading.s3._layout import METADATA, REMOVABLE, SHA256, SIZE, STAGE
 from lading.s3._staging.metadata import MetadataClaim
-from lading.s3._staging.transfer import Transfer, TransferResult, grace_period
+from lading.s3._staging.removal import keep, remove
+from lading.s3._staging.transfer import CleanUpScopes, Transfer, TransferResult
 
 if TYPE_CHECKING:
     from lading.s3._interfaces import ObjectInfo, ObjectStore
@@ -45,6 +46,7 @@ class Commit:
         region: The region's name.
         copy_from: Bucket and key in another region, for the store to copy from; ``None`` to upload.
         on_progress: Called with how many bytes have been sent.
+        removable: Whether the artifact is removed again unless a majority of the regions has it.
         transferred: The result of the transfer so far, also after a failure.
     """
 
@@ -57,12 +59,15 @@ class Commit:
     region: str
     copy_from: tuple[str, str] | None = None
     on_progress: OnProgress | None = None
+    removable: bool = False
     transferred: TransferResult = field(default_factory=TransferResult, init=False)
     _there: ObjectInfo | None = None
     _compared: bool = False
+    _transfer: Transfer | None = None
     _stage: str = field(default_factory=lambda: secrets.token_hex(16))
     _claim: MetadataClaim = field(init=False)
     _warnings: list[str] = field(default_factory=list[str], init=False)
+    _clean_up_scopes: CleanUpScopes = field(default_factory=CleanUpScopes, init=False)
 
     def __post_init__(self) -> None:
         self._claim = MetadataClaim(self.store, self.key, self.metadata)
@@ -93,7 +98,7 @@ class Commit:
         there = self._there if self._compared else await self._head()
         if there is not None:
             return await self._accept_existing(there)
-        transfer = self._make_transfer()
+        transfer = self._transfer = self._make_transfer()
         try:
             return await self._try_create(transfer)
         except VersionExists:
@@ -104,6 +109,21 @@ class Commit:
         finally:
             self.transferred = transfer.result
 
+    def abandon(self) -> None:
+        """Stop cleaning up after a cancellation: the region does not respond."""
+        self._clean_up_scopes.close()
+
+    async def remove(self) -> bool:
+        """Remove what this commit has created; return whether nothing of it is left.
+
+        Raises:
+            LadingError: What is left of it is not known.
+        """
+        if self._transfer is None:
+            return True
+        there = await self.store.head(self.key)
+        return there is None or not self._transfer.is_ours(there) or await remove(self.store, self.key, there)
+
     def _make_transfer(self) -> Transfer:
         digests = {SHA256: self.source.sha256, SIZE: str(self.source.size), METADATA: self._claim.digest}
         return Transfer(
@@ -111,9 +131,10 @@ class Commit:
             region=self.region,
             key=self.key,
             source=self.source,
-            metadata={**digests, STAGE: self._stage},
+            metadata={**digests, STAGE: self._stage, **({REMOVABLE: "1"} if self.removable else {})},
             copy_from=self.copy_from,
             on_progress=self.on_progress,
+            clean_up_scopes=self._clean_up_scopes,
         )
 
     async def _try_create(self, transfer: Transfer) -> CommitStatus:
@@ -125,18 +146,22 @@ class Commit:
                 if there is not None and not transfer.is_ours(there):
                     await self._claim.withdraw(there)
                     return await self._accept_existing(there)
-                if there is None and conflict.status == 412:
+                if there is None and conflict.status in {412, 304}:
                     # It is there and may not be read: whether it is the same cannot be known.
                     raise self._exists_error("what is there cannot be compared") from conflict
                 if there is None:
                     continue  # 409: another stager's completion is under way; all parts are sent again
-            await self._claim.confirm()
+            try:
+                await self._claim.confirm()
+            except LadingError as error:
+                error.outcome = "unknown"  # the artifact is there, with whatever metadata
+                raise
             return "created"
         raise make_api_error(Conflict, "s3", f"{self.key} in {self.region}: other stagers were always in between")
 
     async def _clean_up(self, transfer: Transfer) -> None:
         """After an interruption, restore the metadata that belongs to the artifact that is there."""
-        with grace_period(), suppress(LadingError):
+        with self._clean_up_scopes.open(), suppress(LadingError):
             there = await self.store.head(self.key)
             if there is not None:
                 await (self._claim.confirm() if transfer.is_ours(there) else self._claim.withdraw(there))
@@ -152,6 +177,7 @@ class Commit:
     async def _accept_existing(self, there: ObjectInfo) -> CommitStatus:
         """Compare the version with the one that is there, and repair its metadata."""
         await self._check_same(there)
+        await keep(self.store, self.key, there)
         return "repaired" if await self._claim.repair(there) else "unchanged"
 
     def _exists_error(self, how: str) -> VersionExists:

@@ -30,9 +30,26 @@ _COPY_PART = 64 << 20
 _GRACE = 60.0
 
 
-def grace_period() -> anyio.CancelScope:
-    """Return a scope for what must be done even after a cancellation, though not without a limit."""
-    return anyio.move_on_after(_GRACE, shield=True)
+class CleanUpScopes:
+    """Scopes for what must be done even after a cancellation, though not without a limit."""
+
+    def __init__(self) -> None:
+        self._open: list[anyio.CancelScope] = []
+        self._closed = False
+
+    def open(self) -> anyio.CancelScope:
+        """Return a new scope."""
+        scope = anyio.move_on_after(_GRACE, shield=True)
+        self._open.append(scope)
+        if self._closed:
+            scope.cancel()
+        return scope
+
+    def close(self) -> None:
+        """End what is done in them, and what would be."""
+        self._closed = True
+        for scope in self._open:
+            scope.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,7 @@ class Transfer:
         metadata: Its user metadata.
         copy_from: Bucket and key in another region, for the store to copy from; ``None`` to upload.
         on_progress: Called with how many bytes have been sent.
+        clean_up_scopes: Bound what is done after a cancellation.
         result: The result so far, also after a failure.
     """
 
@@ -72,6 +90,7 @@ class Transfer:
     metadata: Mapping[str, str]
     copy_from: tuple[str, str] | None = None
     on_progress: OnProgress | None = None
+    clean_up_scopes: CleanUpScopes = field(default_factory=CleanUpScopes)
     result: TransferResult = field(default_factory=TransferResult, init=False)
     _upload_id: str = field(default="", init=False)
 
@@ -129,7 +148,7 @@ class Transfer:
             await self._initiate()
             parts = await fill()
             await ready()
-            with grace_period() as scope:
+            with self.clean_up_scopes.open() as scope:
                 await self._complete(parts)
             if scope.cancelled_caught:
                 raise self._timeout_error("complete")  # noqa: TRY301 - it aborts, as any other failure does
@@ -146,7 +165,7 @@ class Transfer:
         failed: list[Exception] = []
 
         async def create() -> None:
-            with grace_period():
+            with self.clean_up_scopes.open():
                 try:
                     self._upload_id = await self.store.create_upload(self.key, self.source.algorithm, self.metadata)
                 except Exception as error:  # noqa: BLE001 - raised below, outside the group
@@ -176,7 +195,7 @@ class Transfer:
 
     async def _delete_corrupt(self) -> None:
         """Delete the corrupt artifact that this transfer has created: others would take it for staged."""
-        with grace_period():
+        with self.clean_up_scopes.open():
             try:
                 there = await self.store.head(self.key)
                 if there is not None and self.is_ours(there):
@@ -199,11 +218,17 @@ class Transfer:
         raise error
 
     async def _abort(self) -> None:
-        with grace_period():
+        with self.clean_up_scopes.open() as scope:
             try:
                 await self.store.abort(self.key, self._upload_id)
             except LadingError as error:
-                self._warn(f"an upload of {self.key} was left over in {self.region}: {error}")
+                self._warn_left_over(str(error))
+                return
+        if scope.cancelled_caught:
+            self._warn_left_over("it did not respond in time")
+
+    def _warn_left_over(self, why: str) -> None:
+        self._warn(f"an upload of {self.key} was left over in {self.region}: {why}")
 
     async def _upload_parts(self, total: CombinedProgress) -> list[Part]:
         async def send(number: int) -> Part:
