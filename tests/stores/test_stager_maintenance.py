@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import ConfigError, Forbidden, InputError, NotFound, Retry, StageFailed, Stager, Timeout, VersionExists
-from lading.s3 import Configuration
+from lading.s3 import AbortFailed, Configuration
 from lading.testing import Server, ServerResponse
 from tests.support.aws_proxy import REGIONS, operation_of
 from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, make_stager
@@ -188,15 +188,15 @@ async def test_clean_reports_every_region(aws: Aws, aws_backdoor: Backdoor, stag
             aws_backdoor.s3(region).create_multipart_upload(Bucket=f"bucket-{region}", Key=key)
     aws.forbid("AbortMultipartUpload", path="P@1.1.0", regions=["eu-west-1"])
     aws.forbid("ListMultipartUploads", regions=["ap-south-1"])
-    with pytest.raises(StageFailed, match=r"eu-west-1: .*AccessDenied.*; ap-south-1: .*AccessDenied") as caught:
+    with pytest.raises(AbortFailed, match=r"eu-west-1: .*AccessDenied.*; ap-south-1: .*AccessDenied") as caught:
         await stager.abort_stale_uploads("P", older_than=0)
     assert {name: type(error) for name, error in caught.value.failed.items()} == {
         "eu-west-1": Forbidden,
         "ap-south-1": Forbidden,
     }
     # The one that failed in the middle is in both.
-    aborted = {name: [upload.key for upload in found] for name, found in caught.value.succeeded.items()}
-    assert aborted == {"eu-west-1": ["pre/P@1.0.0"], "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"]}
+    aborted = {name: [upload.key for upload in found] for name, found in caught.value.aborted.items()}
+    assert aborted == {"ap-south-1": [], "eu-west-1": ["pre/P@1.0.0"], "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"]}
     assert aws_backdoor.uploads() == ["pre/P@1.1.0"]
 
 

@@ -10,6 +10,7 @@ from lading._core.spool import temporary_file
 from lading.errors import InputError, LadingError, NotFound, StageFailed
 from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
+from lading.s3._errors import AbortFailed
 from lading.s3._gather import gather
 from lading.s3._layout import Configuration, check_regions, dump_metadata, highest
 from lading.s3._staging.latest import pointer_of
@@ -143,10 +144,9 @@ async def abort_uploads(regions: Regions, project: str, older_than: float) -> di
 
     _, failed = await regions.gather(abort)
     if failed:
-        raise StageFailed(
+        raise AbortFailed(
             f"s3: stale uploads of {project} were not aborted in every region: {_reasons(failed)}",
-            # What was aborted before a region failed is reported, too.
-            succeeded={name: done for name, done in aborted.items() if done or name not in failed},
+            aborted=aborted,
             failed=failed,
         )
     return aborted

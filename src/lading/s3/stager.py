@@ -282,7 +282,7 @@ class Stager:
             older_than: Seconds. Younger uploads may still be in progress.
 
         Raises:
-            StageFailed: Some regions failed; ``.failed`` has their errors, ``.succeeded`` what was aborted in each.
+            lading.s3.AbortFailed: Some regions failed; ``.failed`` has their errors, ``.aborted`` what was aborted.
                 Listing needs ``s3:ListBucketMultipartUploads``, aborting ``s3:AbortMultipartUpload``.
         """
         self._session.require_writable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lading._core.api_errors import make_api_error
 from lading.copr._queries import get_build, get_source_chroot
 from lading.errors import NotFound, ServerError
 
@@ -44,7 +45,7 @@ async def find_source_chroot(sender: Sender, build: int) -> SourceChroot | NotSt
         if found.state not in _BEFORE:
             return await sender.send(get_source_chroot(build))  # it may have started between the two
         name = sender.service.name
-        text = f"{name}: the source package of build {build} is not being created yet: the build is {found.state}"
-        missing = NotFound(text, service=name, status=error.status, detail=error.detail)
+        text = f"the source package of build {build} is not being created yet: the build is {found.state}"
+        missing = make_api_error(NotFound, name, text, status=error.status, detail=error.detail)
         missing.__cause__ = error
         return NotStarted(missing, found.finished)
