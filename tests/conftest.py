@@ -76,7 +76,7 @@ def let_botocore_block(blockbuster: BlockBuster) -> None:
     """botocore reads its service descriptions and AWS's configuration files when clients are made and credentials
     looked for, and has no other way. Once they are there, nothing may."""
     for function in blockbuster.functions.values():
-        function.can_block_in("lading/s3/_aws/regions.py", {"open_regions"})
+        function.can_block_in("lading/s3/_aws/regions.py", {"open_regions", "open_elsewhere"})
 
 
 def watcher(*modules: str) -> BlockBuster:

@@ -64,6 +64,45 @@ class _Act:
     skip: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Headers that a store does not know.
+
+    Attributes:
+        headers: What their names begin with, in lower case.
+        how: ``"ignored"``; or ``"named"`` and ``"unnamed"``: 501, with and without the header's name; or ``"invalid"``:
+            400 with its name.
+        operations: Only there; empty for everywhere.
+    """
+
+    headers: tuple[str, ...]
+    how: str
+    operations: tuple[str, ...] = ()
+
+    def response(self, name: str, value: str) -> ServerResponse:
+        """Return what the store says to it."""
+        if self.how == "invalid":  # Backblaze B2
+            message = f"Unsupported header '{name}' received for this API call."
+            return _xml(400, error("InvalidArgument", message))
+        named = f"Header '{name}' with value '{value}' not implemented"  # Cloudflare R2
+        unnamed = "A header you provided implies functionality that is not implemented"  # Storj, Swift
+        return _xml(501, error("NotImplemented", named if self.how == "named" else unnamed))
+
+
+_CHECKSUMS = ("x-amz-checksum-", "x-amz-sdk-checksum-algorithm")
+_WRITES = ("PutObject", "CompleteMultipartUpload")
+STORES: dict[str, tuple[Lack, ...]] = {
+    "b2": (Lack(_CHECKSUMS, "invalid"),),
+    "r2": (Lack(_CHECKSUMS, "named"),),
+    "r2, no type": (Lack(("x-amz-checksum-type",), "named"),),
+    "storj": (Lack(_CHECKSUMS, "unnamed"),),
+    "swift": (Lack(("if-match",), "unnamed", _WRITES),),
+    "minio of 2024": (Lack(("x-amz-checksum-type", "if-none-match", "if-match"), "ignored", _WRITES),),
+    "rgw 16": (Lack(("if-none-match",), "ignored", ("CompleteMultipartUpload",)),),
+    "no conditions": (Lack(("if-none-match", "if-match"), "unnamed", _WRITES),),
+}
+
+
 @dataclass(slots=True)
 class _Region:
     """How a region behaves.
@@ -80,6 +119,8 @@ class _Region:
     silent: bool = False
     stops: bool = False
     stalls: bool = False
+    lacks: tuple[Lack, ...] = ()
+    moved: Callable[[], ServerResponse] | None = None
     forbidden: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -171,6 +212,14 @@ class Aws(FaultProxy):
             request.body = _pieces(data)
         sent = int(headers.get("content-length", 0))
         self.requests.append(SeenRequest(name, operation, path, headers, sent, head))
+        if "X-Amz-Target" not in request.headers:
+            if region.moved is not None:
+                await _read(request)
+                return region.moved()
+            for lack in region.lacks:
+                if (refused := _lacking(request, operation, lack)) is not None:
+                    await _read(request)
+                    return refused
         if region.stalls and operation == "GetObject":
             await anyio.sleep_forever()
         allowed_by = "GetObject" if operation == "HeadObject" else operation
@@ -218,6 +267,22 @@ class Aws(FaultProxy):
                         self._plans.remove(plan)
                 return plan.fault
         return None
+
+
+def _lacking(request: ServerRequest, operation: str, lack: Lack) -> ServerResponse | None:
+    """Return the refusal of a header that the store lacks; one that it ignores is taken away."""
+    if lack.operations and operation not in lack.operations:
+        return None
+    pairs = request.headers.pairs
+    found = [(name, value) for name, value in pairs if name.lower().startswith(lack.headers)]
+    if lack.how == "ignored":
+        request.headers.pairs = tuple(pair for pair in pairs if pair not in found)
+        return None
+    return lack.response(*found[0]) if found else None
+
+
+def _xml(status: int, body: bytes, headers: dict[str, str] | None = None) -> ServerResponse:
+    return ServerResponse(status, {"Content-Type": "application/xml", **(headers or {})}, body)
 
 
 def operation_of(request: ServerRequest) -> str:

@@ -206,6 +206,8 @@ class Bucket(FaultyStore):
         objects: By key. A test may put anything there.
         open: The uploads that were begun and neither completed nor aborted.
         others: The other buckets that this one can copy from.
+        replaces: Whether it honours conditions on what is replaced.
+        warnings: What its store does not support.
     """
 
     def __init__(self, bucket: str = "bucket") -> None:
@@ -214,11 +216,16 @@ class Bucket(FaultyStore):
         self.objects: dict[str, Object] = {}
         self.open: dict[str, _Open] = {}
         self.others: dict[str, Bucket] = {bucket: self}
+        self.replaces = True
+        self.warnings: tuple[str, ...] = ()
         self._count = 0
 
     def write(self, key: str, data: bytes, **metadata: str) -> None:
         """Somebody else writes an object."""
         self.objects[key] = Object(data, tag(data), {}, metadata)
+
+    async def can_replace(self, key: str) -> bool:
+        return self.replaces
 
     async def head(self, key: str) -> ObjectInfo | None:
         return await self._do("head", key, lambda: self.objects[key].stored() if key in self.objects else None)
@@ -257,7 +264,9 @@ class Bucket(FaultyStore):
 
         await self._do("put", key, act)
 
-    async def create_upload(self, key: str, algorithm: str, metadata: Mapping[str, str]) -> str:
+    async def create_upload(
+        self, key: str, algorithm: str, metadata: Mapping[str, str], *, on_lost: Callable[[], None] = lambda: None
+    ) -> str:
         def act() -> str:
             self._count += 1
             self.open[f"upload-{self._count}"] = _Open(key, algorithm, metadata)
@@ -319,7 +328,8 @@ class Bucket(FaultyStore):
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         def act() -> None:
-            if if_match is not None and key in self.objects and self.objects[key].etag != if_match:
+            found = self.objects.get(key)
+            if found is not None and if_match is not None and found.etag != if_match:
                 raise conflict()
             self.objects.pop(key, None)
 

@@ -152,8 +152,14 @@ class Backdoor:
 
 
 def make_stager(aws: Aws, regions: Iterable[str] | None = REGIONS, **options: Any) -> Stager:
-    """A stager of *aws*'s regions, which does not wait before it tries again."""
-    given = {"endpoint_urls": aws.endpoints, "path_style": True, "retry": QUICK, **options}
+    """A stager of *aws*'s regions, which does not wait before it tries again, and knows what moto honours."""
+    given = {
+        "endpoint_urls": aws.endpoints,
+        "path_style": True,
+        "retry": QUICK,
+        "conditional_writes": "trust",
+        **options,
+    }
     return Stager(None if regions is None else tuple(regions), **given)
 
 

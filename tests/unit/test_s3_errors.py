@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lading import BadRequest, Conflict, Forbidden, NotFound, RateLimited, Unauthorized
 from lading._core.messages import Response
@@ -12,7 +13,7 @@ from lading._core.retry import is_retryable
 from lading._core.service import Service
 from lading.errors import ApiError, ServerError
 from lading.s3 import VersionExists
-from lading.s3._aws.errors import botocore_error, error_class_for, read_error
+from lading.s3._aws.errors import botocore_error, bucket_region_of, client_error, error_class_for, read_error
 
 S3 = Service(name="s3", base_url="https://s3.example/", accept="*/*")
 
@@ -111,3 +112,78 @@ def test_what_the_headers_say():
 
 def test_a_version_that_exists_is_a_conflict():
     assert issubclass(VersionExists, Conflict)
+
+
+QUOTED = (
+    "The request signature we calculated does not match the signature you provided.\n\n"
+    "The Canonical String for this request should have been\n'POST\n/\n\nhost:ssm\n"
+    "x-amz-security-token:a-token-that-nobody-may-see\n\nhost;x-amz-date'\n\n"
+    "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n2026'"
+)
+
+
+@pytest.mark.parametrize("service", ["s3", "ssm", "sts"])
+def test_the_request_that_aws_quotes_is_not_shown(service: str):
+    error = botocore_error(service, "X", 403, code="SignatureDoesNotMatch", message=QUOTED, headers={}, reads=True)
+    for text in (str(error), error.detail):
+        assert "a-token" not in text
+        assert "host" not in text
+        assert "\n" not in text
+    assert "does not match the signature you provided" in str(error)
+
+
+def test_the_request_that_s3_quotes_is_not_shown():
+    body = f"<Error><Code>SignatureDoesNotMatch</Code><Message>{QUOTED}</Message></Error>".encode()
+    error = read_error(S3, Response(403, {}, body), "PUT", ())
+    assert "a-token" not in str(error) + error.detail
+    assert "host" not in str(error)
+
+
+def test_secrets_that_signed_a_control_request_are_masked():
+    message = "no role for the token verysecrettoken\nat all"
+    error = botocore_error(
+        "sts",
+        "AssumeRole",
+        403,
+        code="AccessDenied",
+        message=message,
+        headers={},
+        reads=True,
+        secrets=["verysecrettoken"],
+    )
+    assert str(error) == "sts: AssumeRole: AccessDenied: no role for the token *** at all (HTTP 403)"
+    assert "verysecret" not in error.detail
+
+
+@pytest.mark.parametrize(
+    "message", ["<html><head><title>Log in</title></head><body>x</body></html>", "<h1>Log in</h1>"]
+)
+def test_html_is_not_quoted(message: str):
+    error = botocore_error("ssm", "X", 403, code="", message=message, headers={}, reads=True)
+    assert str(error) == "ssm: X: Log in (HTTP 403)"
+
+
+def test_a_message_that_is_missing_is_not_none():
+    error = client_error(
+        "s3",
+        "X",
+        ClientError({"Error": {"Code": None, "Message": None}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "X"),
+        reads=True,
+    )
+    assert str(error) == "s3: X: no reason given (HTTP 404)"
+
+
+@pytest.mark.parametrize(
+    ("status", "region", "said"),
+    [
+        (301, "eu-central-1", "eu-central-1"),
+        (400, "eu-central-1", "eu-central-1"),
+        (403, "eu-central-1", ""),
+        (301, "evil.example/", ""),
+    ],
+)
+def test_the_region_that_a_bucket_is_in(status: int, region: str, said: str):
+    headers = {"x-amz-bucket-region": region}
+    assert bucket_region_of(read_error(S3, Response(status, headers, b""), "PUT", ())) == said
+    botocores = ClientError({"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}, "X")
+    assert bucket_region_of(client_error("s3", "X", botocores, reads=True)) == said

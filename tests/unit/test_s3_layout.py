@@ -72,14 +72,14 @@ def test_what_is_no_region(region: str):
 @pytest.mark.parametrize("prefix", ["a", "a/b", "/a"])
 def test_a_key_prefix_ends_in_a_slash(prefix: str):
     with pytest.raises(InputError) as caught:
-        Configuration("/b", bucket_key_prefix=prefix)
+        Configuration("/b", bucket_key_prefix=prefix).check()
     assert caught.value.argument == "bucket_key_prefix"
 
 
 @pytest.mark.parametrize("prefix", ["a", "a/", "/a/", "/"])
 def test_a_parameter_prefix_begins_with_a_slash_and_ends_in_none(prefix: str):
     with pytest.raises(InputError) as caught:
-        Configuration("/b", parameter_name_prefix=prefix)
+        Configuration("/b", parameter_name_prefix=prefix).check()
     assert caught.value.argument == "parameter_name_prefix"
 
 
@@ -99,11 +99,33 @@ def test_a_configuration_is_read_as_it_was_written(bucket: str, keys: str, param
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "null", "[]", '"a"', "5", '{"bucket_key_prefix": "a"}', '{"parameter_name_prefix": "a"}', "[" * 100_000],
+    ["", "x", "null", "[]", '"a"', "5", "[" * 100_000],
 )
 def test_what_is_no_configuration_is_a_bad_response(text: str):
     with pytest.raises(InvalidResponse, match="the configuration in here is not what startifact writes"):
         Configuration.load(text, "here")
+
+
+@pytest.mark.parametrize(
+    ("keys", "parameters", "key", "param"),
+    [
+        ('"pre"', '"arts"', "preP@1.0.0", "arts/P/latest"),
+        ('"pre/"', '"/arts/"', "pre/P@1.0.0", "/arts//P/latest"),
+        ("null", "null", "P@1.0.0", "/P/latest"),
+        ('""', '"/"', "P@1.0.0", "//P/latest"),
+    ],
+)
+def test_prefixes_that_startifact_takes_are_used_as_they_are(keys: str, parameters: str, key: str, param: str):
+    text = f'{{"bucket_name_param": "/b", "bucket_key_prefix": {keys}, "parameter_name_prefix": {parameters}}}'
+    found = Configuration.load(text, "here")
+    assert (found.key("P", "1.0.0"), found.latest_param("P")) == (key, param)
+    assert found.regions == ()
+
+
+@pytest.mark.parametrize("value", ["null", '""'])
+def test_any_other_key_may_be_null(value: str):
+    text = f'{{"bucket_name_param": {value}, "regions": {value}, "save_ok": {value}}}'
+    assert Configuration.load(text, "here") == Configuration()
 
 
 def test_keys_that_are_missing_have_their_defaults():
@@ -114,6 +136,12 @@ def test_keys_that_are_missing_have_their_defaults():
 @given(st.dictionaries(st.text(), st.text()))
 def test_metadata_is_read_as_it_was_written(metadata: dict[str, str]):
     assert load_metadata(dump_metadata(metadata), "key") == metadata
+
+
+def test_metadata_whose_values_are_not_strings_is_read():
+    data = b'{"n": 1, "t": true, "z": null, "l": [1, "a"], "o": {"k": "v"}, "s": "text"}'
+    expected = {"n": "1", "t": "true", "z": "null", "l": '[1, "a"]', "o": '{"k": "v"}', "s": "text"}
+    assert load_metadata(data, "key") == expected
 
 
 @pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}, {"a": b"x"}])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 import botocore.auth
 import pytest
+from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from lading import ConfigError, Timeout
-from lading._core.messages import Request
+from lading._core.messages import Request, Response
 from lading.s3._aws import errors as _errors
-from lading.s3._aws.errors import translate_botocore_errors
+from lading.s3._aws.errors import load_credentials, translate_botocore_errors
+from lading.s3._aws.renewal import Renewal
 from lading.s3._aws.signing import SigV4
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +50,7 @@ async def signed(
     headers: dict[str, str], token: str | None = None, method: str = "PUT", url: str = URL
 ) -> dict[str, str]:
     """The headers that go out, names in lower case."""
-    auth = SigV4(Changing(ReadOnlyCredentials(KEY, SECRET, token)), "eu-west-1")
+    auth = SigV4(Renewal(Changing(ReadOnlyCredentials(KEY, SECRET, token))), "eu-west-1")
     await auth.prepare(None)  # type: ignore[arg-type]
     request = Request(method=method, url=url, headers=dict(headers), timeout=Timeout())
     flow = auth.flow(request)
@@ -123,8 +126,11 @@ async def test_no_secret_is_in_the_address_and_the_secret_key_nowhere():
 
 async def test_every_attempt_is_signed_with_the_credentials_of_that_moment():
     auth = SigV4(
-        Changing(
-            ReadOnlyCredentials(KEY, SECRET, "first-token"), ReadOnlyCredentials("AKIAOTHER", "other", "second-token")
+        Renewal(
+            Changing(
+                ReadOnlyCredentials(KEY, SECRET, "first-token"),
+                ReadOnlyCredentials("AKIAOTHER", "other", "second-token"),
+            )
         ),
         "r",
     )
@@ -138,6 +144,54 @@ async def test_every_attempt_is_signed_with_the_credentials_of_that_moment():
     assert [out["x-amz-security-token"] for out in outs] == ["first-token", "second-token"]
     assert "AKIAOTHER" in outs[1]["authorization"]
     assert set(auth.secrets()) >= {"other", "second-token"}
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_credentials_that_have_expired_are_renewed_and_the_request_is_signed_again(status: int):
+    given = AioRefreshableCredentials(
+        KEY, SECRET, "first-token", dt.datetime(2099, 1, 1, tzinfo=dt.UTC), refresh_using=renewed, method="test"
+    )
+    auth = SigV4(Renewal(given), "r")
+    await auth.prepare(None)  # type: ignore[arg-type]
+    request = Request(method="PUT", url=URL, headers=dict(HEADERS), timeout=Timeout())
+    flow = auth.flow(request)
+    assert next(flow).headers["X-Amz-Security-Token"] == "first-token"
+    expired = Response(status, {}, b"<Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error>")
+    assert flow.send(expired) is SigV4.PREPARE
+    await auth.prepare(None)  # type: ignore[arg-type]
+    again = next(flow)
+    assert again.headers["X-Amz-Security-Token"] == "second-token"
+    assert "AKIAOTHER" in again.headers["Authorization"]
+    with pytest.raises(StopIteration):  # once
+        flow.send(expired)
+    assert {"first-token", "second-token"} <= set(auth.secrets())
+
+
+async def renewed() -> dict[str, str]:
+    return {
+        "access_key": "AKIAOTHER",
+        "secret_key": "other",
+        "token": "second-token",
+        "expiry_time": "2099-01-01T00:00:00Z",
+    }
+
+
+async def test_other_credentials_and_other_errors_are_final():
+    auth = SigV4(Renewal(Changing(ReadOnlyCredentials(KEY, SECRET, TOKEN))), "r")
+    await auth.prepare(None)  # type: ignore[arg-type]
+    for code in ("ExpiredToken", "AccessDenied"):
+        flow = auth.flow(Request(method="PUT", url=URL, headers={}, timeout=Timeout()))
+        next(flow)
+        with pytest.raises(StopIteration):
+            flow.send(Response(403, {}, f"<Error><Code>{code}</Code></Error>".encode()))
+
+
+async def test_a_file_of_credentials_that_is_missing_is_named():
+    async def load() -> None:
+        Path("/nowhere/token").read_text()
+
+    with pytest.raises(ConfigError, match=r"the file /nowhere/token that AWS credentials need cannot be read: No such"):
+        await load_credentials(load())
 
 
 async def test_botocores_errors_are_ours():

@@ -220,7 +220,11 @@ class Attempt:
             try:
                 if self._observe is not None:
                     self._observe(stream)
-                if stream.status in _REDIRECTS and "location" in stream.headers:
+                if (
+                    stream.status in _REDIRECTS
+                    and "location" in stream.headers
+                    and stream.status not in self._call.allow_statuses
+                ):
                     request = self._follow_redirect(request, stream)
                     await stream.aclose()
                     continue

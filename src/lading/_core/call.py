@@ -174,7 +174,8 @@ class Call(Generic[T]):
         auth: The credentials: by default the client's, ``None`` for none, or an :class:`Auth` for this call. They
             go to the service's own hosts only.
         success: The only statuses that are a success, instead of 2xx.
-        allow_statuses: Statuses that ``parse`` accepts besides those of a success.
+        allow_statuses: Statuses that ``parse`` accepts besides those of a success; a redirect among them is not
+            followed.
         max_response_size: Bytes: a longer response that is read into memory is refused.
         template: What hooks and logs show for ``path`` when that is an absolute URL.
         timeout: Seconds by phase, instead of the client's.

@@ -46,7 +46,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     429: RateLimited,
 }
 # The server says that it did not do the work: 501 it cannot, 505 it did not read it, 511 a captive portal before it.
-_SURELY_NOT_DONE = {501, 505, 511}
+SURELY_NOT_DONE = {501, 505, 511}
 
 
 def error_class(status: int) -> type[ApiError]:
@@ -91,7 +91,7 @@ def api_error(
     may_be_done = (
         method not in SAFE_METHODS
         and (response.status >= 500 or response.status in GATEWAY_STATUSES)
-        and response.status not in _SURELY_NOT_DONE
+        and response.status not in SURELY_NOT_DONE
         and not (response.status == 503 and retry_after is not None)
     )
     return make_api_error(

@@ -12,8 +12,9 @@ from lading.errors import Forbidden, LadingError, NetworkError, NotFound
 from lading.s3._download.failover import RegionCopy, RegionFailover, expected_of
 from lading.s3._gather import Grace
 from lading.s3._hedge import Hedge
-from lading.s3._layout import METADATA, NO_METADATA, load_metadata, metadata_digest
+from lading.s3._layout import load_metadata
 from lading.s3._staging.latest import LatestState, latest_of, pointer_of
+from lading.s3._staging.metadata import MetadataSearch
 from lading.s3.artifact import Artifact, Location
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ async def find_artifact(
     same = most_alike(there)
     expected = expected_of(next(iter(same.values())))
     copies = [RegionCopy(regions.buckets[name], key, stored.etag) for name, stored in same.items()]
+    metadata = await _read_metadata(regions, same, key)
     return Artifact(
         project=project,
         version=version,
@@ -64,10 +66,11 @@ async def find_artifact(
         size=next(iter(same.values())).size,
         sha256=expected.digests.get("sha256"),
         md5=next((stored.md5 for stored in same.values() if stored.md5), None),
-        metadata=await _read_metadata(regions, same, key),
+        metadata=load_metadata(metadata, f"{key}/metadata"),
         regions={name: Location(name, regions.buckets[name].bucket, key, s.etag) for name, s in same.items()},
         unreachable=failed,
         _expected=expected,
+        _stored_metadata=metadata,
         _failover=RegionFailover(copies, sender, same=bool(expected.digests)),
     )
 
@@ -84,30 +87,20 @@ def most_alike(there: Mapping[str, ObjectInfo]) -> dict[str, ObjectInfo]:
     return max(groups.values(), key=len)
 
 
-async def _read_metadata(regions: Regions, there: Mapping[str, ObjectInfo], key: str) -> dict[str, str]:
+async def _read_metadata(regions: Regions, there: Mapping[str, ObjectInfo], key: str) -> bytes:
     """Read an artifact's metadata from the first region that has the right one."""
-    others: list[bytes] = []
+    search = MetadataSearch(key)
 
     async def read(name: str) -> bytes:
-        try:
-            found = await regions.buckets[name].get(f"{key}/metadata")
-        except Forbidden:
-            found = None  # the artifact may be read: without s3:ListBucket, this is S3's response when there is none
-        data = NO_METADATA if found is None else found[0]
-        # The artifact says which metadata belongs to it; startifact's does not.
-        wanted = there[name].metadata.get(METADATA)
-        if metadata_digest(data) == (wanted or metadata_digest(data)) and (found or wanted is not None):
-            return data
-        others.insert(0 if found is not None else len(others), data)
-        raise _OtherMetadata(f"s3: {key}/metadata in {name} is not that of the artifact")
+        data = await search.read(regions.buckets[name], name, there[name])
+        if data is None:
+            raise _OtherMetadata(f"s3: {key}/metadata in {name} is not that of the artifact")
+        return data
 
     try:
-        data = await Hedge(read, list(there), regions.settings).run()
-    except LadingError:
-        if not others:
-            raise
-        data = others[0]
-    return load_metadata(data, f"{key}/metadata")
+        return await Hedge(read, list(there), regions.settings).run()
+    except _OtherMetadata:
+        return search.conclude()
 
 
 class _OtherMetadata(LadingError):

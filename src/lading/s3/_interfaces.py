@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from lading._core.body import Body
@@ -91,6 +91,15 @@ class ObjectStore(Protocol):
 
     bucket: str
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is done differently because the store does not support it."""
+        ...
+
+    async def can_replace(self, key: str) -> bool:
+        """Return whether ``if_match`` of :meth:`put_small` is honoured, for *key* and those beside it."""
+        ...
+
     async def head(self, key: str) -> ObjectInfo | None:
         """Describe an object; ``None`` when there is none, ``Forbidden`` without permission to read it."""
         ...
@@ -138,8 +147,17 @@ class ObjectStore(Protocol):
         """Write an object, on the condition that there is none."""
         ...
 
-    async def create_upload(self, key: str, algorithm: str, metadata: Mapping[str, str]) -> str:
-        """Initiate a multipart upload and return its identifier."""
+    async def create_upload(
+        self, key: str, algorithm: str, metadata: Mapping[str, str], *, on_lost: Callable[[], None] = ...
+    ) -> str:
+        """Initiate a multipart upload and return its identifier.
+
+        Args:
+            key: The key.
+            algorithm: The algorithm of its checksums.
+            metadata: The user metadata of the object to be.
+            on_lost: Called for each attempt whose response was lost: it may have initiated another upload.
+        """
         ...
 
     async def upload_part(

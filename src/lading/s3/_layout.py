@@ -50,9 +50,9 @@ class Configuration:
 
     Attributes:
         bucket_name_param: The name of the SSM parameter that holds the name of a region's bucket.
-        bucket_key_prefix: Prefix of every key; empty, or with a slash at its end.
-        parameter_name_prefix: Prefix of the names of the parameters with the latest versions; empty, or with a slash at
-            its beginning and none at its end.
+        bucket_key_prefix: Prefix of every key, put before it as it is: usually empty, or with a slash at its end.
+        parameter_name_prefix: Prefix of the names of the parameters with the latest versions, put before
+            ``/<project>/latest`` as it is: usually empty, or with a slash at its beginning and none at its end.
         regions: All regions of the organisation.
         save_ok: startifact's record of its last confirmation prompt, kept unchanged.
     """
@@ -62,16 +62,6 @@ class Configuration:
     parameter_name_prefix: str = ""
     regions: tuple[str, ...] = ()
     save_ok: str = "y"
-
-    def __post_init__(self) -> None:
-        if self.bucket_key_prefix and not self.bucket_key_prefix.endswith("/"):
-            raise InputError("bucket_key_prefix must be empty or end in a slash", argument="bucket_key_prefix")
-        prefix = self.parameter_name_prefix
-        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
-            raise InputError(
-                "parameter_name_prefix must be empty, or begin with a slash and not end in one",
-                argument="parameter_name_prefix",
-            )
 
     def key(self, project: str, version: str) -> str:
         """Return the key of an artifact."""
@@ -100,21 +90,41 @@ class Configuration:
         }
         return json.dumps(value, indent=2, sort_keys=True)
 
+    def check(self) -> None:
+        """Raise ``InputError`` unless the prefixes are as :meth:`Stager.setup` writes them."""
+        if self.bucket_key_prefix and not self.bucket_key_prefix.endswith("/"):
+            raise InputError("bucket_key_prefix must be empty or end in a slash", argument="bucket_key_prefix")
+        prefix = self.parameter_name_prefix
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise InputError(
+                "parameter_name_prefix must be empty, or begin with a slash and not end in one",
+                argument="parameter_name_prefix",
+            )
+
     @classmethod
     def load(cls, text: str, region: str) -> Configuration:
-        """Parse a parameter's value; ``InvalidResponse`` when it is no configuration."""
+        """Parse a parameter's value; ``InvalidResponse`` when it is no configuration.
+
+        startifact puts prefixes before names as they are, whatever they are: what works there is accepted here.
+        """
         try:
             value = json.loads(text)
-            found = {name: str(value.get(name, "")) for name in ("bucket_name_param", "bucket_key_prefix")}
-            prefix, regions = str(value.get("parameter_name_prefix", "")), str(value.get("regions", ""))
-            return cls(
-                **found,
-                parameter_name_prefix=prefix,
-                regions=split_regions(regions),
-                save_ok=str(value.get("save_ok", "y")),
-            )
+            names = ("bucket_name_param", "bucket_key_prefix", "parameter_name_prefix", "regions", "save_ok")
+            found = {name: _text_of(value.get(name)) for name in names}
         except (ValueError, AttributeError, RecursionError) as error:
             raise InvalidResponse(f"s3: the configuration in {region} is not what startifact writes: {error}") from None
+        return cls(
+            found["bucket_name_param"],
+            found["bucket_key_prefix"],
+            found["parameter_name_prefix"],
+            split_regions(found["regions"]),
+            found["save_ok"] or "y",
+        )
+
+
+def _text_of(value: Any) -> str:
+    """Return a configured string; ``null`` is the same as nothing."""
+    return "" if value is None else str(value)
 
 
 def split_regions(text: str) -> tuple[str, ...]:
@@ -155,10 +165,13 @@ def dump_metadata(metadata: Mapping[str, str]) -> bytes:
 
 
 def load_metadata(data: bytes, key: str) -> dict[str, str]:
-    """Parse a metadata object's bytes; ``InvalidResponse`` when they are no metadata."""
+    """Parse a metadata object's bytes; ``InvalidResponse`` when they are no metadata.
+
+    startifact stores what it is given. A value that is not a string is its JSON: ``true``, ``null``, ``[1, 2]``.
+    """
     try:
         found = json.loads(data)
-        return {str(name): str(value) for name, value in found.items()}
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
     except (ValueError, AttributeError, RecursionError):
         raise InvalidResponse(f"s3: {key} is not the metadata of an artifact") from None
 

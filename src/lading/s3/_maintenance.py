@@ -12,11 +12,12 @@ from lading.s3._catalog import find_artifact
 from lading.s3._checksums import preferred_algorithm
 from lading.s3._errors import AbortFailed
 from lading.s3._gather import gather
-from lading.s3._layout import Configuration, check_regions, dump_metadata, highest
+from lading.s3._layout import Configuration, check_regions, highest
 from lading.s3._staging.latest import pointer_of
 from lading.s3._staging.removal import is_removed, remove
 from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
+from lading.s3.artifact import stored_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ async def write_configuration(
     regions: Sequence[str] | None,
 ) -> Configuration:
     """Write the organisation's configuration to every region; see :meth:`Stager.setup`."""
+    Configuration(bucket_name_param, bucket_key_prefix, parameter_name_prefix).check()
     if not bucket_name_param:
         raise InputError("bucket_name_param must not be empty", argument="bucket_name_param")
     opened = await session.open()
@@ -107,7 +109,7 @@ async def repair(regions: Regions, sender: Sender, project: str, version: str) -
     async with temporary_file() as path:
         await artifact.download(path)
         async with open_source(path, preferred_algorithm()) as content:
-            data = dump_metadata(artifact.metadata) if artifact.metadata else None
+            data = stored_metadata(artifact)
             return await StageOperation(regions, project, artifact.version, content, data).run()
 
 

@@ -11,7 +11,7 @@ from lading._core.call import Call
 from lading._core.download import Expected, download, target_path
 from lading._core.download_stream import DownloadStream
 from lading.errors import LadingError
-from lading.s3._layout import FILENAME
+from lading.s3._layout import FILENAME, NO_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -68,6 +68,7 @@ class Artifact:
     unreachable: Mapping[str, LadingError] = field(default_factory=dict[str, LadingError])
     _expected: Expected = field(default_factory=Expected, repr=False)
     _failover: RegionFailover | None = field(default=None, repr=False)
+    _stored_metadata: bytes = field(default=NO_METADATA, repr=False)
 
     def __getitem__(self, name: str) -> str:
         return self.metadata[name]
@@ -131,3 +132,9 @@ class Artifact:
     def _require_failover(self) -> RegionFailover:
         assert self._failover is not None  # noqa: S101 - the stager sets it
         return self._failover
+
+
+def stored_metadata(artifact: Artifact) -> bytes | None:
+    """Return the bytes of an artifact's metadata, as they are stored; ``None`` when it has none."""
+    data = artifact._stored_metadata  # noqa: SLF001 - of this module
+    return None if data == NO_METADATA else data

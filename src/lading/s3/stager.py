@@ -13,7 +13,7 @@ from lading.s3._checksums import preferred_algorithm
 from lading.s3._layout import FILENAME, RESERVED, check_project, check_version, dump_metadata
 from lading.s3._results import Policy, check_policy
 from lading.s3._session import ClientOptions, StagerSession
-from lading.s3._settings import AwsSettings, EndpointUrls, ObjectOptions
+from lading.s3._settings import AwsSettings, ConditionalWrites, EndpointUrls, ObjectOptions
 from lading.s3._staging.source import open_source
 from lading.s3._staging.stage import StageOperation
 
@@ -58,10 +58,15 @@ class Stager:
         endpoint_urls: URLs to use instead of AWS's own, by service (``"s3"``, ``"ssm"``, ``"sts"``): one in which
             ``{region}`` is replaced, or one for each region.
         path_style: Put the bucket's name into the path instead of the host name.
+        allow_http: Accept plain ``http://`` endpoints of other hosts than this machine, which exposes artifacts, and
+            the tokens of temporary credentials, to the network.
         content_type: The content type of artifacts.
-        storage_class: Their storage class.
-        kms_key_id: The KMS key that encrypts them.
-        tags: Their tags.
+        storage_class: Their storage class; metadata and pointers have the bucket's own.
+        kms_key_id: The KMS key that encrypts them, their metadata and pointers; or the key of each region.
+        tags: Their tags; metadata and pointers have none.
+        conditional_writes: Conditions on writes decide between stagers. AWS honours them; with ``"check"``, any other
+            store is checked once for each bucket, and staging raises ``ConfigError`` where it does not. ``"trust"``
+            spares the check. With ``"none"`` you promise that one stager works at a time.
         sign_payload: Sign the digest of every body, for stores that require it; costs another pass.
         sign_with_botocore: Let botocore address and sign requests with bodies too, for what only it supports: S3
             Express, access points. Costs more for each request.
@@ -83,17 +88,25 @@ class Stager:
         role_arn: str | None = None,
         endpoint_urls: EndpointUrls | None = None,
         path_style: bool = False,
+        allow_http: bool = False,
         content_type: str | None = None,
         storage_class: str | None = None,
-        kms_key_id: str | None = None,
+        kms_key_id: str | Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
         sign_payload: bool = False,
         sign_with_botocore: bool = False,
+        conditional_writes: ConditionalWrites = "check",
         **options: Unpack[ClientOptions],
     ) -> None:
-        aws = AwsSettings(session, profile, role_arn, dict(endpoint_urls or {}), path_style)
+        aws = AwsSettings(session, profile, role_arn, dict(endpoint_urls or {}), path_style, allow_http)
         objects = ObjectOptions(
-            content_type, storage_class, kms_key_id, dict(tags or {}), sign_payload, sign_with_botocore
+            content_type,
+            storage_class,
+            kms_key_id,
+            dict(tags or {}),
+            sign_payload,
+            sign_with_botocore,
+            conditional_writes,
         )
         self._session = StagerSession(regions, parameter, aws, objects, options, read_only=read_only)
 

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from base64 import b64encode
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from zlib import crc32
 
+from lading._core.api_errors import make_api_error
+from lading._core.body import BytesBody
 from lading._core.call import Call
-from lading.errors import IntegrityError, NotFound
-from lading.s3._aws.object_info import as_utc, parse_head_object
-from lading.s3._aws.object_parameters import object_headers, object_parameters
+from lading.errors import ApiError, BadRequest, Conflict, IntegrityError, NotFound
+from lading.s3._aws.errors import bucket_region_of, invalid_response
+from lading.s3._aws.features import is_refusal
+from lading.s3._aws.listing import list_keys, list_uploads
+from lading.s3._aws.object_info import parse_head_object
+from lading.s3._aws.object_parameters import object_headers, object_parameters, record_parameters
 from lading.s3._aws.signing import hash_body
 from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
-from lading.types import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from lading._core.body import Body
     from lading._core.messages import Response, ResponseStream
     from lading._core.sender import Sender
-    from lading.s3._aws.control import BotocoreClient
+    from lading.s3._aws.conditions import Conditions
+    from lading.s3._aws.features import Features
+    from lading.s3._aws.place import Place
     from lading.s3._settings import ObjectOptions
     from lading.types import OnProgress
+
+    Reopen = Callable[[str, str], Awaitable[Place]]
+    """From (bucket, region) to the place at which it is requested there."""
+
+T = TypeVar("T")
+E = TypeVar("E", bound=ApiError)
 
 
 class S3Bucket:
@@ -31,43 +44,89 @@ class S3Bucket:
 
     Args:
         bucket: Its name.
-        client: Makes the requests without bodies.
-        data: Makes requests to the bucket's URL, signed.
+        region: The region that it belongs to, by the stager's configuration.
+        place: Where it is requested.
+        reopen: Finds the place of a bucket that is in another region.
         options: How objects are written.
+        features: What its store supports.
+        conditions: Whether its store honours conditions on writes.
     """
 
-    def __init__(self, bucket: str, client: BotocoreClient, data: Sender, options: ObjectOptions) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        region: str,
+        place: Place,
+        reopen: Reopen,
+        *,
+        options: ObjectOptions,
+        features: Features,
+        conditions: Conditions,
+    ) -> None:
         self.bucket = bucket
-        self._client = client
-        self._data = data
+        self._region = region
+        self._place = place
         self._options = options
+        self._features = features
+        self._conditions = conditions
+        self._reopen = reopen
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is done differently because the store does not support it."""
+        return tuple(self._features.warnings)
 
     def with_sender(self, sender: Sender) -> Self:
         """Return the same bucket, with the settings of *sender*."""
-        data = sender.to(self._data.service, self._data.settings.auth)
-        return type(self)(self.bucket, self._client.with_sender(sender), data, self._options)
+        place = self._place.with_sender(sender)
+
+        async def reopen(bucket: str, region: str) -> Place:
+            return (await self._reopen(bucket, region)).with_sender(sender)
+
+        return type(self)(
+            self.bucket,
+            self._region,
+            place,
+            reopen,
+            options=self._options,
+            features=self._features,
+            conditions=self._conditions,
+        )
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Describe an object; ``None`` when there is none."""
+        mode = {"ChecksumMode": "ENABLED"} if self._features.checksum_mode else {}
         try:
-            found = await self._call("head_object", reads=True, Key=key, ChecksumMode="ENABLED")
+            return await self._head(key, mode)
+        except ApiError as error:
+            # There is no body that would say what is not supported.
+            if not mode or error.status not in {400, 501}:
+                raise
+            found = await self._head(key, {})
+        self._features.drop_checksum_mode()
+        return found
+
+    async def _head(self, key: str, mode: dict[str, str]) -> ObjectInfo | None:
+        try:
+            found = await self._call("head_object", reads=True, needs=("ETag", "ContentLength"), Key=key, **mode)
         except NotFound:
             return None
         return parse_head_object(found)
 
     async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
         """Read a small object; ``None`` when there is none."""
-
-        def parse(response: Response) -> tuple[bytes, ObjectInfo] | None:
-            if response.status == 404:
-                return None
-            return response.body, ObjectInfo(len(response.body), response.headers.get("etag", ""))
-
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        call = Call(
-            "GET", self._url(key), parse, headers=headers, allow_statuses=frozenset({404}), template="(GetObject)"
-        )
-        return await self._data.send(call)
+        try:
+            response = await self._send_signed(
+                lambda place: Call("GET", place.url(key), headers=headers, template="(GetObject)")
+            )
+        except NotFound as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return None
+        if "etag" not in response.headers:
+            raise invalid_response("s3", "GetObject", "has no ETag", reads=True)
+        return response.body, ObjectInfo(len(response.body), response.headers["etag"])
 
     async def stream(
         self,
@@ -80,8 +139,18 @@ class S3Bucket:
     ) -> ResponseStream:
         """Open an object in a single attempt; the caller closes the response."""
         headers = {"Accept": "*/*", "If-Match": if_match, **({} if byte_range is None else {"Range": byte_range})}
-        call = Call("GET", self._url(key), headers=headers, allow_statuses=allow_statuses, template="(GetObject)")
-        return await self._data.stream(call, attempt=attempt).__aenter__()
+
+        async def request(place: Place) -> ResponseStream:
+            call: Call[Response] = Call(
+                "GET", place.url(key), headers=headers, allow_statuses=allow_statuses, template="(GetObject)"
+            )
+            return await place.stream(call, attempt)
+
+        return await self._at_place(request)
+
+    async def can_replace(self, key: str) -> bool:
+        """Return whether the store replaces an object only while it has the ETag that it is expected to have."""
+        return await self._conditions.can_replace(key, self._send_check)
 
     async def put_small(
         self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
@@ -89,62 +158,107 @@ class S3Bucket:
         """Write a small object and return its ETag."""
         condition: dict[str, str] = {}
         if if_match is not None:
+            if not await self.can_replace(key):
+                raise self._conditions.refused()
             condition["IfMatch"] = if_match
         if if_none_match:
+            await self._conditions.require_creates(key, self._send_check)
             condition["IfNoneMatch"] = "*"
-        checksum = encode_crc(crc32(data))
-        found = await self._call(
-            "put_object",
-            Key=key,
-            Body=data,
-            ChecksumAlgorithm="CRC32",
-            ChecksumCRC32=checksum,
-            **{**object_parameters(self._options), "ContentType": "application/json"},
-            **condition,
-        )
-        compare_checksums(Checksum("CRC32", checksum), found.get("ChecksumCRC32"), key)
+        checksum = Checksum("CRC32", encode_crc(crc32(data)))
+
+        async def put() -> Any:
+            sent = await self._checked_condition(key, condition)
+            return await self._call(
+                "put_object",
+                needs=("ETag",),
+                Key=key,
+                Body=data,
+                **await self._integrity_parameters(BytesBody(data), checksum),
+                **record_parameters(self._options, self._region),
+                **sent,
+            )
+
+        found = await self._adapting(put)
+        compare_checksums(checksum, found.get("ChecksumCRC32"), key)
         return str(found["ETag"])
 
     async def put(
         self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object, on the condition that there is none."""
-        headers = {
-            **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
-            **object_headers(self._options),
-            "If-None-Match": "*",
-        }
-        found = await self._send(self._url(key), body, checksum, headers, on_progress, template="(PutObject)")
+        await self._conditions.require_creates(key, self._send_check)
+
+        async def put() -> Response:
+            condition = await self._checked_condition(key, {"IfNoneMatch": "*"})
+            headers = {
+                **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
+                **object_headers(self._options, self._region),
+                **({"If-None-Match": "*"} if condition else {}),
+            }
+            return await self._send_body(
+                key, "", body, checksum, headers, template="(PutObject)", on_progress=on_progress
+            )
+
+        found = await self._adapting(put)
         compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), key)
 
-    async def create_upload(self, key: str, algorithm: str, metadata: Mapping[str, str]) -> str:
+    async def create_upload(
+        self, key: str, algorithm: str, metadata: Mapping[str, str], *, on_lost: Callable[[], None] = lambda: None
+    ) -> str:
         """Initiate a multipart upload and return its identifier."""
-        found = await self._call(
-            "create_multipart_upload",
-            Key=key,
-            ChecksumAlgorithm=algorithm,
-            ChecksumType="FULL_OBJECT",
-            Metadata=dict(metadata),
-            **object_parameters(self._options),
-        )
-        return str(found["UploadId"])
+        await self._conditions.require_completes(key, self._send_check)
+
+        async def create() -> Any:
+            checks: dict[str, str] = {"ChecksumAlgorithm": algorithm} if self._features.checksums else {}
+            if self._features.whole:
+                checks["ChecksumType"] = "FULL_OBJECT"
+            return await self._call(
+                "create_multipart_upload",
+                needs=("UploadId",),
+                on_lost=on_lost,
+                Key=key,
+                Metadata=dict(metadata),
+                **checks,
+                **object_parameters(self._options, self._region),
+            )
+
+        return str((await self._adapting(create))["UploadId"])
 
     async def upload_part(
         self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
     ) -> Part:
         """Upload a part."""
-        url = f"{self._url(key)}?partNumber={number}&uploadId={quote(upload_id, safe='~')}"
-        found = await self._send(url, body, checksum, {}, on_progress, template="(UploadPart)")
+        had_checksums = self._features.checksums
+
+        async def upload() -> Part:
+            self._require_same(had_checksums)
+            return await self._upload_part(key, upload_id, number, body, checksum, on_progress=on_progress)
+
+        return await self._adapting(upload)
+
+    async def _upload_part(
+        self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
+    ) -> Part:
+        query = Call("PUT", "", params={"partNumber": number, "uploadId": upload_id}).url("")
+        found = await self._send_body(key, query, body, checksum, {}, template="(UploadPart)", on_progress=on_progress)
         compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), f"part {number} of {key}")
-        return Part(number, found.headers["etag"], checksum.value)
+        return Part(number, found.headers["etag"], checksum.value if self._features.checksums else "")
+
+    def _require_same(self, had_checksums: bool) -> None:
+        """Raise ``Conflict`` (409) when the upload has to begin anew: its parts would have no checksums any more."""
+        if self._features.checksums is not had_checksums:
+            raise make_api_error(Conflict, "s3", "the upload has to begin anew, without checksums", status=409)
 
     async def copy_part(
         self, key: str, upload_id: str, number: int, source: tuple[str, str], span: tuple[int, int] | None
     ) -> Part:
         """Have the store copy a part."""
+        if not self._features.whole:
+            raise make_api_error(BadRequest, "s3", "the store keeps no checksum that could verify a copy")
         params: dict[str, Any] = {} if span is None else {"CopySourceRange": f"bytes={span[0]}-{span[1]}"}
         found = await self._call(
             "upload_part_copy",
+            needs=("CopyPartResult",),
             Key=key,
             UploadId=upload_id,
             PartNumber=number,
@@ -152,26 +266,44 @@ class S3Bucket:
             **params,
         )
         result = found["CopyPartResult"]
+        if result.get("ETag") is None:
+            raise invalid_response("s3", "UploadPartCopy", "has no ETag", reads=False)
         checksum = next((str(v) for n, v in result.items() if n.startswith("Checksum") and n != "ChecksumType"), "")
         return Part(number, str(result["ETag"]), checksum)
 
     async def complete(self, key: str, upload_id: str, parts: Sequence[Part], checksum: Checksum, size: int) -> None:
         """Turn an upload into an object, on the condition that there is none."""
         name = f"Checksum{checksum.algorithm}"
-        listed = [{"PartNumber": p.number, "ETag": p.etag, **({name: p.checksum} if p.checksum else {})} for p in parts]
-        found = await self._call(
-            "complete_multipart_upload",
-            Key=key,
-            UploadId=upload_id,
-            MultipartUpload={"Parts": listed},
-            IfNoneMatch="*",
-            ChecksumType="FULL_OBJECT",
-            MpuObjectSize=size,
-            **{name: checksum.value},
-        )
-        theirs = str(found.get(name, "")).removesuffix("-1")
-        if theirs and theirs != checksum.value:
+
+        async def complete() -> Any:
+            whole, checks = self._features.whole, self._features.checksums
+            listed = [
+                {"PartNumber": p.number, "ETag": p.etag, **({name: p.checksum} if p.checksum and checks else {})}
+                for p in parts
+            ]
+            total = {"ChecksumType": "FULL_OBJECT", "MpuObjectSize": size, name: checksum.value} if whole else {}
+            return await self._call(
+                "complete_multipart_upload",
+                needs=("ETag",),
+                Key=key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": listed},
+                **await self._checked_condition(key, {"IfNoneMatch": "*"}),
+                **total,
+            )
+
+        found = await self._adapting(complete)
+        theirs = str(found.get(name) or "").removesuffix("-1")
+        if not self._features.whole:
+            await self._check_size(key, size)
+        elif theirs and theirs != checksum.value:
             raise IntegrityError(f"s3: {key} in {self.bucket} has {name} {theirs} instead of {checksum.value}")
+
+    async def _check_size(self, key: str, size: int) -> None:
+        """Look at an object whose parts were verified: the store says nothing of the complete one."""
+        there = await self.head(key)
+        if there is not None and there.size != size:
+            raise IntegrityError(f"s3: {key} in {self.bucket} has {there.size} bytes instead of {size}")
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Abort an upload; no error when it does not exist."""
@@ -182,65 +314,147 @@ class S3Bucket:
 
     async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
         """List the unfinished uploads under *prefix*."""
-        found: list[MultipartUpload] = []
-        marker: dict[str, str] = {}
-        while True:
-            page = await self._call("list_multipart_uploads", reads=True, Prefix=prefix, **marker)
-            found += (
-                MultipartUpload(u["Key"], u["UploadId"], as_utc(u.get("Initiated"))) for u in page.get("Uploads", ())
-            )
-            if not page.get("IsTruncated"):
-                return found
-            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        read = partial(self._call, "list_multipart_uploads", reads=True, needs=("IsTruncated",), Prefix=prefix)
+        return await list_uploads(lambda marker: read(**marker))
 
     async def keys(self, prefix: str) -> Sequence[str]:
         """List the keys under *prefix*, in order."""
-        found: list[str] = []
-        marker: dict[str, str] = {}
-        while True:
-            page = await self._call("list_objects_v2", reads=True, Prefix=prefix, **marker)
-            found += (str(entry["Key"]) for entry in page.get("Contents", ()))
-            if not page.get("IsTruncated"):
-                return found
-            marker = {"ContinuationToken": page["NextContinuationToken"]}
+        read = partial(self._call, "list_objects_v2", reads=True, needs=("IsTruncated",), Prefix=prefix)
+        return await list_keys(lambda marker: read(**marker))
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete an object; no error when there is none."""
-        if if_match is None:
-            await self._call("delete_object", Key=key)
+        condition = {} if if_match is None else {"IfMatch": if_match}
+        try:
+            if condition:
+                # Sent once: a second one could delete another object, with the same ETag as it has the same bytes.
+                await self._at_place(
+                    lambda place: place.once().client.call("delete_object", Bucket=self.bucket, Key=key, **condition)
+                )
+            else:
+                await self._call("delete_object", Key=key)
+        except NotFound:
             return
-        # Sent once: a second request could delete another object, which has the same ETag when it has the same bytes.
-        once = self._client.with_sender(self._client.sender.with_settings(retry=Retry(attempts=1)))
-        await once.call("delete_object", Bucket=self.bucket, Key=key, IfMatch=if_match)
-
-    def _url(self, key: str) -> str:
-        return self._data.service.base_url + quote(key, safe="/~")
+        except ApiError as error:
+            if not condition or not is_refusal(error):
+                raise
+            # The store has no such condition: look, and delete what is still the same.
+            there = await self.head(key)
+            if there is not None and there.etag == if_match:
+                await self._call("delete_object", Key=key)
 
     async def _call(self, operation: str, **params: Any) -> Any:
-        return await self._client.call(operation, Bucket=self.bucket, **params)
+        return await self._at_place(lambda place: place.client.call(operation, Bucket=self.bucket, **params))
 
-    async def _send(
+    async def _send_check(self, operation: str, needs: tuple[str, ...], params: dict[str, Any]) -> Any:
+        """Make a request that checks whether conditions are honoured."""
+        if operation in {"put_object", "create_multipart_upload"}:
+            params = {**params, **record_parameters(self._options, self._region)}
+        return await self._call(operation, needs=needs, **params)
+
+    async def _adapting(self, request: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._features.adapting(request, agreed=self._conditions.agreed)
+        except ApiError as error:
+            if is_refusal(error) and error.status == 501:
+                raise self._conditions.refused() from error
+            raise
+
+    async def _checked_condition(self, key: str, condition: dict[str, str]) -> dict[str, str]:
+        """Return *condition* as it is sent; where stores need not honour it, look whether it holds first."""
+        if not condition or not self._conditions.agreed:
+            return condition
+        there = await self.head(key)
+        wanted = condition.get("IfMatch")
+        if (there is None) != (wanted is None) or (there is not None and there.etag != wanted):
+            raise make_api_error(Conflict, "s3", f"{key} in {self.bucket} was written by another", status=412)
+        return condition if self._features.sends_conditions else {}
+
+    async def _integrity_parameters(self, body: Body, checksum: Checksum) -> dict[str, str]:
+        """Return the parameters by which the store verifies what arrives."""
+        if not self._features.checksums:
+            return {"ContentMD5": await _md5_of(body)}
+        # Both: given the value alone, botocore does not name the algorithm.
+        return {"ChecksumAlgorithm": checksum.algorithm, f"Checksum{checksum.algorithm}": checksum.value}
+
+    async def _send_body(
         self,
-        url: str,
+        key: str,
+        query: str,
         body: Body,
         checksum: Checksum,
         headers: dict[str, str],
-        on_progress: OnProgress | None,
         *,
         template: str,
+        on_progress: OnProgress | None,
     ) -> Response:
-        # Both: without the second header some servers ignore the first.
-        headers = {
-            _checksum_header(checksum): checksum.value,
-            "x-amz-sdk-checksum-algorithm": checksum.algorithm,
-            **headers,
-        }
+        if self._features.checksums:
+            # Both: without the second header some servers ignore the first.
+            checks = {_checksum_header(checksum): checksum.value, "x-amz-sdk-checksum-algorithm": checksum.algorithm}
+        else:
+            checks = {"Content-MD5": await _md5_of(body)}
+        headers = {**checks, **headers}
         if self._options.sign_payload:
-            headers["x-amz-content-sha256"] = await hash_body(body)
+            headers["x-amz-content-sha256"] = (await hash_body(body)).hex()
         body.content_type = ""
         # Retried safely: a part may be replaced by itself, and an object that must be new refuses the second request.
-        return await self._data.send(
-            Call("PUT", url, headers=headers, body=body, template=template, on_progress=on_progress)
+        response = await self._send_signed(
+            lambda place: Call(
+                "PUT", place.url(key) + query, headers=headers, body=body, template=template, on_progress=on_progress
+            )
+        )
+        if "etag" not in response.headers:
+            raise invalid_response("s3", template.strip("()"), "has no ETag", reads=False)
+        return response
+
+    async def _send_signed(self, make: Callable[[Place], Call[Response]]) -> Response:
+        return await self._at_place(lambda place: place.send(make(place)))
+
+    async def _at_place(self, request: Callable[[Place], Awaitable[T]]) -> T:
+        """Make a request, and once more in the region in which the store says that the bucket is."""
+        place = self._place
+        try:
+            return await request(place)
+        except ApiError as error:
+            region = bucket_region_of(error)
+            if error.code == "NoSuchBucket":
+                raise self._no_bucket_error(error) from error
+            if not region or region == place.region:
+                raise
+            moved = await self._follow(region, error)
+        try:
+            return await request(moved)
+        except ApiError as error:
+            if bucket_region_of(error) not in {"", moved.region}:
+                raise self._moved_error(bucket_region_of(error), error) from error
+            raise
+
+    async def _follow(self, region: str, error: ApiError) -> Place:
+        try:
+            self._place = await self._reopen(self.bucket, region)
+        except LookupError as reason:
+            raise self._moved_error(region, error, str(reason)) from error
+        return self._place
+
+    def _moved_error(self, region: str, error: ApiError, why: str = "") -> ApiError:
+        why = f": {why}" if why else ""
+        return self._same_error(type(error), error, f"{self.bucket} is in {region}, and not in {self._region}{why}")
+
+    def _no_bucket_error(self, error: ApiError) -> NotFound:
+        text = f"there is no bucket {self.bucket} in {self._region}: create it, or correct the parameter with its name"
+        return self._same_error(NotFound, error, text)
+
+    @staticmethod
+    def _same_error(kind: type[E], error: ApiError, text: str) -> E:
+        return make_api_error(
+            kind,
+            "s3",
+            text,
+            suffix=f" (HTTP {error.status})",
+            status=error.status,
+            code=error.code,
+            detail=error.detail,
+            request_id=error.request_id,
         )
 
 
@@ -252,3 +466,7 @@ def compare_checksums(sent: Checksum, received: str | None, what: str) -> None:
 
 def _checksum_header(checksum: Checksum) -> str:
     return f"x-amz-checksum-{checksum.algorithm.lower()}"
+
+
+async def _md5_of(body: Body) -> str:
+    return b64encode(await hash_body(body, "md5")).decode("ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -15,18 +16,29 @@ from botocore.exceptions import ClientError
 
 from lading._core.body import BytesBody
 from lading._core.call import Call
-from lading.s3._aws.errors import client_error, translate_botocore_errors
+from lading.errors import ApiError, InvalidResponse, LadingError
+from lading.s3._aws.errors import (
+    EXPIRED,
+    bucket_region_of,
+    client_error,
+    invalid_response,
+    translate_botocore_errors,
+    unreadable_file,
+)
 from lading.s3._aws.logs import suppress_botocore_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lading._core.body import Body
     from lading._core.messages import ResponseStream
     from lading._core.sender import Sender
+    from lading.s3._aws.renewal import Renewal
     from lading.types import OnProgress
 
+# Redirects among them: a request is sent to the hosts that botocore chose, and to none that a server names.
 _EVERY_STATUS = frozenset(range(300, 600))
+_PAGE = re.compile(rb"(?i)\s*(?:<!doctype html|<html)")
 _MAX_RESPONSE = 16 * 1024 * 1024
 
 
@@ -61,6 +73,10 @@ class _RequestContext:
         attempt: The number of the attempt.
         streamed: Whether a successful response is kept in *response*, its body unread.
         response: That response.
+        is_page: Whether the last response was an HTML page.
+        token: The session token that signed the last request.
+        secrets: What signed the last request, as far as the request shows it.
+        failure: What sending it raised: errors of the caller's own file among it.
     """
 
     sender: Sender
@@ -68,6 +84,10 @@ class _RequestContext:
     attempt: int
     streamed: bool = False
     response: ResponseStream | None = None
+    is_page: bool = False
+    token: str | None = None
+    secrets: tuple[str, ...] = ()
+    failure: Exception | None = None
 
 
 _current: ContextVar[_RequestContext | None] = ContextVar("lading s3 request", default=None)
@@ -80,18 +100,28 @@ class BotocoreClient:
         client: The client.
         sender: Sends its requests.
         name: What errors call the service.
+        credentials: What it signs with.
     """
 
-    def __init__(self, client: Any, sender: Sender, name: str) -> None:
+    def __init__(self, client: Any, sender: Sender, name: str, credentials: Renewal) -> None:
         self.client = client
         self.sender = sender
         self.name = name
+        self._credentials = credentials
 
     def with_sender(self, sender: Sender) -> BotocoreClient:
         """Return the same client, with the settings of *sender*."""
-        return BotocoreClient(self.client, sender, self.name)
+        return BotocoreClient(self.client, sender, self.name, self._credentials)
 
-    async def call(self, operation: str, *, reads: bool = False, **params: Any) -> Any:
+    async def call(
+        self,
+        operation: str,
+        *,
+        reads: bool = False,
+        needs: Sequence[str] = (),
+        on_lost: Callable[[], None] = lambda: None,
+        **params: Any,
+    ) -> Any:
         """Call an operation and return its result.
 
         All operations that are used here may be repeated: they are reads, say what is to be there in the end, or
@@ -100,14 +130,33 @@ class BotocoreClient:
         Args:
             operation: The method of aiobotocore's client.
             reads: Whether it changes nothing.
+            needs: What the result has at every server that speaks the protocol.
+            on_lost: Called for each attempt whose response was lost.
             params: Its parameters.
+
+        Raises:
+            InvalidResponse: A success that is no response of the service.
         """
 
         async def step(number: int) -> Any:
             context = _RequestContext(self.sender, _operation_name(operation), number)
-            return await self._call_once(context, operation, params, reads=reads)
+            try:
+                found = await self._call_renewing(context, operation, params, reads=reads)
+                self._check(found, context, needs, reads=reads)
+            except LadingError as error:
+                if error.outcome == "unknown":
+                    on_lost()
+                raise
+            return found
 
         return await self.sender.retrying(step)
+
+    def _check(self, found: Any, context: _RequestContext, needs: Sequence[str], *, reads: bool) -> None:
+        if context.is_page:
+            raise invalid_response(self.name, context.operation, "is an HTML page", reads=reads)
+        for name in needs:
+            if found.get(name) is None:
+                raise invalid_response(self.name, context.operation, f"has no {name}", reads=reads)
 
     async def stream(self, operation: str, attempt: int, **params: Any) -> ResponseStream:
         """Call a read in a single attempt and return its response, the body unread; the caller closes it.
@@ -119,7 +168,7 @@ class BotocoreClient:
         """
         context = _RequestContext(self.sender, _operation_name(operation), attempt, streamed=True)
         try:
-            await self._call_once(context, operation, params, reads=True)
+            await self._call_renewing(context, operation, params, reads=True)
         except BaseException:
             if context.response is not None:
                 with anyio.CancelScope(shield=True):
@@ -128,13 +177,43 @@ class BotocoreClient:
         assert context.response is not None  # noqa: S101 - the session below sets it, else botocore raises
         return context.response
 
+    async def _call_renewing(
+        self, context: _RequestContext, operation: str, params: dict[str, Any], *, reads: bool
+    ) -> Any:
+        """Call an operation, and once more with renewed credentials when they have expired."""
+        try:
+            return await self._call_once(context, operation, params, reads=reads)
+        except ApiError as error:
+            # A response to HEAD has no body that would say why.
+            unsaid = context.operation == "HeadObject" and error.status == 400 and not bucket_region_of(error)
+            if not (error.code in EXPIRED or unsaid) or not self._credentials.expire(context.token):
+                raise
+        return await self._call_once(context, operation, params, reads=reads)
+
     async def _call_once(self, context: _RequestContext, operation: str, params: dict[str, Any], *, reads: bool) -> Any:
         token = _current.set(context)
         try:
             with suppress_botocore_logs():
                 return await translate_botocore_errors(getattr(self.client, operation)(**params))
         except ClientError as error:
-            raise client_error(self.name, context.operation, error, reads=reads) from None
+            # Credentials are fetched with requests of their own.
+            own = error.operation_name == context.operation
+            raise client_error(
+                self.name if own else "sts",
+                error.operation_name,
+                error,
+                reads=reads or not own,
+                secrets=context.secrets,
+            ) from None
+        except InvalidResponse as error:
+            error.outcome = "not_done" if reads else error.outcome
+            raise
+        except LadingError:
+            raise
+        except OSError as error:
+            if error is context.failure:
+                raise
+            raise unreadable_file(error) from error
         finally:
             _current.reset(token)
 
@@ -174,6 +253,17 @@ def make_http_session(default: Sender) -> type[HttpxSession]:
 
 async def _send(request: Any, context: _RequestContext) -> AioAWSResponse:
     headers = {_decode(name): _decode(value) for name, value in request.headers.items()}
+    lower = {name.lower(): value for name, value in headers.items()}
+    context.token = lower.get("x-amz-security-token")
+    context.secrets = tuple(filter(None, (context.token, lower.get("authorization"))))
+    try:
+        return await _exchange(request, headers, context)
+    except Exception as error:
+        context.failure = error
+        raise
+
+
+async def _exchange(request: Any, headers: dict[str, str], context: _RequestContext) -> AioAWSResponse:
     for name in ("Content-Length", "Expect"):
         headers.pop(name, None)
     given = request.body if isinstance(request.body, BotocoreBody) else None
@@ -196,6 +286,7 @@ async def _send(request: Any, context: _RequestContext) -> AioAWSResponse:
         body = await response.read(_MAX_RESPONSE)
     finally:
         await response.aclose()
+    context.is_page = _PAGE.match(body) is not None
     return _make_response(request.url, response.status, response.headers, body)
 
 

@@ -17,18 +17,29 @@ _HEADERS = {
 }
 
 
-def object_parameters(options: ObjectOptions) -> dict[str, str]:
-    """Return *options* as parameters of PutObject and CreateMultipartUpload."""
+def object_parameters(options: ObjectOptions, region: str) -> dict[str, str]:
+    """Return *options* as parameters of PutObject and CreateMultipartUpload, for artifacts in *region*."""
     parameters = {
         "ContentType": options.content_type,
         "StorageClass": options.storage_class,
-        "ServerSideEncryption": "aws:kms" if options.kms_key_id else None,
-        "SSEKMSKeyId": options.kms_key_id,
         "Tagging": urlencode(options.tags) if options.tags else None,
     }
-    return {name: value for name, value in parameters.items() if value}
+    return {**{name: value for name, value in parameters.items() if value}, **_encryption(options, region)}
 
 
-def object_headers(options: ObjectOptions) -> dict[str, str]:
-    """Return *options* as headers of PutObject."""
-    return {_HEADERS[name]: value for name, value in object_parameters(options).items()}
+def record_parameters(options: ObjectOptions, region: str) -> dict[str, str]:
+    """Return the parameters for what is written beside artifacts: pointers and metadata.
+
+    They are read often and changed, so that a storage class or tags that archive or expire artifacts are not theirs.
+    """
+    return {"ContentType": "application/json", **_encryption(options, region)}
+
+
+def object_headers(options: ObjectOptions, region: str) -> dict[str, str]:
+    """Return *options* as headers of PutObject, for artifacts in *region*."""
+    return {_HEADERS[name]: value for name, value in object_parameters(options, region).items()}
+
+
+def _encryption(options: ObjectOptions, region: str) -> dict[str, str]:
+    key = options.kms_key(region)
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from aiobotocore.credentials import AioRefreshableCredentials
 
+from lading.s3._aws.errors import invalid_response
+
 if TYPE_CHECKING:
     from lading.s3._aws.control import BotocoreClient
 
@@ -39,8 +41,10 @@ class AssumedRole:
         return _Refreshed.create_from_metadata(await self._refresh(), refresh_using=self._refresh, method=self.METHOD)
 
     async def _refresh(self) -> dict[str, str]:
-        found = await self._sts.call("assume_role", RoleArn=self._arn, RoleSessionName=_SESSION)
+        found = await self._sts.call("assume_role", needs=("Credentials",), RoleArn=self._arn, RoleSessionName=_SESSION)
         given = found["Credentials"]
+        if not {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"} <= given.keys():
+            raise invalid_response("sts", "AssumeRole", "has no complete credentials", reads=True)
         return {
             "access_key": given["AccessKeyId"],
             "secret_key": given["SecretAccessKey"],

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSRequest
 
 from lading._core.auth import Auth
 from lading._core.threads import run_in_thread
-from lading.s3._aws.errors import translate_botocore_errors
+from lading.s3._aws.errors import EXPIRED
 from lading.s3._aws.logs import suppress_botocore_logs
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from lading._core.body import Body
     from lading._core.call import Call, CallSender
-    from lading._core.messages import Request
+    from lading._core.messages import Request, Response
+    from lading.s3._aws.renewal import Renewal
 
 # What is signed besides x-amz-*: a condition that got lost on the way would let a later stager overwrite the winner.
 _SIGNED = {"content-type", "content-md5", "if-match", "if-none-match"}
@@ -27,37 +28,60 @@ _SIGNED = {"content-type", "content-md5", "if-match", "if-none-match"}
 class SigV4(Auth):
     """AWS's signature (version 4), made for every attempt; it is in headers, never in a URL.
 
+    Credentials that the store says have expired are renewed, where that is possible, and the request is sent again
+    once.
+
     Args:
-        credentials: botocore's credentials.
+        credentials: The credentials.
         region: The region that requests go to.
     """
 
-    def __init__(self, credentials: Any, region: str) -> None:
+    def __init__(self, credentials: Renewal, region: str) -> None:
         self._credentials = credentials
         self._region = region
         self._frozen: Any = None
+        self._secrets: tuple[str, ...] = ()
 
     async def prepare(self, sender: CallSender) -> None:
         """Fetch the credentials, refreshed when they are about to expire."""
         del sender
-        with suppress_botocore_logs():
-            self._frozen = await translate_botocore_errors(self._credentials.get_frozen_credentials())
+        frozen = await self._credentials.frozen()
+        if frozen != self._frozen:
+            self._frozen = frozen
+            # With the ones before: responses to requests that they signed may still come.
+            self._secrets = (*filter(None, (frozen.secret_key, frozen.token)), *self._secrets[:2])
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """Sign the request."""
+        """Sign the request, and once more when the credentials have expired."""
+        given = dict(request.headers)
+        token = self._frozen.token
+        response = yield self._sign(request)
+        if _is_expired(response) and self._credentials.expire(token):
+            yield self.PREPARE
+            request.headers.clear()
+            request.headers.update(given)
+            yield self._sign(request)
+
+    def _sign(self, request: Request) -> Request:
         signed = {n: v for n, v in request.headers.items() if n.lower().startswith("x-amz-") or n.lower() in _SIGNED}
         wire = AWSRequest(method=request.method, url=request.url, headers=signed)
         with suppress_botocore_logs():
             _Signer(self._frozen, "s3", self._region).add_auth(wire)
         request.headers.pop("x-amz-content-sha256", None)  # written in capitals now
         request.headers.update(wire.headers.items())
-        yield request
+        return request
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the secret key and the session token."""
-        if self._frozen is None:
-            return ()
-        return tuple(filter(None, (self._frozen.secret_key, self._frozen.token)))
+        """Return the secret key and the session token, and the ones before."""
+        return self._secrets
+
+
+def _is_expired(response: Response | None) -> bool:
+    return (
+        response is not None
+        and response.status in {400, 401, 403}
+        and any(f"<Code>{code}</Code>" in response.text for code in EXPIRED)
+    )
 
 
 class _Signer(S3SigV4Auth):  # type: ignore[misc] # botocore has no types
@@ -74,13 +98,13 @@ class _Signer(S3SigV4Auth):  # type: ignore[misc] # botocore has no types
         return str(UNSIGNED_PAYLOAD)
 
 
-async def hash_body(body: Body) -> str:
-    """Compute the SHA-256 digest of a body, in hex, for stores that require it to be signed."""
-    hasher = hashlib.sha256()
+async def hash_body(body: Body, algorithm: str = "sha256") -> bytes:
+    """Compute a digest of a body: SHA-256 for stores that require it to be signed, MD5 for those without checksums."""
+    hasher = hashlib.new(algorithm, usedforsecurity=False)
     reader = body.open()
     try:
         async for piece in reader:
             await run_in_thread(hasher.update, piece)
     finally:
         await reader.aclose()
-    return hasher.hexdigest()
+    return hasher.digest()

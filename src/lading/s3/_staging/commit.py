@@ -170,8 +170,9 @@ class Commit:
         try:
             return await self.store.head(self.key)
         except Forbidden:
-            # s3:GetObject is needed to read what is there, and s3:ListBucket to see that nothing is.
-            self._warnings.append("s3:GetObject and s3:ListBucket are missing: what is staged cannot be checked")
+            # s3:GetObject is needed to read what is there, and s3:ListBucket to see that nothing is. S3 does not say
+            # which of them is missing.
+            self._warnings.append("s3:GetObject or s3:ListBucket is missing: what is staged cannot be checked")
             return None
 
     async def _accept_existing(self, there: ObjectInfo) -> CommitStatus:

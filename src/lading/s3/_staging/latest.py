@@ -125,7 +125,7 @@ class LatestPointer:
                 pointer, etag = LatestRecord.load(found[0], self._key), found[1].etag
         except Forbidden:
             pointer_readable = False
-            self._warn("s3:GetObject is missing: the pointer to the latest version cannot be read")
+            self._warn("s3:GetObject or s3:ListBucket is missing: the pointer to the latest version cannot be read")
         try:
             parameter = await self._parameters.get(self._parameter)
         except Forbidden:
@@ -181,7 +181,14 @@ class LatestPointer:
         raise make_api_error(Conflict, "s3", f"the pointer of {self._project} was changed by others all the time")
 
     async def _write(self, state: LatestState, version: str, sha256: str, counter: int, named: str | None) -> bool:
-        """Write pointer and parameter; return whether the pointer was unchanged until then."""
+        """Write pointer and parameter; return whether the pointer was unchanged until then.
+
+        Where the store does not honour ``If-Match``, the parameter is written alone, as startifact does.
+        """
+        if not await self._store.can_replace(self._key):
+            self._warn("the store does not honour If-Match: the latest version is kept in the parameter alone")
+            await self._write_parameter(state, version)
+            return True
         above = highest(version, state.highest, named) or version
         key = self._artifact_key(self._project, version)
         pointer = LatestRecord(version, max(counter, state.counter) + 1, above, key, sha256)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.api_errors import make_api_error
-from lading.errors import Conflict, Forbidden, LadingError, NotFound
+from lading.errors import Conflict, Forbidden, IntegrityError, LadingError, NotFound
 from lading.s3._errors import VersionExists
 from lading.s3._layout import METADATA, NO_METADATA, metadata_digest
 
@@ -19,6 +19,72 @@ if TYPE_CHECKING:
 _ORPHANED = 10.0
 _EVERY = 0.5
 _MOST_ATTEMPTS = 8
+
+
+class MetadataSearch:
+    """The search for an artifact's metadata in one region after another.
+
+    The artifact says which metadata belongs to it, by a digest; one that startifact has staged does not.
+
+    Args:
+        key: The artifact's key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = f"{key}/metadata"
+        self._absent = False
+        self._wrong: list[str] = []
+        self._failed: dict[str, LadingError] = {}
+
+    async def read(self, store: ObjectStore, region: str, artifact: ObjectInfo) -> bytes | None:
+        """Return the metadata's bytes in one region; ``None`` when that region does not have the right ones.
+
+        Args:
+            store: The region's bucket.
+            region: The region.
+            artifact: The artifact there.
+        """
+        wanted = artifact.metadata.get(METADATA)
+        try:
+            found = await store.get(self._key)
+        except LadingError as error:
+            if wanted == metadata_digest(NO_METADATA):
+                return NO_METADATA
+            if wanted is None and _is_absent(error):
+                self._absent = True
+            else:
+                self._failed[region] = error
+            return None
+        if wanted is None:
+            self._absent = self._absent or found is None
+            return None if found is None else found[0]
+        data = NO_METADATA if found is None else found[0]
+        if metadata_digest(data) == wanted:
+            return data
+        self._wrong.append(region)
+        return None
+
+    def conclude(self) -> bytes:
+        """Return the metadata's bytes when no region has them: there are none.
+
+        Raises:
+            IntegrityError: They were changed or deleted.
+            LadingError: They could not be read.
+        """
+        unread = "; ".join(f"{region} could not be read: {error}" for region, error in self._failed.items())
+        if self._wrong:
+            raise IntegrityError(
+                f"s3: {self._key} was changed or deleted in {', '.join(self._wrong)}: its artifact has the digest of "
+                f"another; stage the version again with its bytes and metadata{unread and f'; {unread}'}"
+            )
+        if self._failed and not self._absent:
+            raise next(iter(self._failed.values()))
+        return NO_METADATA
+
+
+def _is_absent(error: LadingError) -> bool:
+    """Return whether AWS says 403 because there is no such object, and listing, which would show that, is forbidden."""
+    return isinstance(error, Forbidden) and "s3:ListBucket" in error.detail
 
 
 class MetadataClaim:
@@ -191,4 +257,4 @@ class MetadataClaim:
         )
 
     def _warn_unreadable(self) -> None:
-        self.warnings.append("s3:GetObject is missing: existing metadata cannot be compared")
+        self.warnings.append("s3:GetObject or s3:ListBucket is missing: existing metadata cannot be compared")

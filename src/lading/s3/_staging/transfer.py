@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.progress import CombinedProgress
+from lading._core.reports import logger
 from lading._core.unretried import unwrap
-from lading.errors import ApiError, Conflict, IntegrityError, LadingError, NetworkError, NotFound
+from lading.errors import (
+    ApiError,
+    ConfigError,
+    Conflict,
+    IntegrityError,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    NotFound,
+)
 from lading.fanout import fan_out
 from lading.s3._layout import STAGE
 from lading.s3._staging.source import PART
@@ -107,9 +117,13 @@ class Transfer:
         Raises:
             Conflict: An object is there (412), or another stager's completion is under way (409).
         """
-        if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
-            return self.result
-        await unwrap(self._upload(ready))  # the last progress is reported outside any call
+        try:
+            if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
+                return self.result
+            await unwrap(self._upload(ready))  # the last progress is reported outside any call
+        finally:
+            for text in self.store.warnings:
+                self._warn(text)
         self.result = replace(self.result, sent=self.source.size)
         return self.result
 
@@ -120,7 +134,8 @@ class Transfer:
             await self._in_parts(ready, lambda: self._copy_parts(source))
         except Conflict:
             raise
-        except ApiError as error:  # not IntegrityError: then the artifact is there, and corrupt
+        # Not IntegrityError: then the artifact is there, and corrupt.
+        except (ApiError, ConfigError, InvalidResponse) as error:
             self.copy_from, self.result = None, replace(self.result, copied=False)
             self._warn(f"could not be copied there, and was uploaded: {error}")
             return False
@@ -167,16 +182,31 @@ class Transfer:
         async def create() -> None:
             with self.clean_up_scopes.open():
                 try:
-                    self._upload_id = await self.store.create_upload(self.key, self.source.algorithm, self.metadata)
+                    self._upload_id = await self.store.create_upload(
+                        self.key, self.source.algorithm, self.metadata, on_lost=self._warn_lost
+                    )
                 except Exception as error:  # noqa: BLE001 - raised below, outside the group
                     failed.append(error)
 
         async with anyio.create_task_group() as group:
             group.start_soon(create)
         if failed:
+            if isinstance(failed[0], LadingError) and failed[0].outcome == "unknown":
+                self._warn_lost()
             raise failed[0]
         if not self._upload_id:
+            self._warn_lost()
             raise self._timeout_error("begin")
+
+    def _warn_lost(self) -> None:
+        """Say that an upload may have been initiated whose identifier is not known: it cannot be aborted."""
+        text = (
+            f"the response to CreateMultipartUpload of {self.key} in {self.store.bucket} ({self.region}) was lost: an "
+            "empty upload may be left over; abort_stale_uploads finds it"
+        )
+        if text not in self.result.warnings:
+            logger.warning("s3: %s", text)
+            self._warn(text)
 
     def _timeout_error(self, what: str) -> NetworkError:
         return NetworkError(
@@ -199,7 +229,7 @@ class Transfer:
             try:
                 there = await self.store.head(self.key)
                 if there is not None and self.is_ours(there):
-                    await self.store.delete(self.key)
+                    await self.store.delete(self.key, if_match=there.etag)
             except LadingError as error:
                 self._warn(f"{self.key} in {self.region} is corrupt, and could not be deleted: {error}")
 
@@ -222,12 +252,12 @@ class Transfer:
             try:
                 await self.store.abort(self.key, self._upload_id)
             except LadingError as error:
-                self._warn_left_over(str(error))
+                self._warn_not_aborted(str(error))
                 return
         if scope.cancelled_caught:
-            self._warn_left_over("it did not respond in time")
+            self._warn_not_aborted("it did not respond in time")
 
-    def _warn_left_over(self, why: str) -> None:
+    def _warn_not_aborted(self, why: str) -> None:
         self._warn(f"an upload of {self.key} was left over in {self.region}: {why}")
 
     async def _upload_parts(self, total: CombinedProgress) -> list[Part]:
@@ -253,7 +283,8 @@ class Transfer:
         return await _run_parts(copy, range(1, count + 1))
 
     def _warn(self, text: str) -> None:
-        self.result = replace(self.result, warnings=(*self.result.warnings, text))
+        if text not in self.result.warnings:
+            self.result = replace(self.result, warnings=(*self.result.warnings, text))
 
 
 async def _run_parts(work: Callable[[int], Awaitable[Part]], numbers: range) -> list[Part]:
