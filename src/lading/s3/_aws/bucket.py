@@ -324,19 +324,20 @@ class S3Bucket:
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete an object; no error when there is none."""
-        condition = {} if if_match is None else {"IfMatch": if_match}
         try:
-            if condition:
+            if if_match is not None:
                 # Sent once: a second one could delete another object, with the same ETag as it has the same bytes.
                 await self._at_place(
-                    lambda place: place.once().client.call("delete_object", Bucket=self.bucket, Key=key, **condition)
+                    lambda place: place.once().client.call(
+                        "delete_object", Bucket=self.bucket, Key=key, IfMatch=if_match
+                    )
                 )
             else:
                 await self._call("delete_object", Key=key)
         except NotFound:
             return
         except ApiError as error:
-            if not condition or not is_refusal(error):
+            if if_match is None or not is_refusal(error):
                 raise
             # The store has no such condition: look, and delete what is still the same.
             there = await self.head(key)
