@@ -37,7 +37,20 @@ except ImportError:  # it has no Windows wheels
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
-STRANGE = ("TWINE_", "UV_PUBLISH", "PYPI_", "SSL_CERT", "COPR_", "NTLM_", "AWS_", "BOTO_", "STARTIFACT_")
+STRANGE = (
+    "ACTIONS_",
+    "GITHUB_",
+    "GITLAB_",
+    "TWINE_",
+    "UV_PUBLISH",
+    "PYPI_",
+    "SSL_CERT",
+    "COPR_",
+    "NTLM_",
+    "AWS_",
+    "BOTO_",
+    "STARTIFACT_",
+)
 
 BACKENDS = [
     pytest.param(("asyncio", {"debug": False}), id="asyncio"),

@@ -108,7 +108,7 @@ class _Pieces:
 
 def make_client(url: str, tls: ssl.SSLContext | Path | None = None, **options: Any) -> PyPI:
     """A client whose store is at *url*; it sends every request once by default."""
-    return PyPI(Index(f"{url}/", None), tls=tls, **{"retry": Retry(attempts=1), **options})
+    return PyPI(Index(f"{url}/", None, "index"), tls=tls, **{"retry": Retry(attempts=1), **options})
 
 
 def as_response(response: Response) -> Response:

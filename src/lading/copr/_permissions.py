@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading.copr._arguments import check_names
@@ -37,9 +38,14 @@ async def can_build_in(sender: Sender, who: str, owner: str, project: str) -> bo
             raise
         # So it reports an unknown user; where the database works, nothing else does that.
         await sender.send(get_project(owner, project))
-        name = sender.service.name
-        text = f"{name}: there is no user {who} (HTTP {error.status}: {error.detail})"
-        raise NotFound(text, service=name, status=error.status, detail=error.detail) from error
+        raise make_api_error(
+            NotFound,
+            sender.service.name,
+            f"there is no user {who}: {error.detail}",
+            suffix=f" (HTTP {error.status})",
+            status=error.status,
+            detail=error.detail,
+        ) from error
 
 
 async def get_permissions(sender: Sender, owner: str, project: str) -> dict[str, dict[str, Permission | str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading.copr._models.builds import Build, BuiltPackages, SourceBuildConfig, SourceChroot
 from lading.copr._models.projects import Project
@@ -25,9 +26,15 @@ async def exists(sender: Sender, query: Call[Any]) -> bool:
 
 def conflict(sender: Sender, error: ApiError, reason: str) -> Conflict:
     """Return the conflict that *error* of the frontend means."""
-    name = sender.service.name
-    text = f"{name}: {reason} (HTTP {error.status})"
-    return Conflict(text, service=name, status=error.status, detail=error.detail, final=True)
+    return make_api_error(
+        Conflict,
+        sender.service.name,
+        reason,
+        suffix=f" (HTTP {error.status})",
+        status=error.status,
+        detail=error.detail,
+        final=True,
+    )
 
 
 def get_project(owner: str, project: str) -> Call[Project]:
