@@ -54,7 +54,7 @@ class Store:
         return self.response
 
     def client(self, **options: Any) -> PyPI:
-        return PyPI(Index(f"{self.server.url}/", None), **{"retry": ONCE, **options})
+        return PyPI(Index(f"{self.server.url}/", None, "index"), **{"retry": ONCE, **options})
 
 
 @pytest.fixture

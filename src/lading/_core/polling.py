@@ -46,7 +46,7 @@ def as_poll_interval(value: PollInterval | float | None) -> PollInterval:
     """Return *value*; a number is the seconds between two polls, whatever changes."""
     if value is None:
         return PollInterval()
-    return value if isinstance(value, PollInterval) else PollInterval(value, 1.0, value)
+    return PollInterval(value, 1.0, value) if isinstance(value, (int, float)) else value
 
 
 class Watch(Generic[K, V]):
