@@ -93,8 +93,8 @@ class CombinedProgress:
         return report if self._wanted else None
 
     def _count(self, transfer: Hashable, count: int) -> None:
-        before = self._counts.get(transfer, 0)
-        if count > before:
+        before = self._counts.setdefault(transfer, 0)
+        if count >= before:  # the beginning is reported, too
             self._counts[transfer] = count
             self._reporter.add(count - before)
 
