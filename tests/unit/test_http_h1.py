@@ -164,3 +164,13 @@ def test_long_head_is_refused_however_it_arrives(plain: bool, cut: int) -> None:
     with pytest.raises(ProtocolError):
         for piece in (head[:cut], head[cut:]) if cut else (head,):
             assert parser.feed(piece) is None
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_announced_and_never_sent(plain: bool, keep: bool) -> None:
+    """A connection is used again after HEAD only where the store is known to send no body."""
+    parser = ResponseParser("HEAD", plain=plain, keep=keep)
+    head = parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
+    assert head is not None
+    assert (head.length, head.keep_alive) == (0, keep)

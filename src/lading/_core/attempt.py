@@ -160,7 +160,8 @@ class Attempt:
             _replace_headers(headers, {"Content-Type": "application/json"})
         elif call.form is not None:
             _replace_headers(headers, {"Content-Type": "application/x-www-form-urlencoded"})
-        return Request(call.method, self.url, headers, call.timeout or self._settings.timeout)
+        timeout = call.timeout or self._settings.timeout
+        return Request(call.method, self.url, headers, timeout, keeps_after_head=service.keeps_after_head)
 
     async def _exchange_signed(self, request: Request) -> ResponseStream:
         """Run the auth flow, and return the last response."""

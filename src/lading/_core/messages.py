@@ -28,6 +28,7 @@ class Request:
         headers: By name, as they are sent.
         timeout: Seconds by phase.
         content: A small body in memory, or the reader of a streamed one.
+        keeps_after_head: See :attr:`lading._core.service.Service.keeps_after_head`.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Request:
     headers: dict[str, str]
     timeout: Timeout
     content: bytes | MeteredReader = b""
+    keeps_after_head: bool = False
 
     def __repr__(self) -> str:
         return f"<Request {self.method} to {origin_of(self.url)}>"

@@ -42,6 +42,9 @@ class Service:
         path_safe: Characters that are not percent-encoded in path parameters.
         late_work: Seconds for which the store may go on working on a request that it has received, after the
             connection has ended. Only then does the absence of a write's work prove that it was not done.
+        keeps_after_head: Whether its connections are used again after a response to HEAD that announces a body. Some
+            servers send that body all the same, which would be taken for the next response: ``True`` only where a
+            store is known not to.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Service:
     product: str = ""
     path_safe: str = PATH_SAFE
     late_work: float = 0.0
+    keeps_after_head: bool = False
 
     def error_of(self, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
         """Return the error to raise for a response that is no success."""

@@ -117,6 +117,7 @@ def _make_wire_request(request: Request, destination: Destination) -> WireReques
         read=timeout.upload_response if streamed else timeout.read,
         write=timeout.write,
         pool=timeout.pool,
+        keeps_after_head=request.keeps_after_head,
     )
     if not isinstance(content, bytes):
         wire.source = content

@@ -58,6 +58,7 @@ class WireRequest:
         read: To wait for more of the response.
         write: To wait until the server takes more.
         pool: To wait for a free connection.
+        keeps_after_head: See :attr:`lading._core.service.Service.keeps_after_head`.
     """
 
     method: str
@@ -71,6 +72,7 @@ class WireRequest:
     read: float | None = None
     write: float | None = None
     pool: float | None = None
+    keeps_after_head: bool = False
 
 
 class StaleConnection(Exception):
@@ -119,7 +121,7 @@ class Connection:
         head_bytes = encode_head(
             request.method.encode("ascii", "replace"), self._prefix + request.target, request.fields + self._fields
         )
-        parser = ResponseParser(request.method)
+        parser = ResponseParser(request.method, keep=request.keeps_after_head)
         try:
             head = await self._send(writer, head_bytes, parser)
             if head is None:

@@ -108,7 +108,7 @@ class ResponseHead:
     keep_alive: bool
 
 
-def parse_plain_head(method: str, data: bytes) -> tuple[ResponseHead, bytes] | None:
+def parse_plain_head(method: str, data: bytes, *, keep: bool = False) -> tuple[ResponseHead, bytes] | None:
     """Parse a head that is complete, and as plain as nearly all are; return it with the bytes after it.
 
     Accepts HTTP/1.1, a status of 200 to 599, ASCII, CRLF, no folded lines, exactly one all-digit Content-Length and no
@@ -117,6 +117,7 @@ def parse_plain_head(method: str, data: bytes) -> tuple[ResponseHead, bytes] | N
     Args:
         method: The request's method: a response to HEAD has no body.
         data: The first bytes of the response.
+        keep: Whether a response without a body may announce one and leave the connection as it is.
     """
     found = _PLAIN_HEAD.match(data, 0, _MAX_HEAD)
     if found is None:
@@ -140,7 +141,7 @@ def parse_plain_head(method: str, data: bytes) -> tuple[ResponseHead, bytes] | N
     reason = (found[2] or b"").decode("ascii")
     if method == "HEAD" or status in (204, 304):
         # Servers that send the announced body all the same send it when they like: as the next response's beginning.
-        keep_alive = keep_alive and not int(length)
+        keep_alive = keep_alive and (keep or not int(length))
         length = "0"
     return ResponseHead(status, reason, fields, int(length), False, keep_alive), data[found.end() :]
 
@@ -151,12 +152,14 @@ class ResponseParser:
     Args:
         method: The request's method.
         plain: Whether :func:`parse_plain_head` goes first.
+        keep: As of :func:`parse_plain_head`.
     """
 
-    __slots__ = ("_fed", "_h11", "_interim", "_method", "_plain", "_rest")
+    __slots__ = ("_fed", "_h11", "_interim", "_keep", "_method", "_plain", "_rest")
 
-    def __init__(self, method: str, *, plain: bool = True) -> None:
+    def __init__(self, method: str, *, plain: bool = True, keep: bool = False) -> None:
         self._method = method
+        self._keep = keep
         self._plain = plain
         self._h11: Any = None
         self._rest = b""
@@ -167,7 +170,7 @@ class ResponseParser:
         """Return the head as soon as it is complete; informational ones are passed over. ``b""`` is the end."""
         if self._plain:
             self._plain = False
-            if (found := parse_plain_head(self._method, data)) is not None:
+            if (found := parse_plain_head(self._method, data, keep=self._keep)) is not None:
                 head, self._rest = found
                 return head
         return self._feed_h11(data)
@@ -218,7 +221,7 @@ class ResponseParser:
         if self._method == "HEAD" or event.status_code in (204, 304):
             # As in a plain head. 204 and 304 need not announce anything to have no body; a response to HEAD may not.
             announced = chunked or length or (length is None and self._method == "HEAD")
-            keep_alive, length, chunked = keep_alive and not announced, 0, False
+            keep_alive, length, chunked = keep_alive and (self._keep or not announced), 0, False
         elif length is None and not chunked:
             keep_alive = False
         reason = bytes(event.reason).decode("ascii", "ignore")

@@ -179,7 +179,13 @@ class _Clients:
                 s3.client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "-"})
             )
         base_url = urlsplit(url)._replace(query="").geturl().removesuffix("-")
-        service = Service(name="s3", base_url=base_url, read_error=read_error, accept="*/*")
+        service = Service(
+            name="s3",
+            base_url=base_url,
+            read_error=read_error,
+            accept="*/*",
+            keeps_after_head=True,  # HeadObject always announces the object's length, and no store sends the object
+        )
         return Place(region, s3, s3.sender.to(service, SigV4(self.credentials, region)))
 
     async def elsewhere(self, expected: str, bucket: str, region: str) -> Place:
