@@ -228,7 +228,8 @@ class StageFailed(LadingError):
     Attributes:
         succeeded: The regions that have the artifact, with the result of each; ``None`` where only a setting was
             written (:meth:`lading.Stager.set_latest`, :meth:`lading.Stager.setup`).
-        failed: The regions that do not, with the error of each.
+        failed: The regions that do not, with the error of each. The ``outcome`` of this error is ``"unknown"`` when
+            that of any of them is.
     """
 
     def __init__(
@@ -237,8 +238,10 @@ class StageFailed(LadingError):
         *,
         succeeded: Mapping[str, RegionResult | None] | None = None,
         failed: Mapping[str, LadingError] | None = None,
-        outcome: WriteOutcome = "not_done",
+        outcome: WriteOutcome | None = None,
     ) -> None:
+        if outcome is None:
+            outcome = "unknown" if any(error.outcome == "unknown" for error in (failed or {}).values()) else "not_done"
         super().__init__(message, outcome=outcome)
         self.succeeded: dict[str, RegionResult | None] = dict(succeeded or {})
         self.failed: dict[str, LadingError] = dict(failed or {})

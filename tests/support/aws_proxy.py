@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import anyio
 import anyio.to_thread
 
-from lading.testing import Delay, DropAfter, DropBefore, FaultProxy, Respond, ServerResponse
+from lading.testing import Delay, DropAfter, DropBefore, FaultProxy, Respond, RespondAfter, ServerResponse
 from lading.testing._server.connection import Hangup
 from lading.testing.messages import Fields
 
@@ -133,6 +133,7 @@ class Aws(FaultProxy):
     Attributes:
         requests: All of them, in order.
         regions: By name: whether it lives, and what it allows.
+        injected: Region, operation and path of every request that got a fault of ``.on()``.
         working: How many requests are being responded to.
     """
 
@@ -141,6 +142,7 @@ class Aws(FaultProxy):
         self.requests: list[SeenRequest] = []
         self.regions: dict[str, _Region] = {name: _Region() for name in REGIONS}
         self._plans: list[_Plan] = []
+        self.injected: list[tuple[str, str, str]] = []
         self._before: list[_Act] = []
         self.working = 0
 
@@ -162,6 +164,12 @@ class Aws(FaultProxy):
         """
         for name in regions:
             self.regions[name].forbidden.update((operation, path) for operation in operations)
+
+    def clear(self) -> None:
+        """Take away the faults of :meth:`on`, and forget what was requested."""
+        self._plans.clear()
+        self.injected.clear()
+        self.requests.clear()
 
     def forgive(self) -> None:
         """Allow everything again."""
@@ -236,9 +244,10 @@ class Aws(FaultProxy):
     async def _faulty(self, request: ServerRequest, fault: Fault | None) -> ServerResponse:
         match fault:
             case Respond(status=status, body=body):
-                await _read(request)
+                await _read(await super()._forward(request) if isinstance(fault, RespondAfter) else request)
                 extra = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-                return ServerResponse(status, {"Content-Type": "application/xml", **extra}, body)
+                headers = {"Content-Type": "application/xml", **dict(Fields(fault.headers).pairs), **extra}
+                return ServerResponse(status, headers, body)
             case DropBefore(reset=reset):
                 await _read(request)
                 raise Hangup(reset=reset)
@@ -265,6 +274,7 @@ class Aws(FaultProxy):
                     plan.times -= 1
                     if not plan.times:
                         self._plans.remove(plan)
+                self.injected.append((region, operation, path))
                 return plan.fault
         return None
 

@@ -73,5 +73,4 @@ class StageResult:
             f"{enough} are needed: {reasons}",
             succeeded=done,
             failed=failed,
-            outcome="unknown" if any(error.outcome == "unknown" for error in failed.values()) else "not_done",
         )
