@@ -78,6 +78,17 @@ async def test_somebody_elses_other_bytes_win(part_size: int, status: int):
 
 
 @pytest.mark.parametrize("part_size", SIZES, indirect=True)
+@pytest.mark.parametrize("status", [412, 304])
+async def test_what_another_has_removed_meanwhile_is_in_nobodys_way(part_size: int, status: int):
+    """A stager that found no majority removes its artifact between our condition and our look at it."""
+    bucket = Bucket()
+    bucket.fail("put" if part_size == 100 else "complete", lambda: conflict(status))
+    assert await commit(bucket).run() == "created"
+    check_there(bucket)
+    assert not bucket.open
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
 async def test_somebody_elses_same_bytes_are_as_good(part_size: int):
     bucket = Bucket()
     bucket.before("put" if part_size == 100 else "complete", lambda: bucket.write(KEY, DATA))

@@ -63,6 +63,7 @@ class Commit:
     transferred: TransferResult = field(default_factory=TransferResult, init=False)
     _there: ObjectInfo | None = None
     _compared: bool = False
+    _readable: bool = True
     _transfer: Transfer | None = None
     _stage: str = field(default_factory=lambda: secrets.token_hex(16))
     _claim: MetadataClaim = field(init=False)
@@ -146,11 +147,13 @@ class Commit:
                 if there is not None and not transfer.is_ours(there):
                     await self._claim.withdraw(there)
                     return await self._accept_existing(there)
-                if there is None and conflict.status in {412, 304}:
+                if there is None and conflict.status in {412, 304} and not self._readable:
                     # It is there and may not be read: whether it is the same cannot be known.
                     raise self._exists_error("what is there cannot be compared") from conflict
                 if there is None:
-                    continue  # 409: another stager's completion is under way; all parts are sent again
+                    # 409: another stager's completion is under way. 412: one that found no majority has removed it
+                    # meanwhile. All parts are sent again.
+                    continue
             try:
                 await self._claim.confirm()
             except LadingError as error:
@@ -168,12 +171,15 @@ class Commit:
 
     async def _head(self) -> ObjectInfo | None:
         try:
-            return await self.store.head(self.key)
+            there = await self.store.head(self.key)
         except Forbidden:
             # s3:GetObject is needed to read what is there, and s3:ListBucket to see that nothing is. S3 does not say
             # which of them is missing.
             self._warnings.append("s3:GetObject or s3:ListBucket is missing: what is staged cannot be checked")
+            self._readable = False
             return None
+        self._readable = True
+        return there
 
     async def _accept_existing(self, there: ObjectInfo) -> CommitStatus:
         """Compare the version with the one that is there, and repair its metadata."""
