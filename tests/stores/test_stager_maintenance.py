@@ -185,6 +185,25 @@ async def test_repair_completes_a_removal_and_no_other(aws_backdoor: Backdoor, s
     assert not (await stager.stage("P", "1.0.0", b"bytes")).failed
 
 
+@pytest.mark.parametrize("left_in", [REGIONS[2:], REGIONS[1:], REGIONS])
+async def test_repair_completes_a_removal_that_leaves_nothing(
+    aws_backdoor: Backdoor, stager: Stager, left_in: tuple[str, ...]
+):
+    """A stager that found no majority was killed while it removed what it had written, and nobody else has staged it."""
+    await stager.stage("P", "1.0.0", b"bytes", policy="quorum")
+    for region in REGIONS:
+        stage = aws_backdoor.head(region, KEY)["Metadata"]["lading-stage"]
+        aws_backdoor.put(region, f"{KEY}/{stage}", b"removed")
+        if region not in left_in:
+            aws_backdoor.delete(region, KEY)
+    with pytest.raises(StageFailed, match="is being removed"):
+        await stager.stage("P", "1.0.0", b"bytes")
+    with pytest.raises(NotFound, match="stage it again"):
+        await stager.repair("P", "1.0.0")
+    assert [aws_backdoor.get(region, KEY) for region in REGIONS] == [None] * 3
+    assert not (await stager.stage("P", "1.0.0", b"bytes")).failed
+
+
 async def test_repair_refuses_different_bytes_that_were_staged(aws_backdoor: Backdoor, stager: Stager):
     await stager.stage("P", "1.0.0", b"bytes", policy="any")
     aws_backdoor.put("ap-south-1", KEY, b"others")

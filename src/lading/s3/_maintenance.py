@@ -105,7 +105,16 @@ async def write_latest(regions: Regions, project: str, version: str) -> None:
 async def repair(regions: Regions, sender: Sender, project: str, version: str) -> StageResult:
     """Write what is missing of a staged version in any region; see :meth:`Stager.repair`."""
     artifact = await find_artifact(regions, sender, project, version, all_regions=True)
-    await _remove_minority(regions, artifact)
+    if await _remove_leftovers(regions, artifact):
+        try:
+            artifact = await find_artifact(regions, sender, project, version, all_regions=True)
+        except NotFound as error:
+            raise make_api_error(
+                NotFound,
+                "s3",
+                f"a stager that found no majority for {project} {version} has left it half removed; what was left is "
+                "removed now: stage it again",
+            ) from error
     async with temporary_file() as path:
         await artifact.download(path)
         async with open_source(path, preferred_algorithm()) as content:
@@ -113,21 +122,24 @@ async def repair(regions: Regions, sender: Sender, project: str, version: str) -
             return await StageOperation(regions, project, artifact.version, content, data).run()
 
 
-async def _remove_minority(regions: Regions, artifact: Artifact) -> None:
-    """Remove other bytes that a stager without a majority has left, where a majority has the artifact's.
+async def _remove_leftovers(regions: Regions, artifact: Artifact) -> bool:
+    """Remove what stagers without a majority have left, and return whether there was anything.
 
-    What a stager began to remove is removed, too, where other regions have it.
+    That is what its stager began to remove, wherever it is, as nobody counts on that; and other bytes than the
+    artifact's, where a majority has those.
     """
-    if len(artifact.regions) < regions.majority:
-        return
+    has_majority = len(artifact.regions) >= regions.majority
 
-    async def remove_other(region: str) -> None:
+    async def remove_leftover(region: str) -> bool:
         store = await regions.bucket_of(region)
         there = await store.head(artifact.key)
-        if there is not None and (region not in artifact.regions or await is_removed(store, artifact.key, there)):
-            await remove(store, artifact.key, there)
+        if there is None:
+            return False
+        is_other = has_majority and region not in artifact.regions
+        return (is_other or await is_removed(store, artifact.key, there)) and await remove(store, artifact.key, there)
 
-    await regions.gather(remove_other)  # what fails here fails again when it is staged
+    found, _ = await regions.gather(remove_leftover)  # what fails here fails again when it is staged
+    return any(found.values())
 
 
 async def abort_uploads(regions: Regions, project: str, older_than: float) -> dict[str, tuple[MultipartUpload, ...]]:

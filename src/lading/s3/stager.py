@@ -267,14 +267,14 @@ class Stager:
         """Write what is missing of a staged version in any region (artifact, metadata, pointer); return what was done.
 
         It waits for every region. Where regions have different bytes, it sides with the majority, and replaces what a
-        stager with ``policy="quorum"`` has left in the others.
+        stager with ``policy="quorum"`` has left in the others. What such a stager began to remove is removed.
 
         Args:
             project: The project.
             version: The version.
 
         Raises:
-            NotFound: No region has it.
+            NotFound: No region has it, or nothing but what such a stager began to remove.
             VersionExists: The regions have different artifacts of that name, without such a majority; this cannot be
                 repaired.
             StageFailed: Some regions could not be repaired; ``.failed`` has their errors.
