@@ -144,14 +144,18 @@ async def _remove_leftovers(regions: Regions, artifact: Artifact) -> bool:
 
 async def abort_uploads(regions: Regions, project: str, older_than: float) -> dict[str, tuple[MultipartUpload, ...]]:
     """Abort uploads that were left over; see :meth:`Stager.abort_stale_uploads`."""
-    prefix = regions.require_configuration.key(project, "")
+    # Artifacts, and what is beside the pointer: checks of what the store honours leave uploads, too.
+    artifacts = regions.require_configuration.key(project, "")
+    common = artifacts.removesuffix("@")
     before = datetime.now(UTC) - timedelta(seconds=older_than)
 
     aborted: dict[str, tuple[MultipartUpload, ...]] = dict.fromkeys(regions.known, ())
 
     async def abort(region: str) -> None:
         bucket = await regions.bucket_of(region)
-        for upload in await bucket.uploads(prefix):
+        for upload in await bucket.uploads(common):
+            if not upload.key.startswith((artifacts, f"{common}/")):
+                continue  # another project's, whose name begins the same
             if upload.initiated_at is None or upload.initiated_at <= before:
                 await bucket.abort(upload.key, upload.upload_id)
                 aborted[region] += (upload,)
