@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError, StageFailed, VersionExists
-from tests.support.aws_proxy import REGIONS, STORES
+from lading import ConfigError, NotFound, StageFailed, VersionExists
+from lading.testing import DropAfter
+from tests.support.aws_proxy import REGIONS, STORES, Lack
 from tests.support.moto_aws import make_stager
 from tests.support.s3_constants import BIG, FIRST, KEY, have
 
@@ -149,3 +150,47 @@ async def test_a_store_that_honours_conditions_is_checked_once(aws: Aws, aws_bac
         assert await stager.versions("P") == ("1.0.0", "1.1.0")
     assert have(aws_backdoor, check) == list(REGIONS)
     assert aws_backdoor.uploads() == []
+
+
+@pytest.mark.parametrize("how", ["named", "unnamed"])
+@pytest.mark.parametrize("options", [CHECKED, ALONE], ids=["checked", "alone"])
+async def test_what_else_is_refused_is_not_said_of_conditions(
+    aws: Aws, aws_backdoor: Backdoor, options: dict[str, Any], how: str
+):
+    """Then it would be advised to do without the conditions that the store honours."""
+    for region in REGIONS:
+        aws.regions[region].lacks = (Lack(("x-amz-tagging",), how),)
+    async with make_stager(aws, **options, tags={"a": "b"}) as stager:
+        with pytest.raises(StageFailed, match="NotImplemented") as caught:
+            await stager.stage("P", "1.0.0", b"small")
+    assert "conditional_writes" not in str(caught.value)
+    assert have(aws_backdoor) == []
+
+
+async def test_a_missing_bucket_proves_nothing(aws: Aws, aws_backdoor: Backdoor):
+    """It is created while the stager is open, at a store that ignores conditions."""
+    for region in REGIONS:
+        aws_backdoor.put_parameter(region, "/buckets/name", f"late-{region}")
+    lack(aws, "minio of 2024")
+    async with make_stager(aws, **CHECKED) as stager:
+        with pytest.raises(StageFailed, match="there is no bucket late-ap-south-1") as caught:
+            await stager.stage("P", "1.0.0", b"small", metadata={"a": "b"})
+        assert isinstance(caught.value.failed["ap-south-1"], NotFound)
+        for region in REGIONS:
+            there = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            aws_backdoor.s3(region).create_bucket(Bucket=f"late-{region}", **there)
+        with pytest.raises(StageFailed) as caught:
+            await stager.stage("P", "1.0.0", b"small", metadata={"a": "b"})
+        assert isinstance(caught.value.failed["ap-south-1"], ConfigError)
+
+
+async def test_an_upload_that_the_check_has_left_is_found(aws: Aws, aws_backdoor: Backdoor):
+    check = "pre/P/conditional-writes"
+    aws.on("CreateMultipartUpload", DropAfter(), path=check)
+    async with make_stager(aws, **CHECKED) as stager:
+        await stager.stage("P", "1.0.0", BIG)
+        assert aws_backdoor.uploads() == [check]
+        aborted = await stager.abort_stale_uploads("P", older_than=-60)
+        assert [upload.key for found in aborted.values() for upload in found] == [check]
+    assert aws_backdoor.uploads() == []
+    assert aws.count("ListMultipartUploads") == len(REGIONS)

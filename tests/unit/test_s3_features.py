@@ -21,6 +21,8 @@ WHOLE = refusal(501, "NotImplemented", "Header 'x-amz-checksum-type' with value 
 CONDITION = refusal(501, "NotImplemented", "If-None-Match is not implemented")
 DIGEST = refusal(400, "BadDigest", "The CRC32 checksum you specified did not match")
 
+TAGGING = refusal(501, "NotImplemented", "Header 'x-amz-tagging' with value 'a=b' not implemented")
+
 
 async def adapted(features: Features, *errors: ApiError, agreed: bool = False) -> int:
     """How many requests it takes."""
@@ -64,6 +66,15 @@ async def test_a_condition_is_left_out_only_if_agreed():
     assert await adapted(features, STORJ, STORJ, agreed=True) == 3
     with pytest.raises(ServerError):
         await adapted(Features("b"), STORJ, STORJ)
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_another_header_that_is_refused_by_name_takes_nothing_else_away(agreed: bool):
+    features = Features("b")
+    with pytest.raises(ServerError):
+        await adapted(features, TAGGING, agreed=agreed)
+    assert (features.checksums, features.whole, features.sends_conditions) == (True, True, True)
+    assert not features.warnings
 
 
 async def test_a_wrong_checksum_is_no_lacking_feature():

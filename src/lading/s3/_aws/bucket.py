@@ -357,7 +357,7 @@ class S3Bucket:
         try:
             return await self._features.adapting(request, agreed=self._conditions.agreed)
         except ApiError as error:
-            if is_refusal(error) and error.status == 501:
+            if self._conditions.are_refused_by(error):
                 raise self._conditions.refused() from error
             raise
 

@@ -12,7 +12,7 @@ import anyio
 
 from lading._core.loop_local import LoopLocal
 from lading.errors import ApiError, Conflict, NotFound
-from lading.s3._aws.features import ConditionsNotHonoured, is_refusal
+from lading.s3._aws.features import ConditionsNotHonoured, is_refusal, may_refuse_condition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,6 +77,10 @@ class Conditions:
         await self._check(key, send)
         return bool(self._features.replaces)
 
+    def are_refused_by(self, error: ApiError) -> bool:
+        """Return whether *error* refuses a condition, as far as can be known: not where they were checked."""
+        return self._trusted and may_refuse_condition(error)
+
     def refused(self) -> ConditionsNotHonoured:
         """Return the error for a condition that the store has refused."""
         return self._error("conditions on writes")
@@ -123,7 +127,11 @@ async def _put(send: Send, name: str, **condition: str) -> bool | None:
     """Return whether the object was written; ``None`` when the store refuses the condition itself."""
     try:
         await send("put_object", ("ETag",), {"Key": name, "Body": _TEXT, **condition})
-    except (Conflict, NotFound):
+    except Conflict:
+        return False
+    except NotFound as error:
+        if error.code == "NoSuchBucket":
+            raise
         return False
     except ApiError as error:
         if error.status == 304:

@@ -19,6 +19,7 @@ _REFUSALS = {"NotImplemented", "InvalidArgument", "InvalidRequest", "Unsupported
 _CONDITION = re.compile(r"(?i)if-(?:none-)?match|conditional|precondition")
 _WHOLE = re.compile(r"(?i)checksum[- ]?type|full_object|mp-object-size")
 _CHECKSUM = re.compile(r"(?i)checksum")
+_NAMES_A_HEADER = re.compile(r"(?i)\bx-amz-")
 
 
 class ConditionsNotHonoured(ConfigError):
@@ -74,11 +75,12 @@ class Features:
             return False
         text = f"{error.code} {error.detail}"
         names_condition, names_checksum = _CONDITION.search(text), _CHECKSUM.search(text)
+        names_nothing = error.status == 501 and not _NAMES_A_HEADER.search(text)
         if self.whole and self.checksums and _WHOLE.search(text) and not names_condition:
             self.drop_whole()
-        elif self.checksums and not names_condition and (names_checksum or error.status == 501):
+        elif self.checksums and not names_condition and (names_checksum or names_nothing):
             self.drop_checksums(f"it does not support checksum headers ({error.code or error.status})")
-        elif agreed and self.sends_conditions and (names_condition or error.status == 501):
+        elif agreed and self.sends_conditions and (names_condition or names_nothing):
             self.sends_conditions = False
             self._warn("it does not support conditions on writes: only the last look protects what is there")
         else:
@@ -109,6 +111,12 @@ class Features:
         if text not in self.warnings:
             self.warnings.append(text)
             logger.warning("s3: %s", text)
+
+
+def may_refuse_condition(error: ApiError) -> bool:
+    """Return whether *error* refuses a condition, or a header of the request that it does not name."""
+    text = f"{error.code} {error.detail}"
+    return error.status == 501 and (_CONDITION.search(text) is not None or not _NAMES_A_HEADER.search(text))
 
 
 def is_refusal(error: ApiError) -> bool:
