@@ -11,10 +11,10 @@ from anyio.lowlevel import checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lading import LadingError, NetworkError, RequestTimeout, StageFailed
+from lading import InputError, LadingError, NetworkError, RequestTimeout, StageFailed
 from lading.s3 import VersionExists
 from lading.s3._layout import LatestRecord
-from lading.s3._results import RegionResult, StageResult
+from lading.s3._results import Policy, RegionResult, StageResult
 from lading.s3._staging import latest as _pointer
 from lading.s3._staging import metadata as _metadata
 from lading.s3._staging import source as _source
@@ -70,6 +70,25 @@ async def test_it_is_uploaded_once_and_copied_to_the_others():
     for region in known.values():
         assert region.parameters.values["/arts/P/latest"] == "1.0.0"
         assert LatestRecord.load(region.store.objects["pre/P/latest"].data, "").sha256 == staged.sha256
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("policy", ["all", "quorum", "any"])
+async def test_a_file_that_changes_after_the_first_region_has_it(policy: Policy):
+    """Nothing is left where a majority is needed, and elsewhere nobody is told that nothing was done."""
+    known = make_regions("a", "b", "c")
+
+    def change() -> None:
+        raise InputError("the file changed while it was read")
+
+    for name in "bc":
+        known[name].store.denied.add("copy_part")
+        known[name].store.before("upload_part", change)
+    with pytest.raises(InputError, match="the file changed") as caught:
+        await (await staging(known, policy=policy)).run()
+    assert (KEY in known["a"].store.objects) is (policy != "quorum")
+    assert caught.value.outcome == ("not_done" if policy == "quorum" else "unknown")
+    assert not any(region.store.open for region in known.values())
 
 
 @pytest.mark.anyio

@@ -155,9 +155,11 @@ class StageOperation:
         grace: Grace[None] | None = self._make_grace(lambda _: self._count() >= self._needed, writes=True)
         _, failed = await self.regions.gather(commit_region, left, grace, self._abandon)
         for name, error in failed.items():
-            if isinstance(error, InputError):
-                raise error  # the file changed: that is not the region's failure
             self._record(name, "failed", error=error, commit=self._commits[name])
+        for error in failed.values():
+            if isinstance(error, InputError):
+                await self._withdraw(error)
+                raise error  # the file changed: that is not the region's failure
 
     async def _decide(self, order: list[str]) -> Commit | None:
         """Write to one region after another until one has it, and return its commit."""
@@ -166,20 +168,23 @@ class StageOperation:
                 continue
             try:
                 await self._commit_region(self._commits[name])
-            except Conflict as error:
-                if self.policy == "quorum":
-                    await self._remove_all()
-                # A region before this one may have it all the same.
-                if any(found.error and found.error.outcome == "unknown" for found in self._done.values()):
-                    error.outcome = "unknown"
-                raise
-            except InputError:
+            except (Conflict, InputError) as error:
+                await self._withdraw(error)
                 raise
             except LadingError as error:
                 self._record(name, "failed", error=error, commit=self._commits[name])
             else:
                 return self._commits[name]
         return None
+
+    async def _withdraw(self, error: LadingError) -> None:
+        """Remove what was created, where the policy demands it, before *error* ends staging; set its outcome."""
+        if self.policy == "quorum":
+            await self._remove_all()
+        # Another region may have it all the same.
+        for found in self._done.values():
+            if found.status == "created" or (found.error is not None and found.error.outcome == "unknown"):
+                error.outcome = "unknown"
 
     async def _commit_region(self, commit: Commit) -> None:
         status = await commit.run()
