@@ -12,9 +12,9 @@ The layout is startifact's, byte for byte, so that each can read what the other 
 
 lading adds ``<bucket_key_prefix><project>/latest``, the pointer to the latest version, which can be changed without
 losing another writer's change; and ``<artifact>/<transfer>``, which says whether an artifact without a majority is kept
-or removed, where stagers had to decide that; and, in stores other than AWS, ``<bucket_key_prefix><project>/
-conditional-writes``, with which it checks what the store honours. A project has no ``@`` and no ``/`` in its name, so that no artifact has
-the key of a pointer.
+or removed, where stagers had to decide that; and, in stores other than AWS,
+``<bucket_key_prefix><project>/conditional-writes``, with which it checks what the store honours. A project has no ``@``
+and no ``/`` in its name, so that no artifact has the key of a pointer.
 """
 
 from __future__ import annotations
