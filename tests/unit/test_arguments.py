@@ -9,7 +9,9 @@ import pkgutil
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
+import httpx
 import pytest
 
 import lading
@@ -435,3 +437,21 @@ def test_checked_functions_keep_their_signature() -> None:
     assert inspect.iscoroutinefunction(PyPI().releases.upload)
     assert not inspect.iscoroutinefunction(PyPI().releases.upload_many)
     assert PyPI.from_config.__doc__ is not None
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("auth", httpx.BasicAuth("ada", "s3cret")),
+        ("limits", httpx.Limits(max_connections=5)),
+        ("timeout", httpx.Timeout(5)),
+    ],
+)
+def test_classes_of_other_libraries_with_a_name_of_ours_are_refused(option: str, value: object) -> None:
+    with pytest.raises(InputError, match="lading") as caught:
+        PyPI("pypi", **{option: value})  # type: ignore[arg-type]
+    assert caught.value.argument == option
+
+
+def test_what_passes_for_one_of_our_classes_is_accepted() -> None:
+    assert PyPI("pypi", auth=MagicMock(spec=BasicAuth)).releases

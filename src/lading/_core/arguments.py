@@ -53,6 +53,8 @@ _WRAPPERS = {"Required", "NotRequired", "Annotated", "Final", "ReadOnly"}
 _ONE_BY_ONE = (list, tuple, set, frozenset)
 # What an argument without a type of its own takes, by its name: the class is of a library that has no types.
 _BY_NAME = {"session": "AioSession | None"}
+# Classes that are not lading's own. Other libraries have an Auth, Limits, Retry and Timeout, too.
+_OF_OTHERS = {"AioSession", "SSLContext", "UUID", "Version", "date", "datetime"}
 _SECRETS = {"token", "password", "login", "secret"}
 
 
@@ -113,7 +115,15 @@ def _class_named(name: str) -> Check:
     article = "an" if name[0] in "AEIO" else "a"
     if methods := _PROTOCOLS.get(name):
         return Check(lambda value: _has_methods(value, methods), f"{article} {name}")
-    return Check(lambda value: any(cls.__name__ == name for cls in type(value).__mro__), f"{article} {name}")
+    return Check(lambda value: _is_instance(value, name), f"{article} {name}")
+
+
+def _is_instance(value: Any, name: str) -> bool:
+    """Return whether *value* is of the class called *name*; as for ``isinstance``, its ``__class__`` counts as well."""
+    return any(
+        cls.__name__ == name and (name in _OF_OTHERS or cls.__module__.partition(".")[0] == "lading")
+        for cls in (*type(value).__mro__, *value.__class__.__mro__)
+    )
 
 
 def _has_methods(value: Any, names: tuple[str, ...]) -> bool:
