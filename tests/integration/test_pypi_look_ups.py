@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 import lading
 from lading import Conflict, Index, IntegrityError, InvalidResponse, PyPI, Retry
-from lading.errors import TokenInvalid
+from lading.errors import ServerError, TokenInvalid
 from lading.pypi import Token
 from lading.pypi._indexes import resolve_index
 from lading.testing import DropAfter, Respond, ServerResponse
@@ -295,3 +297,75 @@ async def test_the_clock_of_the_index_moves_on_while_a_fan_out_runs(fake_index, 
     assert errors[0] is None
     assert [type(error) for error in errors[1:]] == [TokenInvalid] * 3
     assert [r for r in fake_index.seen if r.startswith("GET")] == ["GET /simple/demo/"]
+
+
+SAID = {
+    "JSON in a text": ServerResponse(200, {"Content-Type": "text/plain"}, b'{"error": "denied"}'),
+    "JSON in HTML": ServerResponse(200, {"Content-Type": "text/html"}, b'{"status": 403}'),
+    "words": ServerResponse(200, {"Content-Type": "text/plain"}, b"Access denied. Please sign in."),
+    "words in HTML": ServerResponse(200, {"Content-Type": "text/html"}, b"Session expired"),
+    "words of no type": ServerResponse(200, {}, b"error: quota exceeded"),
+}
+
+
+@pytest.mark.parametrize("response", SAID.values(), ids=SAID)
+async def test_words_are_no_success_where_the_file_is_not_listed(fake_index, fake_client, demo_wheel, response):
+    fake_index.responses = [response]
+    async with fake_client:
+        with pytest.raises(InvalidResponse):
+            await replaced_at_once(fake_client).releases.upload(demo_wheel)
+    assert fake_index.seen.count("POST /legacy/") == 1
+
+
+@pytest.mark.parametrize("response", SAID.values(), ids=SAID)
+async def test_words_are_a_success_where_the_file_is_listed(fake_index, fake_client, demo_wheel, demo_sha256, response):
+    fake_index.responses = [response]
+    fake_index.stores = (demo_wheel.name, demo_sha256)
+    async with fake_client:
+        assert (await fake_client.releases.upload(demo_wheel)).status in ("uploaded", "confirmed")
+
+
+@pytest.mark.parametrize("response", [ServerResponse(), ServerResponse(409)], ids=["accepted", "conflict"])
+async def test_a_look_that_fails_after_an_upload_leaves_its_outcome_open(fake_index, fake_client, demo_wheel, response):
+    fake_index.lists(demo_wheel.name, sha256="0" * 64)
+    fake_index.responses = [response]
+    fake_index.page_after_upload = ServerResponse(500)
+    async with fake_client:
+        with pytest.raises(ServerError) as caught:
+            await replaced_at_once(fake_client).releases.upload(demo_wheel, overwrite=True)
+    assert caught.value.outcome == "unknown"
+
+
+@pytest.fixture
+def copied_wheel(tmp_path: Path, demo_wheel: Path) -> Path:
+    """The same wheel in another directory."""
+    path = tmp_path / "other" / demo_wheel.name
+    path.parent.mkdir()
+    copyfile(demo_wheel, path)
+    return path
+
+
+@pytest.fixture
+def changed_wheel(copied_wheel: Path) -> Path:
+    """Another wheel of the same name."""
+    with zipfile.ZipFile(copied_wheel, "a") as archive:
+        archive.writestr("extra.py", "1")
+    return copied_wheel
+
+
+@pytest.mark.parametrize("limit", [1, 8])
+async def test_a_file_that_is_there_twice_is_sent_once(fake_index, fake_client, demo_wheel, copied_wheel, limit):
+    async with fake_client:
+        results = await fake_client.releases.upload_many([demo_wheel, copied_wheel], limit=limit)
+    assert sorted(result.status for result in results) == ["unchanged", "uploaded"]
+    assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]
+
+
+@pytest.mark.parametrize("limit", [1, 8])
+async def test_two_files_of_one_name_do_not_replace_each_other(
+    fake_index, fake_client, demo_wheel, changed_wheel, limit
+):
+    async with fake_client, fake_client.releases.upload_many([demo_wheel, changed_wheel], limit=limit) as outcomes:
+        ended = [outcome async for outcome in outcomes]
+    assert sorted(str(type(outcome.error).__name__) for outcome in ended) == ["Conflict", "NoneType"]
+    assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]

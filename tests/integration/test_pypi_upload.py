@@ -56,7 +56,8 @@ async def test_the_file_is_the_last_part(fake_index, fake_client, demo_wheel, de
     assert demo_sha256.encode() in before
 
 
-async def test_what_the_index_remarks(fake_index, fake_client, demo_wheel):
+async def test_what_the_index_remarks(fake_index, fake_client, demo_wheel, demo_sha256):
+    fake_index.stores = (demo_wheel.name, demo_sha256)
     fake_index.responses = [ServerResponse(200, {"Content-Type": "text/plain"}, b"first remark\n\n second \nOK\n")]
     async with fake_client:
         uploaded = await fake_client.releases.upload(demo_wheel)

@@ -13,6 +13,7 @@ class FakeIndex:
         page: The response to look-ups; by default that of a project without files.
         responses: The responses to uploads, one after the other; 200 after those.
         stores: The name and the sha256 that it lists from the first upload on; an empty digest is not listed.
+        page_after_upload: The page from the first upload on, when it is another.
         requests: What came, with the bodies in ``bodies``.
     """
 
@@ -20,6 +21,7 @@ class FakeIndex:
         self.page = ServerResponse.json({"meta": {"api-version": "1.0"}, "files": []})
         self.responses: list[ServerResponse] = []
         self.stores: tuple[str, str] | None = None
+        self.page_after_upload: ServerResponse | None = None
         self.requests: list[ServerRequest] = []
         self.bodies: list[bytes] = []
         self.server = Server(self._handle)
@@ -29,6 +31,7 @@ class FakeIndex:
         self.bodies.append(await request.read())
         if request.method == "GET":
             return self.page
+        self.page = self.page_after_upload or self.page
         if self.stores is not None:
             filename, digest = self.stores
             self.lists(filename, **({"sha256": digest} if digest else {}))

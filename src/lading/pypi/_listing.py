@@ -66,6 +66,9 @@ class Listings:
         sender: A sender to the index.
         index: The index.
         root: What is known of the index's root.
+
+    Attributes:
+        sent: The digests of the files that this fan-out has brought to the index, by file name.
     """
 
     def __init__(self, sender: Sender, index: Index, root: SimpleRoot) -> None:
@@ -74,6 +77,16 @@ class Listings:
         self._root = root
         self._known: dict[str, Listing] = {}
         self._locks: dict[str, anyio.Lock] = {}
+        self._files: dict[str, anyio.Lock] = {}
+        self.sent: dict[str, Mapping[str, str]] = {}
+
+    def one_at_a_time(self, filename: str) -> anyio.Lock:
+        """Return the lock of a file name: two files of one name must not both find that the index has neither."""
+        return self._files.setdefault(filename, anyio.Lock())
+
+    def forget(self, project: str) -> None:
+        """Look the project up again when it is needed next."""
+        self._known.pop(normalize_name(project), None)
 
     async def get(self, project: str) -> Listing:
         """Return the project's listing, as it was when the fan-out first looked."""

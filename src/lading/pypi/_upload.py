@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 from lading._core.api_errors import make_api_error
@@ -10,12 +11,12 @@ from lading._core.body import FileBody
 from lading._core.call import Call
 from lading._core.multipart import FilePart, Multipart
 from lading._core.send_once import NOT_FOUND, Found, Rejected, look_until_certain
-from lading.errors import Conflict, IntegrityError, InvalidResponse
+from lading.errors import Conflict, IntegrityError, InvalidResponse, LadingError
 from lading.pypi._models import UploadResult
 from lading.pypi._upload_form import form_fields, read_upload_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from lading._artifacts.python import Distribution
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lading._core.messages import Response
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
-    from lading.errors import LadingError
     from lading.pypi._indexes import Index
     from lading.pypi._listing import Listing, Listings
     from lading.pypi._models import UploadStatus
@@ -66,6 +66,19 @@ class DistributionUpload:
         """The project's name, as the file's metadata have it."""
         return self._distribution.name
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Keep the other files of this name in the fan-out from being looked up and sent meanwhile."""
+        distribution = self._distribution
+        async with self._listings.one_at_a_time(distribution.filename):
+            try:
+                yield
+            except LadingError as error:
+                if error.outcome == "unknown":
+                    self._listings.forget(distribution.name)
+                raise
+            self._listings.sent[distribution.filename] = distribution.hashed.digests
+
     async def is_there(self, check_token: Callable[[datetime | None], Awaitable[None]]) -> bool:
         """Return whether the index has this very file already; raise when it has another that is not to be replaced.
 
@@ -74,6 +87,9 @@ class DistributionUpload:
         """
         listing = await self._listings.get(self._distribution.name)
         state = self._state_in(listing)
+        sent = self._listings.sent.get(self._distribution.filename)
+        if sent is not None:  # another file of that name, since the listing was read
+            state = self._compare(sent)
         if state == "same":
             return True
         if state in ("other", "undigested") and not self._overwrite:
@@ -112,30 +128,47 @@ class DistributionUpload:
             result = await self._sender.send_once(self._call(attestations, on_progress), self._look_up)
         except Conflict as conflict:
             # Another upload was faster, or the response to an earlier attempt was lost: is it this file, or another?
-            state = await self._look()
+            state = await self._look_after_sending()
             if state == "same":
                 return self.result("confirmed")
             if state == "other":
                 raise self._conflict() from conflict
             raise
-        if self._overwrite and not self._warnings and result.status == "uploaded":
-            await self._verify_replaced()
-        return result
-
-    async def _verify_replaced(self) -> None:
-        """Wait until the index lists the new digest: some do a moment after they have responded."""
-
-        async def look() -> LookupResult[None]:
-            state = await self._look()
-            return NOT_FOUND if state in ("other", "absent") else Found(None)
-
-        settings = self._sender.settings
-        if await look_until_certain(look, settings, until=settings.clock() + _LISTED_AFTER) is NOT_FOUND:
+        if self._warnings or result.status != "uploaded":
+            return result
+        if self._overwrite and not await self._is_listed():
             raise IntegrityError(
                 f"{self._index.name}: it accepted {self._distribution.filename} and does not list its digest: it may "
                 "have kept the file that it had",
                 outcome="unknown",
             )
+        # The remarks of an index, or what a gate says in plain words in its place.
+        if result.warnings and not self._index.official and not await self._is_listed():
+            raise InvalidResponse(
+                f"{self._index.name}: the response to the upload of {self._distribution.filename} is a text, and the "
+                "index does not list the file: is a proxy or a sign-in page in between?",
+                outcome="unknown",
+            )
+        return result
+
+    async def _is_listed(self) -> bool:
+        """Return whether the index lists the file's digest; some do a moment after they have responded."""
+
+        async def look() -> LookupResult[None]:
+            state = await self._look_after_sending()
+            return NOT_FOUND if state in ("other", "absent") else Found(None)
+
+        settings = self._sender.settings
+        found = await look_until_certain(look, settings, until=settings.clock() + _LISTED_AFTER)
+        return found is not NOT_FOUND
+
+    async def _look_after_sending(self) -> FileState:
+        """Look the file up; when that fails, what became of the upload is not known."""
+        try:
+            return await self._look()
+        except LadingError as error:
+            error.outcome = "unknown"
+            raise
 
     async def _look_up(self, sender: LookupSender, _: LadingError) -> LookupResult[UploadResult]:
         state = await self._look(sender)

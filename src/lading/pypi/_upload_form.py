@@ -79,7 +79,8 @@ def read_upload_warnings(response: Response, *, must_know: bool = True) -> tuple
             Otherwise there is a warning. HTML, and JSON that says error, leave it open in any case.
     """
     text = response.text.strip()
-    if response.media_type.endswith("json"):
+    # Some gates declare no type, or a wrong one.
+    if response.media_type.endswith("json") or (text.startswith("{") and _is_json(response)):
         verdict = _verdict(response) if text else "success"
         if verdict == "failure" or (verdict == "unknown" and must_know):
             raise InvalidResponse("the response to the upload is not a success in JSON", outcome="unknown")
@@ -116,6 +117,16 @@ def _verdict(response: Response) -> Literal["success", "failure", "unknown"]:
     if any(map(_says_failure, said)):
         return "failure"
     return "success" if all(map(_says_success, said)) and (said or not body) else "unknown"
+
+
+def _is_json(response: Response) -> bool:
+    try:
+        response.json()
+    except ValueError:
+        return False
+    except RecursionError:
+        pass
+    return True
 
 
 def _says_failure(value: object) -> bool:

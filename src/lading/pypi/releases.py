@@ -194,9 +194,10 @@ class Releases:
         async def check_token(now: datetime | None) -> None:
             await self._tokens.check_offline(upload.project, now=now)
 
-        if await upload.is_there(check_token):
-            return upload.result("unchanged")
-        return await upload.send(sidecars, on_progress)
+        async with upload.alone():
+            if await upload.is_there(check_token):
+                return upload.result("unchanged")
+            return await upload.send(sidecars, on_progress)
 
     def upload_many(
         self,
