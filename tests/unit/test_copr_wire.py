@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading import BytesBody, Call, Response
+from lading import BytesBody, Call, Response, copr
 from lading._core.call import encode_query
 from lading._core.multipart import FilePart
 from lading.copr._models.builds import Build
 from lading.copr._wire import join_list, json_fields, multipart_form, page_query, read_about, read_deleted, read_member
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lading._core.multipart import Multipart
 
 ROOT = "https://copr.example/api_3/"
@@ -170,3 +172,15 @@ def test_what_confirms_a_request():
         read_member("builds", list, equal=[1])(response)
     with pytest.raises(LookupError):
         read_member("updated", list)(response)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: copr.PyPISource("demo", python_versions=iter(["3"])), "python_versions"),  # type: ignore[arg-type]
+        (lambda: copr.CustomSource("exit", script_builddeps=iter(["3"])), "script_builddeps"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_source_of_an_iterator_can_be_used_again(make: Callable[[], copr.Source], name: str) -> None:
+    source = make()
+    assert [json_fields(source.wire())[name] for _ in range(2)] == [["3"], ["3"]]

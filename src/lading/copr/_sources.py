@@ -17,6 +17,13 @@ class _Source:
     type: ClassVar[str]
     needed: ClassVar[tuple[str, ...]] = ()
 
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if value is not None and not isinstance(value, str):
+                # An iterator could be read once, and a source may be used again.
+                object.__setattr__(self, field.name, tuple(value))
+
     def wire(self) -> dict[str, Any]:
         """Return the settings as they are sent."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
