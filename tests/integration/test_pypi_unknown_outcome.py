@@ -57,7 +57,11 @@ async def test_a_success_that_no_index_sends_is_looked_up(
             with pytest.raises(InvalidResponse) as caught:
                 await fake_client.releases.upload(demo_wheel)
             assert caught.value.outcome == "not_done"
-    assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
+    # Absence proves something only when the index has had time.
+    looks = fake_index.seen[2:]
+    assert fake_index.seen[:2] == ["GET /simple/demo-pkg/", "POST /legacy/"]
+    assert set(looks) == {"GET /simple/demo-pkg/"}
+    assert (len(looks) == 1) is stored
 
 
 @pytest.mark.parametrize(
@@ -161,6 +165,25 @@ async def test_a_failure_after_which_the_file_is_there_is_a_success(
     async with fake_client:
         assert (await fake_client.releases.upload(demo_wheel)).status == "confirmed"
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_a_file_that_is_listed_some_seconds_after_the_last_attempt(
+    fake_index, fake_client, demo_wheel, demo_sha256, attempts
+):
+    fake_index.responses = [ServerResponse(504)] * attempts
+    fake_index.stores, fake_index.late = (demo_wheel.name, demo_sha256), attempts + 2
+    async with fake_client:
+        pypi = fake_client.with_options(retry=lading.Retry(attempts=attempts, backoff=0))
+        assert (await pypi.releases.upload(demo_wheel)).status == "confirmed"
+    assert fake_index.seen.count("POST /legacy/") == attempts
+
+
+async def test_a_refusal_of_what_an_attempt_before_it_has_brought(fake_index, fake_client, demo_wheel, demo_sha256):
+    fake_index.responses = [ServerResponse(504), ServerResponse(403)]
+    fake_index.stores, fake_index.late = (demo_wheel.name, demo_sha256), 3
+    async with fake_client:
+        assert (await fake_client.releases.upload(demo_wheel)).status == "confirmed"
 
 
 async def test_somebody_elses_file_after_a_failure_is_a_conflict(fake_index, fake_client, demo_wheel):

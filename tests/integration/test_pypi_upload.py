@@ -80,7 +80,8 @@ async def test_a_page_for_people_is_no_success(fake_index, fake_client, demo_whe
             await fake_client.releases.upload(demo_wheel)
     # The index was checked: it does not have the file.
     assert caught.value.outcome == "not_done"
-    assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
+    assert fake_index.seen[:3] == ["GET /simple/demo-pkg/", "POST /legacy/", "GET /simple/demo-pkg/"]
+    assert fake_index.seen.count("POST /legacy/") == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -60,6 +60,8 @@ class DistributionUpload:
         self._listings = listings
         self._overwrite = overwrite
         self._warnings: tuple[str, ...] = ()
+        # Whether the index has received the file whole, and may still be at work on it.
+        self._may_come = False
 
     @property
     def project(self) -> str:
@@ -134,16 +136,25 @@ class DistributionUpload:
             if state == "other":
                 raise self._conflict() from conflict
             raise
+        except LadingError as error:
+            if not self._may_come or error.outcome == "unknown":
+                raise
+            state = await self._wait_listed()
+            if state == "same":
+                return self.result("confirmed")
+            if state in ("unknown", "undigested"):
+                error.outcome = "unknown"
+            raise
         if self._warnings or result.status != "uploaded":
             return result
-        if self._overwrite and not await self._is_listed():
+        if self._overwrite and await self._wait_listed() in ("other", "absent"):
             raise IntegrityError(
                 f"{self._index.name}: it accepted {self._distribution.filename} and does not list its digest: it may "
                 "have kept the file that it had",
                 outcome="unknown",
             )
         # The remarks of an index, or what a gate says in plain words in its place.
-        if result.warnings and not self._index.official and not await self._is_listed():
+        if result.warnings and not self._index.official and await self._wait_listed() in ("other", "absent"):
             raise InvalidResponse(
                 f"{self._index.name}: the response to the upload of {self._distribution.filename} is a text, and the "
                 "index does not list the file: is a proxy or a sign-in page in between?",
@@ -151,16 +162,18 @@ class DistributionUpload:
             )
         return result
 
-    async def _is_listed(self) -> bool:
-        """Return whether the index lists the file's digest; some do a moment after they have responded."""
+    async def _wait_listed(self) -> FileState:
+        """Wait until the index lists the file's digest, which may be a moment after it has responded."""
+        state: FileState = "absent"
 
         async def look() -> LookupResult[None]:
+            nonlocal state
             state = await self._look_after_sending()
             return NOT_FOUND if state in ("other", "absent") else Found(None)
 
         settings = self._sender.settings
-        found = await look_until_certain(look, settings, until=settings.clock() + _LISTED_AFTER)
-        return found is not NOT_FOUND
+        await look_until_certain(look, settings, until=settings.clock() + _LISTED_AFTER)
+        return state
 
     async def _look_after_sending(self) -> FileState:
         """Look the file up; when that fails, what became of the upload is not known."""
@@ -170,13 +183,15 @@ class DistributionUpload:
             error.outcome = "unknown"
             raise
 
-    async def _look_up(self, sender: LookupSender, _: LadingError) -> LookupResult[UploadResult]:
+    async def _look_up(self, sender: LookupSender, lost: LadingError) -> LookupResult[UploadResult]:
         state = await self._look(sender)
         if state in ("unknown", "undigested"):
             raise make_api_error(Conflict, self._index.name, "it does not show whether it has this file")
         if state == "same":
             return Found(self.result("confirmed"))
         if state == "absent" or self._overwrite:
+            # The same bytes may be sent again at once; only the last attempt is waited for.
+            self._may_come = self._may_come or getattr(lost, "request_sent", True)
             return NOT_FOUND
         return Rejected(self._conflict())
 

@@ -113,8 +113,9 @@ class Releases:
         is ``"unchanged"``; when the digest differs, :class:`lading.Conflict` is raised before a byte is sent. A token
         that cannot work (of another index, for other projects, expired by the index's clock) is refused before that,
         too. When the response is lost, or says that the file exists, the index's listing decides, so a release is
-        neither lost nor uploaded twice. What could not be checked, because the index does not let itself be read, is
-        said in the ``warnings`` of the result.
+        neither lost nor uploaded twice; a file that it does not list after the last attempt is waited for, up to 10 s.
+        The same holds where the index responds with words, which may be a gate's. What could not be checked, because
+        the index does not let itself be read, is said in the ``warnings`` of the result.
 
         Cancelling the call closes the connection. The index may have the file by then; calling again finds out.
 
