@@ -369,3 +369,13 @@ async def test_two_files_of_one_name_do_not_replace_each_other(
         ended = [outcome async for outcome in outcomes]
     assert sorted(str(type(outcome.error).__name__) for outcome in ended) == ["Conflict", "NoneType"]
     assert fake_index.seen == ["GET /simple/demo-pkg/", "POST /legacy/"]
+
+
+async def test_a_root_that_fails_once_is_looked_at_again(fake_index, fake_client, demo_wheels):
+    fake_index.page = NOT_THERE
+    async with fake_client:
+        pypi = fake_client.with_options(retry=1)
+        fake_index.server.faults.add(Respond(500), path="/simple/")
+        warnings = [(await pypi.releases.upload(path)).warnings for path in demo_wheels[:2]]
+    assert warnings[0] == ()
+    assert "simple_url, which may be wrong" in warnings[1][0]

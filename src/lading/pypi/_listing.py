@@ -56,7 +56,7 @@ class SimpleRoot:
         async with self._locks.get():
             if self._found is None:
                 self._found = await has_root(sender, self._index)
-            return self._found
+            return self._found is not False
 
 
 class Listings:

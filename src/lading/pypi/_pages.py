@@ -11,7 +11,7 @@ from lading._core.json_steps import read_members
 from lading._core.redact import one_line
 from lading._core.steps import run_in_steps
 from lading._core.threads import import_in_thread, run_in_thread
-from lading.errors import InvalidResponse, LadingError, NotFound
+from lading.errors import InvalidResponse, LadingError, NetworkError, NotFound, RateLimited, ServerError
 from lading.pypi._errors import place_of
 from lading.pypi._models import File, ReleaseInfo
 from lading.pypi._simple_api import SIMPLE_ACCEPT, read_digests, read_project_list, read_project_page
@@ -105,8 +105,8 @@ def _root_call(index: Index, most: int) -> Call[Response]:
     )
 
 
-async def has_root(sender: CallSender, index: Index) -> bool:
-    """Return whether there is a page at the index's ``simple_url``; false only when the index says that there is none.
+async def has_root(sender: CallSender, index: Index) -> bool | None:
+    """Return whether there is a page at the index's ``simple_url``; ``None`` when the index fails to say.
 
     Where there is none the URL may be wrong, and a project that is not found means nothing. (Some indexes have
     projects and no such page.)
@@ -117,6 +117,8 @@ async def has_root(sender: CallSender, index: Index) -> bool:
         await sender.send(_root_call(index, 64 * 1024))
     except NotFound:
         return False
+    except (NetworkError, RateLimited, ServerError):
+        return None
     except LadingError:  # larger than that, or not for us
         return True
     return True
