@@ -173,6 +173,8 @@ async def test_a_place_without_files_is_a_mistake(fake_index, tmp_path, place):
     async with fake_index.client() as pypi:
         with pytest.raises(InputError, match="has neither a wheel nor an sdist"):
             await pypi.releases.upload_many(f"{tmp_path}{place}")
+        with pytest.raises(InputError, match=r"there is no file or directory .*nowhere"):
+            await pypi.releases.upload_many(tmp_path / "nowhere")
         with pytest.raises(InputError) as caught:
             pypi.releases.upload_many([tmp_path / ".gitignore"])
     assert "skip what is neither" in caught.value.__notes__[0]

@@ -88,7 +88,7 @@ def test_publish_keeps_the_sdist_back_when_a_wheel_fails(publish, pypiserver: Py
     done = publish(**pypiserver_in(pypiserver, token="wrong"))
     assert done.returncode == 1
     first, second = done.stdout.splitlines()
-    assert first.startswith(f"{path.name}: index: Forbidden")
+    assert first.startswith(f"{path.name}: {pypiserver.url.removeprefix('http://')}: Forbidden")
     assert second == f"{kept.name}: {kept.name} was not sent: {path.name} of the same release failed"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import io
 import pkgutil
 import ssl
 from pathlib import Path
@@ -126,6 +127,7 @@ def test_unknown_options_are_type_errors(name: str) -> None:
         ("read_timeout", "timeout="),
         ("max_connections", "limits="),
         ("event_hooks", "hooks="),
+        ("http2", "http_client="),
         ("timout", "'timeout'"),
         ("user_agnet", "'user_agent'"),
     ],
@@ -150,6 +152,9 @@ def test_foreign_spellings_say_what_ours_is(client: type, option: str, ours: str
         (lambda: Copr.from_config(max_retries=3), "retry="),
         (lambda: PyPI.from_config(repository="pypi"), "name="),
         (lambda: PyPI().with_options(timout=3), "'timeout'"),
+        (lambda: PyPI().releases.upload_many("dist", skip_existing=True), "always skipped, compared by digest"),
+        (lambda: Copr().builds.wait(1, timeout=60), r"anyio\.fail_after\(seconds\)"),
+        (lambda: Copr().builds.wait(1, interval=60), r"poll=.*lading\.PollInterval"),
     ],
 )
 def test_options_of_other_libraries_say_what_ours_is(make: Callable[[], object], ours: str) -> None:
@@ -304,6 +309,13 @@ def test_async_callbacks_are_refused_at_the_call(name: str, parameter: str, call
         (lambda: PyPI(token=""), "token", "is empty.*CI secret"),
         (lambda: PyPI(token=" \n"), "token", "is empty.*CI secret"),
         (lambda: PyPI(token=b"pypi-x"), "token", "not a bytes"),
+        (lambda: PyPI(limits=5), "limits", "not an int"),
+        (
+            lambda: call(CHECKED["lading.pypi.releases.Releases.upload"], source=io.BytesIO()),
+            "source",
+            "open file: give its path",
+        ),
+        (lambda: Copr().builds.wait("7"), "builds", "an int or a Build .*not a str$"),
         (lambda: Copr(login="", token="t"), "login", "is empty"),
         (lambda: Copr(login="l", token=" "), "token", "is empty"),
         (lambda: BasicAuth("user", ""), "password", "is empty"),

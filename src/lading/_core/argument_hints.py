@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
+from io import IOBase
 from typing import Any
 
 _TLS = "tls=: the path of a file of CA certificates in PEM, or an ssl.SSLContext"
@@ -72,12 +73,23 @@ OURS: dict[str, tuple[tuple[str, str], ...]] = {
     **dict.fromkeys(("config", "config_path", "path"), (("config_file", "config_file="),)),
     **dict.fromkeys(("chroot", "chroot_name", "chroot_names"), (("chroots", 'chroots=["fedora-rawhide-x86_64"]'),)),
     **dict.fromkeys(("excluded_chroots", "exclude_chroot"), (("exclude_chroots", "exclude_chroots="),)),
+    **dict.fromkeys(("http2", "follow_redirects", "headers", "trust_env"), (("http_client", _CLIENT),)),
+    **dict.fromkeys(("interval", "poll_interval", "delay"), (("poll", "poll=: seconds, or lading.PollInterval(...)"),)),
     **dict.fromkeys(
         ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
         (("profile", "profile=, or the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),),
     ),
 }
 """Names that other libraries give to options: by which of our options it has, what to write instead."""
+
+NO_OPTION_NEEDED = {
+    "skip_existing": "files that the index already has are always skipped, compared by digest",
+    **dict.fromkeys(
+        ("timeout", "deadline"),
+        "limit the time of a call with anyio.fail_after(seconds), or set timeout= of the client",
+    ),
+}
+"""Options of other libraries for what no option is needed here: what happens without it, or what to do."""
 
 # What to write, whatever was given.
 _WRITE = {
@@ -113,7 +125,8 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
     """
     kind = type(value)
     module = "" if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}."
-    given = "None" if value is None else f"a {module}{kind.__qualname__}"
+    shown = f"{module}{kind.__qualname__}"
+    given = "None" if value is None else f"{'an' if shown[0] in 'aeioAEIO' else 'a'} {shown}"
     if inspect.iscoroutine(value):
         value.close()
         return "is a coroutine that was not awaited: write await before it"
@@ -124,7 +137,10 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
         )
     if "a plain function" in wanted and any(map(is_async, value if isinstance(value, (list, tuple)) else (value,))):
         return "is an async function, which would never be awaited: give a plain function"
-    if several and isinstance(value, str):
+    if isinstance(value, IOBase) and "path" in wanted:
+        instead = "its path, or what read() returns" if "bytes" in wanted else "its path"
+        return f"must be {wanted}, not an open file: give {instead}"
+    if several and isinstance(value, str) and not wanted.startswith("an int"):
         return f'must be {wanted}, and is one string: write {name}=["..."]'
     hint = _WRITE.get(name) if name != "timeout" or "Timeout" in wanted else None
     return f"must be {wanted}, not {given}" + (f": {hint}" if hint else "")

@@ -18,7 +18,7 @@ from functools import cache, wraps
 from os import PathLike
 from typing import Any, NamedTuple, TypeVar
 
-from lading._core.argument_hints import OURS, explain, is_async
+from lading._core.argument_hints import NO_OPTION_NEEDED, OURS, explain, is_async
 from lading._core.call import UNSET
 from lading.errors import InputError, LadingError
 
@@ -236,7 +236,9 @@ class _Signature:
             if own in self.names:
                 return f"{text}: use {instead}"
         near = get_close_matches(name, self.names - {"self"}, n=1)
-        return f"{text}: did you mean {near[0]!r}?" if near else text
+        if near:
+            return f"{text}: did you mean {near[0]!r}?"
+        return f"{text}: {NO_OPTION_NEEDED[name]}" if name in NO_OPTION_NEEDED else text
 
 
 def checked(*options: type) -> Callable[[T], T]:

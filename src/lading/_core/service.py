@@ -104,7 +104,13 @@ def origin(url: str) -> str:
         return ""
 
 
-def validate_base_url(url: str, what: str, *, allow_http: bool = False) -> str:
+def validate_base_url(
+    url: str,
+    what: str,
+    *,
+    allow_http: bool = False,
+    otherwise: str = "pass allow_http=True in a network that you trust",
+) -> str:
     """Return *url* with a slash at its end; ``ConfigError`` when credentials must not be sent there.
 
     Plain http is accepted for this machine itself, or where *allow_http* says that the network is trusted.
@@ -113,6 +119,7 @@ def validate_base_url(url: str, what: str, *, allow_http: bool = False) -> str:
         url: The URL.
         what: What the error calls it.
         allow_http: Accept plain http for any host.
+        otherwise: How the caller can accept plain http; empty if there is no way.
     """
     try:
         parts = urlsplit(url)
@@ -120,11 +127,13 @@ def validate_base_url(url: str, what: str, *, allow_http: bool = False) -> str:
     except ValueError:
         raise ConfigError(f"{what} is not a URL") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ConfigError(f"{what} must be an https:// URL, and has scheme {parts.scheme!r}")
+        found = "no host" if parts.scheme in _PORTS else f"the scheme {parts.scheme!r}" if parts.scheme else "no scheme"
+        raise ConfigError(f"{what} must be an https:// URL, such as https://host/path/, and has {found}")
     if parts.username or parts.password:
         raise ConfigError(f"{what} has a user name or password in it: pass credentials separately (auth=)")
     if parts.query or parts.fragment:
         raise ConfigError(f"{what} must not have a query or fragment")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_http:
-        raise ConfigError(f"{what} is http://, which exposes credentials to the network; use https://")
+        hint = f", or {otherwise}" if otherwise else ""
+        raise ConfigError(f"{what} is http://, which exposes credentials to the network; use https://{hint}")
     return url if url.endswith("/") else url + "/"

@@ -91,7 +91,10 @@ def parse_config(text: str, path: str) -> ConfigFile:
             raise ConfigError(f"{where}, key {key}: it contains {'' if colons else 'a colon or '}a line break")
     encrypted = _boolean(keys, "encrypted", where) is not False
     validate_base_url(
-        url, f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})", allow_http=not encrypted
+        url,
+        f"{where}, key copr_url (encrypted is {'on' if encrypted else 'off'})",
+        allow_http=not encrypted,
+        otherwise="write encrypted = 0 into this section",
     )
     expires = _EXPIRES.search(text)
     try:

@@ -127,7 +127,7 @@ def _github_service(url: str) -> Service:
         parts = urlsplit(url)
     except ValueError:
         raise ConfigError(f"{what} is not a URL") from None
-    base_url = validate_base_url(f"{parts.scheme}://{parts.netloc}/", what)
+    base_url = validate_base_url(f"{parts.scheme}://{parts.netloc}/", what, otherwise="")
     return Service("github", base_url, read_error=_read_github_error)
 
 

@@ -261,7 +261,7 @@ class _Resolver:
         try:
             index = Index(plain, allow_http=self._allow_http)
         except ConfigError as error:
-            raise self._unusable(plain, what, error) from None
+            raise ConfigError(f"{what}: {error}") from None
         return _Place(replace(index, name=name) if name else index, login)
 
     def _with_simple_url(self, index: Index, argument: str | None, checked: str | None) -> tuple[Index, Login]:
@@ -273,11 +273,7 @@ class _Resolver:
         try:
             return replace(index, simple_url=plain), login
         except ConfigError as error:
-            raise self._unusable(plain, what, error) from None
-
-    def _unusable(self, url: str, what: str, error: ConfigError) -> ConfigError:
-        plain = urlsplit(url).scheme == "http" and not self._allow_http
-        return ConfigError(f"{what}: {error}" + (", or pass allow_http=True" if plain else ""))
+            raise ConfigError(f"{what}: {error}") from None
 
 
 def _key(index: Index) -> str:

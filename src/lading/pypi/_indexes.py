@@ -136,6 +136,7 @@ def resolve_index(index: str | Index) -> Index:
         return _BY_NAME[index]
     except KeyError:
         raise InputError(
-            f"no index is called {index!r}: give 'pypi', 'testpypi' or an Index(upload_url, simple_url)",
+            f"no index is called {index!r}: give 'pypi', 'testpypi' or an Index(upload_url, simple_url); "
+            "PyPI.from_config(name) reads ~/.pypirc",
             argument="index",
         ) from None

@@ -229,6 +229,8 @@ def _find(place: str) -> tuple[list[Path], tuple[Path, ...]]:
         found = sorted(directory.iterdir())
     elif has_magic(place) and not directory.exists():
         found = sorted(map(Path, glob(place, recursive=True)))  # noqa: PTH207 - a pattern that may be absolute
+    elif not directory.exists() and not place.endswith((".whl", ".tar.gz", ".zip", ".attestation")):
+        raise InputError(f"there is no file or directory {place}", argument="paths")
     else:
         return [directory], ()
     files = [path for path in found if path.suffix == ".attestation" or _is_distribution(path)]
