@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 
-from lading import ApiError, BasicAuth, Conflict, Copr, InputError, LadingError, PyPI
+from lading import ApiError, BasicAuth, Conflict, Copr, InputError, LadingError, PyPI, TokenError
 from lading.copr import Build
 
 Credentials = Annotated[str, Header(alias="X-Credentials")]
@@ -66,6 +66,8 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
     status, headers = 502, {}
     if isinstance(error, InputError):
         status = 422
+    elif isinstance(error, TokenError):
+        status = 403
     elif isinstance(error, Conflict):
         status = 409
     elif isinstance(error, ApiError) and error.status is not None and error.status < 500:

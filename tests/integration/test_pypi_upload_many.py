@@ -241,3 +241,10 @@ async def test_what_the_callback_raises_ends_all(fake_index, files, way, late):
                             pass
     sent = len([body for body in fake_index.bodies if body])
     assert sent == 3 if late else sent <= 1  # the first may have been sent already
+
+
+@pytest.mark.parametrize("nothing", [[], (), iter(())], ids=["list", "tuple", "iterator"])
+async def test_nothing_to_upload_is_refused_at_the_call(fake_client, nothing):
+    """As a directory without distributions is: a job that publishes nothing must not end well."""
+    with pytest.raises(InputError, match="no files to upload"):
+        fake_client.releases.upload_many(nothing)

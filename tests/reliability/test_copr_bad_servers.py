@@ -246,4 +246,4 @@ async def test_a_mistake_that_the_frontend_calls_its_own(demo_store: RecordingCo
         assert (type(error), getattr(error, "status", None)) == (BadRequest, 500)
         error = await failing(copr.projects.can_build_in("nobody", "owner", "demo"))
         assert type(error) is NotFound
-        assert str(error) == "copr: there is no user nobody (HTTP 500: Database error, contact admin)"
+        assert str(error) == "copr: there is no user nobody: Database error, contact admin (HTTP 500)"

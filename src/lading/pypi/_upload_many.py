@@ -68,6 +68,8 @@ class UploadMany:
             self._place = fspath(paths)
         else:
             self._order = _order(paths)
+            if not self._order.paths:
+                raise InputError("paths has no files to upload", argument="paths")
 
     def __await__(self) -> Generator[object, None, list[UploadResult]]:
         return self._run().__await__()
