@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lading.errors import NotFound
-from lading.s3._aws.bucket import S3Bucket, compare_checksums
+from lading.s3._aws.bucket import S3Bucket
 from lading.s3._aws.control import BotocoreBody
 from lading.s3._aws.errors import invalid_response
+from lading.s3._aws.integrity import compare_checksums
 from lading.s3._aws.object_parameters import object_parameters
 from lading.s3._interfaces import Checksum, ObjectInfo, Part
 
@@ -41,7 +42,7 @@ class BotocoreBucket(S3Bucket):
         async def request(place: Place) -> ResponseStream:
             return await place.client.stream("get_object", attempt, Bucket=self.bucket, Key=key, **params)
 
-        return await self._at_place(request)
+        return await self._places.at(request)
 
     async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
         """Read a small object; ``None`` when there is none."""
@@ -60,7 +61,7 @@ class BotocoreBucket(S3Bucket):
             return await place.client.sender.retrying(read)
 
         try:
-            return await self._at_place(request)
+            return await self._places.at(request)
         except NotFound as error:
             if error.code == "NoSuchBucket":
                 raise

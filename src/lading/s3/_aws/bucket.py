@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from zlib import crc32
@@ -11,8 +10,9 @@ from lading._core.api_errors import make_api_error
 from lading._core.body import BytesBody
 from lading._core.call import Call
 from lading.errors import ApiError, BadRequest, Conflict, IntegrityError, NotFound
-from lading.s3._aws.errors import bucket_region_of, invalid_response
+from lading.s3._aws.errors import invalid_response
 from lading.s3._aws.features import is_refusal
+from lading.s3._aws.integrity import checksum_header, compare_checksums, md5_of
 from lading.s3._aws.listing import list_keys, list_uploads
 from lading.s3._aws.object_info import parse_head_object
 from lading.s3._aws.object_parameters import object_headers, object_parameters, record_parameters
@@ -28,15 +28,11 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.s3._aws.conditions import Conditions
     from lading.s3._aws.features import Features
-    from lading.s3._aws.place import Place
+    from lading.s3._aws.place import BucketPlaces, Place
     from lading.s3._settings import ObjectOptions
     from lading.types import OnProgress
 
-    Reopen = Callable[[str, str], Awaitable[Place]]
-    """From (bucket, region) to the place at which it is requested there."""
-
 T = TypeVar("T")
-E = TypeVar("E", bound=ApiError)
 
 
 class S3Bucket:
@@ -45,8 +41,7 @@ class S3Bucket:
     Args:
         bucket: Its name.
         region: The region that it belongs to, by the stager's configuration.
-        place: Where it is requested.
-        reopen: Finds the place of a bucket that is in another region.
+        places: Where it is requested.
         options: How objects are written.
         features: What its store supports.
         conditions: Whether its store honours conditions on writes.
@@ -56,8 +51,7 @@ class S3Bucket:
         self,
         bucket: str,
         region: str,
-        place: Place,
-        reopen: Reopen,
+        places: BucketPlaces,
         *,
         options: ObjectOptions,
         features: Features,
@@ -65,11 +59,10 @@ class S3Bucket:
     ) -> None:
         self.bucket = bucket
         self._region = region
-        self._place = place
+        self._places = places
         self._options = options
         self._features = features
         self._conditions = conditions
-        self._reopen = reopen
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -78,16 +71,10 @@ class S3Bucket:
 
     def with_sender(self, sender: Sender) -> Self:
         """Return the same bucket, with the settings of *sender*."""
-        place = self._place.with_sender(sender)
-
-        async def reopen(bucket: str, region: str) -> Place:
-            return (await self._reopen(bucket, region)).with_sender(sender)
-
         return type(self)(
             self.bucket,
             self._region,
-            place,
-            reopen,
+            self._places.with_sender(sender),
             options=self._options,
             features=self._features,
             conditions=self._conditions,
@@ -146,7 +133,7 @@ class S3Bucket:
             )
             return await place.stream(call, attempt)
 
-        return await self._at_place(request)
+        return await self._places.at(request)
 
     async def can_replace(self, key: str) -> bool:
         """Return whether the store replaces an object only while it has the ETag that it is expected to have."""
@@ -200,7 +187,7 @@ class S3Bucket:
             )
 
         found = await self._adapting(put)
-        compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), key)
+        compare_checksums(checksum, found.headers.get(checksum_header(checksum)), key)
 
     async def create_upload(
         self, key: str, algorithm: str, metadata: Mapping[str, str], *, on_lost: Callable[[], None] = lambda: None
@@ -241,7 +228,7 @@ class S3Bucket:
     ) -> Part:
         query = Call("PUT", "", params={"partNumber": number, "uploadId": upload_id}).url("")
         found = await self._send_body(key, query, body, checksum, {}, template="(UploadPart)", on_progress=on_progress)
-        compare_checksums(checksum, found.headers.get(_checksum_header(checksum)), f"part {number} of {key}")
+        compare_checksums(checksum, found.headers.get(checksum_header(checksum)), f"part {number} of {key}")
         return Part(number, found.headers["etag"], checksum.value if self._features.checksums else "")
 
     def _require_same(self, had_checksums: bool) -> None:
@@ -327,7 +314,7 @@ class S3Bucket:
         try:
             if if_match is not None:
                 # Sent once: a second one could delete another object, with the same ETag as it has the same bytes.
-                await self._at_place(
+                await self._places.at(
                     lambda place: place.once().client.call(
                         "delete_object", Bucket=self.bucket, Key=key, IfMatch=if_match
                     )
@@ -345,7 +332,7 @@ class S3Bucket:
                 await self._call("delete_object", Key=key)
 
     async def _call(self, operation: str, **params: Any) -> Any:
-        return await self._at_place(lambda place: place.client.call(operation, Bucket=self.bucket, **params))
+        return await self._places.at(lambda place: place.client.call(operation, Bucket=self.bucket, **params))
 
     async def _send_check(self, operation: str, needs: tuple[str, ...], params: dict[str, Any]) -> Any:
         """Make a request that checks whether conditions are honoured."""
@@ -374,7 +361,7 @@ class S3Bucket:
     async def _integrity_parameters(self, body: Body, checksum: Checksum) -> dict[str, str]:
         """Return the parameters by which the store verifies what arrives."""
         if not self._features.checksums:
-            return {"ContentMD5": await _md5_of(body)}
+            return {"ContentMD5": await md5_of(body)}
         # Both: given the value alone, botocore does not name the algorithm.
         return {"ChecksumAlgorithm": checksum.algorithm, f"Checksum{checksum.algorithm}": checksum.value}
 
@@ -391,9 +378,9 @@ class S3Bucket:
     ) -> Response:
         if self._features.checksums:
             # Both: without the second header some servers ignore the first.
-            checks = {_checksum_header(checksum): checksum.value, "x-amz-sdk-checksum-algorithm": checksum.algorithm}
+            checks = {checksum_header(checksum): checksum.value, "x-amz-sdk-checksum-algorithm": checksum.algorithm}
         else:
-            checks = {"Content-MD5": await _md5_of(body)}
+            checks = {"Content-MD5": await md5_of(body)}
         headers = {**checks, **headers}
         if self._options.sign_payload:
             headers["x-amz-content-sha256"] = (await hash_body(body)).hex()
@@ -409,65 +396,4 @@ class S3Bucket:
         return response
 
     async def _send_signed(self, make: Callable[[Place], Call[Response]]) -> Response:
-        return await self._at_place(lambda place: place.send(make(place)))
-
-    async def _at_place(self, request: Callable[[Place], Awaitable[T]]) -> T:
-        """Make a request, and once more in the region in which the store says that the bucket is."""
-        place = self._place
-        try:
-            return await request(place)
-        except ApiError as error:
-            region = bucket_region_of(error)
-            if error.code == "NoSuchBucket":
-                raise self._no_bucket_error(error) from error
-            if not region or region == place.region:
-                raise
-            moved = await self._follow(region, error)
-        try:
-            return await request(moved)
-        except ApiError as error:
-            if bucket_region_of(error) not in {"", moved.region}:
-                raise self._moved_error(bucket_region_of(error), error) from error
-            raise
-
-    async def _follow(self, region: str, error: ApiError) -> Place:
-        try:
-            self._place = await self._reopen(self.bucket, region)
-        except LookupError as reason:
-            raise self._moved_error(region, error, str(reason)) from error
-        return self._place
-
-    def _moved_error(self, region: str, error: ApiError, why: str = "") -> ApiError:
-        why = f": {why}" if why else ""
-        return self._same_error(type(error), error, f"{self.bucket} is in {region}, and not in {self._region}{why}")
-
-    def _no_bucket_error(self, error: ApiError) -> NotFound:
-        text = f"there is no bucket {self.bucket} in {self._region}: create it, or correct the parameter with its name"
-        return self._same_error(NotFound, error, text)
-
-    @staticmethod
-    def _same_error(kind: type[E], error: ApiError, text: str) -> E:
-        return make_api_error(
-            kind,
-            "s3",
-            text,
-            suffix=f" (HTTP {error.status})",
-            status=error.status,
-            code=error.code,
-            detail=error.detail,
-            request_id=error.request_id,
-        )
-
-
-def compare_checksums(sent: Checksum, received: str | None, what: str) -> None:
-    """Raise ``IntegrityError`` when the store responds with another checksum than was sent."""
-    if received is not None and received != sent.value:
-        raise IntegrityError(f"s3: {what} arrived with {sent.algorithm} {received} instead of {sent.value}")
-
-
-def _checksum_header(checksum: Checksum) -> str:
-    return f"x-amz-checksum-{checksum.algorithm.lower()}"
-
-
-async def _md5_of(body: Body) -> str:
-    return b64encode(await hash_body(body, "md5")).decode("ascii")
+        return await self._places.at(lambda place: place.send(make(place)))

@@ -20,7 +20,7 @@ from lading.s3._aws.errors import load_credentials, no_credentials, read_error
 from lading.s3._aws.features import Features
 from lading.s3._aws.logs import suppress_botocore_logs
 from lading.s3._aws.parameters import Parameters
-from lading.s3._aws.place import Place
+from lading.s3._aws.place import BucketPlaces, Place
 from lading.s3._aws.renewal import Renewal
 from lading.s3._aws.role import AssumedRole
 from lading.s3._aws.signing import SigV4
@@ -75,7 +75,8 @@ class AwsRegion:
         async def reopen(bucket: str, region: str) -> Place:
             return (await self._clients.elsewhere(self._name, bucket, region)).with_sender(sender)
 
-        return kind(name, self._name, place, reopen, options=self._options, features=features, conditions=conditions)
+        places = BucketPlaces(name, self._name, place, reopen)
+        return kind(name, self._name, places, options=self._options, features=features, conditions=conditions)
 
     def with_sender(self, sender: Sender) -> AwsRegion:
         """Return the same region, with the settings of *sender*."""
