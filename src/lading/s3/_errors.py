@@ -31,5 +31,5 @@ class AbortFailed(StageFailed):
         aborted: Mapping[str, tuple[MultipartUpload, ...]] | None = None,
         failed: Mapping[str, LadingError] | None = None,
     ) -> None:
-        self.aborted = dict(aborted or {})
+        self.aborted: dict[str, tuple[MultipartUpload, ...]] = dict(aborted or {})
         super().__init__(message, succeeded=dict.fromkeys(self.aborted.keys() - (failed or {}).keys()), failed=failed)
