@@ -78,7 +78,7 @@ class ProjectChroots:
         *,
         comps: StrPath | Body | None = None,
         comps_filename: str | None = None,
-        delete_comps: bool = False,
+        delete_comps: bool | None = False,
         **options: Unpack[ChrootOptions],
     ) -> ProjectChroot:
         """Change the settings of one chroot of a project and return it. Options that are not given stay.
