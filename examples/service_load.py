@@ -3,7 +3,7 @@
     python examples/service_load.py --seconds 60 --operations 1000
 
 It prints what the operations resulted in, whether the stores agree with that, how long the tenants had to wait while
-one of them was told to come back later, and what the process held at the beginning and at the end. Needs fastapi and
+one of them received ``Retry-After``, and what the process held at the beginning and at the end. Needs fastapi and
 ``lading[testing]``; memory and descriptors are counted on Linux only.
 """
 
@@ -35,7 +35,7 @@ from lading.testing import Delay, DropAfter, DropBefore, EmbeddedCopr, EmbeddedI
 
 TENANTS = tuple(f"tenant{number}" for number in range(8))
 RETRY_AFTER = 5
-"""What one tenant is told, in seconds."""
+"""The ``Retry-After`` that one tenant receives, in seconds."""
 PATIENT = TENANTS[0]
 LOST = (DropAfter(), DropAfter(reset=True), Truncate(10))
 FAILED = (Respond(502), Respond(503, retry_after=0), DropBefore(), DropBefore(reset=True), Delay(0.2))
@@ -112,8 +112,8 @@ class Load:
     def _add_fault(self) -> None:
         draw = self._random.random()
         if draw < 0.2:  # only one tenant's project, and no one else is to notice
-            told = Respond(429, retry_after=RETRY_AFTER)
-            self._index.faults.add(told, path=f"/simple/{PATIENT}/")
+            busy = Respond(429, retry_after=RETRY_AFTER)
+            self._index.faults.add(busy, path=f"/simple/{PATIENT}/")
         elif draw < 0.4:
             self._copr.faults.add(self._random.choice(LOST), method="POST")
         elif draw < 0.6:

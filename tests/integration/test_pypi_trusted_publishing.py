@@ -42,7 +42,7 @@ class Minting:
         minted: How many tokens were.
         respond: The response to a request for a token, from what it contains usually.
         resume: Minting waits for this.
-        audience: What the index asks for.
+        audience: What the index requests.
     """
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ async def test_an_index_of_ones_own_is_given_what_belongs_to_it(minting):
         await pypi.tokens.mint({"GITLAB_CI": "true", "127_0_0_1_ID_TOKEN": "s3cret-jwt"})
     minting.audience = "acme"
     async with PyPI(minting.index) as pypi:
-        with pytest.raises(lading.ConfigError, match=r"asks for .* 'acme', and may have one with '127.0.0.1' only"):
+        with pytest.raises(lading.ConfigError, match=r"requests .* 'acme', and may have one with '127.0.0.1' only"):
             await pypi.tokens.mint({"GITLAB_CI": "true", "127_0_0_1_ID_TOKEN": "s3cret-jwt"})
         await pypi.tokens.mint({"GITLAB_CI": "true", "ACME_ID_TOKEN": "s3cret-jwt-2"}, audience="acme")
 

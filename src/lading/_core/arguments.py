@@ -59,7 +59,7 @@ _SECRETS = {"token", "password", "login", "secret"}
 
 
 class Check(NamedTuple):
-    """What a value has to be.
+    """The requirement that a value is checked against.
 
     Attributes:
         fits: Returns whether a value is one.

@@ -127,7 +127,7 @@ def _audience_of(index: Index, given: str | None) -> str:
 def _wrong_audience(index: Index, offered: str, wanted: str) -> str:
     hint = "" if index.official else ". If that is right, pass audience= (to TrustedPublishing or tokens.mint)"
     return (
-        f"{index.name}: it asks for an identity token with the audience {offered[:80]!r}, and may have one with "
+        f"{index.name}: it requests an identity token with the audience {offered[:80]!r}, and may have one with "
         f"{wanted!r} only{hint}"
     )
 
@@ -170,7 +170,7 @@ class TrustedPublishing(RefreshingAuth[MintedToken]):
         index: The index that mints the tokens.
         env: The job's environment; by default this process's.
         audience: What identity tokens are to be valid for, as the index's operator says; by default ``"pypi"`` or
-            ``"testpypi"``, and for any other index the host of its upload URL. An index that asks for another audience
+            ``"testpypi"``, and for any other index the host of its upload URL. An index that requests another audience
             gets none.
     """
 

@@ -36,7 +36,7 @@ _HOW = "await it, or write: async with releases.upload_many(...) as results: asy
 
 
 class UploadMany:
-    """What ``releases.upload_many`` returns: to be awaited, or to be entered for results as they come.
+    """The uploads of ``releases.upload_many``: to be awaited, or to be entered for results as they come.
 
     Awaiting it uploads all and returns their results, in the order of the files. When one failed it raises the error of
     the first of them after all have ended, with a note of what became of the others.

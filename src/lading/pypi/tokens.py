@@ -79,7 +79,7 @@ class Tokens:
                 ``"testpypi"``, and for any other index the host of its upload URL.
 
         Raises:
-            ConfigError: This job has no identity token; the message says what to set up. Or the index asks for an
+            ConfigError: This job has no identity token; the message says what to set up. Or the index requests an
                 identity token with another audience.
             Forbidden: The CI system refused an identity token, or the index has no trusted publishing.
             BadRequest: The index has no trusted publisher that matches this job (422); the message contains its reason.

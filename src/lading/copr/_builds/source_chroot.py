@@ -19,7 +19,7 @@ _BEFORE = frozenset({"waiting", "pending", "starting", "importing", "canceled", 
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """It has not started.
+    """The result for a source build that has not started.
 
     Attributes:
         error: The error that says so.
