@@ -57,7 +57,7 @@ async def calls(job: Job) -> None:
                 await call()
         await stager.aclose()
         # The same where the region has been found: it falls silent later, and nobody knows yet.
-        for name, stage in (("get, first to notice", False), ('stage(policy="any"), first silent then', True)):
+        for name, stage in (("get, first to notice", False), ('stage(policy="any"), first to notice', True)):
             stager = Stager(REGIONS, endpoint_urls={"s3": silent, "ssm": urls}, path_style=True)
             await stager.__aenter__()
             with timed(name):

@@ -128,7 +128,7 @@ class FileHost:
             "url": f"{self.server.url}{path}",
             "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
         }
-        return File.model_validate({**entry, "size": len(data), **more})
+        return File(**{**entry, "size": len(data), **more})
 
 
 @pytest.fixture

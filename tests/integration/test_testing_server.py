@@ -504,3 +504,18 @@ def test_faults_can_be_shared_and_prepared():
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(f"{two.url}/b")
     assert one.faults is two.faults is faults
+
+
+def test_a_port_is_not_used_again(monkeypatch: pytest.MonkeyPatch):
+    """Clients keep what they know of a store by its URL, which must not be another store's a moment later."""
+    real = socket.create_server
+    with Server(echo) as server:
+        first = server.port
+    given = [first, first]
+
+    def create_server(address: tuple[str, int], **options: int) -> socket.socket:
+        return real((address[0], given.pop() if given else 0), reuse_port=True, **options)
+
+    monkeypatch.setattr("lading.testing.server.socket.create_server", create_server)
+    with Server(echo) as server:
+        assert (server.port != first, given) == (True, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -160,7 +161,7 @@ async def test_pip_downloads_what_was_published(pypi, pypiserver, tmp_path, proj
 async def test_a_file_that_is_not_what_the_index_lists(pypi, pypiserver, tmp_path, a_wheel, project):
     await pypi.releases.upload(a_wheel)
     (file,) = await pypi.files.list(project)
-    wrong = file.model_copy(update={"hashes": {"sha256": "0" * 64}})
+    wrong = replace(file, hashes={"sha256": "0" * 64})
     (tmp_path / "got").mkdir()
     with pytest.raises(lading.IntegrityError, match="sha256"):
         await pypi.files.download(wrong, tmp_path / "got")

@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, ConfigDict, Field
+from pydantic.dataclasses import dataclass as validated_dataclass
 
 from lading._core.model import Model, UtcDatetime
 
+_VALIDATED = ConfigDict(
+    defer_build=True, validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True, extra="ignore"
+)
 
-class File(Model):
+
+# Not a Model: a project has up to 100,000 files, and one object each, without a __dict__, takes a fifth of the memory,
+# and less than half of the time for which Python's garbage collector holds the event loop.
+@validated_dataclass(frozen=True, slots=True, kw_only=True, config=_VALIDATED)
+class File:
     """One file of a project, as the Simple API lists it (PEP 503, 691, 700, 714, 740).
+
+    It has no ``model_...`` methods: ``dataclasses.replace`` and ``dataclasses.asdict`` are for it.
 
     Attributes:
         filename: Its name.

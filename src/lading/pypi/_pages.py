@@ -13,8 +13,9 @@ from lading._core.steps import run_in_steps
 from lading._core.threads import import_in_thread, run_in_thread
 from lading.errors import InvalidResponse, LadingError, NetworkError, NotFound, RateLimited, ServerError
 from lading.pypi._errors import place_of
-from lading.pypi._models import File, ReleaseInfo
+from lading.pypi._models import ReleaseInfo
 from lading.pypi._simple_api import SIMPLE_ACCEPT, read_digests, read_project_list, read_project_page
+from lading.pypi._simple_files import file_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -171,8 +172,8 @@ async def _read(index: Index, response: Response, read: Callable[[Response], Gen
     """Return what *read* reads in *response*; ``InvalidResponse`` for whatever it raises."""
     if not response.media_type.endswith("json"):
         await import_in_thread(_HTML_PARSER)
-    if not File.__pydantic_complete__:  # takes 20 ms and more
-        await run_in_thread(File.model_rebuild)
+    if not file_adapter.cache_info().currsize:
+        await run_in_thread(file_adapter)
     with reading(index, response):
         return await run_in_steps(read(response))
 

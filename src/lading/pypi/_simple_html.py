@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 256
 _MAX_TAG = 256 * 1024
 _MAX_TEXT = 1024
-_PIECE = 16 * 1024  # characters
+_PIECE = 8 * 1024  # characters
 _BATCH = 200
 
 

@@ -7,6 +7,7 @@ loop can use it.
 from __future__ import annotations
 
 import socket
+from collections import deque
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Fields", "Handler", "Headers", "Server", "ServerRequest", "ServerResponse"]
 
 BACKLOG = 1024
+# The ports of the last servers of this process, which are not used again: clients keep what they know by URL.
+_used_ports: deque[int] = deque(maxlen=1000)
+_MOST_TRIES = 50
 
 
 class Server:
@@ -88,7 +92,7 @@ class Server:
         if self._running is not None:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", self._requested_port), backlog=BACKLOG))
+            listener = stack.enter_context(_listen(self._requested_port))
             listener.setblocking(False)
             stack.callback(self._shared.workers.join)
             portal = stack.enter_context(from_thread.start_blocking_portal())
@@ -138,3 +142,18 @@ class Server:
     async def _connection(self, sock: socket.socket) -> None:
         connection = ServerSocket(sock) if self._tls is None else TLSServerSocket(sock, self._tls)
         await Connection(connection, self._shared).run()
+
+
+def _listen(port: int) -> socket.socket:
+    """Return a socket that listens on *port*; 0 is a port that no server of this process had lately."""
+    refused: list[socket.socket] = []  # open meanwhile, so that another one is given
+    while True:
+        listener = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        given = listener.getsockname()[1]
+        if port or given not in _used_ports or len(refused) == _MOST_TRIES:
+            break
+        refused.append(listener)
+    for other in refused:
+        other.close()
+    _used_ports.append(given)
+    return listener
