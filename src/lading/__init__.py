@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lading._core.body import BytesBody as BytesBody
     from lading._core.body import FileBody as FileBody
     from lading._core.body import StreamBody as StreamBody
-    from lading._core.call import UNSET as UNSET
     from lading._core.call import Auth as Auth
     from lading._core.call import Call as Call
     from lading._core.credentials import Credentials as Credentials
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from lading._core.paging import Page as Page
     from lading._core.paging import Pager as Pager
     from lading._core.polling import PollInterval as PollInterval
+    from lading._core.unset import UNSET as UNSET
     from lading._http.httpx_adapter import Transport as Transport
     from lading.copr import BuildFailed as BuildFailed
     from lading.copr import Copr as Copr
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from lading.errors import NotFound as NotFound
     from lading.errors import PayloadTooLarge as PayloadTooLarge
     from lading.errors import RateLimited as RateLimited
+    from lading.errors import RegionResult as RegionResult
     from lading.errors import RequestTimeout as RequestTimeout
     from lading.errors import ServerError as ServerError
     from lading.errors import StageFailed as StageFailed
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from lading.types import NoticeEvent as NoticeEvent
     from lading.types import OnProgress as OnProgress
     from lading.types import Progress as Progress
-    from lading.types import RegionResult as RegionResult
     from lading.types import Retry as Retry
     from lading.types import Timeout as Timeout
 
@@ -86,7 +86,8 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "lading._core.auth": "BasicAuth TokenAuth",
         "lading._core.body": "Body BytesBody FileBody StreamBody",
-        "lading._core.call": "UNSET Auth Call",
+        "lading._core.call": "Auth Call",
+        "lading._core.unset": "UNSET",
         "lading._core.credentials": (
             "Credentials EnvironmentCredentials FileCredentials KeyringCredentials MemoryCredentials"
         ),
@@ -101,14 +102,13 @@ _HOMES: dict[str, str] = {
         "lading.errors": (
             "ApiError InvalidResponse BadRequest RequestTimeout ConfigError Conflict NetworkError Forbidden InputError "
             "IntegrityError InvalidRestriction JobFailed LadingError MissingContext NotFound RateLimited ServerError "
-            "StageFailed TokenError TokenInvalid TokenUnreadable PayloadTooLarge Unauthorized"
+            "StageFailed TokenError TokenInvalid TokenUnreadable PayloadTooLarge RegionResult Unauthorized"
         ),
         "lading.fanout": "FanOut Result fan_out",
         "lading.pypi": "Index PyPI",
         "lading.s3": "Stager VersionExists",
         "lading.types": (
-            "AttemptEvent CallEvent Clock Event Hook KeepAlive Limits NoticeEvent OnProgress Progress RegionResult "
-            "Retry Timeout"
+            "AttemptEvent CallEvent Clock Event Hook KeepAlive Limits NoticeEvent OnProgress Progress Retry Timeout"
         ),
     }.items()
     for name in names.split()

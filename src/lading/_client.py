@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
 
 from lading._core.arguments import checked
-from lading._core.call import NO_AUTH, UNSET, Auth, Call
+from lading._core.call import NO_AUTH, Auth, Call
 from lading._core.loop_local import LoopLocal
 from lading._core.sender import Sender
 from lading._core.settings import ClientSettings, as_hooks, as_retry, as_timeout
 from lading._core.slots import LoopState
+from lading._core.unset import UNSET
 from lading._http.backend import TransportBackend
 from lading._http.httpx_client import HttpxClientBackend
 from lading._version import __version__

@@ -30,12 +30,11 @@ exception).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from lading.types import RegionResult
 
 WriteOutcome = Literal["not_done", "unknown"]
 Phase = Literal["resolve", "connect", "tls", "proxy", "pool", "send", "receive"]
@@ -220,6 +219,34 @@ class InvalidRestriction(TokenError, InputError):
 
 class JobFailed(LadingError):
     """A job that was waited for has failed."""
+
+
+RegionStatus = Literal["created", "unchanged", "repaired", "planned", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionResult:
+    """The result of staging a version in one region.
+
+    Attributes:
+        region: The region.
+        status: ``"created"``: it is new there. ``"unchanged"``: the same bytes and metadata were there, nothing was
+            sent. ``"repaired"``: the artifact was there, its metadata was missing and has been written.
+            ``"planned"``: the stager is read-only, and the version is not there. ``"failed"``: see *error*.
+        bucket: The region's bucket; empty when it could not be found.
+        copied: Whether the store copied it from another region.
+        latest: The project's latest version there, afterwards; ``None`` when it is not known.
+        error: Why it failed.
+        warnings: Problems that did not make it fail, such as missing permissions.
+    """
+
+    region: str
+    status: RegionStatus
+    bucket: str = ""
+    copied: bool = False
+    latest: str | None = None
+    error: LadingError | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class StageFailed(LadingError):

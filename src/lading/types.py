@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
+from typing import Protocol
 
-from lading.errors import InputError, LadingError
-
-RegionStatus = Literal["created", "unchanged", "repaired", "planned", "failed"]
+from lading.errors import InputError
 
 
 def _refuse_below(settings: Retry | Timeout | Limits | KeepAlive, least: float) -> None:
@@ -245,31 +243,6 @@ class NoticeEvent:
     method: str
     path: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RegionResult:
-    """The result of staging a version in one region.
-
-    Attributes:
-        region: The region.
-        status: ``"created"``: it is new there. ``"unchanged"``: the same bytes and metadata were there, nothing was
-            sent. ``"repaired"``: the artifact was there, its metadata was missing and has been written.
-            ``"planned"``: the stager is read-only, and the version is not there. ``"failed"``: see *error*.
-        bucket: The region's bucket; empty when it could not be found.
-        copied: Whether the store copied it from another region.
-        latest: The project's latest version there, afterwards; ``None`` when it is not known.
-        error: Why it failed.
-        warnings: Problems that did not make it fail, such as missing permissions.
-    """
-
-    region: str
-    status: RegionStatus
-    bucket: str = ""
-    copied: bool = False
-    latest: str | None = None
-    error: LadingError | None = None
-    warnings: tuple[str, ...] = ()
 
 
 Event = AttemptEvent | CallEvent | NoticeEvent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,12 @@ def test_only_the_session_of_s3_knows_aws(path: Path) -> None:
         assert not [name for name in imports(path) if name.startswith("lading.s3._aws")]
 
 
+def test_no_modules_import_each_other() -> None:
+    """Not even for type checkers. Packages are left out: their ``__init__`` names what is in them."""
+    graph = {dotted(path): imports(path) for path in MODULES if path.stem != "__init__"}
+    TopologicalSorter({here: graph[here] & graph.keys() for here in graph}).prepare()  # CycleError names them
+
+
 def test_the_rule_can_fail() -> None:
     assert not may_import("lading.pypi.releases", "lading._http.transport")
     assert not may_import("lading._core.sender", "lading._http.backend")
@@ -143,4 +150,6 @@ def test_the_rule_can_fail() -> None:
     assert may_import("lading.pypi._client", "lading._client")
     assert may_import("lading._client", "lading._http.transport")
     assert len(MODULES) > 30
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
     assert sys.version_info >= (3, 11)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email import policy
 from email.parser import BytesHeaderParser
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from packaging.metadata import RawMetadata, parse_email
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lading._artifacts.python import Filetype
+Filetype = Literal["bdist_wheel", "sdist"]
+"""What the upload form of an index calls the kinds of distributions."""
 
 # Some releases have a few thousand Requires-Dist, and a changelog of thirty thousand lines as their description.
 MAX_LINES = 200_000

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from packaging.metadata import RawMetadata
 
-Filetype = Literal["bdist_wheel", "sdist"]
+    from lading._artifacts._metadata import Filetype
 
 _RUN_OF_SEPARATORS = re.compile(r"[-_.]+")
 _WHEEL_PROJECT = re.compile(r"[\w.]+")

@@ -19,7 +19,7 @@ from os import PathLike
 from typing import Any, NamedTuple, TypeVar
 
 from lading._core.argument_hints import NO_OPTION_NEEDED, OURS, explain, is_async
-from lading._core.call import UNSET
+from lading._core.unset import UNSET
 from lading.errors import InputError, LadingError
 
 T = TypeVar("T")

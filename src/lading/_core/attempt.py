@@ -11,11 +11,12 @@ from urllib.parse import urljoin
 from lading import errors
 from lading._core.api_errors import make_api_error
 from lading._core.body import BytesBody, MeteredReader
-from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET, Auth, Call, encode_query
+from lading._core.call import NO_AUTH, SAFE_METHODS, Auth, Call, encode_query
 from lading._core.messages import Request, Response
 from lading._core.progress import ProgressReporter
 from lading._core.redact import one_line, safe_url, scrub
 from lading._core.responses import parse_response
+from lading._core.unset import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

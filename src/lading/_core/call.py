@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol
 from urllib.parse import quote, urlencode
 
+from lading._core.unset import UNSET
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,15 +46,6 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 
 def _none() -> Mapping[str, Any]:
     return _NONE
-
-
-class _Unset:
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Any = _Unset()
-"""Not given, where a store tells that apart from ``None``."""
 
 
 class SupportsValidateJson(Protocol[T_co]):

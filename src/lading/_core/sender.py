@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lading import errors
 from lading._core.attempt import Attempt, is_streamed
-from lading._core.call import NO_AUTH, SAFE_METHODS, UNSET
+from lading._core.call import NO_AUTH, SAFE_METHODS
 from lading._core.model import prepare_models
 from lading._core.reports import CallReporter, logger, observed
 from lading._core.retry import retry, run_with_retry
 from lading._core.send_once import NOT_FOUND, Found, Rejected, look_until_certain
 from lading._core.unretried import Unretried, unwrap
+from lading._core.unset import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.lowlevel
 
 from lading._core.threads import import_in_thread
-from lading._http.connection import SENT_WITH_HEAD, BytesSource, WireRequest
+from lading._http.connection import SENT_WITH_HEAD, BytesSource
 from lading._http.decompress import DECODE_STEP, decompressor_for
 from lading._http.errors import TransportError, UnsendableRequest, describe, network_error, without_frames
 from lading._http.h1 import body_length
 from lading._http.response_body import CompleteBody
 from lading._http.transport import HttpTransport
 from lading._http.urls import UrlSplitter
+from lading._http.wire_request import WireRequest
 from lading.errors import ConfigError, InputError, InvalidResponse
 
 if TYPE_CHECKING:

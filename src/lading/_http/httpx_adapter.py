@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
-from lading._http.connection import SENT_WITH_HEAD, BytesSource, WireRequest
+from lading._http.connection import SENT_WITH_HEAD, BytesSource
 from lading._http.errors import ProtocolError, TransportError, UnsendableRequest
 from lading._http.h1 import body_length, encode_fields
 from lading._http.pool import Origin
 from lading._http.response_body import CompleteBody
 from lading._http.transport import HttpTransport
+from lading._http.wire_request import WireRequest
 from lading.types import Limits
 
 if TYPE_CHECKING:

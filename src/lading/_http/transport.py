@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import socket
 
     from lading._core.files import StrPath
-    from lading._http.connection import WireRequest
     from lading._http.h1 import ResponseHead
     from lading._http.pool import Origin
     from lading._http.response_body import ResponseBody
+    from lading._http.wire_request import WireRequest
     from lading.types import Limits
 
 

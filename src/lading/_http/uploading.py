@@ -10,10 +10,10 @@ from lading._http.errors import ProtocolError, ReadFailed, UnsendableRequest
 if TYPE_CHECKING:
     from anyio import CancelScope
 
-    from lading._http.connection import WireRequest
     from lading._http.errors import TransportError
     from lading._http.h1 import ResponseHead, ResponseParser
     from lading._http.sockets import SocketStream
+    from lading._http.wire_request import WireRequest
 
 # Bytes of a body between two checks whether a response has come.
 _CHECK_EVERY = 1024 * 1024

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 from lading._client import Client, ClientOpener, ClientOptions
 from lading._core.arguments import checked
 from lading._core.auth import Auth, BasicAuth
-from lading._core.call import UNSET
 from lading._core.service import Service, origin
+from lading._core.unset import UNSET
 from lading.errors import ConfigError
 from lading.pypi._config import load_config
 from lading.pypi._errors import read_error

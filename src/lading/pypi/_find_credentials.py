@@ -6,8 +6,8 @@ import logging
 import os
 
 from lading._core.auth import Auth, BasicAuth
-from lading._core.call import UNSET
 from lading._core.credentials import KeyringCredentials, find_keyring_user
+from lading._core.unset import UNSET
 from lading.errors import ConfigError
 from lading.pypi._ci_identity import is_ci
 from lading.pypi._config import TOKEN_USER, IndexConfig

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lading._core.arguments import checked
-from lading._core.call import UNSET
 from lading._core.service import validate_base_url
+from lading._core.unset import UNSET
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from lading.errors import InputError, LadingError, StageFailed
-from lading.types import RegionResult, RegionStatus
+from lading.errors import InputError, LadingError, RegionResult, RegionStatus, StageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

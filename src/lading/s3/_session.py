@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._client import ClientOptions, Connections
-from lading._core.call import UNSET
 from lading._core.loop_local import LoopLocal
 from lading._core.service import Service
+from lading._core.unset import UNSET
 from lading.errors import ConfigError
 from lading.s3._aws.regions import open_regions
 from lading.s3._layout import CONFIGURATION, check_regions, split_regions

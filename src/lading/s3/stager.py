@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lading._core.arguments import checked
-from lading._core.call import UNSET
+from lading._core.unset import UNSET
 from lading.errors import InputError, LadingError
 from lading.s3 import _catalog, _maintenance
 from lading.s3._checksums import preferred_algorithm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
     from os import PathLike
 
     from lading.testing.faults import HeaderPairs
@@ -178,3 +178,6 @@ class ServerResponse:
         """Create a response with *value* as JSON."""
         pairs = (*Fields(headers).pairs, ("Content-Type", "application/json"))
         return cls(status, pairs, json.dumps(value).encode())
+
+
+Handler: TypeAlias = Callable[[ServerRequest], Awaitable[ServerResponse]]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Self
 import anyio
 from anyio import from_thread, to_thread
 
-from lading.testing._server.connection import Connection, Handler, Shared
+from lading.testing._server.connection import Connection, Shared
 from lading.testing._server.sockets import ServerSocket, TLSServerSocket
 from lading.testing.faults import Faults
-from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
+from lading.testing.messages import Fields, Handler, Headers, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     import ssl

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import anyio
 import h11
@@ -32,12 +31,10 @@ from lading.testing.faults import (
     RespondRaw,
     Truncate,
 )
-from lading.testing.messages import Fields, Headers, ServerRequest, ServerResponse
+from lading.testing.messages import Fields, Handler, Headers, ServerRequest, ServerResponse
 
 if TYPE_CHECKING:
     from lading.testing._server.sockets import ServerSocket
-
-Handler: TypeAlias = Callable[[ServerRequest], Awaitable[ServerResponse]]
 
 
 class Hangup(Exception):

@@ -13,8 +13,7 @@ from lading.testing._server.bodies import OnePiece, close_body
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lading.testing.messages import ServerRequest
-    from lading.testing.server import Handler
+    from lading.testing.messages import Handler, ServerRequest
 
 
 @dataclass(slots=True)
