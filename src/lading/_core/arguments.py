@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 ALIASES = {
     "ArtifactSource": "StrPath | bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]",
+    "Api": "Literal['gateway', 'dashboard']",
     "Bootstrap": "str",
     "BuildState": "str",
     "ByteSource": "bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]",
@@ -34,6 +35,8 @@ ALIASES = {
     "Hook": "Callable[[Event], object]",
     "Isolation": "str",
     "Kind": "str",  # its own check names them
+    "LoginKind": "Literal['usso', 'acl', 'candid']",
+    "Namespace": "Literal['charm', 'snap']",
     "OnProgress": "Callable[[Progress], object]",
     "Params": "Mapping[str, Any]",
     "Permission": "Literal['nothing', 'request', 'approved']",

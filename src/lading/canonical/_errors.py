@@ -1,0 +1,145 @@
+"""Errors of Charmhub, the Snap Store, Ubuntu One and Candid, read from their responses. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lading._core.responses import api_error, error_class, error_detail
+from lading.errors import Conflict, Forbidden, JobFailed, NotFound, RateLimited, Unauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lading._core.messages import Response
+    from lading._core.service import Service
+    from lading.canonical._reviews import Review
+    from lading.errors import ApiError
+
+# A store's own code, where it means something else than the status that it comes with.
+_KINDS: dict[str, type[ApiError]] = {
+    "already-registered": Conflict,
+    "already-owned": Conflict,
+    "already-exists": Conflict,
+    "reserved-name": Conflict,
+    "conflict": Conflict,
+    "conflicting-tracks": Conflict,
+    "register-window": RateLimited,
+    "resource-not-found": NotFound,
+    "name-not-registered": NotFound,
+    "resource-forbidden": Forbidden,
+    "permission-required": Forbidden,
+    "macaroon-permission-required": Forbidden,
+    "macaroon-needs-refresh": Unauthorized,
+    "invalid-credentials": Unauthorized,
+}
+_LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (token=)"
+_LISTS = ("error-list", "error_list", "errors")
+
+
+class ReviewRejected(JobFailed):
+    """A revision that the store's review has rejected.
+
+    Attributes:
+        review: The review, with the store's reasons.
+    """
+
+    def __init__(self, message: str, *, review: Review) -> None:
+        super().__init__(message)
+        self.review: Review = review
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), review=self.review), self.args, self.__dict__
+
+
+def read_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Return the error that one of Canonical's services, or a proxy before it, has sent.
+
+    Args:
+        service: The service.
+        response: The response.
+        method: The request's method.
+        secrets: To be masked in the message.
+    """
+    body = _body(response)
+    errors = tuple(_entries(body))
+    detail = "; ".join(message for _, message in errors if message) or _flat(body) or error_detail(response)
+    code = next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code"))
+    kind = _KINDS.get((code or "").lower().replace("_", "-")) or error_class(response.status)
+    if response.status == 401 and needs_refresh(response):
+        kind = Unauthorized
+    if kind is Unauthorized and needs_refresh(response):
+        detail += _LOG_IN_AGAIN
+    return api_error(
+        service.name,
+        _with_retry_after(response, body),
+        method=method,
+        detail=detail,
+        code=code,
+        errors=errors or ([(code, detail)] if code else ()),
+        kind=kind,
+        secrets=secrets,
+    )
+
+
+def needs_refresh(response: Response) -> bool:
+    """Return whether a response says that the credentials have to be refreshed, in either way.
+
+    Source: 401 with the code ``macaroon-needs-refresh`` (the Snap Store), or ``WWW-Authenticate: Macaroon
+    needs_refresh=1`` with another code (Canonical's own double of it).
+    """
+    if response.status != 401:
+        return False
+    challenge = response.headers.get("www-authenticate", "").replace(" ", "").lower()
+    return "needs_refresh=1" in challenge or "macaroon-needs-refresh" in error_codes(response)
+
+
+def error_codes(response: Response) -> frozenset[str]:
+    """Return all codes in the body of a response, in lower case and with hyphens."""
+    body = _body(response)
+    codes = [code for code, _ in _entries(body)] + [_text(body.get("code")), _text(body.get("Code"))]
+    return frozenset(code.lower().replace("_", "-") for code in codes if code)
+
+
+def _body(response: Response) -> dict[str, Any]:
+    if not response.media_type.endswith("json"):
+        return {}
+    try:
+        value = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {"errors": value}
+
+
+def _entries(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (code, message) for each entry of the lists that errors come in."""
+    for name in _LISTS:
+        found = body.get(name)
+        for entry in found if isinstance(found, list) else ():
+            if isinstance(entry, dict):
+                yield _text(entry.get("code")), _text(entry.get("message"))
+            elif isinstance(entry, str):
+                yield "", entry
+
+
+def _flat(body: dict[str, Any]) -> str:
+    """Return the message of an error without a list."""
+    for name in ("message", "Message", "error_message", "error-message", "detail", "title"):
+        if text := _text(body.get(name)):
+            return text
+    return ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _with_retry_after(response: Response, body: dict[str, Any]) -> Response:
+    """Return the response with the ``retry_after`` of its body as the header, which the retry rule reads."""
+    seconds = body.get("retry_after", body.get("retry-after"))
+    if "retry-after" in response.headers or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return response
+    if not 0 <= seconds < 1e9:
+        return response
+    return replace(response, headers={**response.headers, "retry-after": f"{seconds:g}"})

@@ -1,0 +1,59 @@
+"""Models of Charmhub and the Snap Store that both share."""
+
+from __future__ import annotations
+
+from pydantic import AliasGenerator, ConfigDict
+
+from lading._core.model import Model
+
+
+def _with_hyphens(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class StoreModel(Model):
+    """A model whose members have hyphens in JSON."""
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_with_hyphens))
+
+
+class Account(StoreModel):
+    """An account.
+
+    Attributes:
+        id: Its identifier.
+        display_name: The name that people see.
+        username: Its user name.
+        email: Its address, of the account that the credentials are of.
+        validation: Whether the store vouches for it, such as ``"verified"``.
+    """
+
+    id: str
+    display_name: str | None = None
+    username: str | None = None
+    email: str | None = None
+    validation: str | None = None
+
+
+class PackageName(StoreModel):
+    """A package that credentials are restricted to."""
+
+    name: str | None = None
+    type: str | None = None
+    id: str | None = None
+
+
+class WhoAmI(StoreModel):
+    """The account, and what the credentials in use are restricted to.
+
+    Attributes:
+        account: The account.
+        permissions: The permissions; ``None`` for all.
+        channels: The channels that may be released to; ``None`` for all.
+        packages: The packages; ``None`` for all.
+    """
+
+    account: Account
+    permissions: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+    packages: tuple[PackageName, ...] | None = None
