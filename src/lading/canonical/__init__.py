@@ -16,6 +16,23 @@ from lading.canonical._endpoints import (
 )
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._models import Account, PackageName, WhoAmI
+from lading.canonical._models_packages import Media, Package, Track, TrackGuardrail
+from lading.canonical._models_public import PublicChannel, PublicRelease
+from lading.canonical._models_releases import (
+    Channel,
+    ChannelMap,
+    PackageChannels,
+    Progressive,
+    Release,
+    ReleasedResource,
+    ReleaseResult,
+)
+from lading.canonical._models_revisions import Base, Revision
+from lading.canonical._reviews import Review, ReviewError
+from lading.canonical.packages import Packages
+from lading.canonical.releases import Releases
+from lading.canonical.tokens import Tokens
+from lading.canonical.tracks import NewTrack, Tracks
 
 __all__ = [
     "CHARMHUB",
@@ -25,13 +42,35 @@ __all__ = [
     "SNAP_STORE_CANDID",
     "SNAP_STORE_STAGING",
     "Account",
+    "Base",
+    "Channel",
+    "ChannelMap",
     "Charmhub",
     "CraftStoreFile",
     "Endpoints",
+    "Media",
+    "NewTrack",
+    "Package",
+    "PackageChannels",
     "PackageName",
+    "Packages",
+    "Progressive",
+    "PublicChannel",
+    "PublicRelease",
+    "Release",
+    "ReleaseResult",
+    "ReleasedResource",
+    "Releases",
+    "Review",
+    "ReviewError",
     "ReviewRejected",
+    "Revision",
     "SnapStore",
     "StoreAuth",
+    "Tokens",
+    "Track",
+    "TrackGuardrail",
+    "Tracks",
     "WhoAmI",
     "on_prem_snap_store",
     "permissions",

@@ -12,7 +12,10 @@ from lading.canonical._auth import StoreAuth
 from lading.canonical._config import find_place
 from lading.canonical._services import services_of
 from lading.canonical._stored import parse_exported
+from lading.canonical.packages import Packages
+from lading.canonical.releases import Releases
 from lading.canonical.tokens import Tokens
+from lading.canonical.tracks import Tracks
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -90,6 +93,9 @@ class Charmhub(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        packages: Register and list names, read and change their metadata.
+        releases: List, make, promote and close releases; wait until installers see them.
+        tracks: Create tracks.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {
@@ -98,6 +104,10 @@ class Charmhub(_StoreClient):
         "candid": _endpoints.CHARMHUB_CANDID,
     }
     _namespace = "charm"
+
+    packages: Packages
+    releases: Releases
+    tracks: Tracks
 
     def __init__(
         self,
@@ -150,6 +160,12 @@ class Charmhub(_StoreClient):
             return cls(endpoints, token=place, auth=auth, allow_http=allow_http, **options)
 
         return ClientOpener(make)
+
+    def _make_resources(self, sender: Sender) -> None:
+        super()._make_resources(sender)
+        self.packages = Packages(sender, self._endpoints)
+        self.releases = Releases(sender, self._endpoints, self._services)
+        self.tracks = Tracks(sender, self._endpoints)
 
 
 @checked(ClientOptions)

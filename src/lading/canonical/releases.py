@@ -29,7 +29,7 @@ class Releases:
 
     A channel is ``[track/]risk[/branch]``: ``"edge"`` is ``"latest/edge"``, ``"edge/fix-1"`` a branch of it, and
     ``"2.0/stable"`` a channel of the track ``2.0``. A branch is closed by the store itself after some time; see
-    :attr:`Release.expiration_date`.
+    ``Release.expiration_date``.
     """
 
     __slots__ = ("_endpoints", "_sender", "_services")
