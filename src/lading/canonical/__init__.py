@@ -28,11 +28,15 @@ from lading.canonical._models_releases import (
     ReleaseResult,
 )
 from lading.canonical._models_revisions import Base, Revision
-from lading.canonical._reviews import Review, ReviewError
+from lading.canonical._publish import UploadedRevision
+from lading.canonical._reviews import PendingReview, Review, ReviewError
+from lading.canonical._upload import Upload
 from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
+from lading.canonical.revisions import Revisions
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import NewTrack, Tracks
+from lading.canonical.uploads import Uploads
 
 __all__ = [
     "CHARMHUB",
@@ -54,6 +58,7 @@ __all__ = [
     "PackageChannels",
     "PackageName",
     "Packages",
+    "PendingReview",
     "Progressive",
     "PublicChannel",
     "PublicRelease",
@@ -65,12 +70,16 @@ __all__ = [
     "ReviewError",
     "ReviewRejected",
     "Revision",
+    "Revisions",
     "SnapStore",
     "StoreAuth",
     "Tokens",
     "Track",
     "TrackGuardrail",
     "Tracks",
+    "Upload",
+    "UploadedRevision",
+    "Uploads",
     "WhoAmI",
     "on_prem_snap_store",
     "permissions",

@@ -14,8 +14,10 @@ from lading.canonical._services import services_of
 from lading.canonical._stored import parse_exported
 from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
+from lading.canonical.revisions import Revisions
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import Tracks
+from lading.canonical.uploads import Uploads
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class _StoreClient(Client):
     _namespace: ClassVar[str]
 
     tokens: Tokens
+    uploads: Uploads
+    revisions: Revisions
 
     def __init__(
         self,
@@ -68,6 +72,9 @@ class _StoreClient(Client):
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
         self.tokens = Tokens(sender, self._endpoints, self._services)
+        self.uploads = Uploads(sender, self._endpoints, self._services)
+        if self._endpoints.api == "gateway":
+            self.revisions = Revisions(sender, self._endpoints, self._services)
 
 
 @checked(ClientOptions)
@@ -96,6 +103,8 @@ class Charmhub(_StoreClient):
         packages: Register and list names, read and change their metadata.
         releases: List, make, promote and close releases; wait until installers see them.
         tracks: Create tracks.
+        uploads: The transfer of files to the storage host.
+        revisions: Upload, wait for and list revisions.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {
@@ -191,6 +200,8 @@ class SnapStore(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        uploads: The transfer of files to the storage host.
+        revisions: Upload, wait for and list revisions.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {
