@@ -254,7 +254,7 @@ CALLBACKS = [(n, p) for n, p in PARAMETERS if p in {"on_progress", "hooks"}]
 
 @pytest.mark.parametrize(("name", "parameter"), STRINGS_WANTED, ids=lambda part: part.removeprefix("lading."))
 def test_one_string_where_several_are_wanted_is_refused(name: str, parameter: str) -> None:
-    if parameter in {"source", "builds", "links", "only_if_revision"}:
+    if parameter in {"source", "builds", "links", "updates", "only_if_revision"}:
         pytest.skip("takes other things too")
     with pytest.raises(InputError, match=rf"{parameter}= must be .*one string: write {parameter}=\[") as caught:
         call(CHECKED[name], **{parameter: "fedora-rawhide-x86_64"})

@@ -27,12 +27,21 @@ from lading.canonical._models_releases import (
     ReleasedResource,
     ReleaseResult,
 )
+from lading.canonical._models_resources import (
+    ImageCredentials,
+    Resource,
+    ResourceBase,
+    ResourceDownload,
+    ResourceRevision,
+)
 from lading.canonical._models_revisions import Base, Revision
 from lading.canonical._publish import UploadedRevision
+from lading.canonical._resources import UploadedResource
 from lading.canonical._reviews import PendingReview, Review, ReviewError
 from lading.canonical._upload import Upload
 from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
+from lading.canonical.resources import Resources
 from lading.canonical.revisions import Revisions
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import NewTrack, Tracks
@@ -52,6 +61,7 @@ __all__ = [
     "Charmhub",
     "CraftStoreFile",
     "Endpoints",
+    "ImageCredentials",
     "Media",
     "NewTrack",
     "Package",
@@ -66,6 +76,11 @@ __all__ = [
     "ReleaseResult",
     "ReleasedResource",
     "Releases",
+    "Resource",
+    "ResourceBase",
+    "ResourceDownload",
+    "ResourceRevision",
+    "Resources",
     "Review",
     "ReviewError",
     "ReviewRejected",
@@ -78,6 +93,7 @@ __all__ = [
     "TrackGuardrail",
     "Tracks",
     "Upload",
+    "UploadedResource",
     "UploadedRevision",
     "Uploads",
     "WhoAmI",

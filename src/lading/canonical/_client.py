@@ -14,6 +14,7 @@ from lading.canonical._services import services_of
 from lading.canonical._stored import parse_exported
 from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
+from lading.canonical.resources import Resources
 from lading.canonical.revisions import Revisions
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import Tracks
@@ -102,6 +103,7 @@ class Charmhub(_StoreClient):
         tokens: Log in and out, describe the credentials in use.
         packages: Register and list names, read and change their metadata.
         releases: List, make, promote and close releases; wait until installers see them.
+        resources: Upload, list and update the resources of charms.
         tracks: Create tracks.
         uploads: The transfer of files to the storage host.
         revisions: Upload, wait for and list revisions.
@@ -116,6 +118,7 @@ class Charmhub(_StoreClient):
 
     packages: Packages
     releases: Releases
+    resources: Resources
     tracks: Tracks
 
     def __init__(
@@ -174,6 +177,7 @@ class Charmhub(_StoreClient):
         super()._make_resources(sender)
         self.packages = Packages(sender, self._endpoints)
         self.releases = Releases(sender, self._endpoints, self._services)
+        self.resources = Resources(sender, self._endpoints, self._services)
         self.tracks = Tracks(sender, self._endpoints)
 
 

@@ -66,7 +66,7 @@ async def release_revision(  # noqa: PLR0917 - they are the arguments of Release
     revision: int | None,
     channels: Iterable[str],
     resources: Mapping[str, int | None] | None = UNSET,
-    progressive: float = UNSET,
+    progressive: float | None = UNSET,
 ) -> tuple[ReleaseResult, ...]:
     """Release a revision to channels, or close them, and return what the store has done.
 
@@ -77,7 +77,7 @@ async def release_revision(  # noqa: PLR0917 - they are the arguments of Release
         revision: The revision; ``None`` closes the channels.
         channels: The channels.
         resources: The revisions of the package's resources by name.
-        progressive: How many percent of all devices it reaches.
+        progressive: How many percent of all devices it reaches; ``None`` for all.
 
     Raises:
         InputError: An argument is invalid; nothing was sent.
@@ -90,7 +90,7 @@ def make_items(
     revision: int | None,
     channels: Iterable[str],
     resources: Mapping[str, int | None] | None = UNSET,
-    progressive: float = UNSET,
+    progressive: float | None = UNSET,
 ) -> tuple[ReleaseItem, ...]:
     """Return what to send for one revision in *channels*, each channel once.
 
@@ -98,6 +98,8 @@ def make_items(
         InputError: A channel's name is invalid, there is none, or the arguments contradict each other.
     """
     names = parse_channels(channels)
+    if progressive is None:
+        progressive = UNSET
     if revision is not None and revision < 1:
         raise InputError(f"revision must be 1 or more, not {revision}; None closes the channels", argument="revision")
     if progressive is not UNSET and not 0 < progressive <= _ALL_DEVICES:
