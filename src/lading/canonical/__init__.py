@@ -37,6 +37,7 @@ from lading.canonical._models_resources import (
 from lading.canonical._models_revisions import Base, Revision
 from lading.canonical._publish import UploadedRevision
 from lading.canonical._resources import UploadedResource
+from lading.canonical._review_watch import ReviewWatch
 from lading.canonical._reviews import PendingReview, Review, ReviewError
 from lading.canonical._upload import Upload
 from lading.canonical.packages import Packages
@@ -84,6 +85,7 @@ __all__ = [
     "Review",
     "ReviewError",
     "ReviewRejected",
+    "ReviewWatch",
     "Revision",
     "Revisions",
     "SnapStore",

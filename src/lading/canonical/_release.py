@@ -98,21 +98,18 @@ def make_items(
         InputError: A channel's name is invalid, there is none, or the arguments contradict each other.
     """
     names = parse_channels(channels)
-    if progressive is None:
-        progressive = UNSET
     if revision is not None and revision < 1:
         raise InputError(f"revision must be 1 or more, not {revision}; None closes the channels", argument="revision")
-    if progressive is not UNSET and not 0 < progressive <= _ALL_DEVICES:
-        raise InputError(
-            f"progressive is a percentage above 0 and up to 100, not {progressive}", argument="progressive"
-        )
+    percentage: float = UNSET if progressive is None else progressive
+    if percentage is not UNSET and not 0 < percentage <= _ALL_DEVICES:
+        raise InputError(f"progressive is a percentage above 0 and up to 100, not {percentage}", argument="progressive")
     if revision is None and resources is not UNSET:
         raise InputError("revision=None closes the channels: resources= cannot be given with it", argument="resources")
-    if revision is None and progressive is not UNSET:
+    if revision is None and percentage is not UNSET:
         raise InputError("revision=None closes the channels: progressive= has no meaning then", argument="progressive")
-    if progressive is not UNSET and progressive == _ALL_DEVICES:
-        progressive = UNSET
-    return tuple(ReleaseItem(name, revision, resources, progressive) for name in names.values())
+    if percentage is not UNSET and percentage == _ALL_DEVICES:
+        percentage = UNSET
+    return tuple(ReleaseItem(name, revision, resources, percentage) for name in names.values())
 
 
 async def send_release(
