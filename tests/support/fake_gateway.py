@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lading import Charmhub, Retry, SnapStore
-from lading.canonical import CHARMHUB, on_prem_snap_store
+from lading.canonical import CHARMHUB, Releases, on_prem_snap_store
+from lading.canonical._services import services_of
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.instant_clock import InstantClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 Json = dict[str, Any]
 TOKEN = "t0ken-s3cret"
@@ -35,10 +37,11 @@ class FakeGateway:
         revisions: For each package, the bases of its revisions.
         releases: For each package, what is released.
         resources: The revisions of resources, by package and resource.
-        public: What installers see, by name; by default what is released.
+        public: What installers see, by name.
         reviews: The reviews by upload, each with the statuses that are still to come.
         bodies: The JSON of each request, in the order of ``seen``; ``None`` where it had none.
         ignores_progressive: Release to all devices whatever is requested.
+        on_info: Called with the name before installers read it.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,7 @@ class FakeGateway:
         self.bodies: list[Any] = []
         self.headers: list[Any] = []
         self.ignores_progressive = False
+        self.on_info: Callable[[str], None] = lambda _: None
         self.namespace = "charm"
         self.server = Server(self._handle)
         self.faults = self.server.faults
@@ -63,11 +67,13 @@ class FakeGateway:
         endpoints = replace(CHARMHUB, api_url=url, storage_url=url, info_url=url, login_url=url)
         return Charmhub(endpoints, token=TOKEN, **{"retry": Retry(backoff=0), "clock": InstantClock(), **options})
 
-    def snap_client(self) -> SnapStore:
-        """A client of it as an on-prem store of snaps."""
+    @asynccontextmanager
+    async def snap_releases(self) -> AsyncIterator[Releases]:
+        """The releases of it as an on-prem store of snaps."""
         self.namespace = "snap"
         endpoints = on_prem_snap_store(self.server.url, self.server.url)
-        return SnapStore(endpoints, token=TOKEN, retry=Retry(backoff=0), clock=InstantClock())
+        async with SnapStore(endpoints, token=TOKEN, retry=Retry(backoff=0), clock=InstantClock()) as snaps:
+            yield Releases(snaps.tokens._sender, endpoints, services_of(endpoints, allow_http=False))
 
     def add_package(self, name: str, *tracks: str, revisions: int = 0, publisher: Json = ACCOUNT) -> None:
         """Register a package, with so many revisions, each for both bases."""
@@ -159,6 +165,7 @@ class FakeGateway:
         return {"released": body}
 
     def info(self, name: str, _: object) -> Any:
+        self.on_info(name)
         if name not in self.public:
             return refusal(404, "resource-not-found")
         return {"name": name, "channel-map": self.public[name]}
