@@ -41,6 +41,7 @@ class FakeGateway:
         reviews: The reviews by upload, each with the statuses that are still to come.
         bodies: The JSON of each request, in the order of ``seen``; ``None`` where it had none.
         ignores_progressive: Release to all devices whatever is requested.
+        on_tracks: Called before tracks are created.
         on_info: Called with the name before installers read it.
     """
 
@@ -56,6 +57,7 @@ class FakeGateway:
         self.bodies: list[Any] = []
         self.headers: list[Any] = []
         self.ignores_progressive = False
+        self.on_tracks: Callable[[], None] = lambda: None
         self.on_info: Callable[[str], None] = lambda _: None
         self.namespace = "charm"
         self.server = Server(self._handle)
@@ -141,6 +143,7 @@ class FakeGateway:
         return {"metadata": self.packages[name]}
 
     def create_tracks(self, name: str, body: list[Json]) -> Any:
+        self.on_tracks()
         known = self.packages[name]["tracks"]
         if {track["name"] for track in body} & {track["name"] for track in known}:
             return refusal(409, "conflicting-tracks", "they exist")
