@@ -41,6 +41,8 @@ class FakeGateway:
         reviews: The reviews by upload, each with the statuses that are still to come.
         bodies: The JSON of each request, in the order of ``seen``; ``None`` where it had none.
         ignores_progressive: Release to all devices whatever is requested.
+        verdict: What reviews of resources say instead of approving them.
+        on_push: Called before the store is notified of a resource.
         on_tracks: Called before tracks are created.
         on_info: Called with the name before installers read it.
     """
@@ -57,6 +59,8 @@ class FakeGateway:
         self.bodies: list[Any] = []
         self.headers: list[Any] = []
         self.ignores_progressive = False
+        self.verdict: Json = {}
+        self.on_push: Callable[[], None] = lambda: None
         self.on_tracks: Callable[[], None] = lambda: None
         self.on_info: Callable[[str], None] = lambda _: None
         self.namespace = "charm"
@@ -191,12 +195,15 @@ class FakeGateway:
         return {"successful": True, "upload_id": upload_id}
 
     def push_resource(self, name: str, resource: str, body: Json) -> Json:
+        self.on_push()
         upload_id, data = body["upload-id"], self.files[body["upload-id"]]
         number = len(self.resources[name, resource]) + 1
-        fields = {"type": body.get("type"), "bases": body.get("bases")}
-        digest = hashlib.sha3_384(data).hexdigest()
-        self.resources[name, resource].append({"revision": number, "size": len(data), "sha3-384": digest, **fields})
-        self.reviews[upload_id] = {"upload-id": upload_id, "status": "approved", "revision": number, "errors": None}
+        review = {"upload-id": upload_id, "status": "approved", "revision": number, "errors": None, **self.verdict}
+        self.reviews[upload_id] = review
+        if review["status"] == "approved":
+            digest = hashlib.sha3_384(data).hexdigest()
+            fields = {"type": body.get("type"), "bases": body.get("bases"), "sha3-384": digest}
+            self.resources[name, resource].append({"revision": number, "size": len(data), **fields})
         return {"status-url": f"/v1/{self.namespace}/{name}/revisions/review?upload-id={upload_id}"}
 
     def update_resources(self, name: str, resource: str, body: Json) -> Json:
