@@ -243,6 +243,18 @@ async def test_promoting_a_rollback_ends_in_the_same_channel(demo: FakeGateway):
     assert demo.in_channel("demo", "latest/edge") == demo.in_channel("demo", "latest/beta") == {"22.04": 1, "24.04": 2}
 
 
+async def test_promoting_what_was_promoted_in_one_second_keeps_the_order(demo: FakeGateway):
+    """The times of releases are in seconds: they are the same for what one request has released."""
+    demo.revisions["demo"][1] = BASES[:1]
+    demo.put("demo", "latest/edge", 2)
+    demo.put("demo", "latest/edge", 1)
+    for entry in demo.releases["demo"]:
+        entry["when"] = "2026-11-02T00:00:00Z"
+    async with demo.client() as charmhub:
+        await charmhub.releases.promote("demo", "edge", "beta")
+    assert demo.in_channel("demo", "latest/beta") == {"22.04": 1, "24.04": 2}
+
+
 async def test_promoting_a_track_promotes_its_open_risks(demo: FakeGateway):
     demo.put("demo", "2.0/stable", 1)
     demo.put("demo", "2.0/edge", 2)
