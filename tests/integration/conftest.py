@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.copr_frontend import RecordingCopr
 from tests.support.distributions import sha256, wheel
+from tests.support.fake_gateway import FakeGateway
 from tests.support.fake_index import FakeIndex
 
 if TYPE_CHECKING:
@@ -63,3 +64,12 @@ def crew_demo(crew_store: RecordingCopr) -> RecordingCopr:
     """The same, with the project ``demo``."""
     crew_store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
     return crew_store
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    """A publisher gateway."""
+    fake = FakeGateway()
+    with fake.server:
+        yield fake
+    assert fake.server.errors == []
