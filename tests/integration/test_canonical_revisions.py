@@ -34,6 +34,11 @@ NOTIFY = "POST /v1/charm/my-charm/revisions"
 REVIEW = "GET /v1/charm/my-charm/revisions/review"
 
 
+@pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
+
+
 async def notified(gateway: Gateway, charmhub: Charmhub, *contents: bytes) -> list[PendingReview]:
     """New uploads that the store was notified of."""
     found = [await charmhub.revisions.notify(NAME, gateway.add_upload(data)) for data in contents]

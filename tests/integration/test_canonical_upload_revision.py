@@ -45,6 +45,11 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
+
+
+@pytest.fixture
 def charm(tmp_path: Path) -> Path:
     path = tmp_path / "my.charm"
     path.write_bytes(DATA)
