@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from lading import (
-    UNSET,
     BadRequest,
     Call,
     ConfigError,
@@ -366,23 +363,7 @@ async def _upload(charmhub: Any, data: bytes) -> None:
 
 
 class TestRelease:
-    @pytest.fixture
-    def released(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """The calls of what releases."""
-        calls: list[Any] = []
-
-        async def release_revision(sender: Any, endpoints: Any, *args: Any) -> None:
-            calls.append(args)
-            if args[2] == ("latest/nowhere",):
-                raise Forbidden("no")
-
-        module = ModuleType("lading.canonical._release")
-        module.__spec__ = object()  # type: ignore[assignment]
-        module.release_revision = release_revision  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        return calls
-
-    async def test_after_the_upload(self, gateway: Gateway, charm: Path, released: list[Any]):
+    async def test_after_the_upload(self, gateway: Gateway, charm: Path):
         async with gateway.client() as charmhub:
             await charmhub.revisions.upload(
                 NAME, charm, release=["latest/edge", "1/stable"], resources={"image": 3}, progressive=20
@@ -390,22 +371,29 @@ class TestRelease:
             await charmhub.revisions.upload(NAME, charm)
             again = await charmhub.revisions.upload(NAME, charm, release=("latest/beta",))
         assert again.status == "unchanged"
-        assert released == [
-            (NAME, 1, ("latest/edge", "1/stable"), {"image": 3}, 20),
-            (NAME, 1, ("latest/beta",), UNSET, UNSET),
+        options = {"resources": [{"name": "image", "revision": 3}], "progressive": {"percentage": 20, "paused": False}}
+        assert gateway.released == [
+            [{"channel": channel, "revision": 1, **options} for channel in ("latest/edge", "1/stable")],
+            [{"channel": "latest/beta", "revision": 1}],
         ]
 
-    async def test_a_release_that_fails(self, gateway: Gateway, charm: Path, released: list[Any]):
+    async def test_a_release_that_fails(self, gateway: Gateway, charm: Path):
+        gateway.faults.add(Respond(403), path="*/releases")
         async with gateway.client() as charmhub:
             with pytest.raises(Forbidden) as caught:
-                await charmhub.revisions.upload(NAME, charm, release=["latest/nowhere"])
-        assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+                await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
+            assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+            await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
+        assert gateway.made(DATA) == [1]
+        assert gateway.channels["latest/edge"]["revision"] == 1
 
     @pytest.mark.parametrize(
         ("options", "argument"),
         [
             ({"release": "latest/edge"}, "release"),
             ({"release": ["latest/edge", " "]}, "release"),
+            ({"release": ["latest/edgy/x/y"]}, "release"),
+            ({"release": ["edge"], "progressive": 120}, "progressive"),
             ({"resources": {"image": 1}}, "resources"),
             ({"progressive": 10}, "progressive"),
             ({"release": ["edge"], "resources": ["image"]}, "resources"),
