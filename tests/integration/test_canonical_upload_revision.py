@@ -316,13 +316,13 @@ class TestFanOut:
     async def test_an_old_list_is_read_again(self, gateway: Gateway):
         """What others have uploaded meanwhile is found."""
         async with gateway.client() as charmhub:
-            known = charmhub.revisions._publisher._known
-            async with known.of(NAME):  # an upload that is under way
+            concurrent = charmhub.revisions._publisher._concurrent
+            async with concurrent.of(NAME):  # an upload that is under way
                 await _upload(charmhub, b"1")
                 gateway.add_revision(b"2")
                 gateway.add_revision(b"3")
                 gateway.clock.time += 29
-                assert await known._packages.get()[NAME].find(sha3(b"2")) is None
+                assert await concurrent._packages.get()[NAME].find(sha3(b"2")) is None
                 gateway.clock.time += 2
                 assert (await charmhub.revisions.upload(NAME, b"3", filename="x")).status == "unchanged"
 
@@ -331,7 +331,7 @@ class TestFanOut:
         gateway.refuses_equal = False
         gateway.faults.add(DropAfter(work_after=20), method="POST", path="*/revisions")
         client = gateway.client(retry=Retry(attempts=1, deadline=1))
-        async with client as charmhub, charmhub.revisions._publisher._known.of(NAME) as digests:
+        async with client as charmhub, charmhub.revisions._publisher._concurrent.of(NAME) as digests:
             with pytest.raises(NetworkError) as caught:
                 await _upload(charmhub, DATA)
             assert caught.value.outcome == "unknown"
@@ -354,7 +354,7 @@ class TestFanOut:
                 group.start_soon(cancelled)
                 group.start_soon(_upload, charmhub, b"2")
             assert (await charmhub.revisions.upload(NAME, DATA, filename="x")).status == "uploaded"
-            assert charmhub.revisions._publisher._known._packages.get() == {}
+            assert charmhub.revisions._publisher._concurrent._packages.get() == {}
         assert len(gateway.made(DATA)) == 1
 
 

@@ -8,7 +8,7 @@ from lading._core.arguments import checked
 from lading._core.paging import Pager
 from lading._core.unset import UNSET
 from lading.canonical._channels import parse_channel
-from lading.canonical._listed_revisions import KnownDigests, fetch_revisions
+from lading.canonical._concurrent_uploads import ConcurrentUploads, fetch_revisions
 from lading.canonical._models_revisions import Revision
 from lading.canonical._notify import notify
 from lading.canonical._publish import Publisher
@@ -40,7 +40,7 @@ class Revisions:
     def __init__(self, sender: Sender, endpoints: Endpoints, services: Services) -> None:
         self._sender = sender
         self._endpoints = endpoints
-        self._publisher = Publisher(sender, endpoints, services, KnownDigests(sender, endpoints))
+        self._publisher = Publisher(sender, endpoints, services, ConcurrentUploads(sender, endpoints))
 
     def list(
         self,
@@ -162,7 +162,7 @@ class Revisions:
         the store refuses the notification, and its list shows the digest, the status is ``"confirmed"``.
 
         Uploads to one package that are under way together, as in ``lading.fan_out``, read the list of its revisions
-        once, and send equal files once.
+        once, send equal files once, and share polls where the store lists the reviews of a package.
 
         An error after the notification has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
         file again, which looks it up, or wait for the review. Cancelling the call leaves the same to be found out.
