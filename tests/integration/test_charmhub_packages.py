@@ -208,8 +208,10 @@ async def test_creating_tracks(gateway: FakeGateway):
     gateway.add_package("demo")
     async with gateway.client() as charmhub:
         assert await charmhub.tracks.create("demo", "1.0", NewTrack("2.0", r"2\..*", 12.5), "1.0") == 2
+        assert await charmhub.tracks.create("demo", NewTrack("3.0", automatic_phasing_percentage=30.0)) == 1
     assert gateway.sent(TRACKS) == [
-        [{"name": "1.0"}, {"name": "2.0", "version-pattern": r"2\..*", "automatic-phasing-percentage": "12.5"}]
+        [{"name": "1.0"}, {"name": "2.0", "version-pattern": r"2\..*", "automatic-phasing-percentage": 12.5}],
+        [{"name": "3.0", "automatic-phasing-percentage": 30}],
     ]
 
 

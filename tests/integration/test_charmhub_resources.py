@@ -170,6 +170,13 @@ async def test_a_resource_that_does_not_exist_is_found_before_the_file_is_sent(d
     assert demo.count(UPLOAD) == 0
 
 
+async def test_a_declared_resource_without_a_revision_may_not_be_found(demo: FakeGateway):
+    demo.faults.add(Respond(404), method="GET", path="*/file/revisions")
+    async with demo.client() as charmhub:
+        done = await charmhub.resources.upload("demo", "file", DATA, filename="x")
+    assert (done.revision, done.status) == (1, "uploaded")
+
+
 @pytest.mark.parametrize("architectures", [(), ("amd64", "amd64")])
 async def test_bases_need_architectures_each_once(demo: FakeGateway, architectures: tuple[str, ...]):
     base = ResourceBase(architectures=architectures)
