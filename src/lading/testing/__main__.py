@@ -8,7 +8,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from lading.testing.canonical import EmbeddedCharmhub
 from lading.testing.copr import EmbeddedCopr
 from lading.testing.index import EmbeddedIndex
 
@@ -34,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with EmbeddedCopr(port=options.port, auto_advance=True) as store:
                 _serve(store.config_text(), store.advance_clock)
         elif options.store == "charmhub":
+            from lading.testing.canonical import EmbeddedCharmhub  # noqa: PLC0415 - it needs lading[testing]
+
             with EmbeddedCharmhub(port=options.port) as store:
                 environment = store.charmcraft_environment(store.create_token())
                 exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
