@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lading.testing import EmbeddedCharmhub, make_bundle, make_charm
-from tests.support.charmhub_api import Api, channels, codes, messages
+from tests.support.charmhub_api import TLS, Api, channels, codes, messages
 
 AMD64, ARM64 = ("ubuntu", "24.04", "amd64"), ("ubuntu", "24.04", "arm64")
 HELLO = "/v1/charm/hello"
@@ -366,7 +366,7 @@ def test_tracks_match_the_guardrails(store, api):
 
 def test_installers_see_a_release_after_some_time(store, api):
     def installed():
-        response = httpx.get(f"{store.url}/v2/charms/info/hello?fields=channel-map", trust_env=False)
+        response = httpx.get(f"{store.url}/v2/charms/info/hello?fields=channel-map", trust_env=False, verify=TLS)
         if response.status_code == 404:
             return None
         return [(one["channel"]["name"], one["revision"]["revision"]) for one in response.json()["channel-map"]]
@@ -383,17 +383,19 @@ def test_installers_see_a_release_after_some_time(store, api):
     assert installed() == [("latest/edge", 1)]
     store.advance_clock(60)
     assert installed() == [("latest/edge", 2)]
-    value = httpx.get(f"{store.url}/v2/charms/info/hello?fields=result,default-release", trust_env=False).json()
+    value = httpx.get(
+        f"{store.url}/v2/charms/info/hello?fields=result,default-release", trust_env=False, verify=TLS
+    ).json()
     assert "channel-map" not in value
     download = value["default-release"]["revision"]["download"]
-    assert httpx.get(download["url"], trust_env=False).content == make_charm("hello", version="2")
+    assert httpx.get(download["url"], trust_env=False, verify=TLS).content == make_charm("hello", version="2")
 
 
 def test_private_charms_are_not_shown_to_installers(store, api):
     store.add_package("secret", private=True)
     api.publish("secret", make_charm("secret"))
     api.release("secret", {"channel": "edge", "revision": 1})
-    assert httpx.get(f"{store.url}/v2/charms/info/secret", trust_env=False).status_code == 404
+    assert httpx.get(f"{store.url}/v2/charms/info/secret", trust_env=False, verify=TLS).status_code == 404
 
 
 def test_bundles_have_no_base(store, api):
@@ -406,9 +408,11 @@ def test_bundles_have_no_base(store, api):
 
 def test_a_body_that_is_not_sent_as_json_is_refused(store, api):
     url = f"{store.url}/v1/charm"
-    plain = httpx.post(url, content=b'{"name": "x"}', headers=api.headers, trust_env=False)
+    plain = httpx.post(url, content=b'{"name": "x"}', headers=api.headers, trust_env=False, verify=TLS)
     assert plain.status_code == 415
-    broken = httpx.post(url, content=b"{", headers={**api.headers, "Content-Type": "application/json"}, trust_env=False)
+    broken = httpx.post(
+        url, content=b"{", headers={**api.headers, "Content-Type": "application/json"}, trust_env=False, verify=TLS
+    )
     assert (broken.status_code, broken.json()["error-list"][0]["code"]) == (400, "api-error")
     assert codes(api("PUT", "/v1/charm")) == (405, ["api-error"])
     assert codes(api("GET", "/v1/unknown")) == (404, ["resource-not-found"])

@@ -165,6 +165,15 @@ class CanonicalStore(EmbeddedStore):
         with self._state.lock:
             return tuple(self._state.sessions.values())
 
+    @property
+    def says_successful(self) -> bool:
+        """Whether responses to uploads have the member ``successful``, which newer servers leave out."""
+        return self._storage.successful
+
+    @says_successful.setter
+    def says_successful(self, value: bool) -> None:
+        self._storage.successful = value
+
     # --- Accounts and logins
 
     def add_account(
