@@ -212,6 +212,11 @@ class EmbeddedCharmhub(CanonicalStore):
         with self._state.lock:
             return tuple(snapshot_release(release) for release in self._package(name).releases)
 
+    def tracks(self, name: str) -> tuple[str, ...]:
+        """Return the names of a package's tracks."""
+        with self._state.lock:
+            return tuple(self._package(name).tracks)
+
     # --- Reviews
 
     @property
