@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StoreAccount,
         StoredUpload,
         StoreOptions,
+        StoreSession,
         make_bundle,
         make_charm,
     )
@@ -96,6 +97,7 @@ __all__ = [
     "ServerResponse",
     "StoreAccount",
     "StoreOptions",
+    "StoreSession",
     "StoredFile",
     "StoredUpload",
     "Truncate",
@@ -118,6 +120,7 @@ _MODULES = {
             "ReceivedRequest",
             "StoreAccount",
             "StoreOptions",
+            "StoreSession",
             "StoredUpload",
             "make_bundle",
             "make_charm",
