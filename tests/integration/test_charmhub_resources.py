@@ -30,11 +30,11 @@ ALL = {"name": "all", "channel": "all", "architectures": ["all"]}
 
 
 @pytest.fixture
-def demo(gateway: FakeGateway) -> FakeGateway:
+def demo(fake: FakeGateway) -> FakeGateway:
     """The gateway, with the package ``demo`` that declares the resource ``file``."""
-    gateway.add_package("demo")
-    gateway.resources["demo", "file"] = []
-    return gateway
+    fake.add_package("demo")
+    fake.resources["demo", "file"] = []
+    return fake
 
 
 def listed(**fields: Any) -> dict[str, Any]:
@@ -121,9 +121,9 @@ async def test_a_notification_that_did_not_arrive_is_sent_again(demo: FakeGatewa
     assert len(demo.resources["demo", "file"]) == 1
 
 
-def reject(gateway: FakeGateway) -> None:
+def reject(fake: FakeGateway) -> None:
     """Let the review reject every resource."""
-    gateway.verdict = {
+    fake.verdict = {
         "status": "rejected",
         "revision": None,
         "errors": [{"code": "review-error", "message": "a digest exists"}],

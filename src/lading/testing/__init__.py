@@ -1,9 +1,9 @@
 """Servers for test suites, on 127.0.0.1 inside the process, with fault injection.
 
-:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`Server` serves a
-handler of yours, and :class:`FaultProxy` forwards to a server that is running already. All of them inject
-:class:`Faults`: respond with a status, delay, drop the connection before, during or after the work, truncate the
-response, send it in small pieces, respond before the body has been received.
+:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`EmbeddedCharmhub` a
+Charmhub with its hosts, :class:`Server` serves a handler of yours, and :class:`FaultProxy` forwards to a server that is
+running already. All of them inject :class:`Faults`: respond with a status, delay, drop the connection before, during or
+after the work, truncate the response, send it in small pieces, respond before the body has been received.
 
 Example:
     >>> import httpx
@@ -18,8 +18,8 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_server`` and ``lading_fault_proxy``
-(:mod:`lading.testing.plugin`) start and stop them.
+With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_charmhub``, ``lading_server`` and
+``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lading.testing.canonical import (
+        CharmRelease,
+        CharmReview,
+        CharmRevision,
+        EmbeddedCharmhub,
+        ReceivedRequest,
+        StoreAccount,
+        StoredUpload,
+        StoreOptions,
+        StoreSession,
+        make_bundle,
+        make_charm,
+    )
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Delay,
@@ -51,6 +64,9 @@ if TYPE_CHECKING:
     from lading.testing.server import Handler, Server
 
 __all__ = [
+    "CharmRelease",
+    "CharmReview",
+    "CharmRevision",
     "CoprBuild",
     "CoprUser",
     "Delay",
@@ -58,6 +74,7 @@ __all__ = [
     "DropAfter",
     "DropBefore",
     "DropDuring",
+    "EmbeddedCharmhub",
     "EmbeddedCopr",
     "EmbeddedIndex",
     "Fault",
@@ -69,6 +86,7 @@ __all__ = [
     "InjectedFault",
     "PlannedFault",
     "Publisher",
+    "ReceivedRequest",
     "Respond",
     "RespondAfter",
     "RespondEarly",
@@ -77,9 +95,15 @@ __all__ = [
     "Server",
     "ServerRequest",
     "ServerResponse",
+    "StoreAccount",
+    "StoreOptions",
+    "StoreSession",
     "StoredFile",
+    "StoredUpload",
     "Truncate",
     "User",
+    "make_bundle",
+    "make_charm",
 ]
 
 _MODULES = {
@@ -87,6 +111,22 @@ _MODULES = {
     "Handler": "server",
     "Server": "server",
     **dict.fromkeys(("Fields", "Headers", "ServerRequest", "ServerResponse"), "messages"),
+    **dict.fromkeys(
+        (
+            "CharmRelease",
+            "CharmReview",
+            "CharmRevision",
+            "EmbeddedCharmhub",
+            "ReceivedRequest",
+            "StoreAccount",
+            "StoreOptions",
+            "StoreSession",
+            "StoredUpload",
+            "make_bundle",
+            "make_charm",
+        ),
+        "canonical",
+    ),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }

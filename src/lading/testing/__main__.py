@@ -1,4 +1,4 @@
-"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr [--port N]``."""
+"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr|charmhub [--port N]``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "store",
-        choices=["pypi", "copr"],
-        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read",
+        choices=["pypi", "copr", "charmhub"],
+        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read; charmhub: a Charmhub",
     )
     parser.add_argument("--port", type=_port, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
@@ -32,6 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.store == "copr":
             with EmbeddedCopr(port=options.port, auto_advance=True) as store:
                 _serve(store.config_text(), store.advance_clock)
+        elif options.store == "charmhub":
+            from lading.testing.canonical import EmbeddedCharmhub  # noqa: PLC0415 - it needs lading[testing]
+
+            with EmbeddedCharmhub(port=options.port) as store:
+                environment = store.charmcraft_environment(store.create_token())
+                exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
+                account = f"# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url}\n"
+                _serve(exports + account, store.advance_clock)
         else:
             with EmbeddedIndex(port=options.port) as index:
                 lines = {
