@@ -9,7 +9,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from lading import Conflict, Forbidden, NotFound, NoticeEvent, Retry, fan_out
+from lading import BadRequest, Forbidden, NotFound, NoticeEvent, Retry, fan_out
 from lading.canonical import ReviewRejected
 from lading.testing import DropAfter, DropBefore, RespondAfter, make_bundle, make_charm
 
