@@ -125,8 +125,8 @@ def promoted(channel_map: ChannelMap, source: str, target: str, service: str) ->
         other = by_platform.setdefault(platform_of(release), release.revision)
         if other != release.revision:
             text = (
-                f"{source} has revision {other} and, for some devices, revision {release.revision}: release one of them "
-                "to all devices first"
+                f"{source} has revision {other} and, for some devices, revision {release.revision}: release one of "
+                "them to all devices first"
             )
             raise make_api_error(Conflict, service, text)
     items = []
