@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from lading._core.call import Call
 from lading._macaroons import bakery, codec
-from lading.canonical import Charmhub
+from lading.canonical import Charmhub, WhoAmI
 from lading.errors import Forbidden, Unauthorized
 from lading.testing import EmbeddedCharmhub, make_charm
 from lading.testing.canonical._sessions import issue_ubuntu_one_root
@@ -83,7 +84,7 @@ def test_a_discharge_that_is_not_bound_or_is_of_another_root_is_refused(store):
     first, second = root(store), root(store)
     unbound = discharge(store, first).json()["discharge_macaroon"]
     for text, used in ((first, unbound), (second, bakery.bind(second, unbound)), (first, first)):
-        assert refused(exchange(store, text, used)) == (401, ["macaroon-permission-required"])
+        assert refused(exchange(store, text, used)) == (401, ["macaroon-authorization-required"])
     assert exchange(store, first, bakery.bind(first, unbound)).status_code == 200
 
 
@@ -265,7 +266,7 @@ def test_what_the_identity_service_refuses(store):
     store.visit(method["VisitURL"])
     waited = send("GET", method["WaitTokenURL"]).json()
     discharged = login.discharge(**{"token64": waited["token64"], "token-kind": waited["kind"]}).json()
-    assert refused(other.exchange(discharged)) == (401, ["macaroon-permission-required"])
+    assert refused(other.exchange(discharged)) == (401, ["macaroon-authorization-required"])
     assert send("GET", f"{store.identity_url}/wait-token?did=x").status_code == 404
 
 
@@ -314,7 +315,7 @@ def test_sessions_are_listed_and_revoked(store):
     assert codes(other("POST", "/v1/tokens/revoke", {"session-id": sessions[0]["session-id"]}))[0] == 404
     status, _ = second("POST", "/v1/tokens/revoke", {"session-id": sessions[0]["session-id"]})
     assert status == 200
-    assert codes(first("GET", "/v1/tokens/whoami")) == (401, ["macaroon-permission-required"])
+    assert codes(first("GET", "/v1/tokens/whoami")) == (401, ["macaroon-authorization-required"])
     assert len(second.get("/v1/tokens")["macaroons"]) == 1
     revoked = second.get("/v1/tokens?include-inactive=true")["macaroons"][0]
     assert revoked["revoked-by"] == store.owner.id
@@ -326,7 +327,7 @@ def test_sessions_are_listed_and_revoked(store):
 
 def test_without_credentials(store):
     response = send("GET", f"{store.url}/v1/tokens/whoami")
-    assert refused(response) == (401, ["macaroon-permission-required"])
+    assert refused(response) == (401, ["macaroon-authorization-required"])
     assert "macaroon" in send("GET", f"{store.url}/v1/tokens").json()
     assert send("POST", f"{store.url}/v1/tokens/exchange", json={}).status_code == 401
 
@@ -362,7 +363,12 @@ async def test_the_client_of_a_store():
 async def test_the_client_reads_the_refusals_of_a_store():
     async with EmbeddedCharmhub() as store, store.client() as charmhub:
         store.revoke()
-        with pytest.raises((Forbidden, Unauthorized)) as caught:
+        with pytest.raises(Unauthorized) as caught:
             await charmhub.tokens.whoami()
-        assert caught.value.code == "macaroon-permission-required"
-        assert store.export_token() not in str(caught.value)
+        assert caught.value.code == "macaroon-authorization-required"
+        token = store.create_token(permissions=["package-view"])
+        async with store.client(token) as restricted:
+            with pytest.raises(Forbidden, match="account-view-packages") as forbidden:
+                await restricted._sender.send(Call("GET", "v1/charm", WhoAmI))
+        assert forbidden.value.code == "permission-required"
+        assert token not in repr(forbidden.value)
