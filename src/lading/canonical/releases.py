@@ -85,7 +85,7 @@ class Releases:
         lost response the channel map is read, and the request is sent again unless all channels show the revision with
         the given resources; what somebody else has released to them in the meantime is replaced then. After the last
         attempt the channel map is read for up to 30 s before the release counts as not done. When it cannot be read,
-        or does not tell whether a release there is this one, ``outcome`` is ``"unknown"``.
+        or does not show whether a release there is this one, ``outcome`` is ``"unknown"``.
 
         Args:
             name: The package.
