@@ -150,8 +150,8 @@ class Releases:
 
         One request polls all channels, without credentials. A channel counts when it has the revision on one base or
         more. It waits without a time limit: use ``anyio.fail_after(seconds)`` for one. Installers never see a private
-        package, nor a revision that another one has replaced in the meantime, and a store may not list branches: the
-        wait does not end by itself then.
+        package, nor one that does not exist, nor a revision that another one has replaced in the meantime, and a store
+        may not list branches: the wait does not end by itself then.
 
         Args:
             name: The package.
