@@ -1,0 +1,68 @@
+"""The dashboard's API, and the look-up of snap ids by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lading._core.api_errors import make_api_error
+from lading._core.call import Call
+from lading.canonical.snap._models import SnapAccountInfo
+from lading.errors import ConfigError, NotFound
+
+if TYPE_CHECKING:
+    from lading._core.call import CallSender
+    from lading._core.sender import Sender
+    from lading.canonical._endpoints import Endpoints
+
+GET_ACCOUNT = Call("GET", "dev/api/account", SnapAccountInfo)
+"""Reads the account, with its snaps and keys."""
+
+
+class Dashboard:
+    """A sender to the dashboard's API, where the store has that.
+
+    Args:
+        sender: A sender to the store.
+        endpoints: The store.
+        what: What is missing where the store has the publisher gateway's API, for the error.
+    """
+
+    __slots__ = ("_endpoints", "_sender", "_what")
+
+    def __init__(self, sender: Sender, endpoints: Endpoints, what: str) -> None:
+        self._sender = sender
+        self._endpoints = endpoints
+        self._what = what
+
+    @property
+    def sender(self) -> Sender:
+        """The sender; ``ConfigError`` where the store has another API."""
+        if self._endpoints.api != "dashboard":
+            raise ConfigError(f"{self._endpoints.name}: a store with the publisher gateway's API has no {self._what}")
+        return self._sender
+
+    async def snap_id(self, name: str) -> str:
+        """Look up the identifier of the snap called *name*.
+
+        Raises:
+            ConfigError: The store has no such API.
+            NotFound: The account has no such snap, and none is shared with it.
+
+        Source: ``GET /dev/api/account``.
+        """
+        return await find_snap_id(self.sender, self._endpoints.name, name)
+
+
+async def find_snap_id(sender: CallSender, store: str, name: str) -> str:
+    """Return the identifier of the snap called *name*; ``NotFound`` when the account has none of that name.
+
+    Args:
+        sender: What to look it up with.
+        store: The store's name, for the error.
+        name: The snap.
+    """
+    account = await sender.send(GET_ACCOUNT)
+    snap = account.find(name)
+    if snap is None:
+        raise make_api_error(NotFound, store, f"{name} is no snap of this account, and is not shared with it")
+    return snap.snap_id
