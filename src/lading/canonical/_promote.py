@@ -47,7 +47,34 @@ async def promote(
     """
     pairs = channel_pairs(from_channel, to_channel)
     channel_map = await sender.send(get_channel_map(endpoints, name))
-    service = sender.service.name
+    items = plan_promotion(
+        channel_map, name, from_channel, pairs, only_if_revision=only_if_revision, service=sender.service.name
+    )
+    return await send_release(sender, endpoints, name, items)
+
+
+def plan_promotion(
+    channel_map: ChannelMap,
+    name: str,
+    from_channel: str,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    only_if_revision: int | Iterable[int] | None,
+    service: str,
+) -> list[ReleaseItem]:
+    """Return what to release, in order, so that the channels have what those before them have.
+
+    Args:
+        channel_map: What is released.
+        name: The package.
+        from_channel: The channel or track to promote from, for errors.
+        pairs: The channels to promote from and to.
+        only_if_revision: The revisions that have to be there, and no others.
+        service: The store's name, for errors.
+
+    Raises:
+        Conflict: There is nothing to promote, or something else.
+    """
     items = [item for source, target in pairs for item in promoted(channel_map, source, target, service)]
     if not items:
         raise make_api_error(Conflict, service, f"{name} has nothing in {from_channel}: there is nothing to promote")
@@ -57,7 +84,7 @@ async def promote(
         if there != wanted:
             text = f"{from_channel} of {name} has {_numbers(there)}, not {_numbers(wanted)}: nothing was promoted"
             raise make_api_error(Conflict, service, text)
-    return await send_release(sender, endpoints, name, items)
+    return items
 
 
 def channel_pairs(from_channel: str, to_channel: str) -> list[tuple[str, str]]:

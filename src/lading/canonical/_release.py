@@ -136,7 +136,7 @@ async def send_release(
 
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[tuple[ReleaseResult, ...]]:
         channel_map = await sender.send(query)
-        if all(_is_released(channel_map, item, sender.service.name) for item in items):
+        if all(is_released(channel_map, item, sender.service.name) for item in items):
             return Found(tuple(_result_of(channel_map, item) for item in items))
         return NOT_FOUND
 
@@ -167,8 +167,17 @@ def _read_results(response: Response) -> tuple[ReleaseResult, ...]:
     return ReleaseResults.model_validate_json(response.body).released
 
 
-def _is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> bool:
-    """Return whether the channel has what *item* says, on everything that the revision runs on."""
+def is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> bool:
+    """Return whether the channel has what *item* says, on everything that the revision runs on.
+
+    Args:
+        channel_map: What is released.
+        item: What was to be released.
+        service: The store's name, for the error.
+
+    Raises:
+        Conflict: It has this revision and others, and it is not known what this one runs on.
+    """
     there = releases_in(channel_map, item.channel)
     if item.revision is None:
         return not there

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lading._core.api_errors import make_api_error
 from lading._core.call import Call
+from lading._core.unset import UNSET
 from lading.canonical.snap._models import SnapAccountInfo
 from lading.errors import ConfigError, NotFound
 
@@ -40,6 +41,14 @@ class Dashboard:
         if self._endpoints.api != "dashboard":
             raise ConfigError(f"{self._endpoints.name}: a store with the publisher gateway's API has no {self._what}")
         return self._sender
+
+    def refuse(self, **options: object) -> None:
+        """Raise ``ConfigError`` for the first option that was given: only the dashboard has it."""
+        for option, value in options.items():
+            if value is not UNSET and value:
+                raise ConfigError(
+                    f"{self._endpoints.name}: {option}= is not possible in a store with the publisher gateway's API"
+                )
 
     async def snap_id(self, name: str) -> str:
         """Look up the identifier of the snap called *name*.

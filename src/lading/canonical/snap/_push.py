@@ -1,51 +1,29 @@
-"""Pushing an upload to the Snap Store, at most once, and waiting until it has been processed."""
+"""Pushing an upload to the Snap Store, at most once."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lading._core.call import Call
-from lading._core.polling import PollInterval, Watch
 from lading._core.send_once import NOT_FOUND, Found
-from lading.canonical._notify import resolve_status_url
-from lading.canonical._reviews import PendingReview, Review
-from lading.canonical.snap._models import SERIES, UploadState
-from lading.canonical.snap._queries import find_digest, is_rejected
+from lading.canonical._notify import Notified, resolve_status_url
+from lading.canonical._reviews import PendingReview
+from lading.canonical.snap._models import SERIES
+from lading.canonical.snap._queries import find_digest
 from lading.errors import LadingError
-from lading.fanout import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from lading._core.messages import Response
     from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading._core.service import Service
-    from lading.canonical._models_revisions import Revision
     from lading.canonical._upload import Upload
 
 _PUSH = "dev/api/snap-push/"
-STATUS = "dev/api/snaps/{snap_id}/builds/{build}/status"
-"""What hooks show of the URL at which the store says how far it is with an upload."""
-
-_POLL = PollInterval(initial=1.0, factor=1.5, maximum=30.0)
-_CONCURRENT = 8
-
-
-class Pushed(NamedTuple):
-    """What came of a push.
-
-    Attributes:
-        pending: The upload to wait for; ``None`` where only a look-up has found what became of it.
-        listed: The revision that the look-up has found.
-        was_lost: Whether a response was lost on the way.
-    """
-
-    pending: PendingReview | None = None
-    listed: Revision | None = None
-    was_lost: bool = False
 
 
 def check_upload(name: str) -> Call[Response]:
@@ -61,7 +39,7 @@ async def push(
     channels: Sequence[str] = (),
     built_at: datetime | None = None,
     components: Mapping[str, str] | None = None,
-) -> Pushed:
+) -> Notified:
     """Push an upload: the store reviews it, and makes a revision of it.
 
     It becomes one revision at most. After a lost response the revisions are looked up for the digest, and unless it is
@@ -89,78 +67,27 @@ async def push(
         body["channels"] = list(channels)
     if components:
         body["components"] = dict(components)
-    read = partial(_read_status_url, sender.service, name, upload.upload_id)
-    call = Call("POST", _PUSH, read, json=body, idempotent=True)
+    pending = PendingReview(name, upload.upload_id, sha3_384=upload.sha3_384)
+    call = Call("POST", _PUSH, partial(_read_status_url, sender.service, pending), json=body, idempotent=True)
     was_lost = False
 
-    async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[Pushed]:
+    async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[PendingReview]:
         nonlocal was_lost
         was_lost = was_lost or getattr(lost, "request_sent", True)
         found = await find_digest(sender, name, upload.sha3_384)
-        return NOT_FOUND if found is None or is_rejected(found) else Found(Pushed(listed=found))
+        return NOT_FOUND if found is None else Found(pending)
 
     try:
-        pushed = await sender.send_once(call, look_up)
+        return Notified(await sender.send_once(call, look_up), was_lost)
     except LadingError as error:
         if was_lost:
             error.outcome = "unknown"
         raise
-    return pushed._replace(was_lost=was_lost)
 
 
-def _read_status_url(service: Service, name: str, upload_id: str, response: Response) -> Pushed:
+def _read_status_url(service: Service, pending: PendingReview, response: Response) -> PendingReview:
     url = response.json()["status_details_url"]
     if not isinstance(url, str):
         raise TypeError("status_details_url")
     resolve_status_url(service, url)
-    return Pushed(PendingReview(name, upload_id, url))
-
-
-class PushWatch:
-    """An async iterator over uploads as the store has processed them; see :meth:`SnapRevisions.wait_review`."""
-
-    def __init__(self, sender: Sender, reviews: Iterable[PendingReview], poll: PollInterval | float | None) -> None:
-        self._sender = sender
-        self._watch: Watch[PendingReview, tuple[PendingReview, UploadState]] = Watch(
-            reviews,
-            self._fetch,
-            lambda found: found[1].processed,
-            only_done=True,
-            poll=_POLL if poll is None else poll,
-            sleep=sender.settings.sleep,
-        )
-
-    def __aiter__(self) -> PushWatch:
-        return self
-
-    async def __anext__(self) -> Review:
-        pending, state = await anext(self._watch)
-        return review_of(pending.upload_id, state)
-
-    async def _fetch(self, left: tuple[PendingReview, ...]) -> dict[PendingReview, tuple[PendingReview, UploadState]]:
-        found: dict[PendingReview, tuple[PendingReview, UploadState]] = {}
-
-        async def fetch_one(pending: PendingReview) -> None:
-            url = resolve_status_url(self._sender.service, pending.status_url)
-            found[pending] = pending, await self._sender.send(Call("GET", url, UploadState, template=STATUS))
-
-        async with fan_out(fetch_one, left, limit=_CONCURRENT) as results:
-            async for result in results:
-                _ = result.value
-        return found
-
-
-def review_of(upload_id: str, state: UploadState) -> Review:
-    """Return the review of an upload, in the words of both stores.
-
-    Args:
-        upload_id: The upload.
-        state: What the dashboard says.
-    """
-    if state.code == "ready_to_release":
-        status = "approved"  # errors besides are those of the release that was requested along with the push
-    elif state.code in ("processing_error", "processing_upload_delta_error") or (state.processed and state.errors):
-        status = "rejected"
-    else:
-        status = state.code
-    return Review(upload_id=upload_id, status=status, revision=state.revision, errors=state.errors)
+    return PendingReview(pending.name, pending.upload_id, url, pending.sha3_384)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading._core.paging import Page
+from lading._core.paging import Page, Pager
 from lading.canonical._models_releases import ChannelMap
 from lading.canonical.snap._models import SnapHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from lading._core.call import CallSender
     from lading._core.messages import Response
     from lading.canonical._models_revisions import Revision
+    from lading.canonical.snap._models import SnapRelease
 
 FIRST_PAGE = 1
+_REJECTED = ("Rejected", "AutomaticallyRejected")
 
 
 def get_channel_map(name: str) -> Call[ChannelMap]:
@@ -31,66 +31,62 @@ def get_history(name: str, page: int) -> Call[SnapHistory]:
         name: The snap.
         page: The number of the page, from 1.
     """
-    return Call(
-        "GET", "api/v2/snaps/{name}/releases", SnapHistory, path_params={"name": name}, params={"page": page}
-    )
+    return Call("GET", "api/v2/snaps/{name}/releases", SnapHistory, path_params={"name": name}, params={"page": page})
 
 
-def history_pages(sender: CallSender, name: str, items: Callable[[SnapHistory], Sequence[Any]]) -> Any:
-    """Return what fetches a page of a snap's history, for a ``Pager``.
+def list_revisions(sender: CallSender, name: str, *, max_items: int | None) -> Pager[Revision]:
+    """Return a pager over the revisions of a snap, each once, whichever pages of its history repeat it.
 
     Args:
         sender: What to send calls with.
         name: The snap.
-        items: Returns the items of a page.
+        max_items: Stop after this many.
     """
 
-    async def fetch(start: Any) -> Page[Any]:
-        number = FIRST_PAGE if start is None else start
+    async def fetch(start: tuple[int, frozenset[int]] | None) -> Page[Revision]:
+        number, seen = start or (FIRST_PAGE, frozenset())
         page = await sender.send(get_history(name, number))
-        return Page(items(page), number + 1 if page.has_next else None)
+        new = [revision for revision in page.revisions if revision.revision not in seen]
+        seen = seen.union(revision.revision for revision in new)
+        return Page(new, (number + 1, seen) if page.has_next else None)
 
-    return fetch
+    return Pager(fetch, max_items=max_items)
+
+
+def list_history(sender: CallSender, name: str, *, max_items: int | None) -> Pager[SnapRelease]:
+    """Return a pager over what was released and closed.
+
+    Args:
+        sender: What to send calls with.
+        name: The snap.
+        max_items: Stop after this many.
+    """
+
+    async def fetch(start: int | None) -> Page[SnapRelease]:
+        number = start or FIRST_PAGE
+        page = await sender.send(get_history(name, number))
+        return Page(page.releases, number + 1 if page.has_next else None)
+
+    return Pager(fetch, max_items=max_items)
 
 
 async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: bool = False) -> Revision | None:
-    """Return the revision of a snap whose file has this digest, or ``None``.
-
-    One that was not rejected comes first. With several pages of revisions, all are read while nothing is found.
+    """Return the revision of a snap whose file has this digest, or ``None``. One that was rejected is none.
 
     Args:
         sender: What to send calls with.
         name: The snap.
         sha3_384: The digest.
-        newest: Read only the first page, which has the newest.
+        newest: Read only the first page, which has the newest; otherwise as many as it takes.
     """
-    rejected = None
     number: int | None = FIRST_PAGE
     while number is not None:
         page = await sender.send(get_history(name, number))
         for revision in page.revisions:
-            if (revision.sha3_384 or "").lower() != sha3_384:
-                continue
-            if not is_rejected(revision):
+            if (revision.sha3_384 or "").lower() == sha3_384 and revision.status not in _REJECTED:
                 return revision
-            rejected = rejected or revision
         number = number + 1 if page.has_next and not newest else None
-    return rejected
-
-
-def is_rejected(revision: Revision) -> bool:
-    """Return whether the review has rejected a revision."""
-    return revision.status in ("Rejected", "AutomaticallyRejected", "rejected")
-
-
-def is_under_review(revision: Revision) -> bool:
-    """Return whether the store has not decided about a revision yet."""
-    return revision.status in ("ReviewQueued", "ReviewInProgress")
-
-
-def needs_person(revision: Revision) -> bool:
-    """Return whether a person at the store has to decide about a revision."""
-    return revision.status in ("ManualReviewPending", "NeedsInformation")
+    return None
 
 
 def _read_channel_map(response: Response) -> ChannelMap:

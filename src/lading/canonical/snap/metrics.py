@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from lading._core.arguments import checked
@@ -13,6 +12,7 @@ from lading.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import date
 
     from lading._core.messages import Response
     from lading.canonical.snap._dashboard import Dashboard

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading.canonical.snap._assertions import as_text
-from lading.canonical.snap._signed import CONFDB_SCHEMAS, VALIDATION_SETS, build, list_all, post
 from lading.canonical.snap._models import Validation
+from lading.canonical.snap._signed import CONFDB_SCHEMAS, VALIDATION_SETS, build, list_all, post
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ class SnapValidations:
         Source: ``GET /dev/api/snaps/{snap_id}/validations``.
         """
         snap_id = await self._dashboard.snap_id(name)
-        call = Call(
-            "GET", "dev/api/snaps/{snap_id}/validations", _read_validations, path_params={"snap_id": snap_id}
-        )
+        call = Call("GET", "dev/api/snaps/{snap_id}/validations", _read_validations, path_params={"snap_id": snap_id})
         return await self._dashboard.sender.send(call)
 
     async def push(self, name: str, assertion: str | bytes, *, replace: bool = True) -> None:
