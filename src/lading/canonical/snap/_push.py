@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -71,23 +72,23 @@ async def push(
     call = Call("POST", _PUSH, partial(_read_status_url, sender.service, pending), json=body, idempotent=True)
     was_lost = False
 
-    async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[PendingReview]:
+    async def look_up(sender: LookupSender, lost: LadingError) -> LookupResult[Notified]:
         nonlocal was_lost
         was_lost = was_lost or getattr(lost, "request_sent", True)
         found = await find_digest(sender, name, upload.sha3_384)
-        return NOT_FOUND if found is None else Found(pending)
+        return NOT_FOUND if found is None else Found(Notified(pending, was_lost=True))
 
     try:
-        return Notified(await sender.send_once(call, look_up), was_lost)
+        return await sender.send_once(call, look_up)
     except LadingError as error:
         if was_lost:
             error.outcome = "unknown"
         raise
 
 
-def _read_status_url(service: Service, pending: PendingReview, response: Response) -> PendingReview:
+def _read_status_url(service: Service, pending: PendingReview, response: Response) -> Notified:
     url = response.json()["status_details_url"]
     if not isinstance(url, str):
         raise TypeError("status_details_url")
     resolve_status_url(service, url)
-    return PendingReview(pending.name, pending.upload_id, url, pending.sha3_384)
+    return Notified(replace(pending, status_url=url))
