@@ -70,7 +70,12 @@ class TestRelease:
 
     async def test_arguments_that_do_not_fit(self, released: SnapDashboard):
         async with released.client() as store:
-            for wrong in ((0, ["edge"], {}), (1, [], {}), (1, ["no/where/at/all"], {}), (None, ["edge"], {"progressive": 3})):
+            for wrong in (
+                (0, ["edge"], {}),
+                (1, [], {}),
+                (1, ["no/where/at/all"], {}),
+                (None, ["edge"], {"progressive": 3}),
+            ):
                 with pytest.raises(InputError):
                     await store.releases.release(NAME, wrong[0], wrong[1], **wrong[2])  # type: ignore[arg-type]
         assert released.seen == []
