@@ -10,7 +10,10 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sphinx.addnodes import pending_xref
+
 import lading
+import lading.canonical
 import lading.copr
 import lading.pypi
 import lading.pypi.restrictions
@@ -18,8 +21,7 @@ import lading.s3
 import lading.testing
 
 if TYPE_CHECKING:
-    from docutils.nodes import Element
-    from sphinx.addnodes import pending_xref
+    from docutils.nodes import Element, document
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -136,12 +138,23 @@ nitpick_ignore_regex = [
 
 _HOMES = {
     "lading": lading,
+    "lading.canonical": lading.canonical,
     "lading.copr": lading.copr,
     "lading.pypi": lading.pypi,
     "lading.pypi.restrictions": lading.pypi.restrictions,
     "lading.s3": lading.s3,
     "lading.testing": lading.testing,
 }
+
+
+def _qualify(app: Sphinx, doctree: document) -> None:
+    """Let short names on the reference page of a store mean the store's own: others have classes of the same names."""
+    home = "lading." + app.env.docname.rpartition("/")[2]
+    # What is at the top as well is documented there.
+    names = set(_HOMES[home].__all__) - set(lading.__all__) if home in _HOMES else ()
+    for node in doctree.findall(pending_xref):
+        if node.get("refdomain") == "py" and node["reftarget"] in names:
+            node["reftarget"] = f"{home}.{node['reftarget']}"
 
 
 def _public(
@@ -204,5 +217,6 @@ def _without_setup(_app: Sphinx, _page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file to Sphinx."""
     app.connect("source-read", _without_setup)
+    app.connect("doctree-read", _qualify)
     app.connect("missing-reference", _public)
     app.connect("autodoc-process-docstring", _prose, priority=400)

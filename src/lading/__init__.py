@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from lading._core.polling import PollInterval as PollInterval
     from lading._core.unset import UNSET as UNSET
     from lading._http.httpx_adapter import Transport as Transport
+    from lading.canonical import Charmhub as Charmhub
+    from lading.canonical import ReviewRejected as ReviewRejected
+    from lading.canonical import SnapStore as SnapStore
     from lading.copr import BuildFailed as BuildFailed
     from lading.copr import Copr as Copr
     from lading.errors import ApiError as ApiError
@@ -98,6 +101,7 @@ _HOMES: dict[str, str] = {
         "lading._core.polling": "PollInterval",
         "lading._client": "ClientOptions",
         "lading._http.httpx_adapter": "Transport",
+        "lading.canonical": "Charmhub ReviewRejected SnapStore",
         "lading.copr": "BuildFailed Copr",
         "lading.errors": (
             "ApiError InvalidResponse BadRequest RequestTimeout ConfigError Conflict NetworkError Forbidden InputError "

@@ -187,13 +187,14 @@ class _Signature:
         parameters = inspect.signature(function).parameters.values()
         self.positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         annotations = {p.name: p.annotation for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        self.rest = {p.name: p.annotation for p in parameters if p.kind is p.VAR_POSITIONAL}
         self.takes_any = False
         for parameter in parameters:
             if parameter.kind is parameter.VAR_KEYWORD:
                 self.takes_any = not str(parameter.annotation).startswith("Unpack[")
                 annotations |= self._options(str(parameter.annotation), options)
         self.names = set(annotations)
-        self._annotations = annotations
+        self._annotations = annotations | self.rest
         self._checks: dict[str, Check] = {}
 
     @staticmethod
@@ -211,6 +212,11 @@ class _Signature:
                 return TypeError(self._unknown(name))
         for name, value in (*zip(self.positional, args, strict=False), *kwargs.items()):
             if value is not UNSET and name in self.names and name != "self":
+                error = self._error_of(name, value)
+                if error is not None:
+                    return error
+        for name in self.rest:
+            for value in args[len(self.positional) :]:
                 error = self._error_of(name, value)
                 if error is not None:
                     return error

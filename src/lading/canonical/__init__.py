@@ -16,10 +16,37 @@ from lading.canonical._endpoints import (
 )
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._models import Account, PackageName, WhoAmI
+from lading.canonical._models_packages import Media, Package, Track, TrackGuardrail
+from lading.canonical._models_public import PublicChannel, PublicRelease
+from lading.canonical._models_releases import (
+    Channel,
+    ChannelMap,
+    PackageChannels,
+    Progressive,
+    Release,
+    ReleasedResource,
+    ReleaseResult,
+)
+from lading.canonical._models_resources import (
+    ImageCredentials,
+    Resource,
+    ResourceBase,
+    ResourceDownload,
+    ResourceRevision,
+)
 from lading.canonical._models_revisions import Base, Revision
 from lading.canonical._publish import UploadedRevision
+from lading.canonical._resources import UploadedResource
+from lading.canonical._review_watch import ReviewWatch
 from lading.canonical._reviews import PendingReview, Review, ReviewError
 from lading.canonical._upload import Upload
+from lading.canonical.packages import Packages
+from lading.canonical.releases import Releases
+from lading.canonical.resources import Resources
+from lading.canonical.revisions import Revisions
+from lading.canonical.tokens import Tokens
+from lading.canonical.tracks import NewTrack, Tracks
+from lading.canonical.uploads import Uploads
 
 __all__ = [
     "CHARMHUB",
@@ -30,19 +57,47 @@ __all__ = [
     "SNAP_STORE_STAGING",
     "Account",
     "Base",
+    "Channel",
+    "ChannelMap",
     "Charmhub",
     "CraftStoreFile",
     "Endpoints",
+    "ImageCredentials",
+    "Media",
+    "NewTrack",
+    "Package",
+    "PackageChannels",
     "PackageName",
+    "Packages",
     "PendingReview",
+    "Progressive",
+    "PublicChannel",
+    "PublicRelease",
+    "Release",
+    "ReleaseResult",
+    "ReleasedResource",
+    "Releases",
+    "Resource",
+    "ResourceBase",
+    "ResourceDownload",
+    "ResourceRevision",
+    "Resources",
     "Review",
     "ReviewError",
     "ReviewRejected",
+    "ReviewWatch",
     "Revision",
+    "Revisions",
     "SnapStore",
     "StoreAuth",
+    "Tokens",
+    "Track",
+    "TrackGuardrail",
+    "Tracks",
     "Upload",
+    "UploadedResource",
     "UploadedRevision",
+    "Uploads",
     "WhoAmI",
     "on_prem_snap_store",
     "permissions",

@@ -12,9 +12,13 @@ from lading.canonical._auth import StoreAuth
 from lading.canonical._config import find_place
 from lading.canonical._services import services_of
 from lading.canonical._stored import parse_exported
+from lading.canonical.packages import Packages
+from lading.canonical.releases import Releases
+from lading.canonical.resources import Resources
 from lading.canonical.revisions import Revisions
 from lading.canonical.snap._resources import make_snap_resources
 from lading.canonical.tokens import Tokens
+from lading.canonical.tracks import Tracks
 from lading.canonical.uploads import Uploads
 from lading.errors import ConfigError, InputError
 
@@ -103,6 +107,10 @@ class Charmhub(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        packages: Register and list names, read and change their metadata.
+        releases: List, make, promote and close releases; wait until installers see them.
+        resources: Upload, list and update the resources of charms.
+        tracks: Create tracks.
         uploads: The transfer of files to the storage host.
         revisions: Upload, wait for and list revisions.
     """
@@ -114,7 +122,11 @@ class Charmhub(_StoreClient):
     }
     _namespace = "charm"
 
+    packages: Packages
+    releases: Releases
     revisions: Revisions
+    resources: Resources
+    tracks: Tracks
 
     def __init__(
         self,
@@ -170,7 +182,11 @@ class Charmhub(_StoreClient):
 
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
+        self.packages = Packages(sender, self._endpoints)
         self.revisions = Revisions(sender, self._endpoints, self._services)
+        self.releases = Releases(sender, self._endpoints, self._services)
+        self.resources = Resources(sender, self._endpoints, self._services)
+        self.tracks = Tracks(sender, self._endpoints)
 
 
 @checked(ClientOptions)

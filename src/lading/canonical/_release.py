@@ -66,7 +66,7 @@ async def release_revision(  # noqa: PLR0917 - they are the arguments of Release
     revision: int | None,
     channels: Iterable[str],
     resources: Mapping[str, int | None] | None = UNSET,
-    progressive: float = UNSET,
+    progressive: float | None = UNSET,
 ) -> tuple[ReleaseResult, ...]:
     """Release a revision to channels, or close them, and return what the store has done.
 
@@ -77,7 +77,7 @@ async def release_revision(  # noqa: PLR0917 - they are the arguments of Release
         revision: The revision; ``None`` closes the channels.
         channels: The channels.
         resources: The revisions of the package's resources by name.
-        progressive: How many percent of all devices it reaches.
+        progressive: How many percent of all devices it reaches; ``None`` for all.
 
     Raises:
         InputError: An argument is invalid; nothing was sent.
@@ -90,7 +90,7 @@ def make_items(
     revision: int | None,
     channels: Iterable[str],
     resources: Mapping[str, int | None] | None = UNSET,
-    progressive: float = UNSET,
+    progressive: float | None = UNSET,
 ) -> tuple[ReleaseItem, ...]:
     """Return what to send for one revision in *channels*, each channel once.
 
@@ -100,17 +100,16 @@ def make_items(
     names = parse_channels(channels)
     if revision is not None and revision < 1:
         raise InputError(f"revision must be 1 or more, not {revision}; None closes the channels", argument="revision")
-    if progressive is not UNSET and not 0 < progressive <= _ALL_DEVICES:
-        raise InputError(
-            f"progressive is a percentage above 0 and up to 100, not {progressive}", argument="progressive"
-        )
+    percentage: float = UNSET if progressive is None else progressive
+    if percentage is not UNSET and not 0 < percentage <= _ALL_DEVICES:
+        raise InputError(f"progressive is a percentage above 0 and up to 100, not {percentage}", argument="progressive")
     if revision is None and resources is not UNSET:
         raise InputError("revision=None closes the channels: resources= cannot be given with it", argument="resources")
-    if revision is None and progressive is not UNSET:
+    if revision is None and percentage is not UNSET:
         raise InputError("revision=None closes the channels: progressive= has no meaning then", argument="progressive")
-    if progressive is not UNSET and progressive == _ALL_DEVICES:
-        progressive = UNSET
-    return tuple(ReleaseItem(name, revision, resources, progressive) for name in names.values())
+    if percentage is not UNSET and percentage == _ALL_DEVICES:
+        percentage = UNSET
+    return tuple(ReleaseItem(name, revision, resources, percentage) for name in names.values())
 
 
 async def send_release(

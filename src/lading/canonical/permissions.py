@@ -36,7 +36,7 @@ ACL_PERMISSIONS: Final = (
     "package_release",
     "package_update",
 )
-"""The permissions of the Snap Store's old logins: all of what snapcraft requests."""
+"""The permissions of the Snap Store's old logins, all of which snapcraft requests."""
 
 PUBLISH_PERMISSIONS: Final = (
     ACCOUNT_REGISTER_PACKAGE,
@@ -44,4 +44,4 @@ PUBLISH_PERMISSIONS: Final = (
     PACKAGE_MANAGE,
     PACKAGE_VIEW,
 )
-"""What publishing needs, and no more: registering names, uploading, releasing, and reading them back."""
+"""What publishing needs and no more, which is to register names, to upload, to release, and to read them back."""

@@ -29,7 +29,7 @@ class Releases:
 
     A channel is ``[track/]risk[/branch]``: ``"edge"`` is ``"latest/edge"``, ``"edge/fix-1"`` a branch of it, and
     ``"2.0/stable"`` a channel of the track ``2.0``. A branch is closed by the store itself after some time; see
-    :attr:`Release.expiration_date`.
+    ``Release.expiration_date``.
     """
 
     __slots__ = ("_endpoints", "_sender", "_services")
@@ -77,7 +77,7 @@ class Releases:
         channels: Iterable[str],
         *,
         resources: Mapping[str, int | None] | None = UNSET,
-        progressive: float = UNSET,
+        progressive: float | None = UNSET,
     ) -> tuple[ReleaseResult, ...]:
         """Release a revision to channels in one request, or close them, and return the store's results.
 
@@ -93,8 +93,8 @@ class Releases:
             channels: The channels, one or more.
             resources: The revision of each resource, by name, for a charm that has resources: ``{"image": 3}``.
                 ``None`` in place of a number attaches no revision of that resource.
-            progressive: How many percent of all devices the release reaches. The channel map is read afterwards,
-                because a store that does not know progressive releases would release to all devices.
+            progressive: How many percent of all devices the release reaches; ``None`` for all. The channel map is read
+                afterwards, because a store that does not know progressive releases would release to all devices.
 
         Raises:
             InputError: A channel's name is invalid, there is none, or the arguments contradict each other.

@@ -175,12 +175,10 @@ def check_tracks(tracks: Iterable[str | NewTrack]) -> list[NewTrack]:
     """Return *tracks*, each name once.
 
     Raises:
-        InputError: There is none, one is something else, or a name breaks the rule.
+        InputError: There is none, or a name breaks the rule.
     """
     found: dict[str, NewTrack] = {}
     for track in tracks:
-        if not isinstance(track, (str, NewTrack)):
-            raise InputError("tracks are strings or NewTrack", argument="tracks")
         new = NewTrack(track) if isinstance(track, str) else track
         found.setdefault(new.name, new)
     if not found:
