@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Channel:
     track: str
     risk: str
     branch: str | None = None
-    has_track: bool = True
+    has_track: bool = field(default=True, compare=False)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lading.testing._server.forms import Form
+from lading.testing._server.refusals import Refusal
 from lading.testing.canonical._refusals import DashboardRefusal, GatewayRefusal
 from lading.testing.canonical.snap._channels import is_allowed
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from lading.testing._server.refusals import Refusal
     from lading.testing.canonical._request import Refuse
     from lading.testing.canonical._state import Session, StoreAccount, StoredUpload
     from lading.testing.canonical.snap._channels import Channel
@@ -194,6 +194,10 @@ def _refuse_permission(refuse: Refuse, message: str, **more: Any) -> Refusal:
 
 def not_authorized(refuse: Refuse) -> Refusal:
     """Return the refusal of a request without credentials, or with some that are not accepted."""
-    message = "The request is missing an Authorization header field containing a valid macaroon"
-    challenge = {"WWW-Authenticate": 'Macaroon realm="Devportal"'}
-    return refuse(401, ("macaroon-authorization-required", message), headers=challenge)
+    error = {
+        "code": "macaroon-authorization-required",
+        "message": "The request is missing an Authorization header field containing a valid macaroon",
+        "extra": {"realm": "Devportal"},
+    }
+    name = "error-list" if refuse is GatewayRefusal else "error_list"
+    return Refusal(401, {name: [error]}, {"WWW-Authenticate": 'Macaroon realm="Devportal"'})
