@@ -33,6 +33,7 @@ class StoreAccount:
         display_name: The name that people see.
         validation: Whether the store vouches for it.
         id: The identifier.
+        teams: The teams that it is in, which it can register names for.
         agents: Public keys (base64) that log in at the identity service without a person.
         password_changed_at: When the password was changed last: what was discharged before is not refreshed any more.
     """
@@ -44,6 +45,7 @@ class StoreAccount:
     display_name: str = ""
     validation: str = "unproven"
     id: str = field(default_factory=lambda: secrets.token_urlsafe(24)[:32])
+    teams: frozenset[str] = frozenset()
     agents: set[str] = field(default_factory=set[str])
     password_changed_at: datetime | None = None
 
