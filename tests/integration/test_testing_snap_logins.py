@@ -19,9 +19,9 @@ DAY = 24 * 3600
 @pytest.fixture
 def store():
     with EmbeddedSnapStore(discharge_lifetime=DAY) as store:
-        store.add_snap("hello")
+        store.add_package("hello")
         store.add_revision("hello")
-        store.add_snap("world")
+        store.add_package("world")
         yield store
     assert store.errors == []
 
@@ -45,7 +45,7 @@ def test_whoami_shows_the_restrictions(store):
     }
     with SnapPublisher(store, permissions=("package_access", "package_push"), **restrictions) as publisher:
         shown = publisher.send("GET", WHOAMI).json()
-    assert shown["packages"] == [store.snap_id("hello")]
+    assert shown["packages"] == [store.package_id("hello")]
     assert shown["permissions"] == ["package_access", "package_push"]
     assert shown["channels"] == ["edge", "*/beta"]
     assert shown["expires"].startswith("2099-01-02T03:04:05")
@@ -178,7 +178,7 @@ ENDPOINTS = [
 
 @pytest.mark.parametrize(("method", "path", "permission"), ENDPOINTS)
 def test_every_endpoint_needs_its_permission(store, method, path, permission):
-    path = path.replace("ID", store.snap_id("hello"))
+    path = path.replace("ID", store.package_id("hello"))
     other = "package_purchase"
     with SnapPublisher(store, permissions=(permission,)) as allowed, SnapPublisher(store, permissions=(other,)) as not_:
         assert allowed.send(method, path).status_code not in (401, 403)
@@ -216,9 +216,9 @@ def test_credentials_for_channels_are_not_for_others(store):
         pushed = publisher.push(channels=["stable"])
         text = "Macaroon channel restrictions (edge beta/*) do not allow release to stable."
         assert refusal(pushed) == (403, "invalid-channel-permission", text)
-        path = f"/dev/api/snaps/{store.snap_id('hello')}/close"
+        path = f"/dev/api/snaps/{store.package_id('hello')}/close"
         assert publisher.send("POST", path, {"channels": ["stable"]}).status_code == 403
-    assert {one.channel for one in store.released("hello")} == {"latest/edge", "latest/beta/fix"}
+    assert {one.channel for one in store.releases("hello")} == {"latest/edge", "latest/beta/fix"}
 
 
 def test_a_login_by_the_identity_service_begins_with_a_macaroon_for_it(store):

@@ -28,7 +28,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lading.testing.canonical.snap import EmbeddedSnapStore, SnapPush, SnapRelease
+    from lading.testing.canonical.snap import EmbeddedSnapStore, SnapPush, SnapRelease, SnapRevision
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Delay,
@@ -81,6 +81,7 @@ __all__ = [
     "ServerResponse",
     "SnapPush",
     "SnapRelease",
+    "SnapRevision",
     "StoredFile",
     "Truncate",
     "User",
@@ -92,7 +93,7 @@ _MODULES = {
     "Server": "server",
     **dict.fromkeys(("Fields", "Headers", "ServerRequest", "ServerResponse"), "messages"),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
-    **dict.fromkeys(("EmbeddedSnapStore", "SnapPush", "SnapRelease"), "canonical.snap"),
+    **dict.fromkeys(("EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 

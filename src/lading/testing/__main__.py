@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with EmbeddedCopr(port=options.port, auto_advance=True) as store:
                 _serve(store.config_text(), store.advance_clock)
         elif options.store == "snap":
-            with EmbeddedSnapStore(port=options.port, auto_advance=True) as snap_store:
+            with EmbeddedSnapStore(port=options.port) as snap_store:
                 _serve(_lines(_describe(snap_store), 10), snap_store.advance_clock)
         else:
             with EmbeddedIndex(port=options.port) as index:

@@ -51,6 +51,10 @@ def releases(request: SnapRequest, name: str) -> dict[str, Any]:
     snap = _readable(request, name)
     page, size = (_positive(request, key, default) for key, default in (("page", 1), ("size", _PAGE_SIZE)))
     history = snap.history[::-1][(page - 1) * size :][:size]
+    last = page * size >= len(snap.history)
+    links = {"self": _page_url(request, name, page, size)}
+    if not last:
+        links["next"] = _page_url(request, name, page + 1, size)
     ever = {release.revision for release in snap.history}
     numbers = {release.revision for release in history}
     if page == 1:
@@ -76,7 +80,12 @@ def releases(request: SnapRequest, name: str) -> dict[str, Any]:
             if number in numbers
         ],
         "snap": _show_snap(snap, snap.released(request.now)),
+        **({"_links": links} if request.options.page_links else {}),
     }
+
+
+def _page_url(request: SnapRequest, name: str, page: int, size: int) -> str:
+    return f"{request.base}/api/v2/snaps/{name}/releases?page={page}&size={size}"
 
 
 def state(request: SnapRequest, snap_id: str) -> dict[str, Any]:

@@ -8,17 +8,16 @@ from uuid import uuid4
 
 from lading.testing.canonical._state import StoredUpload
 from lading.testing.canonical.snap._releases import add_releases, unreleasable
-from lading.testing.canonical.snap._state import Push, Revision
+from lading.testing.canonical.snap._state import Plan, Push, Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lading.testing.canonical._state import StoreAccount, StoreState
     from lading.testing.canonical.snap._state import Snap
 
 CODES = (
-    "being_processed",
     "ready_to_release",
     "need_manual_review",
     "processing_error",
@@ -28,6 +27,10 @@ DUPLICATE = "binary_sha3_384: A file with this exact same content has already be
 MAGIC = b"hsqs"
 _ATTRIBUTES = {"base": "core24", "confinement": "strict", "grade": "stable", "type": "app"}
 _ARCHITECTURES = {"multi": ("amd64", "arm64")}
+_REASONS = {
+    "processing_error": "The store was unable to accept this snap.",
+    "processing_upload_delta_error": "Delta service failed to apply delta within 60s",
+}
 _STATUSES = {"ready_to_release": "Published", "need_manual_review": "ManualReviewPending"}
 
 
@@ -42,20 +45,30 @@ def keep(state: StoreState, filename: str, content: bytes) -> StoredUpload:
     return state.uploads[upload_id]
 
 
-def create_push(snap: Snap, upload: StoredUpload, sender: StoreAccount, now: datetime, **more: Any) -> Push:
-    """Create a push of a file, which is being processed from now on."""
-    push = Push(len(snap.pushes) + 1, snap, upload, sender, now, **more)
+def create_push(
+    snap: Snap, upload: StoredUpload, sender: StoreAccount, now: datetime, *, plans: list[Plan], **more: Any
+) -> Push:
+    """Create a push of a file, which is being processed from now on.
+
+    Args:
+        snap: The snap.
+        upload: The file.
+        sender: The account that pushes.
+        now: The time.
+        plans: How processing ends, of this and the next pushes; it uses up the first.
+        more: Further attributes of the push.
+    """
+    push = Push(len(snap.pushes) + 1, snap, upload, sender, now, plan=plans.pop(0) if plans else Plan(), **more)
     snap.pushes.append(push)
     return push
 
 
 def advance(push: Push, now: datetime) -> None:
-    """Advance a push by one state: what is processed, or waits for a person, is accepted unless something is wrong."""
+    """End the processing of a push as it was planned; what cannot be accepted is rejected in any case."""
     if push.code == "being_processed":
-        errors = problems(push)
-        finish(push, "processing_error" if errors else "ready_to_release", now, errors=errors)
-    elif push.code == "need_manual_review":
-        finish(push, "ready_to_release", now)
+        errors = problems(push) if push.plan.code in _STATUSES else []
+        plan = Plan("processing_error", tuple(errors)) if errors else push.plan
+        finish(push, plan, now)
 
 
 def problems(push: Push) -> list[str]:
@@ -71,12 +84,12 @@ def problems(push: Push) -> list[str]:
     return []
 
 
-def finish(push: Push, code: str, now: datetime, *, errors: Iterable[str] = (), **properties: Any) -> None:
-    """Put a push into a state; see ``EmbeddedSnapStore.finish``."""
-    push.code = code
-    push.errors = list(errors)
-    if code in _STATUSES:
-        accept(push, code, now, **properties)
+def finish(push: Push, plan: Plan, now: datetime) -> None:
+    """Put a push into a state."""
+    push.code = plan.code
+    push.errors = list(plan.errors) or ([_REASONS[plan.code]] if plan.code in _REASONS else [])
+    if plan.code in _STATUSES:
+        accept(push, plan.code, now, **plan.properties)
     elif push.revision is not None:
         push.revision.status = "Rejected"
 

@@ -37,6 +37,7 @@ def push(request: SnapRequest) -> ServerResponse:
         upload,
         request.account,
         request.now,
+        plans=request.state.plans,
         channels=_channels(request, snap),
         built_at=_built_at(request),
         components=_components(request),
@@ -97,6 +98,6 @@ def status(request: SnapRequest, snap_id: str, number: int) -> dict[str, Any]:
         shown["revision"] = str(number) if request.options.string_revisions else number
     if found.errors:
         shown["errors"] = [{"code": None, "message": message} for message in found.errors]
-    if request.options.auto_advance:
+    if request.options.auto_review:
         advance(found, request.now)  # the next response shows it
     return shown

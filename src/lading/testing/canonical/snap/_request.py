@@ -44,7 +44,8 @@ class SnapStoreOptions:
         register_window: The seconds between two registrations of an account.
         info_delay: The seconds until installers see a release.
         builds_disabled: Whether assertions of builds are refused.
-        auto_advance: Whether a push advances by one state after each response that shows it.
+        page_links: Whether pages of releases have links to the next ones.
+        auto_review: Whether processing ends by itself after it was shown once.
     """
 
     refresh_code: str = "macaroon-needs-refresh"
@@ -52,7 +53,8 @@ class SnapStoreOptions:
     register_window: float = 0
     info_delay: float = 0
     builds_disabled: bool = False
-    auto_advance: bool = False
+    page_links: bool = True
+    auto_review: bool = True
 
 
 @dataclass(slots=True, kw_only=True)

@@ -90,6 +90,21 @@ class Track:
     version_pattern: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the processing of a push is going to end.
+
+    Attributes:
+        code: The state.
+        errors: The reasons that its status shows.
+        properties: Properties of the revision.
+    """
+
+    code: str = "ready_to_release"
+    errors: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
 @dataclass(slots=True, eq=False)
 class Push:
     """A push: an uploaded file that becomes a revision, unless it is rejected.
@@ -103,6 +118,7 @@ class Push:
         channels: Where it is released to once it has been accepted.
         built_at: When it was built, as the client says.
         components: The uploads of its components, by name.
+        plan: How its processing ends.
         code: The state.
         errors: Why it is not accepted.
         revision: The revision, once it has one.
@@ -116,6 +132,7 @@ class Push:
     channels: tuple[Channel, ...] = ()
     built_at: str | None = None
     components: Mapping[str, StoredUpload] = field(default_factory=dict[str, Any])
+    plan: Plan = field(default_factory=Plan)
     code: str = "being_processed"
     errors: list[str] = field(default_factory=list[str])
     revision: Revision | None = None
@@ -206,6 +223,7 @@ class SnapStoreState:
         reserved: The names that cannot be registered.
         account_keys: The registered keys by account.
         validation_sets: The validation sets that were published, oldest first.
+        plans: How the processing of the next pushes ends.
         registered_at: When each account last registered a name.
     """
 
@@ -213,6 +231,7 @@ class SnapStoreState:
     reserved: set[str] = field(default_factory=set[str])
     account_keys: dict[str, list[dict[str, str]]] = field(default_factory=dict[str, Any])
     validation_sets: list[Assertion] = field(default_factory=list["Assertion"])
+    plans: list[Plan] = field(default_factory=list[Plan])
     registered_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def register(self, name: str, publisher: StoreAccount, now: datetime, *, private: bool, store: str) -> Snap:
