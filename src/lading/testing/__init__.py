@@ -1,9 +1,9 @@
 """Servers for test suites, on 127.0.0.1 inside the process, with fault injection.
 
-:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`Server` serves a
-handler of yours, and :class:`FaultProxy` forwards to a server that is running already. All of them inject
-:class:`Faults`: respond with a status, delay, drop the connection before, during or after the work, truncate the
-response, send it in small pieces, respond before the body has been received.
+:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`EmbeddedSnapStore` a
+Snap Store, :class:`Server` serves a handler of yours, and :class:`FaultProxy` forwards to a server that is running
+already. All of them inject :class:`Faults`: respond with a status, delay, drop the connection before, during or after
+the work, truncate the response, send it in small pieces, respond before the body has been received.
 
 Example:
     >>> import httpx
@@ -18,8 +18,8 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_server`` and ``lading_fault_proxy``
-(:mod:`lading.testing.plugin`) start and stop them.
+With pytest, the fixtures ``lading_index``, ``lading_copr``, ``embedded_snap_store``, ``lading_server`` and
+``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lading.testing.canonical.snap import EmbeddedSnapStore, SnapPush, SnapRelease, SnapRevision
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Delay,
@@ -60,6 +61,7 @@ __all__ = [
     "DropDuring",
     "EmbeddedCopr",
     "EmbeddedIndex",
+    "EmbeddedSnapStore",
     "Fault",
     "FaultProxy",
     "Faults",
@@ -77,6 +79,9 @@ __all__ = [
     "Server",
     "ServerRequest",
     "ServerResponse",
+    "SnapPush",
+    "SnapRelease",
+    "SnapRevision",
     "StoredFile",
     "Truncate",
     "User",
@@ -88,6 +93,7 @@ _MODULES = {
     "Server": "server",
     **dict.fromkeys(("Fields", "Headers", "ServerRequest", "ServerResponse"), "messages"),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
+    **dict.fromkeys(("EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 

@@ -107,8 +107,12 @@ class EmbeddedStore(Server):
         """Store files in *directory* from now on."""
 
     async def _respond(self, request: ServerRequest) -> ServerResponse:
+        return await self._respond_with(self._handler, request)
+
+    async def _respond_with(self, handler: Handler, request: ServerRequest) -> ServerResponse:
+        """Respond as *handler* does, with the store's time."""
         try:
-            response = await self._handler(request)
+            response = await handler(request)
         except Refusal as refusal:
             response = refusal.response(request)
         date = ("Date", format_datetime(self._clock.now, usegmt=True))

@@ -4,6 +4,7 @@ Until one of them is used, this module imports nothing but pytest.
 
 * ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a new one for every test.
 * ``lading_copr`` is a running :class:`~lading.testing.EmbeddedCopr`, likewise.
+* ``embedded_snap_store`` is a running :class:`~lading.testing.EmbeddedSnapStore`, likewise.
 
 The others are functions that start a server for the duration of the test:
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+    from lading.testing.canonical.snap import EmbeddedSnapStore
     from lading.testing.copr import EmbeddedCopr
     from lading.testing.faults import Faults
     from lading.testing.index import EmbeddedIndex
@@ -72,6 +74,13 @@ def lading_index() -> Iterator[EmbeddedIndex]:
 def lading_copr() -> Iterator[EmbeddedCopr]:
     """Run a Copr without projects; it is started before the test and stopped after it."""
     with _load("copr", "EmbeddedCopr")() as store:
+        yield store
+
+
+@pytest.fixture
+def embedded_snap_store() -> Iterator[EmbeddedSnapStore]:
+    """Run a Snap Store without snaps; it is started before the test and stopped after it."""
+    with _load("canonical.snap", "EmbeddedSnapStore")() as store:
         yield store
 
 

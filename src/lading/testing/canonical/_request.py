@@ -1,0 +1,172 @@
+"""Requests to the doubles of Canonical's stores as their handlers receive them, and their dispatch."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lading.testing._server.routing import Route, Router
+from lading.testing.canonical._refusals import NEEDS_REFRESH, DashboardRefusal, GatewayRefusal, SSORefusal
+from lading.testing.canonical._sessions import AuthenticationError, identify
+from lading.testing.messages import ServerResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lading.testing._server.refusals import Refusal
+    from lading.testing.canonical._schema import Schema
+    from lading.testing.canonical._state import Session, StoreAccount, StoreState
+    from lading.testing.faults import HeaderPairs
+    from lading.testing.messages import Fields, Headers, ServerRequest
+
+_MAX_BODY = 8 << 20
+
+
+class Refuse(Protocol):
+    """The shape in which an API refuses requests."""
+
+    def __call__(self, status: int, *errors: tuple[str, str], headers: HeaderPairs = ()) -> Refusal:
+        """Return the refusal."""
+        ...
+
+
+def refuse_sso(status: int, *errors: tuple[str, str], headers: HeaderPairs = ()) -> Refusal:  # noqa: ARG001
+    """Return a refusal of Ubuntu One."""
+    return SSORefusal(status, *errors[0])
+
+
+@dataclass(slots=True)
+class StoreRequest:
+    """A request whose body has been read.
+
+    Attributes:
+        state: The store's state; its lock is held.
+        method: The method.
+        query: The parameters of the query.
+        headers: The headers.
+        body: The body.
+        base: The URL under which the client reaches the host.
+        refuse: The shape in which the API refuses requests.
+        sender: The session that the request was sent with; ``None`` where the route needs none.
+    """
+
+    state: StoreState
+    method: str
+    query: Fields
+    headers: Headers
+    body: bytes = field(repr=False)
+    base: str
+    refuse: Refuse
+    sender: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session that the request was sent with, on routes that need one."""
+        if self.sender is None:
+            raise refuse_authentication(AuthenticationError("missing", "Authorization Required"), self.refuse)
+        return self.sender
+
+    @property
+    def account(self) -> StoreAccount:
+        """The account that sent the request, on routes that need one."""
+        account = self.session.account
+        if account is None:
+            raise refuse_authentication(AuthenticationError("invalid", "Invalid macaroon"), self.refuse)
+        return account
+
+    def json(self, schema: Schema) -> Any:
+        """Return the JSON in the body.
+
+        Raises:
+            Refusal: There is none, it was not sent as JSON, or it does not fit to the schema.
+        """
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise self.refuse(415, ("api-error", f"Content-Type must be application/json, not {kind or 'missing'}"))
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise self.refuse(400, ("api-error", "Error decoding JSON request body")) from None
+        errors = [("api-error", message) for message in schema.errors(value)]
+        if errors:
+            raise self.refuse(400, *errors)
+        return value
+
+
+def refuse_authentication(error: AuthenticationError, refuse: Refuse) -> Refusal:
+    """Return the refusal of a request without valid credentials.
+
+    Source: of a macaroon that has to be refreshed, ``macaroon-needs-refresh`` with the challenge for it; of others,
+    ``macaroon-permission-required``.
+    """
+    if error.reason == "expired":
+        return refuse(401, ("macaroon-needs-refresh", str(error)), headers=NEEDS_REFRESH)
+    return refuse(401, ("macaroon-permission-required", str(error)), headers={"WWW-Authenticate": "Macaroon"})
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Routes whose refusals have one shape.
+
+    Attributes:
+        routes: The routes. The handlers of private ones are called with the sender's session in the request.
+        refuse: The shape.
+        host: The host that serves them.
+    """
+
+    routes: Sequence[Route]
+    refuse: Refuse = GatewayRefusal
+    host: str = "api"
+
+
+class StoreApp:
+    """Dispatches the requests to one host. Handlers get a ``StoreRequest``, and return JSON or a response.
+
+    A handler that is a coroutine function gets the ``ServerRequest`` besides, before its body was read, and without
+    the state's lock.
+    """
+
+    def __init__(self, state: StoreState, apis: Iterable[Api]) -> None:
+        self._state = state
+        self._apis = [(Router(api.routes), api.refuse) for api in apis]
+
+    async def respond(self, request: ServerRequest) -> ServerResponse:
+        """Respond to a request."""
+        refuse: Refuse = self._apis[0][1]
+        wrong_method = False
+        for router, shape in self._apis:
+            matches = router.matches(request.path)
+            for match in matches:
+                if match.route.accepts(request.method):
+                    return await self._call(match.route, match.values, request, shape)
+            if matches and not wrong_method:
+                refuse, wrong_method = shape, True
+        if wrong_method:
+            raise refuse(405, ("api-error", "The method is not allowed for the requested URL."))
+        raise refuse(404, ("resource-not-found", "The requested URL was not found on the server."))
+
+    async def _call(
+        self, route: Route, values: dict[str, Any], request: ServerRequest, refuse: Refuse
+    ) -> ServerResponse:
+        streams = inspect.iscoroutinefunction(route.handler)
+        body = b"" if streams else await request.read(_MAX_BODY)
+        store_request = StoreRequest(
+            self._state, request.method, request.query, request.headers, body, request.base_url, refuse
+        )
+        try:
+            if route.private:
+                with self._state.lock:
+                    store_request.sender = identify(self._state, request.headers)
+            if streams:
+                result = await route.handler(store_request, request, **values)
+            else:
+                with self._state.lock:
+                    result = route.handler(store_request, **values)
+        except AuthenticationError as error:
+            raise refuse_authentication(error, refuse) from None
+        return result if isinstance(result, ServerResponse) else ServerResponse.json(result)
+
+
+__all__ = ["Api", "DashboardRefusal", "GatewayRefusal", "Route", "StoreApp", "StoreRequest", "refuse_sso"]
