@@ -103,7 +103,7 @@ class CallReporter:
 
     def report_head(self, seen: set[str], stream: ResponseStream) -> None:
         """Log each notice of the store once per client, which keeps those *seen*, and give it to the hooks."""
-        service, call = self.service, self.call
+        service = self.service
         try:
             texts = list(map(str, service.on_response(stream))) if service.on_response is not None else []
         except MemoryError:
@@ -112,12 +112,23 @@ class CallReporter:
             logger.debug("%s: the head of a response could not be read: %s", service.name, type(error).__name__)
             return
         for text in texts:
-            notice = one_line(scrub(text, self.settings.auth.secrets()))
+            notice = self._clean(text)
             if notice in seen or len(seen) >= _MOST_NOTICES:
                 continue
             seen.add(notice)
-            logger.warning("%s: %s", service.name, notice)
-            self._emit(NoticeEvent(service.name, call.method, call.url_template, notice))
+            self._report_clean(notice)
+
+    def report_notice(self, text: str) -> None:
+        """Log what a response to the call means for who waits, at WARNING, and give it to the hooks."""
+        self._report_clean(self._clean(text))
+
+    def _clean(self, text: str) -> str:
+        return one_line(scrub(text, self.settings.auth.secrets()))
+
+    def _report_clean(self, notice: str) -> None:
+        service, call = self.service, self.call
+        logger.warning("%s: %s", service.name, notice)
+        self._emit(NoticeEvent(service.name, call.method, call.url_template, notice))
 
     def _emit(self, event: Event) -> None:
         for hook in self.settings.hooks:

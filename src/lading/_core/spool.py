@@ -1,4 +1,4 @@
-"""Bytes from an async source, in a temporary file: where a store needs their digest before it gets them."""
+"""What is uploaded: a file, or bytes in a temporary one, where a store needs their digest before it gets them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterable, Callable
 from contextlib import asynccontextmanager
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,9 +19,47 @@ from lading.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from lading._core.files import StrPath
+
 ByteSource: TypeAlias = "bytes | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]"
 
 _BATCH = 1 << 20
+
+
+@asynccontextmanager
+async def open_source(
+    source: StrPath | ByteSource,
+    filename: str | None,
+    *,
+    wanted: str = "the file's name",
+    check: Callable[[str], object] | None = None,
+) -> AsyncIterator[StrPath]:
+    """Yield the path of the file to upload: that of a file, or of a temporary one that has the bytes of *source*.
+
+    Args:
+        source: The path of a file, or its bytes.
+        filename: The file's name, for bytes.
+        wanted: What *filename* has to be, for the error.
+        check: Called with the name, before the bytes are read: raises when it is refused.
+
+    Raises:
+        InputError: *filename* is missing, given for a path, or no plain file name.
+    """
+    if isinstance(source, (str, PathLike)):
+        if filename is not None:
+            raise InputError("filename= is for bytes and async sources: a path has its own name", argument="filename")
+        yield source
+        return
+    if not filename:
+        raise InputError(f"bytes and async sources need filename=, {wanted}", argument="filename")
+    # It may come from a stranger: that of a form, in a web service.
+    if not filename.isprintable() or filename in (".", "..") or any(c in "/\\:" for c in filename):
+        raise InputError(f"{filename[:80]!a} is not a plain file name", argument="filename")
+    if check is not None:
+        check(filename)
+    async with temporary_file(filename) as path:
+        await spool(source, path)
+        yield path
 
 
 @asynccontextmanager

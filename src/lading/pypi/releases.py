@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from lading._artifacts.attestations import read_attestations
-from lading._artifacts.python import normalize_name, read_distribution
+from lading._artifacts.python import normalize_name, parse_filename, read_distribution
 from lading._core.api_errors import make_api_error
 from lading._core.arguments import checked
 from lading._core.call import NO_AUTH
 from lading._core.paging import Page, Pager
+from lading._core.spool import open_source
 from lading._core.steps import run_in_steps
 from lading._core.threads import run_in_thread
 from lading.errors import ConfigError, InputError, NotFound
@@ -22,7 +23,6 @@ from lading.pypi._pages import fetch_page, fetch_release_info
 from lading.pypi._simple_api import files_of_version, group_releases, release_of
 from lading.pypi._upload import DistributionUpload
 from lading.pypi._upload_many import UploadMany
-from lading.pypi._upload_source import open_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -181,7 +181,8 @@ class Releases:
             )
         if attestations is True and not isinstance(source, (str, PathLike)):
             raise InputError("attestations=True means the files beside a path: name them", argument="attestations")
-        async with open_distribution(source, filename) as path:
+        named = "the name of a wheel or an sdist"
+        async with open_source(source, filename, wanted=named, check=parse_filename) as path:
             distribution = await read_distribution(path)
             sidecars = await run_in_thread(read_attestations, distribution.path, attestations)
             upload = DistributionUpload(distribution, self._sender, self._index, listings, overwrite=overwrite)
