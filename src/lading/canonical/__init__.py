@@ -16,6 +16,10 @@ from lading.canonical._endpoints import (
 )
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._models import Account, PackageName, WhoAmI
+from lading.canonical._models_revisions import Base, Revision
+from lading.canonical._publish import UploadedRevision
+from lading.canonical._reviews import PendingReview, Review, ReviewError
+from lading.canonical._upload import Upload
 
 __all__ = [
     "CHARMHUB",
@@ -25,13 +29,20 @@ __all__ = [
     "SNAP_STORE_CANDID",
     "SNAP_STORE_STAGING",
     "Account",
+    "Base",
     "Charmhub",
     "CraftStoreFile",
     "Endpoints",
     "PackageName",
+    "PendingReview",
+    "Review",
+    "ReviewError",
     "ReviewRejected",
+    "Revision",
     "SnapStore",
     "StoreAuth",
+    "Upload",
+    "UploadedRevision",
     "WhoAmI",
     "on_prem_snap_store",
     "permissions",

@@ -12,7 +12,9 @@ from lading.canonical._auth import StoreAuth
 from lading.canonical._config import find_place
 from lading.canonical._services import services_of
 from lading.canonical._stored import parse_exported
+from lading.canonical.revisions import Revisions
 from lading.canonical.tokens import Tokens
+from lading.canonical.uploads import Uploads
 from lading.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class _StoreClient(Client):
     _namespace: ClassVar[str]
 
     tokens: Tokens
+    uploads: Uploads
+    revisions: Revisions
 
     def __init__(
         self,
@@ -65,6 +69,9 @@ class _StoreClient(Client):
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
         self.tokens = Tokens(sender, self._endpoints, self._services)
+        self.uploads = Uploads(sender, self._endpoints, self._services)
+        if self._endpoints.api == "gateway":
+            self.revisions = Revisions(sender, self._endpoints, self._services)
 
 
 @checked(ClientOptions)
@@ -90,6 +97,8 @@ class Charmhub(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        uploads: The transfer of files to the storage host.
+        revisions: Upload, wait for and list revisions.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {
@@ -175,6 +184,8 @@ class SnapStore(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        uploads: The transfer of files to the storage host.
+        revisions: Upload, wait for and list revisions.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import AliasGenerator, ConfigDict
+from typing import Annotated, TypeVar
+
+from pydantic import AliasGenerator, BeforeValidator, ConfigDict
 
 from lading._core.model import Model
+
+T = TypeVar("T")
+
+
+def _none_is_empty(value: object) -> object:
+    return () if value is None else value
+
+
+Several = Annotated[tuple[T, ...], BeforeValidator(_none_is_empty)]
+"""Some values; empty also where a store sends ``null``."""
 
 
 def _with_hyphens(name: str) -> str:

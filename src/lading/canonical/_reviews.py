@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import field_validator
-
-from lading.canonical._models import StoreModel
+from lading._core.arguments import checked
+from lading.canonical._models import Several, StoreModel
 
 ReviewState = Literal["new", "scanned", "approved", "rejected", "need_manual_review"] | str
 
@@ -20,7 +20,7 @@ class ReviewError(StoreModel):
     """
 
     code: str | None = None
-    message: str = ""
+    message: str | None = None
 
 
 class Review(StoreModel):
@@ -36,12 +36,7 @@ class Review(StoreModel):
     upload_id: str
     status: ReviewState
     revision: int | None = None
-    errors: tuple[ReviewError, ...] = ()
-
-    @field_validator("errors", mode="before")
-    @classmethod
-    def _none_are_no_errors(cls, value: object) -> object:
-        return () if value is None else value
+    errors: Several[ReviewError] = ()
 
     @property
     def is_approved(self) -> bool:
@@ -52,3 +47,40 @@ class Review(StoreModel):
     def is_final(self) -> bool:
         """Whether its status does not change any more by itself."""
         return self.status in ("approved", "rejected")
+
+
+class ReviewList(StoreModel):
+    """What the store sends of one or more reviews.
+
+    Attributes:
+        revisions: The reviews.
+    """
+
+    revisions: Several[Review] = ()
+
+    def of(self, upload_id: str) -> Review | None:
+        """Return the review of an upload; ``None`` where it is not listed."""
+        return next((review for review in self.revisions if review.upload_id == upload_id), None)
+
+
+@checked()
+@dataclass(frozen=True, slots=True)
+class PendingReview:
+    """An upload that the store was notified of, to wait for. It can be stored, and waited for in another process.
+
+    Attributes:
+        name: The package.
+        upload_id: The upload.
+        status_url: Where the store says how far the review is, as it was sent: path and query, relative to the API's
+            URL. Empty for the usual place.
+    """
+
+    name: str
+    upload_id: str
+    status_url: str = ""
+
+
+def reasons(errors: tuple[ReviewError, ...]) -> str:
+    """Return the reasons of a store as one text."""
+    texts = (": ".join(filter(None, (error.code, error.message))) for error in errors)
+    return "; ".join(filter(None, texts)) or "no reason given"

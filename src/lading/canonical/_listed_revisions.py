@@ -1,0 +1,208 @@
+"""Whether a package has a file already, by its digest: what uploads look up, and share while they are under way."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from pydantic import ConfigDict
+
+from lading._core.call import Call
+from lading._core.loop_local import LoopLocal
+from lading._core.polling import poll_until
+from lading.canonical._models import Several, StoreModel
+from lading.canonical._models_revisions import Revision
+from lading.canonical._reviews import ReviewError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from lading._core.call import SupportsValidateJson
+    from lading._core.messages import Response
+    from lading._core.polling import PollInterval
+    from lading._core.sender import Sender
+    from lading.canonical._endpoints import Endpoints
+
+T = TypeVar("T")
+
+MAX_LIST_BYTES = 64 * 1024 * 1024
+
+# The states of a revision that the review has accepted. One that is not known is not taken for one of them.
+_ACCEPTED = frozenset({"approved", "released", "published", "unpublished"})
+# Seconds for which a list serves the uploads that are under way together.
+_FRESH = 30.0
+
+
+class RevisionList(StoreModel):
+    """The revisions of a package."""
+
+    revisions: Several[Revision] = ()
+
+
+class ListedRevision(StoreModel):
+    """A revision as an upload looks for it: the members that say whether it is the same file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    revision: int
+    status: str | None = None
+    sha3_384: str | None = None
+    errors: Several[ReviewError] = ()
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the review has approved it."""
+        return self.status in _ACCEPTED
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the review has rejected it."""
+        return self.status == "rejected"
+
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        """How well it serves an upload of the same file: one that is accepted best, then the newest."""
+        return self.is_accepted, not self.is_rejected, self.revision
+
+
+class ListedRevisions(StoreModel):
+    """The revisions of a package, as uploads look for them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    revisions: Several[ListedRevision] = ()
+
+
+def list_call(
+    endpoints: Endpoints,
+    name: str,
+    parse: Callable[[Response], T] | SupportsValidateJson[T],
+    *,
+    revision: int | None = None,
+    fields: Sequence[str] = (),
+    include_craft_yaml: bool = False,
+) -> Call[T]:
+    """Return the call for the revisions of a package.
+
+    Args:
+        endpoints: The store.
+        name: The package.
+        parse: Reads the response.
+        revision: This revision only.
+        fields: The members to send of each; by default all.
+        include_craft_yaml: Send the metadata as well that each was packed with.
+    """
+    return Call(
+        "GET",
+        "v1/{namespace}/{name}/revisions",
+        parse,
+        path_params={"namespace": endpoints.namespace, "name": name},
+        params={
+            "revision": revision,
+            "fields": ",".join(fields) or None,
+            "include-craft-yaml": include_craft_yaml or None,
+        },
+        max_response_size=MAX_LIST_BYTES,
+    )
+
+
+class PackageDigests:
+    """The files that one package has, shared by the uploads to it that are under way.
+
+    Args:
+        sender: A sender to the API.
+        endpoints: The store.
+        name: The package.
+
+    Attributes:
+        users: How many uploads use it.
+    """
+
+    def __init__(self, sender: Sender, endpoints: Endpoints, name: str) -> None:
+        self.users = 0
+        self._sender = sender
+        self._endpoints = endpoints
+        self._name = name
+        self._known: dict[str, ListedRevision] | None = None
+        self._read_at = 0.0
+        self._reading = anyio.Lock()
+        self._files: dict[str, anyio.Lock] = {}
+
+    def one_at_a_time(self, sha3_384: str) -> anyio.Lock:
+        """Return the lock of a file: two uploads of it must not both find that the package does not have it."""
+        return self._files.setdefault(sha3_384, anyio.Lock())
+
+    async def find(self, sha3_384: str) -> ListedRevision | None:
+        """Return the revision with this digest, as the package's list has it that the uploads share."""
+        async with self._reading:
+            if self._known is None or self._sender.settings.clock() - self._read_at > _FRESH:
+                await self._read()
+            return (self._known or {}).get(sha3_384)
+
+    async def look(self, sha3_384: str) -> ListedRevision | None:
+        """Return the revision with this digest, as the store lists it now."""
+        async with self._reading:
+            await self._read()
+            return (self._known or {}).get(sha3_384)
+
+    async def _read(self) -> None:
+        read_at = self._sender.settings.clock()
+        listed = await self._sender.send(list_call(self._endpoints, self._name, ListedRevisions))
+        self._known, self._read_at = {}, read_at
+        for revision in listed.revisions:
+            self.add(revision)
+
+    def add(self, revision: ListedRevision) -> None:
+        """Remember a revision of the package."""
+        if revision.sha3_384 is None:
+            return
+        known = self._known = self._known or {}
+        digest = revision.sha3_384.lower()
+        if digest not in known or known[digest].rank < revision.rank:
+            known[digest] = revision
+
+    async def wait_reviewed(self, listed: ListedRevision, poll: PollInterval | float | None) -> ListedRevision:
+        """Wait until a revision that another upload has made is accepted or rejected, and return it then."""
+        call = list_call(self._endpoints, self._name, ListedRevisions, revision=listed.revision)
+
+        async def fetch() -> ListedRevision | None:
+            for found in (await self._sender.send(call)).revisions:
+                if found.revision == listed.revision and (found.is_accepted or found.is_rejected):
+                    return found
+            return None
+
+        if listed.is_accepted or listed.is_rejected:
+            return listed
+        return await poll_until(fetch, poll, sleep=self._sender.settings.sleep)
+
+
+class KnownDigests:
+    """The files of the packages that a client is uploading to.
+
+    Uploads to one package that are under way together, as in a fan-out, read its list of revisions once.
+
+    Args:
+        sender: A sender to the API.
+        endpoints: The store.
+    """
+
+    def __init__(self, sender: Sender, endpoints: Endpoints) -> None:
+        self._sender = sender
+        self._endpoints = endpoints
+        self._packages: LoopLocal[dict[str, PackageDigests]] = LoopLocal(dict)
+
+    @asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[PackageDigests]:
+        """Yield the files of a package. They are forgotten when no upload to it is under way any more."""
+        packages = self._packages.get()
+        digests = packages.get(name)
+        if digests is None:
+            digests = packages[name] = PackageDigests(self._sender, self._endpoints, name)
+        digests.users += 1
+        try:
+            yield digests
+        finally:
+            digests.users -= 1
+            if not digests.users:
+                del packages[name]

@@ -1,0 +1,191 @@
+"""The complete way from a file to a revision that the store has approved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lading.canonical._errors import ReviewRejected
+from lading.canonical._listed_revisions import ListedRevision
+from lading.canonical._notify import notify
+from lading.canonical._review_watch import as_review_poll, rejected_error, wait_approved
+from lading.canonical._reviews import Review
+from lading.canonical._upload import open_file, send_file
+from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
+
+if TYPE_CHECKING:
+    from lading._core.files import StrPath
+    from lading._core.polling import PollInterval
+    from lading._core.sender import Sender
+    from lading._core.spool import ByteSource
+    from lading.canonical._endpoints import Endpoints
+    from lading.canonical._listed_revisions import KnownDigests, PackageDigests
+    from lading.canonical._reviews import PendingReview
+    from lading.canonical._services import Services
+    from lading.canonical._upload import LocalFile
+    from lading.types import OnProgress
+
+UploadStatus = Literal["uploaded", "unchanged", "confirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedRevision:
+    """A file that is an approved revision of a package.
+
+    Attributes:
+        name: The package.
+        revision: The number of the revision.
+        sha3_384: Hex digest of the file.
+        size: Bytes.
+        status: ``"uploaded"``: sent, and the store made this revision of it. ``"unchanged"``: the package had a
+            revision with this digest already, and nothing was sent. ``"confirmed"``: sent; the response was lost or the
+            store refused the digest as one that it has, and its own lists show the revision.
+        review: The review of the upload; ``None`` where the revision is that of another upload.
+    """
+
+    name: str
+    revision: int
+    sha3_384: str
+    size: int
+    status: UploadStatus
+    review: Review | None = None
+
+
+class Publisher:
+    """Makes a file a revision of a package.
+
+    Args:
+        sender: A sender to the API.
+        endpoints: The store.
+        services: Its services.
+        known: The files that packages have, which uploads under way share.
+    """
+
+    def __init__(self, sender: Sender, endpoints: Endpoints, services: Services, known: KnownDigests) -> None:
+        self._sender = sender
+        self._endpoints = endpoints
+        self._services = services
+        self._known = known
+
+    async def publish(
+        self,
+        name: str,
+        source: StrPath | ByteSource,
+        filename: str | None,
+        *,
+        poll: PollInterval | float | None,
+        on_progress: OnProgress | None,
+    ) -> UploadedRevision:
+        """Look the file up by its digest; send it where the package does not have it, and wait for the review.
+
+        Args:
+            name: The package.
+            source: The file, or its bytes.
+            filename: The file's name, for bytes.
+            poll: How often to poll.
+            on_progress: Called with how many bytes of the request body have been sent.
+        """
+        async with (
+            self._known.of(name) as digests,
+            open_file(source, filename) as file,
+            digests.one_at_a_time(file.sha3_384),
+        ):
+            run = _Run(self._sender, self._endpoints, name, file, digests, as_review_poll(poll))
+            found = await run.find()
+            if found is not None:
+                return found
+            upload = await send_file(self._sender, self._endpoints, self._services, file, on_progress)
+            done = await run.finish(upload.upload_id)
+            digests.add(ListedRevision(revision=done.revision, status="approved", sha3_384=file.sha3_384))
+            return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The upload of one file.
+
+    Attributes:
+        sender: A sender to the API.
+        endpoints: The store.
+        name: The package.
+        file: The file.
+        digests: What the package has.
+        poll: How often to poll.
+    """
+
+    sender: Sender
+    endpoints: Endpoints
+    name: str
+    file: LocalFile
+    digests: PackageDigests
+    poll: PollInterval | float
+
+    async def find(self) -> UploadedRevision | None:
+        """Return the revision that the file is already.
+
+        One that is still being reviewed is waited for. One that was rejected is none: the store decides again.
+
+        Raises:
+            ReviewRejected: It was rejected meanwhile.
+        """
+        listed = await self.digests.find(self.file.sha3_384)
+        if listed is None or listed.is_rejected:
+            return None
+        return await self._of_listed(listed, "unchanged")
+
+    async def finish(self, upload_id: str) -> UploadedRevision:
+        """Notify the store of the upload, wait for the review, and return the revision."""
+        try:
+            pending, was_lost = await notify(self.sender, self.endpoints, self.name, upload_id)
+        except (Conflict, BadRequest) as refusal:
+            return await self._of_another_upload(refusal)
+        try:
+            review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
+            revision = await self._number_of(review)
+        except ReviewRejected as rejected:
+            return await self._of_another_upload(rejected)
+        except LadingError as error:
+            self._note_notified(error, pending)
+            raise
+        return self._result(revision, "confirmed" if was_lost else "uploaded", review)
+
+    async def _of_another_upload(self, refusal: LadingError) -> UploadedRevision:
+        """Return the revision that the file is already, which may be why it was refused; else raise the refusal."""
+        try:
+            listed = await self.digests.look(self.file.sha3_384)
+        except LadingError as error:
+            refusal.add_note(f"whether {self.name} has the file already could not be looked up: {error}")
+            raise refusal from error
+        if listed is None or listed.is_rejected:
+            raise refusal
+        return await self._of_listed(listed, "confirmed")
+
+    async def _of_listed(self, listed: ListedRevision, status: UploadStatus) -> UploadedRevision:
+        listed = await self.digests.wait_reviewed(listed, self.poll)
+        if listed.is_rejected:
+            review = Review(upload_id="", status="rejected", revision=listed.revision, errors=listed.errors)
+            raise rejected_error(self.sender, self.name, review)
+        return self._result(listed.revision, status)
+
+    async def _number_of(self, review: Review) -> int:
+        """Return the number of an approved revision, which a review may not have."""
+        if review.revision is not None:
+            return review.revision
+        listed = await self.digests.look(self.file.sha3_384)
+        if listed is None or not listed.is_accepted:
+            raise InvalidResponse(
+                f"{self.sender.service.name}: the review of upload {review.upload_id} is approved and has no revision"
+            )
+        return listed.revision
+
+    def _note_notified(self, error: LadingError, pending: PendingReview) -> None:
+        """Say of an error that the store has the file, and how to continue."""
+        error.outcome = "unknown"
+        error.add_note(
+            f"the store was notified of upload {pending.upload_id} of {pending.name}, which may become a revision: "
+            "upload the file again, which looks it up, or call wait_review("
+            f"PendingReview({pending.name!r}, {pending.upload_id!r}))"
+        )
+
+    def _result(self, revision: int, status: UploadStatus, review: Review | None = None) -> UploadedRevision:
+        return UploadedRevision(self.name, revision, self.file.sha3_384, self.file.size, status, review)

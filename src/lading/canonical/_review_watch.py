@@ -1,0 +1,189 @@
+"""Waiting for the reviews of many uploads with few requests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from lading._core.call import Call
+from lading._core.polling import PollInterval, Watch
+from lading._core.redact import one_line, scrub
+from lading._core.reports import CallReporter
+from lading._core.unretried import unwrap
+from lading.canonical._errors import ReviewRejected
+from lading.canonical._notify import REVIEW, review_call
+from lading.canonical._reviews import ReviewList, reasons
+from lading.errors import BadRequest, InvalidResponse, NotFound
+from lading.fanout import fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lading._core.sender import Sender
+    from lading.canonical._endpoints import Endpoints
+    from lading.canonical._reviews import PendingReview, Review
+
+# A charm takes seconds, a snap minutes, and one that people look at days.
+_POLL = PollInterval(initial=0.5, factor=1.5, maximum=30.0)
+
+# From this many uploads of a package on, it is worth trying whether the store lists its reviews.
+_MANY = 3
+_CONCURRENT = 8
+# Requests a second in the long run, however many uploads there are.
+_RATE = 5.0
+
+_USUAL = frozenset({"new", "scanned", "approved", "rejected"})
+
+
+def as_review_poll(poll: PollInterval | float | None) -> PollInterval | float:
+    """Return *poll*, or how often reviews are polled by default."""
+    return _POLL if poll is None else poll
+
+
+class ReviewWatch:
+    """An async iterator over reviews as they end; see :meth:`Revisions.wait_review`.
+
+    An upload that the store does not know (any more) raises ``NotFound``, once; iterate further for the others. After
+    any other error, iterating further polls again.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        endpoints: Endpoints,
+        reviews: Iterable[PendingReview],
+        *,
+        poll: PollInterval | float | None,
+    ) -> None:
+        self._watch: Watch[PendingReview, Review | NotFound] = Watch(
+            reviews,
+            _ReviewPoller(sender, endpoints),
+            _is_done,
+            only_done=True,
+            poll=as_review_poll(poll),
+            sleep=sender.settings.sleep,
+        )
+
+    def __aiter__(self) -> ReviewWatch:
+        return self
+
+    async def __anext__(self) -> Review:
+        found = await unwrap(anext(self._watch))
+        if isinstance(found, NotFound):
+            raise found
+        return found
+
+
+async def wait_approved(
+    sender: Sender, endpoints: Endpoints, pending: PendingReview, poll: PollInterval | float | None
+) -> Review:
+    """Wait until the store has approved an upload and return the review; ``ReviewRejected`` when it rejects it."""
+    review = await anext(ReviewWatch(sender, endpoints, [pending], poll=poll))
+    if not review.is_approved:
+        raise rejected_error(sender, pending.name, review)
+    return review
+
+
+def rejected_error(sender: Sender, name: str, review: Review) -> ReviewRejected:
+    """Return the error for a review that has rejected a file.
+
+    Args:
+        sender: A sender to the API.
+        name: The package.
+        review: The review.
+    """
+    what = f"upload {review.upload_id}" if review.upload_id else f"revision {review.revision}"
+    text = f"{sender.service.name}: {name}: the review rejected {what}: {reasons(review.errors)}"
+    return ReviewRejected(one_line(scrub(text, sender.settings.auth.secrets()), 1000), review=review)
+
+
+def _is_done(found: Review | NotFound) -> bool:
+    return isinstance(found, NotFound) or found.is_final
+
+
+class _ReviewPoller:
+    """Fetches the reviews of many uploads: those of one package together where the store lists them."""
+
+    def __init__(self, sender: Sender, endpoints: Endpoints) -> None:
+        self._sender = sender
+        self._endpoints = endpoints
+        # Lists that do not have what is waited for.
+        self._useless: set[str] = set()
+        self._reported: set[tuple[PendingReview, str]] = set()
+        self._requests = 0
+        self._next = 0.0
+
+    async def __call__(self, left: tuple[PendingReview, ...]) -> dict[PendingReview, Review | NotFound]:
+        """Fetch the reviews of the uploads that are *left*; those that the store does not show yet are missing."""
+        clock, sleep = self._sender.settings.clock, self._sender.settings.sleep
+        await sleep(max(0.0, self._next - clock()))
+        started, self._requests = clock(), 0
+        try:
+            found = await self._fetch_all(left)
+        finally:
+            self._next = started + self._requests / _RATE
+        for pending, review in found.items():
+            if not isinstance(review, NotFound):
+                self._report(pending, review)
+        return found
+
+    async def _fetch_all(self, left: tuple[PendingReview, ...]) -> dict[PendingReview, Review | NotFound]:
+        found: dict[PendingReview, Review | NotFound] = {}
+        packages: defaultdict[str, list[PendingReview]] = defaultdict(list)
+        for pending in left:
+            call = review_call(self._sender.service, self._endpoints, pending)
+            packages[call.url(self._sender.service.base_url).partition("?")[0]].append(pending)
+        for url, several in packages.items():
+            if len(several) >= _MANY and url not in self._useless:
+                await self._fetch_listed(url, several, found)
+
+        async def fetch_one(pending: PendingReview) -> None:
+            review = await self._fetch_one(pending)
+            if review is not None:
+                found[pending] = review
+
+        alone = [pending for pending in left if pending not in found]
+        async with fan_out(fetch_one, alone, limit=_CONCURRENT) as results:
+            async for result in results:
+                _ = result.value
+        return found
+
+    async def _fetch_listed(
+        self, url: str, several: list[PendingReview], found: dict[PendingReview, Review | NotFound]
+    ) -> None:
+        """Fill *found* from the list of a package's reviews; remember where it has none of them.
+
+        Source: ``GET /v1/{namespace}/{name}/revisions/review`` without ``upload-id``, which stores may refuse.
+        """
+        self._requests += 1
+        try:
+            listed = await self._sender.send(Call("GET", url, ReviewList, template=REVIEW))
+        except (BadRequest, NotFound, InvalidResponse):
+            listed = ReviewList()
+        reviews = {review.upload_id: review for review in listed.revisions}
+        shown = {pending: reviews[pending.upload_id] for pending in several if pending.upload_id in reviews}
+        found |= shown
+        if not shown:
+            self._useless.add(url)
+
+    async def _fetch_one(self, pending: PendingReview) -> Review | NotFound | None:
+        self._requests += 1
+        try:
+            reviews = await self._sender.send(review_call(self._sender.service, self._endpoints, pending))
+        except NotFound as error:
+            return error
+        return reviews.of(pending.upload_id)
+
+    def _report(self, pending: PendingReview, review: Review) -> None:
+        """Report once what keeps a review waiting that does not pass by itself, or that lading does not know."""
+        if review.status in _USUAL or (pending, review.status) in self._reported:
+            return
+        self._reported.add((pending, review.status))
+        why = (
+            "needs a manual review by the store's staff"
+            if review.status == "need_manual_review"
+            else f"has the status {review.status!r}, which lading does not know"
+        )
+        call = review_call(self._sender.service, self._endpoints, pending)
+        reporter = CallReporter(self._sender.service, call, self._sender.settings)
+        reporter.report_notice(f"{pending.name}: upload {pending.upload_id} {why}; still waiting")
