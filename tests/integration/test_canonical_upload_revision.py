@@ -12,6 +12,7 @@ import pytest
 from lading import (
     UNSET,
     BadRequest,
+    Call,
     Conflict,
     Forbidden,
     InputError,
@@ -19,6 +20,7 @@ from lading import (
     NetworkError,
     NotFound,
     Progress,
+    Retry,
     ServerError,
     fan_out,
 )
@@ -260,7 +262,7 @@ class TestFanOut:
             async def upload(path: Path) -> UploadedRevision:
                 return await charmhub.revisions.upload(NAME, path)
 
-            async with fan_out(upload, paths, limit=6) as results:
+            async with fan_out(upload, paths, limit=12) as results:
                 done = {result.item.name: result.value async for result in results}
             assert gateway.count(LIST) - gateway.count(REVIEW) == 1
             # Those of the next fan-out read it again.
@@ -295,6 +297,23 @@ class TestFanOut:
                 assert await known._packages.get()[NAME].find(sha3(b"2")) is None
                 gateway.clock.time += 2
                 assert (await charmhub.revisions.upload(NAME, b"3", filename="x")).status == "unchanged"
+
+    async def test_a_file_whose_upload_may_have_been_done_is_looked_up_anew(self, gateway: Gateway):
+        """Although another upload is under way, which keeps the list."""
+        gateway.refuses_equal = False
+        gateway.faults.add(DropAfter(work_after=20), method="POST", path="*/revisions")
+        client = gateway.client(retry=Retry(attempts=1, deadline=1))
+        async with client as charmhub, charmhub.revisions._publisher._known.of(NAME) as digests:
+            with pytest.raises(NetworkError) as caught:
+                await _upload(charmhub, DATA)
+            assert caught.value.outcome == "unknown"
+            assert "wait_review(PendingReview('my-charm', 'upload-1'))" in caught.value.__notes__[-1]
+            assert await digests.find(sha3(b"other")) is None
+            gateway.clock.time += 20
+            await charmhub.send(Call("GET", "v1/charm/my-charm/revisions"))
+            gateway.revisions[0]["next"] = ["approved"]
+            assert await charmhub.revisions.upload(NAME, DATA, filename="x") == revision(1, "unchanged")
+        assert gateway.made(DATA) == [1]
 
     async def test_cancelling_one_leaves_the_others(self, gateway: Gateway):
         async with gateway.client() as charmhub:
