@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws
     from tests.support.copr_double import FakeClock, SteppedCopr
     from tests.support.copr_frontend import CannedFrontend, RecordingCopr
+    from tests.support.gateway_double import Gateway
     from tests.support.moto_aws import Backdoor
 
 try:
@@ -230,6 +231,16 @@ def copr_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     from tests.support.copr_double import FakeClock
 
     return FakeClock(monkeypatch)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    """A publisher gateway with the package ``my-charm``, and its storage host."""
+    from tests.support.gateway_double import Gateway
+
+    with Gateway() as gateway:
+        yield gateway
+    assert gateway.server.errors == []
 
 
 @pytest.fixture

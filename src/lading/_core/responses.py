@@ -160,12 +160,18 @@ def parse_response(service: str, call: Call[T], response: Response) -> T:
         raise
     except Exception as error:  # noqa: BLE001 - a server can make a reader raise anything
         quotes = isinstance(error, ValueError) and not isinstance(error, (ValidationError, JSONDecodeError))
-        raise InvalidResponse(
-            f"{service}: the response to {call.method} {call.url_template} is {_describe(response)}, "
-            f"which is not what the store promises: {_first_line(error)}",
-            outcome="not_done" if call.method in SAFE_METHODS else "unknown",
-        ) from (None if quotes else error)  # int() and similar quote their argument, and a traceback shows it
+        # int() and similar quote their argument, and a traceback shows it.
+        raise unreadable_error(service, call, response, error) from (None if quotes else error)
     return value
+
+
+def unreadable_error(service: str, call: Call[Any], response: Response, error: Exception) -> InvalidResponse:
+    """Create the error for a successful *response* whose reader has raised *error*."""
+    return InvalidResponse(
+        f"{service}: the response to {call.method} {call.url_template} is {_describe(response)}, "
+        f"which is not what the store promises: {_first_line(error)}",
+        outcome="not_done" if call.method in SAFE_METHODS else "unknown",
+    )
 
 
 def _describe(response: Response) -> str:

@@ -71,7 +71,9 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     """
     body = _body(response)
     errors = tuple(_entries(body))
-    code = next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code"))
+    code = (
+        next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code")) or None
+    )
     plain_code = (code or "").lower().replace("_", "-")
     detail = "; ".join(message for _, message in errors if message) or _flat(body)
     detail = detail or _MEANINGS.get(plain_code) or error_detail(response)

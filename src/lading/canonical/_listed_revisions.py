@@ -9,35 +9,33 @@ import anyio
 from pydantic import ConfigDict
 
 from lading._core.call import Call
+from lading._core.json_steps import read_members
 from lading._core.loop_local import LoopLocal
 from lading._core.polling import poll_until
+from lading._core.responses import unreadable_error
+from lading._core.steps import run_in_steps
 from lading.canonical._models import Several, StoreModel
-from lading.canonical._models_revisions import Revision
 from lading.canonical._reviews import ReviewError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Generator, Sequence
 
-    from lading._core.call import SupportsValidateJson
     from lading._core.messages import Response
     from lading._core.polling import PollInterval
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
 
-T = TypeVar("T")
+M = TypeVar("M", bound=StoreModel)
 
-MAX_LIST_BYTES = 64 * 1024 * 1024
+# Bytes, and the characters of one revision with its metadata. How many are read in one step.
+_MAX_LIST = 64 * 1024 * 1024
+_MAX_VALUE = 1024 * 1024
+_STEP = 100
 
 # The states of a revision that the review has accepted. One that is not known is not taken for one of them.
 _ACCEPTED = frozenset({"approved", "released", "published", "unpublished"})
 # Seconds for which a list serves the uploads that are under way together.
 _FRESH = 30.0
-
-
-class RevisionList(StoreModel):
-    """The revisions of a package."""
-
-    revisions: Several[Revision] = ()
 
 
 class ListedRevision(StoreModel):
@@ -66,45 +64,62 @@ class ListedRevision(StoreModel):
         return self.is_accepted, not self.is_rejected, self.revision
 
 
-class ListedRevisions(StoreModel):
-    """The revisions of a package, as uploads look for them."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    revisions: Several[ListedRevision] = ()
-
-
-def list_call(
+async def fetch_revisions(
+    sender: Sender,
     endpoints: Endpoints,
     name: str,
-    parse: Callable[[Response], T] | SupportsValidateJson[T],
+    model: type[M],
     *,
     revision: int | None = None,
     fields: Sequence[str] = (),
     include_craft_yaml: bool = False,
-) -> Call[T]:
-    """Return the call for the revisions of a package.
+) -> tuple[M, ...]:
+    """Return the revisions of a package.
 
     Args:
+        sender: A sender to the API.
         endpoints: The store.
         name: The package.
-        parse: Reads the response.
+        model: What each is read as.
         revision: This revision only.
         fields: The members to send of each; by default all.
         include_craft_yaml: Send the metadata as well that each was packed with.
     """
-    return Call(
+    call: Call[Response] = Call(
         "GET",
         "v1/{namespace}/{name}/revisions",
-        parse,
         path_params={"namespace": endpoints.namespace, "name": name},
         params={
             "revision": revision,
             "fields": ",".join(fields) or None,
             "include-craft-yaml": include_craft_yaml or None,
         },
-        max_response_size=MAX_LIST_BYTES,
+        max_response_size=_MAX_LIST,
     )
+    response = await sender.send(call)
+    try:
+        return tuple(await run_in_steps(_read_revisions(response, model)))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a server can make a reader raise anything
+        raise unreadable_error(sender.service.name, call, response, error) from None
+
+
+def _read_revisions(response: Response, model: type[M]) -> Generator[None, None, list[M]]:
+    """Read the list in steps: packages have thousands of revisions."""
+    found: list[M] | None = None
+    for name, value in read_members(response.body, frozenset(), {"revisions"}, max_value=_MAX_VALUE):
+        if name:
+            found = found or []
+            if value is not None and not isinstance(value, list):
+                raise TypeError("revisions")
+            for start in range(0, len(value or ()), _STEP):
+                found += [model.model_validate(item) for item in value[start : start + _STEP]]
+                yield
+        yield
+    if found is None:
+        raise KeyError("revisions")
+    return found
 
 
 class PackageDigests:
@@ -128,6 +143,7 @@ class PackageDigests:
         self._read_at = 0.0
         self._reading = anyio.Lock()
         self._files: dict[str, anyio.Lock] = {}
+        self._doubtful: set[str] = set()
 
     def one_at_a_time(self, sha3_384: str) -> anyio.Lock:
         """Return the lock of a file: two uploads of it must not both find that the package does not have it."""
@@ -136,9 +152,14 @@ class PackageDigests:
     async def find(self, sha3_384: str) -> ListedRevision | None:
         """Return the revision with this digest, as the package's list has it that the uploads share."""
         async with self._reading:
-            if self._known is None or self._sender.settings.clock() - self._read_at > _FRESH:
+            old = self._sender.settings.clock() - self._read_at > _FRESH
+            if self._known is None or old or sha3_384 in self._doubtful:
                 await self._read()
             return (self._known or {}).get(sha3_384)
+
+    def doubt(self, sha3_384: str) -> None:
+        """Look this file up anew from now on: an upload of it may have made a revision that is not listed yet."""
+        self._doubtful.add(sha3_384)
 
     async def look(self, sha3_384: str) -> ListedRevision | None:
         """Return the revision with this digest, as the store lists it now."""
@@ -148,9 +169,9 @@ class PackageDigests:
 
     async def _read(self) -> None:
         read_at = self._sender.settings.clock()
-        listed = await self._sender.send(list_call(self._endpoints, self._name, ListedRevisions))
+        listed = await fetch_revisions(self._sender, self._endpoints, self._name, ListedRevision)
         self._known, self._read_at = {}, read_at
-        for revision in listed.revisions:
+        for revision in listed:
             self.add(revision)
 
     def add(self, revision: ListedRevision) -> None:
@@ -164,11 +185,12 @@ class PackageDigests:
 
     async def wait_reviewed(self, listed: ListedRevision, poll: PollInterval | float | None) -> ListedRevision:
         """Wait until a revision that another upload has made is accepted or rejected, and return it then."""
-        call = list_call(self._endpoints, self._name, ListedRevisions, revision=listed.revision)
+        number = listed.revision
 
         async def fetch() -> ListedRevision | None:
-            for found in (await self._sender.send(call)).revisions:
-                if found.revision == listed.revision and (found.is_accepted or found.is_rejected):
+            shown = await fetch_revisions(self._sender, self._endpoints, self._name, ListedRevision, revision=number)
+            for found in shown:
+                if found.revision == number and (found.is_accepted or found.is_rejected):
                     return found
             return None
 

@@ -9,7 +9,7 @@ from lading.canonical._errors import ReviewRejected
 from lading.canonical._listed_revisions import ListedRevision
 from lading.canonical._notify import notify
 from lading.canonical._review_watch import as_review_poll, rejected_error, wait_approved
-from lading.canonical._reviews import Review
+from lading.canonical._reviews import PendingReview, Review
 from lading.canonical._upload import open_file, send_file
 from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._listed_revisions import KnownDigests, PackageDigests
-    from lading.canonical._reviews import PendingReview
     from lading.canonical._services import Services
     from lading.canonical._upload import LocalFile
     from lading.types import OnProgress
@@ -95,7 +94,11 @@ class Publisher:
             if found is not None:
                 return found
             upload = await send_file(self._sender, self._endpoints, self._services, file, on_progress)
-            done = await run.finish(upload.upload_id)
+            try:
+                done = await run.finish(upload.upload_id)
+            except BaseException:  # a cancellation, too
+                digests.doubt(file.sha3_384)
+                raise
             digests.add(ListedRevision(revision=done.revision, status="approved", sha3_384=file.sha3_384))
             return done
 
@@ -139,13 +142,18 @@ class _Run:
             pending, was_lost = await notify(self.sender, self.endpoints, self.name, upload_id)
         except (Conflict, BadRequest) as refusal:
             return await self._of_another_upload(refusal)
+        except LadingError as error:
+            if error.outcome == "unknown":
+                self._note_continuation(error, PendingReview(self.name, upload_id), "may have been")
+            raise
         try:
             review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
             revision = await self._number_of(review)
         except ReviewRejected as rejected:
             return await self._of_another_upload(rejected)
         except LadingError as error:
-            self._note_notified(error, pending)
+            error.outcome = "unknown"  # the review continues
+            self._note_continuation(error, pending, "was")
             raise
         return self._result(revision, "confirmed" if was_lost else "uploaded", review)
 
@@ -178,12 +186,11 @@ class _Run:
             )
         return listed.revision
 
-    def _note_notified(self, error: LadingError, pending: PendingReview) -> None:
-        """Say of an error that the store has the file, and how to continue."""
-        error.outcome = "unknown"
+    def _note_continuation(self, error: LadingError, pending: PendingReview, was: str) -> None:
+        """Say in a note of an error what is known, and how to continue."""
         error.add_note(
-            f"the store was notified of upload {pending.upload_id} of {pending.name}, which may become a revision: "
-            "upload the file again, which looks it up, or call wait_review("
+            f"the store {was} notified of upload {pending.upload_id} of {self.name}, which may become a revision: "
+            f"upload the file again after {self.sender.service.late_work:g} s, which looks it up, or call wait_review("
             f"PendingReview({pending.name!r}, {pending.upload_id!r}))"
         )
 

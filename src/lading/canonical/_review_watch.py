@@ -159,7 +159,7 @@ class _ReviewPoller:
         try:
             listed = await self._sender.send(Call("GET", url, ReviewList, template=REVIEW))
         except (BadRequest, NotFound, InvalidResponse):
-            listed = ReviewList()
+            listed = ReviewList(revisions=())
         reviews = {review.upload_id: review for review in listed.revisions}
         shown = {pending: reviews[pending.upload_id] for pending in several if pending.upload_id in reviews}
         found |= shown

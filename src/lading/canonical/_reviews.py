@@ -53,10 +53,10 @@ class ReviewList(StoreModel):
     """What the store sends of one or more reviews.
 
     Attributes:
-        revisions: The reviews.
+        revisions: The reviews. A response without them says nothing, not even that there are none.
     """
 
-    revisions: Several[Review] = ()
+    revisions: Several[Review]
 
     def of(self, upload_id: str) -> Review | None:
         """Return the review of an upload; ``None`` where it is not listed."""

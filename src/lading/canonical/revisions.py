@@ -8,7 +8,8 @@ from lading._core.arguments import checked
 from lading._core.paging import Pager
 from lading._core.threads import import_in_thread
 from lading._core.unset import UNSET
-from lading.canonical._listed_revisions import KnownDigests, RevisionList, list_call
+from lading.canonical._listed_revisions import KnownDigests, fetch_revisions
+from lading.canonical._models_revisions import Revision
 from lading.canonical._notify import notify
 from lading.canonical._publish import Publisher
 from lading.canonical._review_watch import ReviewWatch, wait_approved
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
-    from lading.canonical._models_revisions import Revision
     from lading.canonical._publish import UploadedRevision
     from lading.canonical._reviews import Review
     from lading.canonical._services import Services
@@ -67,17 +67,17 @@ class Revisions:
 
         Source: ``GET /v1/{namespace}/{name}/revisions``.
         """
-        call = list_call(
-            self._endpoints,
-            name,
-            RevisionList,
-            revision=revision,
-            fields=fields,
-            include_craft_yaml=include_craft_yaml,
-        )
 
         async def fetch() -> tuple[Revision, ...]:
-            return (await self._sender.send(call)).revisions
+            return await fetch_revisions(
+                self._sender,
+                self._endpoints,
+                name,
+                Revision,
+                revision=revision,
+                fields=fields,
+                include_craft_yaml=include_craft_yaml,
+            )
 
         return Pager.single(fetch, max_items=max_items)
 
