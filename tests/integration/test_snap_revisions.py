@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import ConfigError, Conflict, Forbidden, InputError, InvalidResponse, NetworkError, NotFound, ServerError
+from lading import (
+    BadRequest,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InputError,
+    InvalidResponse,
+    NetworkError,
+    NotFound,
+    ServerError,
+)
 from lading.canonical import ReviewRejected
 from lading.canonical._reviews import PendingReview
 from lading.testing import DropAfter, DropBefore, Respond, RespondAfter
@@ -240,6 +250,14 @@ class TestUploadAndRelease:
                 await upload(store, release=["edge"])
         assert caught.value.__notes__ == ["revision 1 of my-snap is approved; only its release failed"]
         assert caught.value.outcome == "unknown"
+
+    async def test_channels_that_the_store_refuses_cost_the_release_only(self, dashboard: SnapDashboard):
+        async with dashboard.client() as store:
+            with pytest.raises(BadRequest, match="Not a valid channel: alpha") as caught:
+                await upload(store, release=["alpha/edge"])
+        assert caught.value.__notes__ == ["revision 1 of my-snap is approved; only its release failed"]
+        assert [body.get("channels") for body in pushed(dashboard)] == [["alpha/edge"], None]
+        assert len(dashboard.uploads) == len(dashboard.revisions) == 1
 
 
 LOST = [DropAfter(), DropAfter(reset=True), RespondAfter(504)]

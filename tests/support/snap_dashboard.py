@@ -211,6 +211,8 @@ class SnapDashboard:
             return refusal(403, "resource-forbidden", "You are not allowed to upload to this snap.")
         if body.get("dry_run"):
             return ServerResponse.json({"success": True}, 202)
+        if any("alpha" in channel for channel in body.get("channels", ())):
+            return ServerResponse.json({"errors": "Not a valid channel: alpha"}, 400)
         push = Push(body, self.uploads[body["updown_id"]], list(self.codes))
         self.pushes.append(push)
         if self.processes_at_once:

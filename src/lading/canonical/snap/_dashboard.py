@@ -8,7 +8,7 @@ from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.unset import UNSET
 from lading.canonical.snap._models import SnapAccountInfo
-from lading.errors import ConfigError, NotFound
+from lading.errors import ConfigError, InvalidResponse, NotFound
 
 if TYPE_CHECKING:
     from lading._core.call import CallSender
@@ -70,8 +70,19 @@ async def find_snap_id(sender: CallSender, store: str, name: str) -> str:
         store: The store's name, for the error.
         name: The snap.
     """
-    account = await sender.send(GET_ACCOUNT)
-    snap = account.find(name)
+    snap = require_snaps(await sender.send(GET_ACCOUNT), store).find(name)
     if snap is None:
         raise make_api_error(NotFound, store, f"{name} is no snap of this account, and is not shared with it")
     return snap.snap_id
+
+
+def require_snaps(account: SnapAccountInfo, store: str) -> SnapAccountInfo:
+    """Return the account; ``InvalidResponse`` where the response does not say which snaps it has, not even none.
+
+    Args:
+        account: The account.
+        store: The store's name, for the error.
+    """
+    if "snaps" not in account.model_fields_set:
+        raise InvalidResponse(f"{store}: the response does not say which snaps the account has")
+    return account

@@ -8,7 +8,7 @@ from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.canonical._models_packages import Package
-from lading.canonical.snap._dashboard import GET_ACCOUNT, find_snap_id
+from lading.canonical.snap._dashboard import GET_ACCOUNT, find_snap_id, require_snaps
 from lading.canonical.snap._models import SERIES
 from lading.errors import Conflict, NotFound
 
@@ -34,11 +34,11 @@ async def register(sender: Sender, name: str, *, private: bool, store: str | Non
         body["store"] = store
 
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[str]:
-        account = await sender.send(GET_ACCOUNT)
+        service = sender.service.name
+        account = require_snaps(await sender.send(GET_ACCOUNT), service)
         snap = account.find(name)
         if snap is None:
             return NOT_FOUND
-        service = sender.service.name
         if not is_own(account, snap):
             return Rejected(make_api_error(Conflict, service, f"{name} is registered by {_publisher(snap)}"))
         text = f"{name} is registered now, by this call or before it; packages.get shows it"

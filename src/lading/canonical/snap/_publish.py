@@ -14,7 +14,7 @@ from lading.canonical.snap._processing import check_approved, wait_processed
 from lading.canonical.snap._push import check_upload, push
 from lading.canonical.snap._queries import find_digest, get_channel_map
 from lading.canonical.snap._releases import send_release
-from lading.errors import InvalidResponse, LadingError
+from lading.errors import BadRequest, Forbidden, InvalidResponse, LadingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
+    from lading.canonical._notify import Notified
     from lading.canonical._publish import UploadStatus
     from lading.canonical._release import ReleaseItem
     from lading.canonical._reviews import Review
@@ -106,14 +107,7 @@ class SnapPublisher:
         for component, path in wanted.components.items():
             components[component] = (await self._send_file(path)).upload_id
         upload = await send_file(self._sender, self._endpoints, self._services, file, wanted.on_progress)
-        pending, was_lost = await push(
-            self._sender,
-            wanted.name,
-            upload,
-            channels=wanted.channels,
-            built_at=wanted.built_at,
-            components=components,
-        )
+        pending, was_lost = await self._push(upload, components)
         try:
             review = await self._wait(pending)
             if review.status == "rejected":
@@ -128,6 +122,27 @@ class SnapPublisher:
             )
             raise
         return review, "confirmed" if was_lost else "uploaded"
+
+    async def _push(self, upload: Upload, components: Mapping[str, str]) -> Notified:
+        """Push the upload with its channels, and without them where the store refuses that.
+
+        It is a revision then, as in other stores, and it is the release that fails.
+        """
+        wanted = self._wanted
+        if wanted.channels:
+            try:
+                return await push(
+                    self._sender,
+                    wanted.name,
+                    upload,
+                    channels=wanted.channels,
+                    built_at=wanted.built_at,
+                    components=components,
+                )
+            except (BadRequest, Forbidden) as refusal:
+                if refusal.outcome == "unknown":
+                    raise
+        return await push(self._sender, wanted.name, upload, built_at=wanted.built_at, components=components)
 
     async def _send_file(self, path: StrPath) -> Upload:
         async with open_file(path, None) as file:

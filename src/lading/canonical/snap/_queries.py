@@ -8,6 +8,7 @@ from lading._core.call import Call
 from lading._core.paging import Page, Pager
 from lading.canonical._models_releases import ChannelMap
 from lading.canonical.snap._models import SnapHistory
+from lading.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from lading._core.call import CallSender
@@ -82,6 +83,8 @@ async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: b
     number: int | None = FIRST_PAGE
     while number is not None:
         page = await sender.send(get_history(name, number))
+        if "revisions" not in page.model_fields_set:
+            raise InvalidResponse(f"{sender.service.name}: the response has no revisions of {name}, not even none")
         for revision in page.revisions:
             if (revision.sha3_384 or "").lower() == sha3_384 and revision.status not in _REJECTED:
                 return revision
@@ -91,4 +94,6 @@ async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: b
 
 def _read_channel_map(response: Response) -> ChannelMap:
     value = response.json()
-    return ChannelMap.model_validate({**value, "package": value.get("snap") or value.get("package") or {}})
+    if "channel-map" not in value:
+        raise KeyError("channel-map")  # which says nothing, not even that all channels are closed
+    return ChannelMap.model_validate({**value, "package": value.get("snap") or {}})

@@ -10,6 +10,7 @@ from lading._core.send_once import NOT_FOUND, Found
 from lading.canonical.snap._assertions import as_text, require_headers
 from lading.canonical.snap._dashboard import GET_ACCOUNT
 from lading.canonical.snap._models import AccountKey, SnapAccountInfo
+from lading.errors import InvalidResponse
 
 if TYPE_CHECKING:
     from lading._core.messages import Response
@@ -73,6 +74,8 @@ class SnapAccount:
 
         async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[AccountKey]:
             account = await sender.send(GET_ACCOUNT)
+            if "account_keys" not in account.model_fields_set:
+                raise InvalidResponse(f"{sender.service.name}: the response has no keys, not even none")
             found = [key for key in account.account_keys if key.public_key_sha3_384 == key_id]
             return Found(found[0]) if found else NOT_FOUND
 

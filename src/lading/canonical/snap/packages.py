@@ -9,7 +9,7 @@ from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.paging import Pager
 from lading._core.unset import UNSET
-from lading.canonical.snap._dashboard import GET_ACCOUNT
+from lading.canonical.snap._dashboard import GET_ACCOUNT, require_snaps
 from lading.canonical.snap._models import SERIES, SnapState
 from lading.canonical.snap._names import package_of, packages_of, register, unregister
 from lading.errors import ConfigError, NotFound
@@ -101,7 +101,8 @@ class SnapPackages:
         sender = self._dashboard.sender
 
         async def fetch() -> tuple[Package, ...]:
-            return packages_of(await sender.send(GET_ACCOUNT), include_collaborations=include_collaborations)
+            account = require_snaps(await sender.send(GET_ACCOUNT), sender.service.name)
+            return packages_of(account, include_collaborations=include_collaborations)
 
         return Pager.single(fetch, max_items=max_items)
 
@@ -119,7 +120,7 @@ class SnapPackages:
         if self._gateway is not None:
             return await self._gateway.get(name)
         sender = self._dashboard.sender
-        snap = (await sender.send(GET_ACCOUNT)).find(name)
+        snap = require_snaps(await sender.send(GET_ACCOUNT), sender.service.name).find(name)
         if snap is None:
             text = f"{name} is no snap of this account, and is not shared with it"
             raise make_api_error(NotFound, sender.service.name, text)

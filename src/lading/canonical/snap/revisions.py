@@ -182,8 +182,9 @@ class SnapRevisions:
         it rejects the file because an older revision has its content, the status is ``"confirmed"``.
 
         The channels of *release* are sent along, so that the store releases the revision also when it has to pass a
-        manual review first; afterwards the channel map is read, and what the store has not released is released. With
-        *progressive* the revision is released only afterwards.
+        manual review first; afterwards the channel map is read, and what the store has not released is released. When
+        it refuses the channels, the revision is made without them, and its release fails. With *progressive* the
+        revision is released only afterwards.
 
         An error after the file was pushed has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
         file again, which looks it up. Cancelling the call leaves the same to be found out.
