@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import BadRequest, Conflict, InputError, InvalidResponse, NetworkError, NotFound, ServerError
-from lading.canonical.snap import MetricFilter
+from lading.canonical import MetricFilter
 from lading.testing import DropAfter, DropBefore
 from tests.support.snap_dashboard import SNAP_ID, form, refusal
 

@@ -140,7 +140,8 @@ async def test_releases(snap_store: EmbeddedSnapStore):
         with pytest.raises(BadRequest, match="Not a valid channel"):
             await snaps.releases.release(NAME, 1, ["3.0/edge"])
         state = await snaps.packages.state(NAME)
-        assert [(one.channel, one.revision) for one in state.channels("latest", "amd64")][0] == ("stable", 3)
+        first = state.channels("latest", "amd64")[0]
+        assert (first.channel, first.revision) == ("stable", 3)
 
 
 @pytest.mark.parametrize("fault", [DropAfter(), RespondAfter(504)], ids=repr)
