@@ -228,9 +228,9 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True)
 class NoticeEvent:
-    """A notice that a store sent with a response: a deprecation, a maintenance window.
+    """A notice that a store sent with a response: a deprecation, a maintenance window, a review that needs people.
 
-    Each text is reported once per client.
+    Each text is reported once per client, or once per call where the call waits for what it says.
 
     Attributes:
         service: The store's name.

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.copr_frontend import RecordingCopr
 from tests.support.distributions import sha256, wheel
+from tests.support.fake_gateway import FakeGateway
 from tests.support.fake_index import FakeIndex
 from tests.support.snap_dashboard import SnapDashboard
 
@@ -72,3 +73,12 @@ def dashboard() -> Iterator[SnapDashboard]:
     with SnapDashboard() as store:
         yield store
     assert store.server.errors == []
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    """A publisher gateway."""
+    fake = FakeGateway()
+    with fake.server:
+        yield fake
+    assert fake.server.errors == []

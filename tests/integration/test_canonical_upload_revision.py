@@ -13,6 +13,7 @@ from lading import (
     UNSET,
     BadRequest,
     Call,
+    ConfigError,
     Conflict,
     Forbidden,
     InputError,
@@ -24,11 +25,13 @@ from lading import (
     ServerError,
     fan_out,
 )
-from lading.canonical import ReviewRejected, UploadedRevision
+from lading.canonical import Charmhub, ReviewRejected, SnapStore, UploadedRevision, on_prem_snap_store
 from lading.testing import DropAfter, DropBefore, Respond, RespondAfter, ServerResponse
 from tests.support.gateway_double import TOKEN, Gateway, refusal, sha3
+from tests.support.recorded_sleeps import with_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +248,29 @@ async def test_nothing_is_sent_to_a_package_that_is_not_there(gateway: Gateway, 
             await charmhub.revisions.upload(NAME, charm)
     assert caught.value.outcome == "not_done"
     assert gateway.count(UPLOAD) == 0
+
+
+@pytest.fixture
+def snap_gateway() -> Iterator[Gateway]:
+    with Gateway("snap") as gateway:
+        yield gateway
+
+
+async def test_an_on_prem_store_of_snaps(snap_gateway: Gateway):
+    url, clock = snap_gateway.server.url, snap_gateway.clock
+    snaps = with_time(SnapStore(on_prem_snap_store(url, url), token=TOKEN), clock=clock.now, sleep=clock.sleep)
+    async with snaps:
+        done = await snaps.revisions.upload(NAME, DATA, filename="my.snap")
+        assert [found.revision async for found in snaps.revisions.list(NAME)] == [1]
+    assert (done.revision, done.status) == (1, "uploaded")
+    assert snap_gateway.seen[2:4] == ["POST /v1/snap/my-charm/revisions", "GET /v1/snap/my-charm/revisions/review"]
+
+
+async def test_without_credentials_nothing_is_sent(gateway: Gateway, charm: Path):
+    async with Charmhub(gateway.endpoints) as charmhub:
+        with pytest.raises(ConfigError, match="this needs credentials"):
+            await charmhub.revisions.upload(NAME, charm)
+    assert gateway.seen == []
 
 
 class TestFanOut:

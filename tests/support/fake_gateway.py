@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lading import Charmhub, Retry, SnapStore
-from lading.canonical import CHARMHUB, on_prem_snap_store
+from lading.canonical import CHARMHUB, Releases, on_prem_snap_store
+from lading.canonical._services import services_of
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.instant_clock import InstantClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 Json = dict[str, Any]
 TOKEN = "t0ken-s3cret"
@@ -35,10 +37,14 @@ class FakeGateway:
         revisions: For each package, the bases of its revisions.
         releases: For each package, what is released.
         resources: The revisions of resources, by package and resource.
-        public: What installers see, by name; by default what is released.
+        public: What installers see, by name.
         reviews: The reviews by upload, each with the statuses that are still to come.
         bodies: The JSON of each request, in the order of ``seen``; ``None`` where it had none.
         ignores_progressive: Release to all devices whatever is requested.
+        verdict: What reviews of resources say instead of approving them.
+        on_push: Called before the store is notified of a resource.
+        on_tracks: Called before tracks are created.
+        on_info: Called with the name before installers read it.
     """
 
     def __init__(self) -> None:
@@ -53,6 +59,10 @@ class FakeGateway:
         self.bodies: list[Any] = []
         self.headers: list[Any] = []
         self.ignores_progressive = False
+        self.verdict: Json = {}
+        self.on_push: Callable[[], None] = lambda: None
+        self.on_tracks: Callable[[], None] = lambda: None
+        self.on_info: Callable[[str], None] = lambda _: None
         self.namespace = "charm"
         self.server = Server(self._handle)
         self.faults = self.server.faults
@@ -63,11 +73,13 @@ class FakeGateway:
         endpoints = replace(CHARMHUB, api_url=url, storage_url=url, info_url=url, login_url=url)
         return Charmhub(endpoints, token=TOKEN, **{"retry": Retry(backoff=0), "clock": InstantClock(), **options})
 
-    def snap_client(self) -> SnapStore:
-        """A client of it as an on-prem store of snaps."""
+    @asynccontextmanager
+    async def snap_releases(self) -> AsyncIterator[Releases]:
+        """The releases of it as an on-prem store of snaps."""
         self.namespace = "snap"
         endpoints = on_prem_snap_store(self.server.url, self.server.url)
-        return SnapStore(endpoints, token=TOKEN, retry=Retry(backoff=0), clock=InstantClock())
+        async with SnapStore(endpoints, token=TOKEN, retry=Retry(backoff=0), clock=InstantClock()) as snaps:
+            yield Releases(snaps.tokens._sender, endpoints, services_of(endpoints, allow_http=False))
 
     def add_package(self, name: str, *tracks: str, revisions: int = 0, publisher: Json = ACCOUNT) -> None:
         """Register a package, with so many revisions, each for both bases."""
@@ -135,6 +147,7 @@ class FakeGateway:
         return {"metadata": self.packages[name]}
 
     def create_tracks(self, name: str, body: list[Json]) -> Any:
+        self.on_tracks()
         known = self.packages[name]["tracks"]
         if {track["name"] for track in body} & {track["name"] for track in known}:
             return refusal(409, "conflicting-tracks", "they exist")
@@ -159,6 +172,7 @@ class FakeGateway:
         return {"released": body}
 
     def info(self, name: str, _: object) -> Any:
+        self.on_info(name)
         if name not in self.public:
             return refusal(404, "resource-not-found")
         return {"name": name, "channel-map": self.public[name]}
@@ -181,12 +195,15 @@ class FakeGateway:
         return {"successful": True, "upload_id": upload_id}
 
     def push_resource(self, name: str, resource: str, body: Json) -> Json:
+        self.on_push()
         upload_id, data = body["upload-id"], self.files[body["upload-id"]]
         number = len(self.resources[name, resource]) + 1
-        fields = {"type": body.get("type"), "bases": body.get("bases")}
-        digest = hashlib.sha3_384(data).hexdigest()
-        self.resources[name, resource].append({"revision": number, "size": len(data), "sha3-384": digest, **fields})
-        self.reviews[upload_id] = {"upload-id": upload_id, "status": "approved", "revision": number, "errors": None}
+        review = {"upload-id": upload_id, "status": "approved", "revision": number, "errors": None, **self.verdict}
+        self.reviews[upload_id] = review
+        if review["status"] == "approved":
+            digest = hashlib.sha3_384(data).hexdigest()
+            fields = {"type": body.get("type"), "bases": body.get("bases"), "sha3-384": digest}
+            self.resources[name, resource].append({"revision": number, "size": len(data), **fields})
         return {"status-url": f"/v1/{self.namespace}/{name}/revisions/review?upload-id={upload_id}"}
 
     def update_resources(self, name: str, resource: str, body: Json) -> Json:

@@ -111,10 +111,11 @@ def _read_revisions(response: Response, model: type[M]) -> Generator[None, None,
     for name, value in read_members(response.body, frozenset(), {"revisions"}, max_value=_MAX_VALUE):
         if name:
             found = found or []
-            if value is not None and not isinstance(value, list):
+            batch = [] if value is None else value
+            if not isinstance(batch, list):
                 raise TypeError("revisions")
-            for start in range(0, len(value or ()), _STEP):
-                found += [model.model_validate(item) for item in value[start : start + _STEP]]
+            for start in range(0, len(batch), _STEP):
+                found += [model.model_validate(item) for item in batch[start : start + _STEP]]
                 yield
         yield
     if found is None:

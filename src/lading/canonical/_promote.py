@@ -9,11 +9,11 @@ from lading._core.api_errors import make_api_error
 from lading._core.unset import UNSET
 from lading.canonical._channels import RISKS, ChannelName, parse_channel_or_track
 from lading.canonical._gateway import get_channel_map
-from lading.canonical._release import ReleaseItem, platform_of, releases_in, send_release
+from lading.canonical._release import ReleaseItem, platform_of, platforms_of, releases_in, send_release
 from lading.errors import Conflict, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
@@ -112,7 +112,7 @@ def promoted(channel_map: ChannelMap, source: str, target: str, service: str) ->
     """Return what to release to *target* so that it has what *source* has.
 
     A revision that runs on several bases is released to all of them, though another revision may have been released to
-    some since: the releases are repeated in the order in which they were made.
+    some since: that one has to be released after it again.
 
     Raises:
         Conflict: A revision is there with different resources, which one release cannot have.
@@ -121,7 +121,7 @@ def promoted(channel_map: ChannelMap, source: str, target: str, service: str) ->
     for release in releases_in(channel_map, source):
         found.setdefault(release.revision, []).append(release)
     items = []
-    for revision in sorted(found, key=lambda number: (_last(found[number]), number)):
+    for revision in _in_order(channel_map, found):
         releases = found[revision]
         resources = {resource.name: resource.revision for resource in releases[0].resources}
         if any({r.name: r.revision for r in release.resources} != resources for release in releases):
@@ -130,6 +130,23 @@ def promoted(channel_map: ChannelMap, source: str, target: str, service: str) ->
         platforms = frozenset(map(platform_of, releases))
         items.append(ReleaseItem(target, revision, resources or UNSET, platforms=platforms))
     return items
+
+
+def _in_order(channel_map: ChannelMap, found: Mapping[int, list[Release]]) -> list[int]:
+    """Return the revisions in the order in which they were released.
+
+    The times of releases are in seconds, and one request releases several: what a revision runs on says more.
+    """
+    left = sorted(found, key=lambda number: (_last(found[number]), number))
+    has = {number: frozenset(map(platform_of, found[number])) for number in left}
+    covers = {number: platforms_of(channel_map, number) or has[number] for number in left}
+    order: list[int] = []
+    while left:
+        # One that would cover what another has was there before it.
+        free = (a for a in left if not any(b != a and covers[b] & has[a] for b in left))
+        order.append(next(free, left[0]))
+        left.remove(order[-1])
+    return order
 
 
 def _last(releases: list[Release]) -> datetime:

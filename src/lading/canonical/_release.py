@@ -152,6 +152,15 @@ def platform_of(release: Release) -> Platform | None:
     return None if release.architecture is None else (release.architecture,)
 
 
+def platforms_of(channel_map: ChannelMap, revision: int) -> frozenset[Platform | None] | None:
+    """Return what a revision runs on; ``None`` where the store does not say."""
+    for known in channel_map.revisions:
+        if known.revision == revision:
+            bases = [None if base is None else _platform(base) for base in known.bases]
+            return frozenset([*bases, *((architecture,) for architecture in known.architectures)]) or None
+    return None
+
+
 def releases_in(channel_map: ChannelMap, channel: str) -> list[Release]:
     """Return what is in *channel*, whichever of its names that is."""
     wanted = read_channel(channel)
@@ -183,7 +192,7 @@ def is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> boo
     own = [release for release in there if release.revision == item.revision and _has_options(release, item)]
     if not own:
         return False
-    wanted = item.platforms or _platforms_of(channel_map, item.revision)
+    wanted = item.platforms or platforms_of(channel_map, item.revision)
     found = {platform_of(release) for release in own}
     if None in found or len(own) == len(there):
         return True
@@ -191,15 +200,6 @@ def is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> boo
         text = f"{item.channel} has revision {item.revision} and others, and what it runs on is not known"
         raise make_api_error(Conflict, service, text)
     return wanted <= found
-
-
-def _platforms_of(channel_map: ChannelMap, revision: int) -> frozenset[Platform | None] | None:
-    """Return what a revision runs on; ``None`` where the store does not say."""
-    for known in channel_map.revisions:
-        if known.revision == revision:
-            bases = [None if base is None else _platform(base) for base in known.bases]
-            return frozenset([*bases, *((architecture,) for architecture in known.architectures)]) or None
-    return None
 
 
 def _has_options(release: Release, item: ReleaseItem) -> bool:

@@ -81,11 +81,11 @@ class Releases:
     ) -> tuple[ReleaseResult, ...]:
         """Release a revision to channels in one request, or close them, and return the store's results.
 
-        It sets given values, so repeating it is harmless as long as nobody else releases to the same channels: after a
+        It sets given values, so repeating it is harmless as long as nobody else releases to the same channels. After a
         lost response the channel map is read, and the request is sent again unless all channels show the revision with
-        the given resources. What somebody else has released to them in the meantime is replaced then. When the channel
-        map cannot be read, or it cannot be determined whether a release there is this one, ``outcome`` is
-        ``"unknown"``. After the last attempt it is read for up to 30 s before the release counts as not done.
+        the given resources; what somebody else has released to them in the meantime is replaced then. After the last
+        attempt the channel map is read for up to 30 s before the release counts as not done. When it cannot be read,
+        or does not tell whether a release there is this one, ``outcome`` is ``"unknown"``.
 
         Args:
             name: The package.
