@@ -125,8 +125,7 @@ class IdentityService:
     def _issue(self, caveat_id: bytes, caveat: OpenedCaveat, account: StoreAccount) -> dict[str, Any]:
         until = (self._state.clock.now + _DISCHARGE_LIFETIME).replace(tzinfo=None).isoformat() + "Z"
         conditions = [f"declared username {account.username}", f"time-before {until}"]
-        version = 1 if caveat.version == 1 else 2
-        macaroon = discharge("identity", caveat_id, caveat.key, conditions, version)
+        macaroon = discharge("identity", caveat_id, caveat.key, conditions, 1 if caveat.version == 1 else 2)
         return bakery.envelope(macaroon, caveat.version)
 
     def _interaction_required(self, request: StoreRequest, caveat_id: bytes, caveat: OpenedCaveat) -> Refusal:
@@ -189,7 +188,7 @@ class IdentityService:
         return login, login.account
 
     async def _wait_token(self, request: StoreRequest, _: ServerRequest) -> dict[str, Any]:
-        _, account = await self._wait(request)
+        account = (await self._wait(request))[1]
         token = secrets.token_hex(20).encode() if self.plain_tokens else b"\xff" + secrets.token_bytes(40)
         with self._state.lock:
             self._tokens[token] = account
