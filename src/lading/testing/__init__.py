@@ -41,7 +41,13 @@ if TYPE_CHECKING:
         make_bundle,
         make_charm,
     )
-    from lading.testing.canonical.snap import EmbeddedSnapStore, SnapPush, SnapRelease, SnapRevision
+    from lading.testing.canonical.snap import (
+        EmbeddedOnPremSnapStore,
+        EmbeddedSnapStore,
+        SnapPush,
+        SnapRelease,
+        SnapRevision,
+    )
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Delay,
@@ -78,6 +84,7 @@ __all__ = [
     "EmbeddedCharmhub",
     "EmbeddedCopr",
     "EmbeddedIndex",
+    "EmbeddedOnPremSnapStore",
     "EmbeddedSnapStore",
     "Fault",
     "FaultProxy",
@@ -131,7 +138,9 @@ _MODULES = {
         "canonical",
     ),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
-    **dict.fromkeys(("EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"),
+    **dict.fromkeys(
+        ("EmbeddedOnPremSnapStore", "EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"
+    ),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 
