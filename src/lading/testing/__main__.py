@@ -8,13 +8,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from lading.testing.canonical import EmbeddedCharmhub
-from lading.testing.canonical.snap import EmbeddedSnapStore
 from lading.testing.copr import EmbeddedCopr
 from lading.testing.index import EmbeddedIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from lading.testing.canonical import EmbeddedCharmhub
+    from lading.testing.canonical.snap import EmbeddedSnapStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,10 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with EmbeddedCopr(port=options.port, auto_advance=True) as store:
                 _serve(store.config_text(), store.advance_clock)
         elif options.store == "charmhub":
+            from lading.testing.canonical import EmbeddedCharmhub  # noqa: PLC0415 - it needs lading[testing]
+
             with EmbeddedCharmhub(port=options.port) as charmhub:
                 environment = charmhub.charmcraft_environment(charmhub.create_token())
                 _serve(_exports(charmhub, environment), charmhub.advance_clock)
         elif options.store == "snap":
+            from lading.testing.canonical.snap import EmbeddedSnapStore  # noqa: PLC0415 - it needs lading[testing]
+
             with EmbeddedSnapStore(port=options.port) as snap_store:
                 environment = snap_store.snapcraft_environment(snap_store.export_credentials())
                 _serve(_exports(snap_store, environment), snap_store.advance_clock)

@@ -50,6 +50,8 @@ _DASHBOARD: _Table = [
     ("POST", "/dev/api/snaps/metrics", metadata.metrics, "package_metrics"),
     ("POST", f"{_ID}/close", releases.close, "package_release"),
     ("GET", f"{_ID}/state", channel_map.state, "package_access"),
+    # Whoever knows the URL reads the status of a push.
+    ("GET", f"{_ID}/builds/{{number:int}}/status", push.status, None),
     ("POST", f"{_ID}/builds", signed.push_build, "package_push"),
     ("POST", f"{_ID}/metadata", metadata.update, "package_update"),
     ("PUT", f"{_ID}/metadata", metadata.update, "package_update"),
@@ -58,10 +60,7 @@ _DASHBOARD: _Table = [
     ("POST", f"{_ID}/validations", signed.push_validation, "package_manage"),
     ("PUT", f"{_ID}/validations", signed.push_validation, "package_manage"),
 ]
-# These receive forms in parts, or read files: they run in a thread.
-_DASHBOARD_IN_THREADS: _Table = [
-    # Whoever knows the URL reads the status of a push.
-    ("GET", f"{_ID}/builds/{{number:int}}/status", push.status, None),
+_DASHBOARD_FORMS: _Table = [
     ("POST", f"{_ID}/binary-metadata", metadata.update_media, "package_update"),
     ("PUT", f"{_ID}/binary-metadata", metadata.update_media, "package_update"),
 ]
@@ -104,12 +103,12 @@ class SnapRoutes:
             ("POST", "/api/v2/tokens", self._tokens.issue_for_identity, None),
             ("POST", "/api/v2/tokens/exchange", self._tokens.exchange, None),
         ]
-        in_threads = [
-            Route(method, path, partial(self._call_in_thread, handler, permission))
-            for method, path, handler, permission in _DASHBOARD_IN_THREADS
+        forms = [
+            Route(method, path, partial(self._call_with_form, handler, permission))
+            for method, path, handler, permission in _DASHBOARD_FORMS
         ]
         return [
-            Api([*self._routes([*acl, *_DASHBOARD]), *in_threads], refuse=DashboardRefusal),
+            Api([*self._routes([*acl, *_DASHBOARD]), *forms], refuse=DashboardRefusal),
             Api(self._routes([*candid, *_V2, *_PUBLIC]), refuse=GatewayRefusal),
         ]
 
@@ -128,7 +127,7 @@ class SnapRoutes:
         except AuthenticationError as error:
             raise self._refused(error, request.headers, request.refuse) from None
 
-    async def _call_in_thread(
+    async def _call_with_form(
         self,
         handler: Callable[..., Any],
         permission: str | None,
@@ -136,12 +135,11 @@ class SnapRoutes:
         server_request: ServerRequest,
         **values: Any,
     ) -> ServerResponse:
-        """Call a handler in a thread, with the form in parts that a request has."""
+        """Call a handler with the form in parts that a request has."""
         request = self._made(store_request)
         with self._state.lock:
             self._authenticate(request, permission)
-        if request.method != "GET":
-            request.form = await self._receive(server_request)
+        request.form = await self._receive(server_request)
 
         def call() -> Any:
             with self._state.lock:
