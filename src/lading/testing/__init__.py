@@ -1,9 +1,10 @@
 """Servers for test suites, on 127.0.0.1 inside the process, with fault injection.
 
-:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`EmbeddedSnapStore` a
-Snap Store, :class:`Server` serves a handler of yours, and :class:`FaultProxy` forwards to a server that is running
-already. All of them inject :class:`Faults`: respond with a status, delay, drop the connection before, during or after
-the work, truncate the response, send it in small pieces, respond before the body has been received.
+:class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`EmbeddedCharmhub` a
+Charmhub with its hosts, :class:`EmbeddedSnapStore` a Snap Store with its hosts, :class:`Server` serves a handler of
+yours, and :class:`FaultProxy` forwards to a server that is running already. All of them inject :class:`Faults`: respond
+with a status, delay, drop the connection before, during or after the work, truncate the response, send it in small
+pieces, respond before the body has been received.
 
 Example:
     >>> import httpx
@@ -18,8 +19,8 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_index``, ``lading_copr``, ``embedded_snap_store``, ``lading_server`` and
-``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
+With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_charmhub``, ``lading_snap_store``,
+``lading_server`` and ``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lading.testing.canonical.snap import EmbeddedSnapStore, SnapPush, SnapRelease, SnapRevision
+    from lading.testing.canonical import (
+        CharmRelease,
+        CharmReview,
+        CharmRevision,
+        EmbeddedCharmhub,
+        ReceivedRequest,
+        StoreAccount,
+        StoredUpload,
+        StoreOptions,
+        make_bundle,
+        make_charm,
+    )
+    from lading.testing.canonical.snap import (
+        EmbeddedOnPremSnapStore,
+        EmbeddedSnapStore,
+        SnapPush,
+        SnapRelease,
+        SnapRevision,
+    )
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
         Delay,
@@ -52,6 +71,9 @@ if TYPE_CHECKING:
     from lading.testing.server import Handler, Server
 
 __all__ = [
+    "CharmRelease",
+    "CharmReview",
+    "CharmRevision",
     "CoprBuild",
     "CoprUser",
     "Delay",
@@ -59,8 +81,10 @@ __all__ = [
     "DropAfter",
     "DropBefore",
     "DropDuring",
+    "EmbeddedCharmhub",
     "EmbeddedCopr",
     "EmbeddedIndex",
+    "EmbeddedOnPremSnapStore",
     "EmbeddedSnapStore",
     "Fault",
     "FaultProxy",
@@ -71,6 +95,7 @@ __all__ = [
     "InjectedFault",
     "PlannedFault",
     "Publisher",
+    "ReceivedRequest",
     "Respond",
     "RespondAfter",
     "RespondEarly",
@@ -82,9 +107,14 @@ __all__ = [
     "SnapPush",
     "SnapRelease",
     "SnapRevision",
+    "StoreAccount",
+    "StoreOptions",
     "StoredFile",
+    "StoredUpload",
     "Truncate",
     "User",
+    "make_bundle",
+    "make_charm",
 ]
 
 _MODULES = {
@@ -92,8 +122,25 @@ _MODULES = {
     "Handler": "server",
     "Server": "server",
     **dict.fromkeys(("Fields", "Headers", "ServerRequest", "ServerResponse"), "messages"),
+    **dict.fromkeys(
+        (
+            "CharmRelease",
+            "CharmReview",
+            "CharmRevision",
+            "EmbeddedCharmhub",
+            "ReceivedRequest",
+            "StoreAccount",
+            "StoreOptions",
+            "StoredUpload",
+            "make_bundle",
+            "make_charm",
+        ),
+        "canonical",
+    ),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
-    **dict.fromkeys(("EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"),
+    **dict.fromkeys(
+        ("EmbeddedOnPremSnapStore", "EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"
+    ),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 

@@ -1,4 +1,4 @@
-"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr|snap [--port N]``."""
+"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr|charmhub|snap [--port N]``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from lading.testing.canonical.snap import EmbeddedSnapStore
 from lading.testing.copr import EmbeddedCopr
 from lading.testing.index import EmbeddedIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from lading.testing.canonical import EmbeddedCharmhub
+    from lading.testing.canonical.snap import EmbeddedSnapStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "store",
-        choices=["pypi", "copr", "snap"],
-        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read; snap: a Snap Store, "
-        "whose pushes advance likewise",
+        choices=["pypi", "copr", "charmhub", "snap"],
+        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read; charmhub: a Charmhub; "
+        "snap: a Snap Store",
     )
     parser.add_argument("--port", type=_port, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
@@ -34,9 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.store == "copr":
             with EmbeddedCopr(port=options.port, auto_advance=True) as store:
                 _serve(store.config_text(), store.advance_clock)
+        elif options.store == "charmhub":
+            from lading.testing.canonical import EmbeddedCharmhub  # noqa: PLC0415 - it needs lading[testing]
+
+            with EmbeddedCharmhub(port=options.port) as charmhub:
+                environment = charmhub.charmcraft_environment(charmhub.create_token())
+                _serve(_exports(charmhub, environment), charmhub.advance_clock)
         elif options.store == "snap":
+            from lading.testing.canonical.snap import EmbeddedSnapStore  # noqa: PLC0415 - it needs lading[testing]
+
             with EmbeddedSnapStore(port=options.port) as snap_store:
-                _serve(_lines(_describe(snap_store), 10), snap_store.advance_clock)
+                environment = snap_store.snapcraft_environment(snap_store.export_credentials())
+                _serve(_exports(snap_store, environment), snap_store.advance_clock)
         else:
             with EmbeddedIndex(port=options.port) as index:
                 lines = {
@@ -44,26 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     "simple": index.index.simple_url,
                     "token": index.create_token(),
                 }
-                _serve(_lines(lines), index.advance_clock)
+                _serve("".join(f"{name:8}{value}\n" for name, value in lines.items()), index.advance_clock)
     except KeyboardInterrupt:
         return 0
     except OSError as error:  # the port is in use
         parser.exit(1, f"{parser.prog}: {error}\n")
 
 
-def _describe(store: EmbeddedSnapStore) -> dict[str, str]:
-    """Return the hosts of a store, and who can log in."""
-    return {
-        "api": store.url,
-        "storage": store.storage_url,
-        "login": store.login_url,
-        "email": store.owner.email,
-        "password": store.owner.password,
-    }
-
-
-def _lines(values: Mapping[str, object], width: int = 8) -> str:
-    return "".join(f"{name:<{width}}{value}\n" for name, value in values.items())
+def _exports(store: EmbeddedCharmhub | EmbeddedSnapStore, environment: Mapping[str, str]) -> str:
+    """Return the shell commands that set *environment*, and who can log in."""
+    exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
+    return f"{exports}# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url}\n"
 
 
 def _port(text: str) -> int:

@@ -126,8 +126,8 @@ class CanonicalStore(EmbeddedStore):
         return server
 
     async def _serve_host(self, name: str, app: StoreApp, request: ServerRequest) -> ServerResponse:
-        with self._state.lock:
-            self._state.requests.append(ReceivedRequest(name, request.method, request.target, request.headers))
+        # Appending needs no lock; waiting for one would block the host's event loop.
+        self._state.requests.append(ReceivedRequest(name, request.method, request.target, request.headers))
         return await app.respond(request)
 
     # --- What tests look at
@@ -164,6 +164,15 @@ class CanonicalStore(EmbeddedStore):
         """The logins that were begun, in order."""
         with self._state.lock:
             return tuple(self._state.sessions.values())
+
+    @property
+    def says_successful(self) -> bool:
+        """Whether responses to uploads have the member ``successful``, which newer servers leave out."""
+        return self._storage.successful
+
+    @says_successful.setter
+    def says_successful(self, value: bool) -> None:
+        self._storage.successful = value
 
     # --- Accounts and logins
 

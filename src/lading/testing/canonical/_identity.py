@@ -93,7 +93,6 @@ class IdentityService:
                 Route("GET", "/identity/login/agent", self._agent),
             ],
             refuse=_refuse,
-            host="identity",
         )
 
     def _info(self, _: StoreRequest) -> dict[str, Any]:
@@ -125,14 +124,14 @@ class IdentityService:
     def _issue(self, caveat_id: bytes, caveat: OpenedCaveat, account: StoreAccount) -> dict[str, Any]:
         until = (self._state.clock.now + _DISCHARGE_LIFETIME).replace(tzinfo=None).isoformat() + "Z"
         conditions = [f"declared username {account.username}", f"time-before {until}"]
-        version = 1 if caveat.version == 1 else 2
-        macaroon = discharge("identity", caveat_id, caveat.key, conditions, version)
+        macaroon = discharge("identity", caveat_id, caveat.key, conditions, 1 if caveat.version == 1 else 2)
         return bakery.envelope(macaroon, caveat.version)
 
     def _interaction_required(self, request: StoreRequest, caveat_id: bytes, caveat: OpenedCaveat) -> Refusal:
         did = secrets.token_hex(32)
         self._logins[did] = _Login(caveat_id, caveat)
-        version = int(request.headers.get("Bakery-Protocol-Version", "0") or 0)
+        header = request.headers.get("Bakery-Protocol-Version", "0")
+        version = int(header) if header.isdecimal() else 0
         base = f"{request.base}/identity"
         info: dict[str, Any] = {}
         methods: dict[str, Any] = {}
@@ -162,9 +161,10 @@ class IdentityService:
             'type="password"><input name="otp"><button>Log in</button></form>',
         )
 
-    def _log_in(self, request: StoreRequest) -> ServerResponse:
+    async def _log_in(self, request: StoreRequest, server_request: ServerRequest) -> ServerResponse:
         login = self._login(request.query.get("did", ""))
-        fields = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        body = await server_request.read()
+        fields = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         account = self._state.accounts.get(fields.get("username", ""))
         if account is None or account.password != fields.get("password"):
             return _page("authentication failed for user", escape(fields.get("username", "")), status=401)
@@ -189,7 +189,7 @@ class IdentityService:
         return login, login.account
 
     async def _wait_token(self, request: StoreRequest, _: ServerRequest) -> dict[str, Any]:
-        _, account = await self._wait(request)
+        account = (await self._wait(request))[1]
         token = secrets.token_hex(20).encode() if self.plain_tokens else b"\xff" + secrets.token_bytes(40)
         with self._state.lock:
             self._tokens[token] = account

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from lading.testing.canonical._state import StoreState
+from lading.testing.canonical._state import StoreState, new_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -133,7 +132,7 @@ class Package:
     publisher: StoreAccount
     private: bool
     created_at: datetime
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(24)[:32])
+    id: str = field(default_factory=new_id)
     status: str = "registered"
     collaborators: set[str] = field(default_factory=set[str])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lading.testing._server.refusals import Refusal
+    from lading.testing._server.routing import Match
     from lading.testing.canonical._schema import Schema
     from lading.testing.canonical._state import Session, StoreAccount, StoreState
     from lading.testing.faults import HeaderPairs
@@ -113,19 +114,17 @@ class Api:
     Attributes:
         routes: The routes. The handlers of private ones are called with the sender's session in the request.
         refuse: The shape.
-        host: The host that serves them.
     """
 
     routes: Sequence[Route]
     refuse: Refuse = GatewayRefusal
-    host: str = "api"
 
 
 class StoreApp:
     """Dispatches the requests to one host. Handlers get a ``StoreRequest``, and return JSON or a response.
 
-    A handler that is a coroutine function gets the ``ServerRequest`` besides, before its body was read, and without
-    the state's lock.
+    They are called in a worker thread, with the state's lock. A handler that is a coroutine function gets the
+    ``ServerRequest`` besides, before its body was read, and is called on the event loop, without the lock.
     """
 
     def __init__(self, state: StoreState, apis: Iterable[Api]) -> None:
@@ -140,33 +139,38 @@ class StoreApp:
             matches = router.matches(request.path)
             for match in matches:
                 if match.route.accepts(request.method):
-                    return await self._call(match.route, match.values, request, shape)
+                    return await self._call(match, request, shape)
             if matches and not wrong_method:
                 refuse, wrong_method = shape, True
         if wrong_method:
             raise refuse(405, ("api-error", "The method is not allowed for the requested URL."))
         raise refuse(404, ("resource-not-found", "The requested URL was not found on the server."))
 
-    async def _call(
-        self, route: Route, values: dict[str, Any], request: ServerRequest, refuse: Refuse
-    ) -> ServerResponse:
-        streams = inspect.iscoroutinefunction(route.handler)
-        body = b"" if streams else await request.read(_MAX_BODY)
-        store_request = StoreRequest(
-            self._state, request.method, request.query, request.headers, body, request.base_url, refuse
+    async def _call(self, match: Match, server_request: ServerRequest, refuse: Refuse) -> ServerResponse:
+        on_loop = inspect.iscoroutinefunction(match.route.handler)
+        request = StoreRequest(
+            self._state,
+            server_request.method,
+            server_request.query,
+            server_request.headers,
+            b"" if on_loop else await server_request.read(_MAX_BODY),
+            server_request.base_url,
+            refuse,
         )
-        try:
-            if route.private:
-                with self._state.lock:
-                    store_request.sender = identify(self._state, request.headers)
-            if streams:
-                result = await route.handler(store_request, request, **values)
-            else:
-                with self._state.lock:
-                    result = route.handler(store_request, **values)
-        except AuthenticationError as error:
-            raise refuse_authentication(error, refuse) from None
+        if on_loop:
+            result = await match.route.handler(request, server_request, **match.values)
+        else:
+            result = await server_request.in_thread(self._handle, match, request)
         return result if isinstance(result, ServerResponse) else ServerResponse.json(result)
+
+    def _handle(self, match: Match, request: StoreRequest) -> Any:
+        try:
+            with self._state.lock:
+                if match.route.private:
+                    request.sender = identify(self._state, request.headers)
+                return match.route.handler(request, **match.values)
+        except AuthenticationError as error:
+            raise refuse_authentication(error, request.refuse) from None
 
 
 __all__ = ["Api", "DashboardRefusal", "GatewayRefusal", "Route", "StoreApp", "StoreRequest", "refuse_sso"]

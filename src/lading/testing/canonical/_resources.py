@@ -64,16 +64,13 @@ class Resources:
         )
 
     def _list(self, request: StoreRequest, name: str) -> dict[str, Any]:
+        """Return the resources that each revision of the charm declares: ``revision`` is that of the charm."""
         package = existing(request, name, "package-view-revisions", "package-view")
         return {
             "resources": [
-                {
-                    "name": resource.name,
-                    "optional": True,
-                    "revision": resource.revisions[-1].number if resource.revisions else None,
-                    "type": resource.type,
-                }
-                for resource in package.resources.values()
+                {"name": resource, "optional": True, "revision": revision.number, "type": kind}
+                for revision in reversed(package.revisions.values())
+                for resource, kind in revision.file.resources.items()
             ]
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from lading.testing.messages import Headers
 
 _MOST_REQUESTS = 10_000
+_ID_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_id() -> str:
+    """Return a new identifier of an account or a package."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(32))
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +51,7 @@ class StoreAccount:
     otp: str | None = field(default=None, repr=False)
     display_name: str = ""
     validation: str = "unproven"
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(24)[:32])
+    id: str = field(default_factory=new_id)
     teams: frozenset[str] = frozenset()
     agents: set[str] = field(default_factory=set[str])
     password_changed_at: datetime | None = None

@@ -44,7 +44,7 @@ class Storage:
     @property
     def api(self) -> Api:
         """The routes. Nothing here needs credentials."""
-        return Api([Route("POST", "/unscanned-upload/", self._upload)], host="storage")
+        return Api([Route("POST", "/unscanned-upload/", self._upload)])
 
     async def _upload(self, request: StoreRequest, server_request: ServerRequest) -> ServerResponse:
         state = request.state

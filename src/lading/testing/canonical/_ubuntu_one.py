@@ -46,7 +46,6 @@ class UbuntuOne:
                 Route("POST", "/api/v2/tokens/refresh", self._refresh),
             ],
             refuse=refuse_sso,
-            host="login",
         )
 
     def _discharge(self, request: StoreRequest) -> dict[str, Any]:

@@ -4,7 +4,8 @@ What is known of it is from its documentation, published clients, their issues a
 2026). craft-store and lading work with it.
 """
 
+from lading.testing.canonical.snap._on_prem import EmbeddedOnPremSnapStore
 from lading.testing.canonical.snap._snapshots import SnapPush, SnapRelease, SnapRevision
 from lading.testing.canonical.snap._store import EmbeddedSnapStore
 
-__all__ = ["EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"]
+__all__ = ["EmbeddedOnPremSnapStore", "EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"]

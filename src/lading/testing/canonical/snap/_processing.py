@@ -13,6 +13,7 @@ from lading.testing.canonical.snap._state import Plan, Push, Revision
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from lading.testing.canonical._state import StoreAccount, StoreState
     from lading.testing.canonical.snap._state import Snap
@@ -25,7 +26,7 @@ CODES = (
 )
 DUPLICATE = "binary_sha3_384: A file with this exact same content has already been uploaded"
 MAGIC = b"hsqs"
-_ATTRIBUTES = {"base": "core24", "confinement": "strict", "grade": "stable", "type": "app"}
+ATTRIBUTES = {"base": "core24", "confinement": "strict", "grade": "stable", "type": "app"}
 _ARCHITECTURES = {"multi": ("amd64", "arm64")}
 _REASONS = {
     "processing_error": "The store was unable to accept this snap.",
@@ -73,15 +74,19 @@ def advance(push: Push, now: datetime) -> None:
 
 def problems(push: Push) -> list[str]:
     """Return why the file cannot be accepted."""
-    with push.upload.path.open("rb") as file:
-        magic = file.read(len(MAGIC))
-    if magic != MAGIC:
+    if not is_snap(push.upload.path):
         return ["The uploaded file is not a squashfs file system."]
     if any(
         other.upload.digests["sha3_384"] == push.upload.digests["sha3_384"] for other in push.snap.revisions.values()
     ):
         return [DUPLICATE]
     return []
+
+
+def is_snap(path: Path) -> bool:
+    """Return whether a file begins as a snap does."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def finish(push: Push, plan: Plan, now: datetime) -> None:
@@ -116,7 +121,7 @@ def _create_revision(
         created_by=push.sender,
         architectures=tuple(architectures or name_architectures),
         version=version or name_version,
-        attributes=_ATTRIBUTES | {"epoch": {"read": [0], "write": [0]}} | attributes,
+        attributes=ATTRIBUTES | {"epoch": {"read": [0], "write": [0]}} | attributes,
         components=push.components,
     )
     snap.revisions[revision.number] = revision

@@ -135,12 +135,11 @@ class SnapRoutes:
         server_request: ServerRequest,
         **values: Any,
     ) -> ServerResponse:
-        """Call a handler that receives a form in parts."""
+        """Call a handler with the form in parts that a request has."""
         request = self._made(store_request)
         with self._state.lock:
             self._authenticate(request, permission)
-        form = await self._receive(server_request)
-        request.form = form
+        request.form = await self._receive(server_request)
 
         def call() -> Any:
             with self._state.lock:
@@ -149,7 +148,7 @@ class SnapRoutes:
         try:
             return ServerResponse.json(await server_request.in_thread(call))
         finally:
-            await server_request.in_thread(form.discard)
+            await server_request.in_thread(request.form.discard)
 
     async def _receive(self, server_request: ServerRequest) -> Form:
         kind = server_request.headers.get("Content-Type", "").lower()
