@@ -11,9 +11,10 @@ import pytest
 from lading import ConfigError, Conflict, SnapStore
 from lading.canonical import PendingReview, ReviewRejected, on_prem_snap_store
 from lading.canonical._upload import Upload
+from tests.support.fake_gateway import TOKEN as FAKE_TOKEN
 from tests.support.fake_gateway import FakeGateway
 from tests.support.gateway_double import QUICK, TOKEN, Gateway, sha3
-from tests.support.recorded_sleeps import with_time
+from tests.support.instant_clock import InstantClock
 from tests.support.snap_dashboard import SnapDashboard
 
 if TYPE_CHECKING:
@@ -42,8 +43,14 @@ def names() -> Iterator[FakeGateway]:
 def client_of(gateway: Gateway) -> SnapStore:
     """A client of the store, whose waits take no time."""
     url = gateway.server.url
-    store = SnapStore(on_prem_snap_store(url, url), token=TOKEN, retry=QUICK)
-    return with_time(store, clock=gateway.clock.now, sleep=gateway.clock.sleep)
+    return SnapStore(on_prem_snap_store(url, url), token=TOKEN, retry=QUICK, clock=gateway.clock)
+
+
+def snap_client(names: FakeGateway) -> SnapStore:
+    """A client of the store with names and releases."""
+    names.namespace = "snap"
+    endpoints = on_prem_snap_store(names.server.url, names.server.url)
+    return SnapStore(endpoints, token=FAKE_TOKEN, retry=QUICK, clock=InstantClock())
 
 
 class TestRevisions:
@@ -94,7 +101,7 @@ class TestRevisions:
 
 class TestNamesAndReleases:
     async def test_names(self, names: FakeGateway):
-        async with names.snap_client() as store:
+        async with snap_client(names) as store:
             assert await store.packages.register("new", private=True) == "ID-new"
             assert names.sent("POST /v1/snap") == [{"name": "new", "private": True, "type": "snap"}]
             with pytest.raises(Conflict):
@@ -108,7 +115,7 @@ class TestNamesAndReleases:
 
     async def test_releases(self, names: FakeGateway):
         names.add_package("demo", revisions=2)
-        async with names.snap_client() as store:
+        async with snap_client(names) as store:
             await store.releases.release("demo", 2, ["edge"])
             assert {one.revision for one in await store.releases.list("demo")} == {2}
             await store.releases.promote("demo", "edge", "stable", only_if_revision=2)
@@ -132,7 +139,7 @@ UNAVAILABLE: dict[str, Callable[[SnapStore], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("what", UNAVAILABLE)
 async def test_what_an_on_prem_store_does_not_have_says_so(names: FakeGateway, what: str):
-    async with names.snap_client() as store:
+    async with snap_client(names) as store:
         with pytest.raises(ConfigError, match=f"a store with the publisher gateway's API has no {what}"):
             await UNAVAILABLE[what](store)
         with pytest.raises(ConfigError, match=r"has no releases\.history"):

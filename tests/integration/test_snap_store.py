@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadRequest, Conflict, Forbidden, NotFound, Retry
+from lading import BadRequest, ConfigError, Conflict, Forbidden, NotFound, Retry
 from lading.canonical import ReviewRejected
-from lading.testing import DropAfter, EmbeddedSnapStore, RespondAfter
+from lading.testing import DropAfter, EmbeddedOnPremSnapStore, EmbeddedSnapStore, RespondAfter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,3 +199,24 @@ async def test_keys_and_assertions(snap_store: EmbeddedSnapStore):
             await snaps.builds.push(NAME, "type: snap-build\n\nsignature")
         assert await snaps.validations.list_sets() == ()
         assert await snaps.validations.list(NAME) == ()
+
+
+async def test_an_on_prem_store(snap_file: Path):
+    with EmbeddedOnPremSnapStore() as store:
+        async with store.client() as snaps:
+            await snaps.packages.register("other")
+            done = await snaps.revisions.upload("other", snap_file, release=["edge"])
+            again = await snaps.revisions.upload("other", snap_file)
+            assert (done.revision, done.status, again.status) == (1, "uploaded", "unchanged")
+            await snaps.releases.promote("other", "edge", "stable", only_if_revision=1)
+            assert {one.channel: one.revision for one in await snaps.releases.list("other")} == {
+                "latest/stable": 1,
+                "latest/edge": 1,
+            }
+            await snaps.releases.release("other", None, ["edge"])
+            assert (await snaps.releases.channel_map("other")).in_channel("edge") == ()
+            assert [one.version for one in await snaps.revisions.list("other")] == ["1.0"]
+            assert [package.name for package in await snaps.packages.list()] == ["other"]
+            with pytest.raises(ConfigError, match="has no metrics"):
+                await snaps.metrics.query([])
+    assert store.errors == []

@@ -12,7 +12,6 @@ from lading import Retry
 from lading.canonical import SNAP_STORE, Endpoints, SnapStore
 from lading.testing import Server, ServerRequest, ServerResponse
 from tests.support.instant_clock import InstantClock
-from tests.support.recorded_sleeps import with_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,8 +125,8 @@ class SnapDashboard:
 
     def client(self, **options: Any) -> SnapStore:
         """A client of it, whose waits take no time."""
-        store = SnapStore(self.endpoints, **{"retry": QUICK, "token": TOKEN, **options})
-        return with_time(store, clock=self.clock.now, sleep=self.clock.sleep)
+        given: Any = {"retry": QUICK, "token": TOKEN, "clock": self.clock, **options}
+        return SnapStore(self.endpoints, **given)
 
     def count(self, start: str) -> int:
         """How many requests began so."""

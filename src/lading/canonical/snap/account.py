@@ -65,6 +65,7 @@ class SnapAccount:
 
         Source: ``POST /dev/api/account/account-key``.
         """
+        sender = self._dashboard.sender
         text = as_text(request)
         key_id = require_headers(text, _KEY_ID)[_KEY_ID]
 
@@ -80,4 +81,4 @@ class SnapAccount:
             return Found(found[0]) if found else NOT_FOUND
 
         call = Call("POST", "dev/api/account/account-key", read, json={"account_key_request": text})
-        return await self._dashboard.sender.send_once(call, look_up)
+        return await sender.send_once(call, look_up)

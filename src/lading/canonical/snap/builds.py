@@ -38,6 +38,7 @@ class SnapBuilds:
 
         Source: ``POST /dev/api/snaps/{snap_id}/builds``.
         """
+        sender = self._dashboard.sender
         text = as_text(assertion)
         snap_id = await self._dashboard.snap_id(name)
         call = Call(
@@ -47,4 +48,4 @@ class SnapBuilds:
             json={"assertion": text},
             idempotent=True,
         )
-        await self._dashboard.sender.send(call)
+        await sender.send(call)

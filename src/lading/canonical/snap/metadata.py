@@ -50,6 +50,7 @@ class SnapMetadata:
 
         Source: ``POST /dev/api/snaps/{snap_id}/metadata``, ``PUT`` with *force*.
         """
+        sender = self._dashboard.sender
         if not metadata:
             raise InputError("metadata= is empty", argument="metadata")
         snap_id = await self._dashboard.snap_id(name)
@@ -60,7 +61,7 @@ class SnapMetadata:
             json=dict(metadata),
             idempotent=True,
         )
-        await self._dashboard.sender.send(call)
+        await sender.send(call)
 
     async def get_binary(self, name: str) -> tuple[SnapMedia, ...]:
         """Return the icon and the screenshots of a snap.
@@ -102,6 +103,7 @@ class SnapMetadata:
         Source: ``GET`` and ``POST /dev/api/snaps/{snap_id}/binary-metadata``, ``PUT`` with *force*; a form with the
         field ``info``, and ``icon`` where one is uploaded.
         """
+        sender = self._dashboard.sender
         part, digest = await _read_icon(icon, filename)
         snap_id = await self._dashboard.snap_id(name)
         before = await self._get_binary(snap_id)
@@ -120,7 +122,7 @@ class SnapMetadata:
             body=Multipart([("info", json.dumps(info)), *fields]),
             idempotent=True,
         )
-        await self._dashboard.sender.send(call)
+        await sender.send(call)
         return True
 
     async def _get_binary(self, snap_id: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from lading._core.arguments import checked
@@ -82,15 +82,14 @@ class SnapMetrics:
 
         Source: ``POST /dev/api/snaps/metrics``.
         """
+        sender = self._dashboard.sender
         wanted = MetricFilter("", metric, start, end)
         snap_id = await self._dashboard.snap_id(name)
 
         def read(response: Response) -> Metric:
             return next(found for found in _read(response) if found.snap_id == snap_id and found.metric_name == metric)
 
-        return await self._dashboard.sender.send(
-            _query([MetricFilter(snap_id, metric, wanted.start, wanted.end)], read)
-        )
+        return await sender.send(_query([replace(wanted, snap_id=snap_id)], read))
 
     async def query(self, filters: Iterable[MetricFilter]) -> tuple[Metric, ...]:
         """Return several metrics, of one or several snaps, with one request.
@@ -105,10 +104,11 @@ class SnapMetrics:
 
         Source: ``POST /dev/api/snaps/metrics``.
         """
+        sender = self._dashboard.sender
         wanted = list(filters)
         if not wanted:
             raise InputError("give one or more filters", argument="filters")
-        return await self._dashboard.sender.send(_query(wanted, _read))
+        return await sender.send(_query(wanted, _read))
 
 
 def _query(filters: Sequence[MetricFilter], read: Callable[[Response], T]) -> Call[T]:

@@ -64,6 +64,7 @@ class SnapValidations:
 
         Source: ``PUT`` or ``POST /dev/api/snaps/{snap_id}/validations``.
         """
+        sender = self._dashboard.sender
         text = as_text(assertion)
         snap_id = await self._dashboard.snap_id(name)
         call = Call(
@@ -73,7 +74,7 @@ class SnapValidations:
             json={"assertion": text},
             idempotent=True,
         )
-        await self._dashboard.sender.send(call)
+        await sender.send(call)
 
     async def list_sets(
         self, name: str | None = None, *, sequence: int | str | None = None
@@ -91,9 +92,10 @@ class SnapValidations:
 
         Source: ``GET /api/v2/validation-sets[/{name}]``.
         """
+        sender = self._dashboard.sender
         if sequence is not None and name is None:
             raise InputError("sequence= needs the name of a set", argument="sequence")
-        return await self._dashboard.sender.send(list_all(VALIDATION_SETS, name, sequence))
+        return await sender.send(list_all(VALIDATION_SETS, name, sequence))
 
     async def build_set(self, definition: Mapping[str, Any]) -> AssertionHeaders:
         """Have the store validate and complete a validation set, and return the headers to sign. Nothing is stored.
