@@ -361,6 +361,18 @@ class TestNotify:
         ]
         assert [e.message for r in found for e in r.errors] == [DUPLICATE]
 
+    async def test_many_are_polled_slowly(self, dashboard: SnapDashboard):
+        dashboard.codes = (*["being_processed"] * 3, "ready_to_release")
+        async with dashboard.client() as store:
+            waiting = [
+                await store.revisions.notify(NAME, await store.uploads.upload(b"%d" % number, filename="my.snap"))
+                for number in range(20)
+            ]
+            started = dashboard.clock.time
+            assert len([review async for review in store.revisions.wait_review(waiting, poll=0)]) == 20
+        assert dashboard.count("GET /dev/api/snaps/") == 80
+        assert dashboard.clock.time - started == pytest.approx(12)  # the last poll of four does not wait after it
+
     async def test_without_a_status_url_it_is_waited_for_by_its_digest(self, dashboard: SnapDashboard):
         async with dashboard.client() as store:
             dashboard.add_revision(DATA)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lading import BadRequest, ConfigError, Conflict, Forbidden, NotFound, Retry
+from lading import BadRequest, ConfigError, Conflict, Forbidden, NetworkError, NotFound, Retry
 from lading.canonical import ReviewRejected
 from lading.testing import DropAfter, EmbeddedOnPremSnapStore, EmbeddedSnapStore, RespondAfter
 
@@ -181,24 +181,79 @@ async def test_metrics(snap_store: EmbeddedSnapStore):
     assert [(series.name, series.values) for series in found.series] == [("stable", (3,))]
 
 
-async def test_keys_and_assertions(snap_store: EmbeddedSnapStore):
+KEY_REQUEST = (
+    "type: account-key-request\naccount-id: {account}\nname: default\npublic-key-sha3-384: key-1\n"
+    "since: 2026-11-01T10:00:00Z\nbody-length: 4\nsign-key-sha3-384: key-1\n\nAcbD\n\nsignature"
+)
+SET = (
+    "type: validation-set\nauthority-id: {account}\nseries: 16\naccount-id: {account}\nname: my-set\nsequence: 1\n"
+    "snaps:\n  -\n    name: hello\n    id: {snap}\ntimestamp: 2026-11-01T10:00:00.000000Z\nsign-key-sha3-384: key-1\n\n"
+    "signature"
+)
+
+
+@pytest.mark.parametrize("fault", [None, DropAfter(), DropAfter(work_after=20), RespondAfter(504)], ids=repr)
+async def test_keys_and_assertions(snap_store: EmbeddedSnapStore, fault: Any):
+    def lose() -> None:
+        if fault is not None:
+            snap_store.faults.add(fault, method="POST")
+
     async with snap_store.client() as snaps:
-        account = await snaps.account.get()
-        request = (
-            f"type: account-key-request\naccount-id: {account.id}\nname: default\npublic-key-sha3-384: key-1\n"
-            "since: 2026-11-01T10:00:00Z\nbody-length: 4\nsign-key-sha3-384: key-1\n\nAcbD\n\nsignature"
-        )
-        snap_store.faults.add(DropAfter(), method="POST")
-        key = await snaps.account.register_key(request)
+        account = (await snaps.account.get()).id
+        lose()
+        key = await snaps.account.register_key(KEY_REQUEST.format(account=account))
         assert (key.name, key.public_key_sha3_384) == ("default", "key-1")
         assert [one.name for one in await snaps.account.list_keys()] == ["default"]
-        definition = {"account-id": account.id, "name": "my-set", "sequence": 1, "snaps": [{"name": NAME}]}
+        lose()
+        definition = {"account-id": account, "name": "my-set", "sequence": 1, "snaps": [{"name": NAME}]}
         headers = await snaps.validations.build_set(definition)
         assert (headers.name, headers.sequence, headers.type) == ("my-set", 1, "validation-set")
+        lose()
+        signed = SET.format(account=account, snap=snap_store.package_id(NAME))
+        (posted,) = await snaps.validations.post_set(signed)
+        assert (posted.name, posted.sequence, posted.account_id) == ("my-set", 1, account)
+        assert await snaps.validations.list_sets() == await snaps.validations.list_sets("my-set") == (posted,)
+        with pytest.raises(Conflict, match="another revision"):
+            await snaps.validations.post_set(signed)
         with pytest.raises(BadRequest):
             await snaps.builds.push(NAME, "type: snap-build\n\nsignature")
-        assert await snaps.validations.list_sets() == ()
         assert await snaps.validations.list(NAME) == ()
+
+
+@pytest.mark.parametrize("work_after", [0.0, 20.0])
+async def test_a_lost_registration_leaves_the_outcome_unknown(snap_store: EmbeddedSnapStore, work_after: float):
+    snap_store.faults.add(DropAfter(work_after=work_after), method="POST", path="/dev/api/register-name/")
+    async with snap_store.client() as snaps:
+        with pytest.raises(NetworkError) as caught:
+            await snaps.packages.register("other")
+    assert caught.value.outcome == "unknown"
+    assert snap_store.packages == (NAME, "other")
+
+
+@pytest.mark.parametrize("work_after", [5.0, 20.0, 100.0])
+async def test_a_push_that_is_carried_out_late_becomes_one_revision(
+    snap_store: EmbeddedSnapStore, snap_file: Path, work_after: float
+):
+    snap_store.faults.add(DropAfter(work_after=work_after), method="POST", path=PUSH)
+    async with snap_store.client() as snaps:
+        done = await snaps.revisions.upload(NAME, snap_file, check_permission=False, release=["edge"])
+        snap_store.advance_clock(200)
+        assert (await snaps.revisions.upload(NAME, snap_file)).status == "unchanged"
+    snap_store.advance_reviews()
+    assert done.revision == 1
+    assert len(snap_store.revisions(NAME)) == 1
+
+
+@pytest.mark.parametrize("work_after", [5.0, 20.0])
+async def test_a_release_that_is_carried_out_late_is_made_once_or_again(
+    snap_store: EmbeddedSnapStore, work_after: float
+):
+    snap_store.add_revision(NAME)
+    snap_store.faults.add(DropAfter(work_after=work_after), method="POST")
+    async with snap_store.client() as snaps:
+        await snaps.releases.release(NAME, 1, ["edge"])
+        snap_store.advance_clock(60)
+        assert {one.revision for one in await snaps.releases.list(NAME)} == {1}
 
 
 async def test_an_on_prem_store(snap_file: Path):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _STATUS = "dev/api/snaps/{snap_id}/builds/{build}/status"
 _CONCURRENT = 8
+# Requests a second in the long run, however many uploads there are.
+_RATE = 5.0
 # The states of revisions that the store has not decided about, and of those that wait for a person there.
 _UNDECIDED = ("ReviewQueued", "ReviewInProgress")
 _FOR_PEOPLE = ("ManualReviewPending", "NeedsInformation")
@@ -40,6 +42,7 @@ class SnapReviewWatch:
 
     def __init__(self, sender: Sender, reviews: Iterable[PendingReview], poll: PollInterval | float | None) -> None:
         self._sender = sender
+        self._next = 0.0
         self._watch: Watch[PendingReview, Review] = Watch(
             _check(reviews),
             self._fetch,
@@ -56,6 +59,9 @@ class SnapReviewWatch:
         return await anext(self._watch)
 
     async def _fetch(self, left: tuple[PendingReview, ...]) -> dict[PendingReview, Review]:
+        clock, sleep = self._sender.settings.clock, self._sender.settings.sleep
+        await sleep(max(0.0, self._next - clock()))
+        self._next = clock() + len(left) / _RATE
         found: dict[PendingReview, Review] = {}
 
         async def fetch_one(pending: PendingReview) -> None:

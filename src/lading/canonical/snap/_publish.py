@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SnapPublication:
-    """What is to become of a file.
+    """How a file is published.
 
     Attributes:
         name: The snap.
@@ -69,7 +69,7 @@ class SnapPublisher:
         sender: A sender to the API.
         endpoints: The store.
         services: Its services.
-        wanted: What is to become of the file.
+        wanted: How the file is published.
     """
 
     def __init__(self, sender: Sender, endpoints: Endpoints, services: Services, wanted: SnapPublication) -> None:

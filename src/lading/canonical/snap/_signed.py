@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,18 @@ async def _look_up(
 def _is_same(one: AssertionHeaders, headers: Mapping[str, str]) -> bool:
     return (
         one.name == headers["name"]
-        and one.timestamp == headers["timestamp"]
+        and _moment(one.timestamp or "") == _moment(headers["timestamp"])
         and str(one.revision or 0) == headers.get("revision", "0")
         and ("sequence" not in headers or str(one.sequence) == headers["sequence"])
     )
+
+
+def _moment(text: str) -> datetime | str:
+    """Return the time that a header has, which a store may write in another form than it was sent."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def _read(response: Response) -> tuple[AssertionHeaders, ...]:

@@ -136,7 +136,7 @@ class SnapRevisions:
 
         It waits without a time limit: use ``anyio.fail_after(seconds)`` for one. A manual review by the store's staff
         may take days and is not waited for: it ends the wait with the status ``"need_manual_review"``. On-prem it is
-        waited for.
+        waited for. Many uploads are polled at most five times a second together.
 
         Args:
             reviews: One upload that the store was notified of, or many.
@@ -209,7 +209,8 @@ class SnapRevisions:
             InputError: It is not a regular file, or changed while it was read; or an argument does not fit.
             ConfigError: The store is on-prem, which has no *progressive*, *built_at* and *components*.
             NotFound: There is no such snap; nothing was sent.
-            Forbidden: The account, or the credentials, may not upload to it or release to these channels.
+            Forbidden: The account, or the credentials, may not view its revisions (``package_access``), upload to it or
+                release to these channels.
             ReviewRejected: The review has rejected the file, or a person at the store has to decide about it; see
                 ``review.status`` and ``review.errors``. Unless it was rejected, ``outcome`` is ``"unknown"``.
             PayloadTooLarge: The storage host, or a proxy in front of it, refused the size.
