@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from lading import (
@@ -127,6 +128,32 @@ class TestUpload:
         assert (done.revision, done.status, done.review) == (1, "unchanged", None)
         assert dashboard.uploads == {}
         assert dashboard.channels == {("amd64", "latest/edge"): (1, None)}
+
+    async def test_equal_files_at_the_same_time_are_sent_once(self, dashboard: SnapDashboard):
+        statuses = []
+        async with dashboard.client() as store, anyio.create_task_group() as group:
+
+            async def run() -> None:
+                statuses.append((await upload(store)).status)
+
+            for _ in range(3):
+                group.start_soon(run)
+        assert sorted(statuses) == ["unchanged", "unchanged", "uploaded"]
+        assert len(dashboard.uploads) == len(pushed(dashboard)) == 1
+
+    async def test_the_same_content_from_two_clients_is_one_revision(self, dashboard: SnapDashboard):
+        statuses = []
+        async with dashboard.client() as one, dashboard.client() as other, anyio.create_task_group() as group:
+
+            async def run(store: SnapStore) -> None:
+                done = await upload(store, release=["edge"])
+                statuses.append((done.revision, done.status))
+
+            group.start_soon(run, one)
+            group.start_soon(run, other)
+        assert {revision for revision, _ in statuses} == {1}
+        assert {status for _, status in statuses} <= {"uploaded", "confirmed", "unchanged"}
+        assert len(dashboard.revisions) == 1
 
     async def test_an_old_revision_is_found_after_the_store_refuses_its_content(self, dashboard: SnapDashboard):
         """Before the upload only the newest revisions are read."""

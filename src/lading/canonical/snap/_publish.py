@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
+    from lading.canonical._listed_revisions import KnownDigests
     from lading.canonical._notify import Notified
     from lading.canonical._publish import UploadStatus
     from lading.canonical._release import ReleaseItem
@@ -69,13 +70,22 @@ class SnapPublisher:
         sender: A sender to the API.
         endpoints: The store.
         services: Its services.
+        known: Keeps equal files from being sent at the same time.
         wanted: How the file is published.
     """
 
-    def __init__(self, sender: Sender, endpoints: Endpoints, services: Services, wanted: SnapPublication) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        endpoints: Endpoints,
+        services: Services,
+        known: KnownDigests,
+        wanted: SnapPublication,
+    ) -> None:
         self._sender = sender
         self._endpoints = endpoints
         self._services = services
+        self._known = known
         self._wanted = wanted
 
     async def publish(self, source: StrPath | ByteSource, filename: str | None) -> UploadedRevision:
@@ -88,7 +98,11 @@ class SnapPublisher:
         name = self._wanted.name
         if self._wanted.check_permission:
             await self._sender.send(check_upload(name))
-        async with open_file(source, filename) as file:
+        async with (
+            self._known.of(name) as digests,
+            open_file(source, filename) as file,
+            digests.one_at_a_time(file.sha3_384),
+        ):
             status: UploadStatus = "unchanged"
             if await find_digest(self._sender, name, file.sha3_384, newest=True) is None:
                 review, status = await self._send(file)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lading._core.polling import PollInterval
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
+    from lading.canonical._listed_revisions import KnownDigests
     from lading.canonical._models_revisions import Revision
     from lading.canonical._publish import UploadedRevision
     from lading.canonical._reviews import Review
@@ -41,15 +42,21 @@ class SnapRevisions:
     and what that API does not have is refused with ``ConfigError``.
     """
 
-    __slots__ = ("_dashboard", "_endpoints", "_gateway", "_services")
+    __slots__ = ("_dashboard", "_endpoints", "_gateway", "_known", "_services")
 
     def __init__(
-        self, dashboard: Dashboard, endpoints: Endpoints, services: Services, gateway: Revisions | None
+        self,
+        dashboard: Dashboard,
+        endpoints: Endpoints,
+        services: Services,
+        known: KnownDigests,
+        gateway: Revisions | None,
     ) -> None:
         self._dashboard = dashboard
         self._endpoints = endpoints
         self._services = services
         self._gateway = gateway
+        self._known = known
 
     def list(self, name: str, *, max_items: int | None = None) -> Pager[Revision]:
         """List the revisions of a snap, newest first; on-prem in the store's order.
@@ -179,7 +186,8 @@ class SnapRevisions:
         The newest revisions of the snap are checked first. When one has the file's digest, nothing is sent and the
         status is ``"unchanged"``. The file is sent to the storage host, which is never sent credentials, and again
         after a lost response, as nothing comes of an upload alone. The store is notified as :meth:`notify` says. When
-        it rejects the file because an older revision has its content, the status is ``"confirmed"``.
+        it rejects the file because an older revision has its content, the status is ``"confirmed"``. Equal files that
+        one client uploads at the same time, as in ``lading.fan_out``, are sent once.
 
         The channels of *release* are sent along, so that the store releases the revision also when it has to pass a
         manual review first; afterwards the channel map is read, and what the store has not released is released. When
@@ -233,5 +241,5 @@ class SnapRevisions:
             raise InputError("progressive= is for release=, which names the channels", argument="progressive")
         items = make_items(1, release, progressive=progressive) if release else ()
         wanted = SnapPublication(name, items, built_at, components, check_permission, poll, on_progress)
-        publisher = SnapPublisher(self._dashboard.sender, self._endpoints, self._services, wanted)
+        publisher = SnapPublisher(self._dashboard.sender, self._endpoints, self._services, self._known, wanted)
         return await publisher.publish(source, filename)
