@@ -343,3 +343,22 @@ def refusal_of(errors: list[Any]) -> Any:
     """A refusal with these errors."""
     response = refusal(409, "", "")
     return type(response)(409, response.headers, json.dumps({"error_list": errors}).encode())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: store.revisions.check_upload(NAME),
+        lambda store: store.metrics.query([MetricFilter(SNAP_ID, "m", date(2026, 1, 1), date(2026, 1, 1))]),
+        lambda store: store.validations.build_set({"name": "x"}),
+        lambda store: store.validations.build_confdb_schema({"name": "x"}),
+    ],
+    ids=["check_upload", "metrics", "build_set", "build_confdb_schema"],
+)
+async def test_posts_that_change_nothing_leave_no_doubt(dashboard: SnapDashboard, call: Any):
+    dashboard.faults.add(DropAfter(), method="POST", times=None)
+    async with dashboard.client() as store:
+        with pytest.raises(NetworkError) as caught:
+            await call(store)
+    assert caught.value.outcome == "not_done"
+    assert dashboard.count("POST") == 3

@@ -120,8 +120,9 @@ class TestNamesAndReleases:
             assert {one.revision for one in await store.releases.list("demo")} == {2}
             await store.releases.promote("demo", "edge", "stable", only_if_revision=2)
             await store.releases.release("demo", None, ["edge"])
-            with pytest.raises(ConfigError, match="progressive= is not possible"):
-                await store.releases.release("demo", 1, ["edge"], progressive=20)
+            for percentage in (0, 20, 100):
+                with pytest.raises(ConfigError, match="progressive= is not possible"):
+                    await store.releases.release("demo", 1, ["edge"], progressive=percentage)
             assert [one.revision for one in (await store.releases.channel_map("demo")).in_channel("stable")][:1] == [2]
         assert names.count("POST /v1/snap/demo/releases") == 3
 

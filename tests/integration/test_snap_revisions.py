@@ -22,7 +22,7 @@ from lading import (
 from lading.canonical import ReviewRejected
 from lading.canonical._reviews import PendingReview
 from lading.testing import DropAfter, DropBefore, Respond, RespondAfter
-from tests.support.snap_dashboard import DUPLICATE, SNAP_ID, TOKEN, SnapDashboard, sha3
+from tests.support.snap_dashboard import DUPLICATE, SNAP_ID, TOKEN, SnapDashboard, refusal, sha3
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -442,6 +442,14 @@ class TestList:
         dashboard.canned["GET /api/v2/snaps/my-snap/releases"] = lambda *_: responses.pop(0)
         async with dashboard.client() as store:
             assert [one.revision async for one in store.revisions.list(NAME)] == [1]
+
+
+async def test_no_error_shows_the_token(dashboard: SnapDashboard):
+    dashboard.canned[PUSH] = refusal(400, "invalid", f"bad header: Macaroon {TOKEN}")
+    async with dashboard.client() as store:
+        with pytest.raises(BadRequest, match="bad header") as caught:
+            await upload(store)
+    assert TOKEN not in repr(caught.value) + str(caught.value) + str(caught.value.errors)
 
 
 async def test_a_client_without_credentials_says_how_to_get_them(dashboard: SnapDashboard):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.unset import UNSET
 from lading.canonical.snap._models import SnapAccountInfo
-from lading.errors import ConfigError, InvalidResponse, NotFound
+from lading.errors import ConfigError, InvalidResponse, LadingError, NotFound
 
 if TYPE_CHECKING:
     from lading._core.call import CallSender
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
+
+T = TypeVar("T")
+
+_NOTHING: tuple[object, ...] = (None, (), [], {})
 
 GET_ACCOUNT = Call("GET", "dev/api/account", SnapAccountInfo)
 """Reads the account, with its snaps and keys."""
@@ -45,7 +49,7 @@ class Dashboard:
     def refuse(self, **options: object) -> None:
         """Raise ``ConfigError`` for the first option that was given: only the dashboard has it."""
         for option, value in options.items():
-            if value is not UNSET and value:
+            if value is not UNSET and value not in _NOTHING:
                 raise ConfigError(
                     f"{self._endpoints.name}: {option}= is not possible in a store with the publisher gateway's API"
                 )
@@ -60,6 +64,20 @@ class Dashboard:
         Source: ``GET /dev/api/account``.
         """
         return await find_snap_id(self.sender, self._endpoints.name, name)
+
+
+async def send_harmless(sender: Sender, call: Call[T]) -> T:
+    """Send a call that changes nothing, although it is a POST: after a lost response, nothing was done.
+
+    Args:
+        sender: A sender to the API.
+        call: The call.
+    """
+    try:
+        return await sender.send(call)
+    except LadingError as error:
+        error.outcome = "not_done"
+        raise
 
 
 async def find_snap_id(sender: CallSender, store: str, name: str) -> str:

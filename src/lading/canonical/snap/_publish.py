@@ -10,6 +10,7 @@ from lading.canonical._publish import UploadedRevision
 from lading.canonical._release import is_released
 from lading.canonical._reviews import PendingReview
 from lading.canonical._upload import open_file, send_file
+from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._processing import check_approved, wait_processed
 from lading.canonical.snap._push import check_upload, push
 from lading.canonical.snap._queries import find_digest, get_channel_map
@@ -97,7 +98,7 @@ class SnapPublisher:
         """
         name = self._wanted.name
         if self._wanted.check_permission:
-            await self._sender.send(check_upload(name))
+            await send_harmless(self._sender, check_upload(name))
         async with (
             self._known.of(name) as digests,
             open_file(source, filename) as file,

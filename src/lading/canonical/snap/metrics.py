@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from lading._core.arguments import checked
 from lading._core.call import Call
+from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._models import Metric
 from lading.errors import InputError
 
@@ -89,7 +90,7 @@ class SnapMetrics:
         def read(response: Response) -> Metric:
             return next(found for found in _read(response) if found.snap_id == snap_id and found.metric_name == metric)
 
-        return await sender.send(_query([replace(wanted, snap_id=snap_id)], read))
+        return await send_harmless(sender, _query([replace(wanted, snap_id=snap_id)], read))
 
     async def query(self, filters: Iterable[MetricFilter]) -> tuple[Metric, ...]:
         """Return several metrics, of one or several snaps, with one request.
@@ -108,7 +109,7 @@ class SnapMetrics:
         wanted = list(filters)
         if not wanted:
             raise InputError("give one or more filters", argument="filters")
-        return await sender.send(_query(wanted, _read))
+        return await send_harmless(sender, _query(wanted, _read))
 
 
 def _query(filters: Sequence[MetricFilter], read: Callable[[Response], T]) -> Call[T]:

@@ -8,6 +8,7 @@ from lading._core.arguments import checked
 from lading._core.unset import UNSET
 from lading.canonical._release import make_items
 from lading.canonical._reviews import PendingReview
+from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._processing import SnapReviewWatch, check_approved, wait_processed
 from lading.canonical.snap._publish import SnapPublication, SnapPublisher
 from lading.canonical.snap._push import check_upload, push
@@ -88,7 +89,7 @@ class SnapRevisions:
 
         Source: ``POST /dev/api/snap-push/`` with ``dry_run``.
         """
-        await self._dashboard.sender.send(check_upload(name))
+        await send_harmless(self._dashboard.sender, check_upload(name))
 
     async def notify(
         self,

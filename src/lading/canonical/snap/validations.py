@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading.canonical.snap._assertions import as_text
+from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._models import Validation
 from lading.canonical.snap._signed import CONFDB_SCHEMAS, VALIDATION_SETS, build, list_all, post
 from lading.errors import InputError
@@ -109,7 +110,7 @@ class SnapValidations:
 
         Source: ``POST /api/v2/validation-sets/build-assertion``.
         """
-        return await self._dashboard.sender.send(build(VALIDATION_SETS, definition))
+        return await send_harmless(self._dashboard.sender, build(VALIDATION_SETS, definition))
 
     async def post_set(self, assertion: str | bytes) -> tuple[AssertionHeaders, ...]:
         """Post a signed validation set, and return the headers of what the store has now.
@@ -155,7 +156,7 @@ class SnapValidations:
 
         Source: ``POST /api/v2/confdb-schemas/build-assertion``.
         """
-        return await self._dashboard.sender.send(build(CONFDB_SCHEMAS, definition))
+        return await send_harmless(self._dashboard.sender, build(CONFDB_SCHEMAS, definition))
 
     async def post_confdb_schema(self, assertion: str | bytes) -> tuple[AssertionHeaders, ...]:
         """Post a signed confdb schema, and return the headers of what the store has now.
