@@ -234,7 +234,7 @@ def copr_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
+def publishing_gateway() -> Iterator[Gateway]:
     """A publisher gateway with the package ``my-charm``, and its storage host."""
     from tests.support.gateway_double import Gateway
 

@@ -76,9 +76,9 @@ def dashboard() -> Iterator[SnapDashboard]:
 
 
 @pytest.fixture
-def gateway() -> Iterator[FakeGateway]:
+def fake() -> Iterator[FakeGateway]:
     """A publisher gateway."""
-    fake = FakeGateway()
-    with fake.server:
-        yield fake
-    assert fake.server.errors == []
+    store = FakeGateway()
+    with store.server:
+        yield store
+    assert store.server.errors == []

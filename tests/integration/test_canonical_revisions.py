@@ -22,7 +22,7 @@ from lading import (
 )
 from lading.canonical import PendingReview, Review, ReviewRejected
 from lading.testing import DropAfter, DropBefore, Respond, RespondAfter
-from tests.support.gateway_double import TOKEN, Gateway
+from tests.support.gateway_double import TOKEN, Gateway, refusal
 from tests.support.recorded_sleeps import with_time
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ pytestmark = pytest.mark.anyio
 NAME = "my-charm"
 NOTIFY = "POST /v1/charm/my-charm/revisions"
 REVIEW = "GET /v1/charm/my-charm/revisions/review"
+
+
+@pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
 
 
 async def notified(gateway: Gateway, charmhub: Charmhub, *contents: bytes) -> list[PendingReview]:
@@ -107,6 +112,21 @@ class TestNotify:
             await charmhub.revisions.notify(NAME, gateway.add_upload())
         assert gateway.uploads["upload-1"].notified == 1
         assert gateway.clock.time >= 30
+
+    @pytest.mark.parametrize("shown", [True, False])
+    async def test_a_second_request_that_is_refused_for_the_first(self, gateway: Gateway, shown: bool):
+        """The store has taken longer than it is given."""
+        gateway.refuses_again = True
+        gateway.faults.add(DropAfter(work_after=30), method="POST")
+        review = gateway._review
+        gateway._review = lambda name: review(name) if gateway.count(NOTIFY) > 1 and shown else refusal(404, "no", "no")  # type: ignore[method-assign]
+        async with gateway.client() as charmhub:
+            if shown:
+                assert (await charmhub.revisions.notify(NAME, gateway.add_upload())).upload_id == "upload-1"
+            else:
+                with pytest.raises(BadRequest, match="processed already"):
+                    await charmhub.revisions.notify(NAME, gateway.add_upload())
+        assert (gateway.uploads["upload-1"].notified, gateway.count(NOTIFY)) == (1, 2)
 
     async def test_what_cannot_be_looked_up_is_unknown(self, gateway: Gateway):
         gateway.faults.add(DropAfter(), method="POST")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from lading import (
-    UNSET,
     BadRequest,
     Call,
     ConfigError,
@@ -42,6 +39,11 @@ UPLOAD = "POST /unscanned-upload/"
 NOTIFY = "POST /v1/charm/my-charm/revisions"
 REVIEW = "GET /v1/charm/my-charm/revisions/review"
 JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
 
 
 @pytest.fixture
@@ -314,13 +316,13 @@ class TestFanOut:
     async def test_an_old_list_is_read_again(self, gateway: Gateway):
         """What others have uploaded meanwhile is found."""
         async with gateway.client() as charmhub:
-            known = charmhub.revisions._publisher._known
-            async with known.of(NAME):  # an upload that is under way
+            concurrent = charmhub.revisions._publisher._concurrent
+            async with concurrent.of(NAME):  # an upload that is under way
                 await _upload(charmhub, b"1")
                 gateway.add_revision(b"2")
                 gateway.add_revision(b"3")
                 gateway.clock.time += 29
-                assert await known._packages.get()[NAME].find(sha3(b"2")) is None
+                assert await concurrent._packages.get()[NAME].find(sha3(b"2")) is None
                 gateway.clock.time += 2
                 assert (await charmhub.revisions.upload(NAME, b"3", filename="x")).status == "unchanged"
 
@@ -329,7 +331,7 @@ class TestFanOut:
         gateway.refuses_equal = False
         gateway.faults.add(DropAfter(work_after=20), method="POST", path="*/revisions")
         client = gateway.client(retry=Retry(attempts=1, deadline=1))
-        async with client as charmhub, charmhub.revisions._publisher._known.of(NAME) as digests:
+        async with client as charmhub, charmhub.revisions._publisher._concurrent.of(NAME) as digests:
             with pytest.raises(NetworkError) as caught:
                 await _upload(charmhub, DATA)
             assert caught.value.outcome == "unknown"
@@ -352,7 +354,7 @@ class TestFanOut:
                 group.start_soon(cancelled)
                 group.start_soon(_upload, charmhub, b"2")
             assert (await charmhub.revisions.upload(NAME, DATA, filename="x")).status == "uploaded"
-            assert charmhub.revisions._publisher._known._packages.get() == {}
+            assert charmhub.revisions._publisher._concurrent._packages.get() == {}
         assert len(gateway.made(DATA)) == 1
 
 
@@ -361,23 +363,7 @@ async def _upload(charmhub: Any, data: bytes) -> None:
 
 
 class TestRelease:
-    @pytest.fixture
-    def released(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """The calls of what releases."""
-        calls: list[Any] = []
-
-        async def release_revision(sender: Any, endpoints: Any, *args: Any) -> None:
-            calls.append(args)
-            if args[2] == ("latest/nowhere",):
-                raise Forbidden("no")
-
-        module = ModuleType("lading.canonical._release")
-        module.__spec__ = object()  # type: ignore[assignment]
-        module.release_revision = release_revision  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        return calls
-
-    async def test_after_the_upload(self, gateway: Gateway, charm: Path, released: list[Any]):
+    async def test_after_the_upload(self, gateway: Gateway, charm: Path):
         async with gateway.client() as charmhub:
             await charmhub.revisions.upload(
                 NAME, charm, release=["latest/edge", "1/stable"], resources={"image": 3}, progressive=20
@@ -385,22 +371,29 @@ class TestRelease:
             await charmhub.revisions.upload(NAME, charm)
             again = await charmhub.revisions.upload(NAME, charm, release=("latest/beta",))
         assert again.status == "unchanged"
-        assert released == [
-            (NAME, 1, ("latest/edge", "1/stable"), {"image": 3}, 20),
-            (NAME, 1, ("latest/beta",), UNSET, UNSET),
+        options = {"resources": [{"name": "image", "revision": 3}], "progressive": {"percentage": 20, "paused": False}}
+        assert gateway.released == [
+            [{"channel": channel, "revision": 1, **options} for channel in ("latest/edge", "1/stable")],
+            [{"channel": "latest/beta", "revision": 1}],
         ]
 
-    async def test_a_release_that_fails(self, gateway: Gateway, charm: Path, released: list[Any]):
+    async def test_a_release_that_fails(self, gateway: Gateway, charm: Path):
+        gateway.faults.add(Respond(403), path="*/releases")
         async with gateway.client() as charmhub:
             with pytest.raises(Forbidden) as caught:
-                await charmhub.revisions.upload(NAME, charm, release=["latest/nowhere"])
-        assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+                await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
+            assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+            await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
+        assert gateway.made(DATA) == [1]
+        assert gateway.channels["latest/edge"]["revision"] == 1
 
     @pytest.mark.parametrize(
         ("options", "argument"),
         [
             ({"release": "latest/edge"}, "release"),
             ({"release": ["latest/edge", " "]}, "release"),
+            ({"release": ["latest/edgy/x/y"]}, "release"),
+            ({"release": ["edge"], "progressive": 120}, "progressive"),
             ({"resources": {"image": 1}}, "resources"),
             ({"progressive": 10}, "progressive"),
             ({"release": ["edge"], "resources": ["image"]}, "resources"),

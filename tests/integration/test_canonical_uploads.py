@@ -22,6 +22,11 @@ DATA = bytes(range(256)) * 2000
 
 
 @pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
+
+
+@pytest.fixture
 def charm(tmp_path: Path) -> Path:
     path = tmp_path / "my charm ü.charm"
     path.write_bytes(DATA)

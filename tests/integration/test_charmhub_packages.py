@@ -52,175 +52,177 @@ def refuse(status: int, code: str) -> Respond:
         ),
     ],
 )
-async def test_registering_a_name(gateway: FakeGateway, options: dict[str, Any], sent: Any):
-    async with gateway.client() as charmhub:
+async def test_registering_a_name(fake: FakeGateway, options: dict[str, Any], sent: Any):
+    async with fake.client() as charmhub:
         assert await charmhub.packages.register("demo", **options) == "ID-demo"
-    assert (gateway.seen, gateway.bodies) == ([REGISTER], [sent])
+    assert (fake.seen, fake.bodies) == ([REGISTER], [sent])
 
 
-async def test_a_name_that_is_taken_is_a_conflict(gateway: FakeGateway):
-    gateway.add_package("demo", publisher=OTHER)
-    async with gateway.client() as charmhub:
+async def test_a_name_that_is_taken_is_a_conflict(fake: FakeGateway):
+    fake.add_package("demo", publisher=OTHER)
+    async with fake.client() as charmhub:
         with pytest.raises(Conflict, match="the name is taken") as caught:
             await charmhub.packages.register("demo")
     assert (caught.value.code, caught.value.outcome) == ("already-registered", "not_done")
-    assert gateway.seen == [REGISTER]
+    assert fake.seen == [REGISTER]
 
 
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [(409, "reserved-name", Conflict), (400, "invalid-request", BadRequest), (429, "register-window", RateLimited)],
 )
-async def test_other_refusals_of_a_name(gateway: FakeGateway, status: int, code: str, kind: type[LadingError]):
-    gateway.faults.add(refuse(status, code), times=None)
-    async with gateway.client(retry=1) as charmhub:
+async def test_other_refusals_of_a_name(fake: FakeGateway, status: int, code: str, kind: type[LadingError]):
+    fake.faults.add(refuse(status, code), times=None)
+    async with fake.client(retry=1) as charmhub:
         with pytest.raises(kind):
             await charmhub.packages.register("demo")
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_whether_a_lost_call_registered_the_name_is_unknown(gateway: FakeGateway, fault: Fault):
-    gateway.faults.add(fault, method="POST")
-    async with gateway.client() as charmhub:
+async def test_whether_a_lost_call_registered_the_name_is_unknown(fake: FakeGateway, fault: Fault):
+    fake.faults.add(fault, method="POST")
+    async with fake.client() as charmhub:
         with pytest.raises((NetworkError, ServerError, InvalidResponse)) as caught:
             await charmhub.packages.register("demo")
     assert caught.value.outcome == "unknown"
     assert "demo is registered now, by this call or before it" in str(caught.value.__cause__)
-    assert gateway.seen == [REGISTER, GET, WHOAMI]
+    assert fake.seen == [REGISTER, GET, WHOAMI]
 
 
-async def test_a_name_that_stays_free_is_registered_again(gateway: FakeGateway):
+async def test_a_name_that_stays_free_is_registered_again(fake: FakeGateway):
     clock = InstantClock()
-    gateway.faults.add(DropBefore(), method="POST")
-    async with gateway.client(clock=clock) as charmhub:
+    fake.faults.add(DropBefore(), method="POST")
+    async with fake.client(clock=clock) as charmhub:
         assert await charmhub.packages.register("demo") == "ID-demo"
-    assert gateway.seen[-1] == REGISTER
-    assert gateway.count(GET) > 1
+    assert fake.seen[-1] == REGISTER
+    assert fake.count(GET) > 1
     assert clock.time >= 30  # the store may have been at work for so long
 
 
-async def test_a_name_that_another_account_registered_meanwhile_is_a_conflict(gateway: FakeGateway):
-    gateway.add_package("demo", publisher=OTHER)
-    gateway.faults.add(DropBefore(), method="POST")
-    async with gateway.client() as charmhub:
+async def test_a_name_that_another_account_registered_meanwhile_is_a_conflict(fake: FakeGateway):
+    fake.add_package("demo", publisher=OTHER)
+    fake.faults.add(DropBefore(), method="POST")
+    async with fake.client() as charmhub:
         with pytest.raises(Conflict, match="demo is registered by bob") as caught:
             await charmhub.packages.register("demo")
     assert (caught.value.status, caught.value.outcome) == (None, "not_done")
-    assert gateway.seen == [GET, WHOAMI]
+    assert fake.seen == [GET, WHOAMI]
 
 
-async def test_whose_a_team_is_is_not_known(gateway: FakeGateway):
-    gateway.add_package("demo", publisher=OTHER)
-    gateway.faults.add(DropBefore(), method="POST")
-    async with gateway.client() as charmhub:
+async def test_whose_a_team_is_is_not_known(fake: FakeGateway):
+    fake.add_package("demo", publisher=OTHER)
+    fake.faults.add(DropBefore(), method="POST")
+    async with fake.client() as charmhub:
         with pytest.raises(NetworkError) as caught:
             await charmhub.packages.register("demo", team="t")
     assert caught.value.outcome == "unknown"
-    assert gateway.seen == [GET]
+    assert fake.seen == [GET]
 
 
-async def test_unregistering(gateway: FakeGateway):
-    gateway.add_package("demo")
-    async with gateway.client() as charmhub:
+async def test_unregistering(fake: FakeGateway):
+    fake.add_package("demo")
+    async with fake.client() as charmhub:
         await charmhub.packages.unregister("demo")
         with pytest.raises(NotFound):
             await charmhub.packages.unregister("demo")
-    assert gateway.seen == [DELETE, DELETE]
-    assert not gateway.packages
+    assert fake.seen == [DELETE, DELETE]
+    assert not fake.packages
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_unregistering_whose_response_is_lost_is_done(gateway: FakeGateway, fault: Fault):
-    gateway.add_package("demo")
-    gateway.faults.add(fault, method="DELETE")
-    async with gateway.client() as charmhub:
+async def test_unregistering_whose_response_is_lost_is_done(fake: FakeGateway, fault: Fault):
+    fake.add_package("demo")
+    fake.faults.add(fault, method="DELETE")
+    async with fake.client() as charmhub:
         await charmhub.packages.unregister("demo")
-    assert gateway.seen == [DELETE, GET]
+    assert fake.seen == [DELETE, GET]
 
 
-async def test_unregistering_is_sent_again_while_the_name_is_there(gateway: FakeGateway):
-    gateway.add_package("demo")
-    gateway.faults.add(DropBefore(), method="DELETE")
-    async with gateway.client() as charmhub:
+async def test_unregistering_is_sent_again_while_the_name_is_there(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.faults.add(DropBefore(), method="DELETE")
+    async with fake.client() as charmhub:
         await charmhub.packages.unregister("demo")
-    assert gateway.seen == [GET, DELETE]
+    assert fake.seen == [GET, DELETE]
 
 
-async def test_a_list_of_packages(gateway: FakeGateway):
-    gateway.add_package("demo")
-    gateway.add_package("other", publisher=OTHER)
-    async with gateway.client() as charmhub:
+async def test_a_list_of_packages(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.add_package("other", publisher=OTHER)
+    async with fake.client() as charmhub:
         assert [package.name for package in await charmhub.packages.list()] == ["demo"]
         _ = await charmhub.packages.list(include_collaborations=True)
-    assert gateway.seen == [f"GET /v1/charm?include-collaborations={given}" for given in ("false", "true")]
+    assert fake.seen == [f"GET /v1/charm?include-collaborations={given}" for given in ("false", "true")]
 
 
-async def test_one_package(gateway: FakeGateway):
-    gateway.add_package("demo", "2.0")
-    async with gateway.client() as charmhub:
+async def test_one_package(fake: FakeGateway):
+    fake.add_package("demo", "2.0")
+    async with fake.client() as charmhub:
         package = await charmhub.packages.get("demo")
         with pytest.raises(NotFound):
             await charmhub.packages.get("nope")
     assert (package.id, [track.name for track in package.tracks]) == ("ID-demo", ["latest", "2.0"])
 
 
-async def test_a_name_is_one_segment_of_the_path(gateway: FakeGateway):
-    async with gateway.client() as charmhub:
+async def test_a_name_is_one_segment_of_the_path(fake: FakeGateway):
+    async with fake.client() as charmhub:
         with pytest.raises(NotFound):
             await charmhub.packages.get("a/b?c")
         for name in ("", ".."):
             with pytest.raises(InputError):
                 await charmhub.packages.get(name)
-    assert gateway.seen == ["GET /v1/charm/a%2Fb%3Fc"]
+    assert fake.seen == ["GET /v1/charm/a%2Fb%3Fc"]
 
 
-async def test_metadata_is_changed_where_it_is_given(gateway: FakeGateway):
-    gateway.add_package("demo")
+async def test_metadata_is_changed_where_it_is_given(fake: FakeGateway):
+    fake.add_package("demo")
     links = {"issues": ["https://example.com/issues"], "docs": ()}
-    async with gateway.client() as charmhub:
+    async with fake.client() as charmhub:
         package = await charmhub.packages.update_metadata("demo", summary="A demo", contact=None, links=links)
         await charmhub.packages.update_metadata("demo", default_track="2.0", private=True, links=None)
     sent = {"summary": "A demo", "contact": None, "links": {"issues": ["https://example.com/issues"], "docs": []}}
-    assert gateway.sent(PATCH) == [sent, {"default-track": "2.0", "private": True, "links": None}]
+    assert fake.sent(PATCH) == [sent, {"default-track": "2.0", "private": True, "links": None}]
     assert (package.summary, package.name) == ("A demo", "demo")
 
 
-async def test_no_change_of_metadata_is_an_input_error(gateway: FakeGateway):
-    async with gateway.client() as charmhub:
+async def test_no_change_of_metadata_is_an_input_error(fake: FakeGateway):
+    async with fake.client() as charmhub:
         with pytest.raises(InputError, match="needs something to change"):
             await charmhub.packages.update_metadata("demo")
-    assert gateway.seen == []
+    assert fake.seen == []
 
 
-async def test_a_change_of_metadata_is_sent_again(gateway: FakeGateway):
-    gateway.add_package("demo")
-    gateway.faults.add(DropAfter(), method="PATCH")
-    async with gateway.client() as charmhub:
+async def test_a_change_of_metadata_is_sent_again(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.faults.add(DropAfter(), method="PATCH")
+    async with fake.client() as charmhub:
         await charmhub.packages.update_metadata("demo", title="Demo")
-        gateway.faults.add(DropAfter(), method="PATCH", times=None)
+        fake.faults.add(DropAfter(), method="PATCH", times=None)
         with pytest.raises(NetworkError) as caught:
             await charmhub.packages.update_metadata("demo", title="Demo")
-    assert gateway.count(PATCH) == 2 + Retry().attempts
+    assert fake.count(PATCH) == 2 + Retry().attempts
     assert caught.value.outcome == "unknown"
 
 
-async def test_creating_tracks(gateway: FakeGateway):
-    gateway.add_package("demo")
-    async with gateway.client() as charmhub:
+async def test_creating_tracks(fake: FakeGateway):
+    fake.add_package("demo")
+    async with fake.client() as charmhub:
         assert await charmhub.tracks.create("demo", "1.0", NewTrack("2.0", r"2\..*", 12.5), "1.0") == 2
-    assert gateway.sent(TRACKS) == [
-        [{"name": "1.0"}, {"name": "2.0", "version-pattern": r"2\..*", "automatic-phasing-percentage": "12.5"}]
+        assert await charmhub.tracks.create("demo", NewTrack("3.0", automatic_phasing_percentage=30.0)) == 1
+    assert fake.sent(TRACKS) == [
+        [{"name": "1.0"}, {"name": "2.0", "version-pattern": r"2\..*", "automatic-phasing-percentage": 12.5}],
+        [{"name": "3.0", "automatic-phasing-percentage": 30}],
     ]
 
 
 @pytest.mark.parametrize("name", ["", "-1", "1-", "1..0", "a b", "a/b", "é", "x" * 29, "1.0\n"])
-async def test_a_name_that_no_track_can_have_is_not_sent(gateway: FakeGateway, name: str):
-    async with gateway.client() as charmhub:
+async def test_a_name_that_no_track_can_have_is_not_sent(fake: FakeGateway, name: str):
+    async with fake.client() as charmhub:
         for method in (charmhub.tracks.create, charmhub.tracks.ensure):
             with pytest.raises(InputError, match="cannot be the name of a track") as caught:
                 await method("demo", "1.0", name)
             assert caught.value.argument == "tracks"
-    assert gateway.seen == []
+    assert fake.seen == []
 
 
 @pytest.mark.parametrize("name", ["1", "1.0", "a-b_c.d", "x" * 28, "Latest"])
@@ -228,81 +230,81 @@ def test_names_of_tracks(name: str):
     assert NewTrack(name).dump() == {"name": name}
 
 
-async def test_no_track_and_something_else_are_input_errors(gateway: FakeGateway):
-    async with gateway.client() as charmhub:
+async def test_no_track_and_something_else_are_input_errors(fake: FakeGateway):
+    async with fake.client() as charmhub:
         with pytest.raises(InputError, match="give one or more tracks"):
             await charmhub.tracks.create("demo")
         with pytest.raises(InputError, match="tracks= must be"):
             await charmhub.tracks.ensure("demo", ["1.0"])  # type: ignore[arg-type]
-    assert gateway.seen == []
+    assert fake.seen == []
 
 
-async def test_a_track_that_exists_is_a_conflict(gateway: FakeGateway):
-    gateway.add_package("demo", "1.0")
-    async with gateway.client() as charmhub:
+async def test_a_track_that_exists_is_a_conflict(fake: FakeGateway):
+    fake.add_package("demo", "1.0")
+    async with fake.client() as charmhub:
         with pytest.raises(Conflict) as caught:
             await charmhub.tracks.create("demo", "1.0", "2.0")
     assert (caught.value.code, caught.value.outcome) == ("conflicting-tracks", "not_done")
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_whether_a_lost_call_created_the_tracks_is_unknown(gateway: FakeGateway, fault: Fault):
-    gateway.add_package("demo")
-    gateway.faults.add(fault, method="POST")
-    async with gateway.client() as charmhub:
+async def test_whether_a_lost_call_created_the_tracks_is_unknown(fake: FakeGateway, fault: Fault):
+    fake.add_package("demo")
+    fake.faults.add(fault, method="POST")
+    async with fake.client() as charmhub:
         with pytest.raises((NetworkError, ServerError, InvalidResponse)) as caught:
             await charmhub.tracks.create("demo", "1.0")
     assert caught.value.outcome == "unknown"
     assert "demo has the tracks 1.0 now" in str(caught.value.__cause__)
-    assert gateway.seen == [TRACKS, GET]
+    assert fake.seen == [TRACKS, GET]
 
 
-async def test_tracks_that_stay_absent_are_created_again(gateway: FakeGateway):
-    gateway.add_package("demo")
+async def test_tracks_that_stay_absent_are_created_again(fake: FakeGateway):
+    fake.add_package("demo")
     clock = InstantClock()
-    gateway.faults.add(DropBefore(), method="POST")
-    async with gateway.client(clock=clock) as charmhub:
+    fake.faults.add(DropBefore(), method="POST")
+    async with fake.client(clock=clock) as charmhub:
         assert await charmhub.tracks.create("demo", "1.0") == 1
-    assert gateway.count(TRACKS) == 1
+    assert fake.count(TRACKS) == 1
     assert clock.time >= 30
 
 
-async def test_ensuring_creates_what_is_missing(gateway: FakeGateway):
-    gateway.add_package("demo", "1.0")
-    async with gateway.client() as charmhub:
+async def test_ensuring_creates_what_is_missing(fake: FakeGateway):
+    fake.add_package("demo", "1.0")
+    async with fake.client() as charmhub:
         assert await charmhub.tracks.ensure("demo", "1.0", "2.0", "3.0") == ("2.0", "3.0")
         assert await charmhub.tracks.ensure("demo", "1.0", "2.0") == ()
-    assert gateway.seen == [GET, TRACKS, GET]
-    assert gateway.sent(TRACKS) == [[{"name": "2.0"}, {"name": "3.0"}]]
+    assert fake.seen == [GET, TRACKS, GET]
+    assert fake.sent(TRACKS) == [[{"name": "2.0"}, {"name": "3.0"}]]
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_ensuring_whose_response_is_lost_is_done(gateway: FakeGateway, fault: Fault):
-    gateway.add_package("demo")
-    gateway.faults.add(fault, method="POST")
-    async with gateway.client() as charmhub:
+async def test_ensuring_whose_response_is_lost_is_done(fake: FakeGateway, fault: Fault):
+    fake.add_package("demo")
+    fake.faults.add(fault, method="POST")
+    async with fake.client() as charmhub:
         assert await charmhub.tracks.ensure("demo", "1.0") == ("1.0",)
-    assert gateway.seen == [GET, TRACKS, GET]
+    assert fake.seen == [GET, TRACKS, GET]
 
 
-async def test_ensuring_while_others_create_the_same(gateway: FakeGateway):
+async def test_ensuring_while_others_create_the_same(fake: FakeGateway):
     """Somebody creates one of two after they were read."""
-    gateway.add_package("demo")
+    fake.add_package("demo")
 
     def race() -> None:
-        gateway.on_tracks = lambda: None
-        gateway.create_tracks("demo", [{"name": "1.0"}])
+        fake.on_tracks = lambda: None
+        fake.create_tracks("demo", [{"name": "1.0"}])
 
-    gateway.on_tracks = race
-    async with gateway.client() as charmhub:
+    fake.on_tracks = race
+    async with fake.client() as charmhub:
         assert await charmhub.tracks.ensure("demo", "1.0", "2.0") == ("2.0",)
-    assert gateway.sent(TRACKS) == [[{"name": "1.0"}, {"name": "2.0"}], [{"name": "2.0"}]]
+    assert fake.sent(TRACKS) == [[{"name": "1.0"}, {"name": "2.0"}], [{"name": "2.0"}]]
 
 
-async def test_ensuring_against_a_store_that_only_refuses_ends(gateway: FakeGateway):
-    gateway.add_package("demo")
-    gateway.faults.add(refuse(409, "conflicting-tracks"), method="POST", times=None)
-    async with gateway.client() as charmhub:
+async def test_ensuring_against_a_store_that_only_refuses_ends(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.faults.add(refuse(409, "conflicting-tracks"), method="POST", times=None)
+    async with fake.client() as charmhub:
         with pytest.raises(Conflict):
             await charmhub.tracks.ensure("demo", "1.0")
-    assert len(gateway.faults.happened) == 3
+    assert len(fake.faults.happened) == 3

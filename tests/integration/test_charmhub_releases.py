@@ -17,10 +17,10 @@ GET = "GET /v1/charm/demo/releases"
 
 
 @pytest.fixture
-def demo(gateway: FakeGateway) -> FakeGateway:
+def demo(fake: FakeGateway) -> FakeGateway:
     """The gateway, with the package ``demo`` of three revisions for two bases."""
-    gateway.add_package("demo", "2.0", "3.0", revisions=3)
-    return gateway
+    fake.add_package("demo", "2.0", "3.0", revisions=3)
+    return fake
 
 
 async def test_a_release_is_one_request_with_an_item_for_each_channel(demo: FakeGateway):
@@ -329,15 +329,15 @@ async def test_a_promotion_whose_response_is_lost_is_found(demo: FakeGateway):
     assert [(result.channel, result.revision) for result in results] == [("latest/beta", 1), ("latest/beta", 2)]
 
 
-async def test_snaps_of_an_on_prem_store_are_promoted_by_architecture(gateway: FakeGateway):
-    gateway.add_package("demo", revisions=2)
-    gateway.releases["demo"] = [
+async def test_snaps_of_an_on_prem_store_are_promoted_by_architecture(fake: FakeGateway):
+    fake.add_package("demo", revisions=2)
+    fake.releases["demo"] = [
         {"channel": "edge", "revision": 1, "architecture": "amd64", "when": "2026-11-02T00:00:00Z"},
         {"channel": "edge", "revision": 2, "architecture": "arm64", "when": "2026-11-01T00:00:00Z"},
     ]
-    async with gateway.snap_releases() as releases:
+    async with fake.snap_releases() as releases:
         await releases.promote("demo", "edge", "stable")
-    assert gateway.sent("POST /v1/snap/demo/releases") == [
+    assert fake.sent("POST /v1/snap/demo/releases") == [
         [{"channel": "stable", "revision": 2}, {"channel": "stable", "revision": 1}]
     ]
 
@@ -376,16 +376,16 @@ async def test_a_package_that_is_not_public_yet_is_waited_for(demo: FakeGateway)
     assert demo.seen == [INFO] * 3
 
 
-async def test_snaps_have_names_without_their_track(gateway: FakeGateway):
-    gateway.public["demo"] = public_snap("stable", 2, architectures=["amd64", "arm64"]) + public_snap(
+async def test_snaps_have_names_without_their_track(fake: FakeGateway):
+    fake.public["demo"] = public_snap("stable", 2, architectures=["amd64", "arm64"]) + public_snap(
         "2.0/edge", 2, track="2.0"
     )
-    async with gateway.snap_releases() as releases:
+    async with fake.snap_releases() as releases:
         found = await releases.wait_installable("demo", 2, ["latest/stable", "2.0/edge"])
     assert [release.channel.architecture for release in found] == ["amd64", "arm64", "amd64"]
-    assert gateway.seen == ["GET /v2/snaps/info/demo?fields=channel-map%2Crevision"]
-    assert gateway.headers[0]["snap-device-series"] == "16"
-    assert "authorization" not in gateway.headers[0]
+    assert fake.seen == ["GET /v2/snaps/info/demo?fields=channel-map%2Crevision"]
+    assert fake.headers[0]["snap-device-series"] == "16"
+    assert "authorization" not in fake.headers[0]
 
 
 async def test_what_fails_while_waiting_is_raised(demo: FakeGateway):

@@ -30,11 +30,11 @@ ALL = {"name": "all", "channel": "all", "architectures": ["all"]}
 
 
 @pytest.fixture
-def demo(gateway: FakeGateway) -> FakeGateway:
+def demo(fake: FakeGateway) -> FakeGateway:
     """The gateway, with the package ``demo`` that declares the resource ``file``."""
-    gateway.add_package("demo")
-    gateway.resources["demo", "file"] = []
-    return gateway
+    fake.add_package("demo")
+    fake.resources["demo", "file"] = []
+    return fake
 
 
 def listed(**fields: Any) -> dict[str, Any]:
@@ -121,9 +121,9 @@ async def test_a_notification_that_did_not_arrive_is_sent_again(demo: FakeGatewa
     assert len(demo.resources["demo", "file"]) == 1
 
 
-def reject(gateway: FakeGateway) -> None:
+def reject(fake: FakeGateway) -> None:
     """Let the review reject every resource."""
-    gateway.verdict = {
+    fake.verdict = {
         "status": "rejected",
         "revision": None,
         "errors": [{"code": "review-error", "message": "a digest exists"}],
@@ -168,6 +168,13 @@ async def test_a_resource_that_does_not_exist_is_found_before_the_file_is_sent(d
         with pytest.raises(NotFound):
             await charmhub.resources.upload("demo", "nope", DATA, filename="x")
     assert demo.count(UPLOAD) == 0
+
+
+async def test_a_declared_resource_without_a_revision_may_not_be_found(demo: FakeGateway):
+    demo.faults.add(Respond(404), method="GET", path="*/file/revisions")
+    async with demo.client() as charmhub:
+        done = await charmhub.resources.upload("demo", "file", DATA, filename="x")
+    assert (done.revision, done.status) == (1, "uploaded")
 
 
 @pytest.mark.parametrize("architectures", [(), ("amd64", "amd64")])

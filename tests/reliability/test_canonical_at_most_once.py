@@ -45,6 +45,11 @@ FAULTS = [
 ]
 
 
+@pytest.fixture
+def gateway(publishing_gateway: Gateway) -> Gateway:
+    return publishing_gateway
+
+
 async def upload(charmhub: Charmhub) -> UploadedRevision:
     return await charmhub.revisions.upload(NAME, DATA, filename="my.charm")
 

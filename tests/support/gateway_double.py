@@ -66,6 +66,8 @@ class Gateway:
         revisions: All revisions.
         uploads: All uploads, by identifier.
         released: The bodies of releases.
+        channels: What is in each channel.
+        refuses_again: Whether it refuses a second notification of an upload.
         seen: Every request that was handled: method and path.
         queries: The query of each, as it was sent.
         credentials: The ``Authorization`` of each.
@@ -84,6 +86,8 @@ class Gateway:
         self.revisions: list[dict[str, Any]] = []
         self.uploads: dict[str, StoredUpload] = {}
         self.released: list[Any] = []
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.refuses_again = False
         self.seen: list[str] = []
         self.queries: list[str] = []
         self.credentials: list[str | None] = []
@@ -163,8 +167,9 @@ class Gateway:
             case "GET", "revisions/review":
                 return self._review(dict(request.query).get("upload-id"))
             case "POST", "releases":
-                self.released.append(json.loads(body))
-                return ServerResponse.json({"released": []})
+                return self._release(json.loads(body))
+            case "GET", "releases":
+                return ServerResponse.json({"channel-map": list(self.channels.values()), "revisions": self.revisions})
         return refusal(404, "resource-not-found", "no such path")
 
     def _upload(self, request: ServerRequest, body: bytes) -> ServerResponse:
@@ -189,6 +194,8 @@ class Gateway:
         upload = self.uploads.get(upload_id)
         if upload is None:
             return refusal(404, "resource-not-found", "no such upload")
+        if upload.notified and self.refuses_again:
+            return refusal(400, "api-error", "this upload was processed already")
         upload.notified += 1
         upload.steps = list(self.steps)
         digest = sha3(upload.data)
@@ -210,6 +217,12 @@ class Gateway:
         if upload is None or (not upload.notified and not self.shows_pending):
             return refusal(404, "resource-not-found", "no such upload")
         return ServerResponse.json({"revisions": [self._show(str(upload_id))]})
+
+    def _release(self, items: list[dict[str, Any]]) -> ServerResponse:
+        self.released.append(items)
+        for item in items:
+            self.channels[item["channel"]] = {"base": None, "resources": [], **item}
+        return ServerResponse.json({"released": items})
 
     def _show(self, upload_id: str) -> dict[str, Any]:
         upload = self.uploads[upload_id]

@@ -12,7 +12,7 @@ from lading import InvalidResponse, Response
 from lading._core.service import Service
 from lading._core.steps import run_in_steps
 from lading.canonical import CHARMHUB, PendingReview, Review, ReviewError, ReviewRejected, Revision
-from lading.canonical._listed_revisions import ListedRevision, PackageDigests, _read_revisions
+from lading.canonical._concurrent_uploads import ListedRevision, PackageUploads, _read_revisions
 from lading.canonical._notify import resolve_status_url, review_call
 from lading.canonical._reviews import ReviewList, reasons
 
@@ -141,7 +141,7 @@ class TestRevision:
 
     @pytest.mark.anyio
     async def test_the_best_of_equal_files(self) -> None:
-        digests = PackageDigests(None, CHARMHUB, "x")  # type: ignore[arg-type]
+        digests = PackageUploads(None, CHARMHUB, "x")  # type: ignore[arg-type]
         for number, status in enumerate(("approved", "rejected", "approved", "new"), 1):
             digests.add(ListedRevision(revision=number, status=status, sha3_384="AB"))
         digests.add(ListedRevision(revision=9, status="approved"))

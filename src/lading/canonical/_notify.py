@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading.canonical._reviews import PendingReview, ReviewList
-from lading.errors import InputError, InvalidResponse, NotFound
+from lading.errors import BadRequest, Conflict, InputError, InvalidResponse, LadingError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.service import Service
     from lading.canonical._endpoints import Endpoints
-    from lading.errors import LadingError
 
 REVISIONS = "v1/{namespace}/{name}/revisions"
 REVIEW = "v1/{namespace}/{name}/revisions/review"
@@ -74,8 +73,11 @@ async def notify(
         json={"upload-id": upload_id, **(json or {})},
     )
     pending = PendingReview(name, upload_id)
+    lost: LadingError | None = None
 
-    async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[Notified]:
+    async def look_up(sender: LookupSender, error: LadingError) -> LookupResult[Notified]:
+        nonlocal lost
+        lost = error
         try:
             reviews = await sender.send(review_call(sender.service, endpoints, pending))
         except NotFound:
@@ -83,7 +85,20 @@ async def notify(
         review = reviews.of(upload_id)
         return NOT_FOUND if review is None or review.status == _NOT_NOTIFIED else Found(Notified(pending, True))
 
-    return await sender.send_once(call, look_up)
+    try:
+        return await sender.send_once(call, look_up)
+    except (BadRequest, Conflict) as refusal:
+        # Of a second request: the first may have been carried out after all that time, and be why.
+        if lost is None:
+            raise
+        try:
+            found = await look_up(sender, lost)
+        except LadingError as error:
+            refusal.outcome = "unknown"
+            raise refusal from error
+        if isinstance(found, Found):
+            return found.value
+        raise
 
 
 def _read_status_url(service: Service, name: str, upload_id: str, response: Response) -> Notified:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lading.canonical._concurrent_uploads import ListedRevision
 from lading.canonical._errors import ReviewRejected
-from lading.canonical._listed_revisions import ListedRevision
 from lading.canonical._notify import notify
-from lading.canonical._review_watch import as_review_poll, rejected_error, wait_approved
+from lading.canonical._review_watch import as_review_poll, rejected_error
 from lading.canonical._reviews import PendingReview, Review
 from lading.canonical._upload import open_file, send_file
 from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from lading._core.polling import PollInterval
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
+    from lading.canonical._concurrent_uploads import ConcurrentUploads, PackageUploads
     from lading.canonical._endpoints import Endpoints
-    from lading.canonical._listed_revisions import KnownDigests, PackageDigests
     from lading.canonical._services import Services
     from lading.canonical._upload import LocalFile
     from lading.types import OnProgress
@@ -57,14 +57,14 @@ class Publisher:
         sender: A sender to the API.
         endpoints: The store.
         services: Its services.
-        known: The files that packages have, which uploads under way share.
+        concurrent: What uploads share that are under way.
     """
 
-    def __init__(self, sender: Sender, endpoints: Endpoints, services: Services, known: KnownDigests) -> None:
+    def __init__(self, sender: Sender, endpoints: Endpoints, services: Services, concurrent: ConcurrentUploads) -> None:
         self._sender = sender
         self._endpoints = endpoints
         self._services = services
-        self._known = known
+        self._concurrent = concurrent
 
     async def publish(
         self,
@@ -85,11 +85,11 @@ class Publisher:
             on_progress: Called with how many bytes of the request body have been sent.
         """
         async with (
-            self._known.of(name) as digests,
+            self._concurrent.of(name) as uploads,
             open_file(source, filename) as file,
-            digests.one_at_a_time(file.sha3_384),
+            uploads.one_at_a_time(file.sha3_384),
         ):
-            run = _Run(self._sender, self._endpoints, name, file, digests, as_review_poll(poll))
+            run = _Run(self._sender, self._endpoints, name, file, uploads, as_review_poll(poll))
             found = await run.find()
             if found is not None:
                 return found
@@ -97,9 +97,9 @@ class Publisher:
             try:
                 done = await run.finish(upload.upload_id)
             except BaseException:  # a cancellation, too
-                digests.doubt(file.sha3_384)
+                uploads.doubt(file.sha3_384)
                 raise
-            digests.add(ListedRevision(revision=done.revision, status="approved", sha3_384=file.sha3_384))
+            uploads.add(ListedRevision(revision=done.revision, status="approved", sha3_384=file.sha3_384))
             return done
 
 
@@ -112,7 +112,7 @@ class _Run:
         endpoints: The store.
         name: The package.
         file: The file.
-        digests: What the package has.
+        uploads: What it shares with the other uploads to the package.
         poll: How often to poll.
     """
 
@@ -120,7 +120,7 @@ class _Run:
     endpoints: Endpoints
     name: str
     file: LocalFile
-    digests: PackageDigests
+    uploads: PackageUploads
     poll: PollInterval | float
 
     async def find(self) -> UploadedRevision | None:
@@ -131,7 +131,7 @@ class _Run:
         Raises:
             ReviewRejected: It was rejected meanwhile.
         """
-        listed = await self.digests.find(self.file.sha3_384)
+        listed = await self.uploads.find(self.file.sha3_384)
         if listed is None or listed.is_rejected:
             return None
         return await self._of_listed(listed, "unchanged")
@@ -147,7 +147,7 @@ class _Run:
                 self._note_continuation(error, PendingReview(self.name, upload_id), "may have been")
             raise
         try:
-            review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
+            review = await self.uploads.reviews.wait_approved(pending, self.poll)
             revision = await self._number_of(review)
         except ReviewRejected as rejected:
             return await self._of_another_upload(rejected)
@@ -160,7 +160,7 @@ class _Run:
     async def _of_another_upload(self, refusal: LadingError) -> UploadedRevision:
         """Return the revision that the file is already, which may be why it was refused; else raise the refusal."""
         try:
-            listed = await self.digests.look(self.file.sha3_384)
+            listed = await self.uploads.look(self.file.sha3_384)
         except LadingError as error:
             refusal.add_note(f"whether {self.name} has the file already could not be looked up: {error}")
             raise refusal from error
@@ -169,7 +169,7 @@ class _Run:
         return await self._of_listed(listed, "confirmed")
 
     async def _of_listed(self, listed: ListedRevision, status: UploadStatus) -> UploadedRevision:
-        listed = await self.digests.wait_reviewed(listed, self.poll)
+        listed = await self.uploads.wait_reviewed(listed, self.poll)
         if listed.is_rejected:
             review = Review(upload_id="", status="rejected", revision=listed.revision, errors=listed.errors)
             raise rejected_error(self.sender, self.name, review)
@@ -179,7 +179,7 @@ class _Run:
         """Return the number of an approved revision, which a review may not have."""
         if review.revision is not None:
             return review.revision
-        listed = await self.digests.look(self.file.sha3_384)
+        listed = await self.uploads.look(self.file.sha3_384)
         if listed is None or not listed.is_accepted:
             raise InvalidResponse(
                 f"{self.sender.service.name}: the review of upload {review.upload_id} is approved and has no revision"

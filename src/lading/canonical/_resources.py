@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from lading._core.call import Call
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._gateway import gateway_path
-from lading.canonical._models_resources import ResourceRevisionList
+from lading.canonical._models_resources import ResourceList, ResourceRevisionList
 from lading.canonical._notify import notify
 from lading.canonical._review_watch import as_review_poll, wait_approved
 from lading.canonical._upload import open_file, send_file
-from lading.errors import InputError, InvalidResponse, LadingError
+from lading.errors import InputError, InvalidResponse, LadingError, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lading._core.files import StrPath
     from lading._core.polling import PollInterval
@@ -68,6 +68,12 @@ def dump_base(base: ResourceBase) -> dict[str, Any]:
     return {"name": base.name, "channel": base.channel, "architectures": list(base.architectures)}
 
 
+def list_resources(endpoints: Endpoints, name: str, revision: int | None = None) -> Call[ResourceList]:
+    """Return the call that lists the resources that a package declares."""
+    path, params = gateway_path(endpoints, "{name}/resources"), {"revision": revision}
+    return Call("GET", path, ResourceList, path_params={"name": name}, params=params)
+
+
 def list_revisions(endpoints: Endpoints, name: str, resource: str) -> Call[ResourceRevisionList]:
     """Return the call that lists the revisions of a resource."""
     at = {"name": name, "resource": resource}
@@ -112,8 +118,7 @@ class ResourceUpload:
         if self.bases:
             fields["bases"] = [dump_base(base) for base in self.bases]
         async with open_file(source, filename) as file:
-            listed = (await self.sender.send(list_revisions(self.endpoints, self.name, self.resource))).revisions
-            if (found := self._find(listed, file)) is not None:
+            if (found := self._find(await self._list(), file)) is not None:
                 return self._result(found.revision, file, "unchanged")
             upload = await send_file(self.sender, self.endpoints, self.services, file, on_progress)
         pending, was_lost = await notify(
@@ -141,10 +146,20 @@ class ResourceUpload:
             raise
         return self._result(review.revision, file, "confirmed" if was_lost else "uploaded", review)
 
+    async def _list(self) -> Sequence[ResourceRevision]:
+        """Return the resource's revisions; none for a resource that is declared and may not be found without one."""
+        try:
+            return (await self.sender.send(list_revisions(self.endpoints, self.name, self.resource))).revisions
+        except NotFound as error:
+            declared = (await self.sender.send(list_resources(self.endpoints, self.name))).resources
+            if self.resource not in {resource.name for resource in declared}:
+                raise error from None
+            return ()
+
     async def _of_another_upload(self, rejected: ReviewRejected, file: LocalFile) -> UploadedResource:
         """Return the revision that the file is already, which may be why it was rejected; else raise the rejection."""
         try:
-            listed = (await self.sender.send(list_revisions(self.endpoints, self.name, self.resource))).revisions
+            listed = await self._list()
         except LadingError as error:
             raise rejected from error
         if (found := self._find(listed, file)) is None:

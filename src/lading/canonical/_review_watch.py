@@ -17,17 +17,19 @@ from lading.errors import BadRequest, InvalidResponse, NotFound
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from lading._core.sender import Sender
+    from lading._core.service import Service
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._reviews import PendingReview, Review
 
 # A charm takes seconds, a snap minutes, and one that people look at days.
 _POLL = PollInterval(initial=0.5, factor=1.5, maximum=30.0)
 
-# From this many uploads of a package on, it is worth trying whether the store lists its reviews.
-_MANY = 3
+MANY = 3
+"""From this many uploads of a package on, it is worth trying whether the store lists its reviews."""
+
 _CONCURRENT = 8
 # Requests a second in the long run, however many uploads there are.
 _RATE = 5.0
@@ -54,10 +56,11 @@ class ReviewWatch:
         reviews: Iterable[PendingReview],
         *,
         poll: PollInterval | float | None,
+        find: Callable[[PendingReview], Awaitable[Review | None]] | None = None,
     ) -> None:
         self._watch: Watch[PendingReview, Review | NotFound] = Watch(
             reviews,
-            _ReviewPoller(sender, endpoints),
+            _ReviewPoller(sender, endpoints, find),
             _is_done,
             only_done=True,
             poll=as_review_poll(poll),
@@ -78,9 +81,13 @@ async def wait_approved(
     sender: Sender, endpoints: Endpoints, pending: PendingReview, poll: PollInterval | float | None
 ) -> Review:
     """Wait until the store has approved an upload and return the review; ``ReviewRejected`` when it rejects it."""
-    review = await anext(ReviewWatch(sender, endpoints, [pending], poll=poll))
+    return approved(sender, pending.name, await anext(ReviewWatch(sender, endpoints, [pending], poll=poll)))
+
+
+def approved(sender: Sender, name: str, review: Review) -> Review:
+    """Return a review that has ended; ``ReviewRejected`` when it has rejected the file."""
     if not review.is_approved:
-        raise rejected_error(sender, pending.name, review)
+        raise rejected_error(sender, name, review)
     return review
 
 
@@ -97,16 +104,45 @@ def rejected_error(sender: Sender, name: str, review: Review) -> ReviewRejected:
     return ReviewRejected(one_line(scrub(text, sender.settings.auth.secrets()), 1000), review=review)
 
 
+def list_url(service: Service, endpoints: Endpoints, pending: PendingReview) -> str:
+    """Return where the reviews of the upload's package are listed, if the store lists them."""
+    url = review_call(service, endpoints, pending).url(service.base_url, safe=service.path_safe)
+    return url.partition("?")[0]
+
+
+async def fetch_listed(sender: Sender, url: str) -> ReviewList:
+    """Return the reviews of a package; none where the store does not list them.
+
+    Source: ``GET /v1/{namespace}/{name}/revisions/review`` without ``upload-id``, which stores may refuse.
+    """
+    try:
+        return await sender.send(Call("GET", url, ReviewList, template=REVIEW))
+    except (BadRequest, NotFound, InvalidResponse):
+        return ReviewList(revisions=())
+
+
 def _is_done(found: Review | NotFound) -> bool:
     return isinstance(found, NotFound) or found.is_final
 
 
 class _ReviewPoller:
-    """Fetches the reviews of many uploads: those of one package together where the store lists them."""
+    """Fetches the reviews of many uploads: those of one package together where the store lists them.
 
-    def __init__(self, sender: Sender, endpoints: Endpoints) -> None:
+    Args:
+        sender: A sender to the API.
+        endpoints: The store.
+        find: Returns a review that another call has fetched a moment ago, or ``None``.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        endpoints: Endpoints,
+        find: Callable[[PendingReview], Awaitable[Review | None]] | None = None,
+    ) -> None:
         self._sender = sender
         self._endpoints = endpoints
+        self._find = find
         # Lists that do not have what is waited for.
         self._useless: set[str] = set()
         self._reported: set[tuple[PendingReview, str]] = set()
@@ -131,10 +167,9 @@ class _ReviewPoller:
         found: dict[PendingReview, Review | NotFound] = {}
         packages: defaultdict[str, list[PendingReview]] = defaultdict(list)
         for pending in left:
-            call = review_call(self._sender.service, self._endpoints, pending)
-            packages[call.url(self._sender.service.base_url).partition("?")[0]].append(pending)
+            packages[list_url(self._sender.service, self._endpoints, pending)].append(pending)
         for url, several in packages.items():
-            if len(several) >= _MANY and url not in self._useless:
+            if len(several) >= MANY and url not in self._useless:
                 await self._fetch_listed(url, several, found)
 
         async def fetch_one(pending: PendingReview) -> None:
@@ -151,15 +186,9 @@ class _ReviewPoller:
     async def _fetch_listed(
         self, url: str, several: list[PendingReview], found: dict[PendingReview, Review | NotFound]
     ) -> None:
-        """Fill *found* from the list of a package's reviews; remember where it has none of them.
-
-        Source: ``GET /v1/{namespace}/{name}/revisions/review`` without ``upload-id``, which stores may refuse.
-        """
+        """Fill *found* from the list of a package's reviews; remember where it has none of them."""
         self._requests += 1
-        try:
-            listed = await self._sender.send(Call("GET", url, ReviewList, template=REVIEW))
-        except (BadRequest, NotFound, InvalidResponse):
-            listed = ReviewList(revisions=())
+        listed = await fetch_listed(self._sender, url)
         reviews = {review.upload_id: review for review in listed.revisions}
         shown = {pending: reviews[pending.upload_id] for pending in several if pending.upload_id in reviews}
         found |= shown
@@ -167,6 +196,8 @@ class _ReviewPoller:
             self._useless.add(url)
 
     async def _fetch_one(self, pending: PendingReview) -> Review | NotFound | None:
+        if self._find is not None and (found := await self._find(pending)) is not None:
+            return found
         self._requests += 1
         try:
             reviews = await self._sender.send(review_call(self._sender.service, self._endpoints, pending))

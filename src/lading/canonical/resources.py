@@ -9,8 +9,8 @@ from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.paging import Pager
 from lading.canonical._gateway import gateway_path
-from lading.canonical._models_resources import ImageCredentials, ResourceBase, ResourceList
-from lading.canonical._resources import REVISIONS, ResourceUpload, dump_base, list_revisions
+from lading.canonical._models_resources import ImageCredentials, ResourceBase
+from lading.canonical._resources import REVISIONS, ResourceUpload, dump_base, list_resources, list_revisions
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,13 +56,7 @@ class Resources:
 
         Source: ``GET /v1/{namespace}/{name}/resources``.
         """
-        call = Call(
-            "GET",
-            gateway_path(self._endpoints, "{name}/resources"),
-            ResourceList,
-            path_params={"name": name},
-            params={"revision": revision},
-        )
+        call = list_resources(self._endpoints, name, revision)
 
         async def fetch() -> tuple[Resource, ...]:
             return (await self._sender.send(call)).resources

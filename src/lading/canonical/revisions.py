@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, overload
 
 from lading._core.arguments import checked
 from lading._core.paging import Pager
-from lading._core.threads import import_in_thread
 from lading._core.unset import UNSET
-from lading.canonical._listed_revisions import KnownDigests, fetch_revisions
+from lading.canonical._channels import parse_channel
+from lading.canonical._concurrent_uploads import ConcurrentUploads, fetch_revisions
 from lading.canonical._models_revisions import Revision
 from lading.canonical._notify import notify
 from lading.canonical._publish import Publisher
+from lading.canonical._release import make_items, release_revision
 from lading.canonical._review_watch import ReviewWatch, wait_approved
 from lading.canonical._reviews import PendingReview
 from lading.errors import InputError, LadingError
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from lading.canonical._services import Services
     from lading.types import OnProgress
 
-_RELEASE = "lading.canonical._release"
-
 
 @checked()
 class Revisions:
@@ -41,7 +40,7 @@ class Revisions:
     def __init__(self, sender: Sender, endpoints: Endpoints, services: Services) -> None:
         self._sender = sender
         self._endpoints = endpoints
-        self._publisher = Publisher(sender, endpoints, services, KnownDigests(sender, endpoints))
+        self._publisher = Publisher(sender, endpoints, services, ConcurrentUploads(sender, endpoints))
 
     def list(
         self,
@@ -149,7 +148,7 @@ class Revisions:
         *,
         filename: str | None = None,
         release: Sequence[str] = (),
-        resources: Mapping[str, int | None] = UNSET,
+        resources: Mapping[str, int | None] | None = UNSET,
         progressive: float | None = UNSET,
         poll: PollInterval | float | None = None,
         on_progress: OnProgress | None = None,
@@ -163,7 +162,7 @@ class Revisions:
         the store refuses the notification, and its list shows the digest, the status is ``"confirmed"``.
 
         Uploads to one package that are under way together, as in ``lading.fan_out``, read the list of its revisions
-        once, and send equal files once.
+        once, send equal files once, and share polls where the store lists the reviews of a package.
 
         An error after the notification has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
         file again, which looks it up, or wait for the review. Cancelling the call leaves the same to be found out.
@@ -178,12 +177,13 @@ class Revisions:
             release: Channels to release the revision to afterwards, such as ``["latest/edge"]``; also one that was
                 there already.
             resources: For *release*: the revisions of resources to release with it, by name.
-            progressive: For *release*: the percentage of devices that it is released to.
+            progressive: For *release*: the percentage of devices that it is released to; ``None`` for all.
             poll: How often to poll; a number is the seconds between two polls. See :meth:`wait_review`.
             on_progress: Called with how many bytes of the request body have been sent.
 
         Raises:
-            InputError: It is not a regular file, or changed while it was read; or *filename* does not fit.
+            InputError: It is not a regular file, or changed while it was read; *filename* does not fit, or a channel of
+                *release* is none.
             NotFound: There is no such package; nothing was sent.
             Forbidden: The credentials may not view or upload its revisions.
             ReviewRejected: The review has rejected the file; ``review.errors`` says why.
@@ -199,11 +199,10 @@ class Revisions:
         """
         channels = tuple(release)
         _check_release(channels, resources, progressive)
-        releasing = await import_in_thread(_RELEASE) if channels else None
         uploaded = await self._publisher.publish(name, source, filename, poll=poll, on_progress=on_progress)
-        if releasing is not None:
+        if channels:
             try:
-                await releasing.release_revision(
+                await release_revision(
                     self._sender, self._endpoints, name, uploaded.revision, channels, resources, progressive
                 )
             except LadingError as error:
@@ -212,10 +211,14 @@ class Revisions:
         return uploaded
 
 
-def _check_release(channels: tuple[str, ...], resources: object, progressive: object) -> None:
+def _check_release(
+    channels: tuple[str, ...], resources: Mapping[str, int | None] | None, progressive: float | None
+) -> None:
     """Refuse what cannot be released before anything is sent."""
-    if not all(channel.strip() for channel in channels):
-        raise InputError("release= has an empty channel", argument="release")
     for argument, value in (("resources", resources), ("progressive", progressive)):
         if value is not UNSET and not channels:
             raise InputError(f"{argument}= is for release=, which names the channels", argument=argument)
+    for channel in channels:
+        parse_channel(channel, argument="release")
+    if channels:
+        make_items(1, channels, resources, progressive)

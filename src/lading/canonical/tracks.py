@@ -59,8 +59,10 @@ class NewTrack:
         item: dict[str, Any] = {"name": self.name}
         if self.version_pattern is not None:
             item["version-pattern"] = self.version_pattern
-        if self.automatic_phasing_percentage is not None:
-            item["automatic-phasing-percentage"] = f"{self.automatic_phasing_percentage:g}"
+        percentage = self.automatic_phasing_percentage
+        if percentage is not None:
+            # A number, as charmcraft sends it, which sends whole ones only.
+            item["automatic-phasing-percentage"] = int(percentage) if percentage == int(percentage) else percentage
         return item
 
 

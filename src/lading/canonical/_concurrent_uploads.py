@@ -1,4 +1,4 @@
-"""Whether a package has a file already, by its digest: what uploads look up, and share while they are under way."""
+"""What concurrent uploads to a package share: the files that it has already, by their digests, and the reviews."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lading._core.responses import unreadable_error
 from lading._core.steps import run_in_steps
 from lading.canonical._models import Several, StoreModel
 from lading.canonical._reviews import ReviewError
+from lading.canonical._shared_reviews import SharedReviews
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Sequence
@@ -123,8 +124,8 @@ def _read_revisions(response: Response, model: type[M]) -> Generator[None, None,
     return found
 
 
-class PackageDigests:
-    """The files that one package has, shared by the uploads to it that are under way.
+class PackageUploads:
+    """What the uploads to one package share that are under way: the files that it has, and the reviews.
 
     Args:
         sender: A sender to the API.
@@ -133,10 +134,12 @@ class PackageDigests:
 
     Attributes:
         users: How many uploads use it.
+        reviews: The reviews that they wait for.
     """
 
     def __init__(self, sender: Sender, endpoints: Endpoints, name: str) -> None:
         self.users = 0
+        self.reviews = SharedReviews(sender, endpoints)
         self._sender = sender
         self._endpoints = endpoints
         self._name = name
@@ -200,10 +203,10 @@ class PackageDigests:
         return await poll_until(fetch, poll, sleep=self._sender.settings.sleep)
 
 
-class KnownDigests:
-    """The files of the packages that a client is uploading to.
+class ConcurrentUploads:
+    """What the uploads of a client share that are under way, by package.
 
-    Uploads to one package that are under way together, as in a fan-out, read its list of revisions once.
+    Those to one package, as in a fan-out, read its list of revisions once.
 
     Args:
         sender: A sender to the API.
@@ -213,19 +216,19 @@ class KnownDigests:
     def __init__(self, sender: Sender, endpoints: Endpoints) -> None:
         self._sender = sender
         self._endpoints = endpoints
-        self._packages: LoopLocal[dict[str, PackageDigests]] = LoopLocal(dict)
+        self._packages: LoopLocal[dict[str, PackageUploads]] = LoopLocal(dict)
 
     @asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[PackageDigests]:
-        """Yield the files of a package. They are forgotten when no upload to it is under way any more."""
+    async def of(self, name: str) -> AsyncIterator[PackageUploads]:
+        """Yield what uploads to a package share. It is forgotten when none is under way any more."""
         packages = self._packages.get()
-        digests = packages.get(name)
-        if digests is None:
-            digests = packages[name] = PackageDigests(self._sender, self._endpoints, name)
-        digests.users += 1
+        uploads = packages.get(name)
+        if uploads is None:
+            uploads = packages[name] = PackageUploads(self._sender, self._endpoints, name)
+        uploads.users += 1
         try:
-            yield digests
+            yield uploads
         finally:
-            digests.users -= 1
-            if not digests.users:
+            uploads.users -= 1
+            if not uploads.users:
                 del packages[name]
