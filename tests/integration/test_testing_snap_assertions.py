@@ -237,6 +237,57 @@ def test_other_validation_sets_are_not_published(publisher):
     assert publisher.send("POST", SETS, {"type": "validation-set"}).status_code == 415
 
 
+SCHEMAS = "/api/v2/confdb-schemas"
+STORAGE = '{"storage": {"schema": {"wifi": {"values": "any"}}}}'
+VIEWS = {"setup": {"rules": [{"request": "ssids", "storage": "wifi.ssids"}]}}
+
+
+def define_schema(publisher, **changes):
+    body = {"account-id": publisher.account.id, "name": "network", "views": VIEWS, "body": STORAGE, **changes}
+    return publisher.send("POST", f"{SCHEMAS}/build-assertion", body)
+
+
+def publish_schema(publisher, revision="0", body=STORAGE, **changes):
+    headers = {
+        "authority-id": publisher.account.id,
+        "account-id": publisher.account.id,
+        "name": "network",
+        "revision": revision,
+        "timestamp": "2026-11-20T15:48:00Z",
+        "body-length": str(len(body)),
+        "sign-key-sha3-384": KEY,
+        **changes,
+    }
+    lines = ["type: confdb-schema", *(f"{name}: {value}" for name, value in headers.items())]
+    views = "views:\n  setup:\n    rules:\n      -\n        request: ssids\n        storage: wifi.ssids"
+    text = "\n".join([*lines, views]) + f"\n\n{body}\n\nAcLBUgQAAQoABgUC\n"
+    return publisher.send("POST", SCHEMAS, content=text.encode(), headers=TEXT)
+
+
+def test_a_confdb_schema_is_built_published_and_listed(publisher):
+    register(publisher)
+    built = define_schema(publisher, summary="Networks").json()
+    assert (built["type"], built["revision"], built["views"], built["body"]) == ("confdb-schema", "0", VIEWS, STORAGE)
+    assert (built["summary"], built["authority-id"]) == ("Networks", publisher.account.id)
+    (published,) = publish_schema(publisher).json()["assertions"]
+    assert (published["headers"]["views"], published["body"]) == (VIEWS, STORAGE)
+    assert define_schema(publisher).json()["revision"] == "1"
+    assert refusal(publish_schema(publisher))[:2] == (409, "conflict")
+    assert publish_schema(publisher, "1").status_code == 200
+    for path in (SCHEMAS, f"{SCHEMAS}/network"):
+        (shown,) = publisher.send("GET", path).json()["assertions"]
+        assert shown["headers"]["revision"] == "1"
+    assert publisher.send("GET", f"{SCHEMAS}/none").json() == {"assertions": []}
+
+
+@pytest.mark.parametrize("changes", [{"account-id": "other"}, {"views": {}}, {"body": "{}"}, {"body": "no"}])
+def test_other_confdb_schemas_are_refused(publisher, changes):
+    register(publisher)
+    assert refusal(define_schema(publisher, **changes))[:2] == (400, "invalid-request")
+    if "views" not in changes:
+        assert refusal(publish_schema(publisher, **changes))[:2] == (400, "invalid-request")
+
+
 @pytest.mark.parametrize(
     "text",
     [

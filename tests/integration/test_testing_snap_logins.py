@@ -173,6 +173,9 @@ ENDPOINTS = [
     ("GET", "/api/v2/validation-sets", "package_access"),
     ("POST", "/api/v2/validation-sets", "package_manage"),
     ("POST", "/api/v2/validation-sets/build-assertion", "package_manage"),
+    ("GET", "/api/v2/confdb-schemas", "package_access"),
+    ("POST", "/api/v2/confdb-schemas", "package_manage"),
+    ("POST", "/api/v2/confdb-schemas/build-assertion", "package_manage"),
 ]
 
 
