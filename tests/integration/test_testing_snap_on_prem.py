@@ -88,3 +88,41 @@ def test_its_clients_have_its_endpoints(store):
     assert (endpoints.api, endpoints.namespace, endpoints.api_url) == ("gateway", "snap", store.url)
     with pytest.raises(ValueError, match="has a snap 'hello' already"):
         store.add_package("hello")
+
+
+def test_tokens_may_be_restricted(store, send):
+    token = store.create_token(permissions=["package-view"], packages=["hello"], channels=["edge"])
+    shown = send("GET", WHOAMI, token=token).json()
+    assert shown["packages"] == [{"type": "snap", "name": "hello"}]
+    assert (shown["permissions"], shown["channels"]) == (["package-view"], ["edge"])
+    assert send("POST", "/v1/snap/hello/releases", [], token=token).status_code == 403
+
+
+def test_tracks_match_the_guardrails(store, send):
+    store.set_guardrails("hello", r"\d+")
+    assert send("POST", "/v1/snap/hello/tracks", [{"name": "2"}]).json() == {"num-tracks-created": 1}
+    assert send("POST", "/v1/snap/hello/tracks", [{"name": "two"}]).status_code == 400
+
+
+def test_reviews_may_be_planned_and_advanced_by_hand():
+    with EmbeddedOnPremSnapStore(auto_review=False) as store:
+        store.add_package("hello")
+        store.plan_review("rejected", ("review-error", "no"))
+        headers = {"Authorization": f"Macaroon {store.create_token()}"}
+        with httpx.Client(trust_env=False, headers=headers) as client:
+            files = {"binary": ("hello_1_amd64.snap", SNAP)}
+            upload = client.post(f"{store.storage_url}/unscanned-upload/", files=files).json()["upload_id"]
+            sent = client.post(f"{store.url}/v1/snap/hello/revisions", json={"upload-id": upload}).json()
+            states = []
+            for _ in range(3):
+                shown = client.get(store.url + sent["status-url"]).json()["revisions"][0]
+                states.append(shown["status"])
+                store.advance_reviews()
+    assert states == ["new", "scanned", "rejected"]
+    assert shown["errors"] == [{"code": "review-error", "message": "no"}]
+
+
+@pytest.mark.anyio
+async def test_its_client_is_the_owner(store):
+    async with store.client() as client:
+        assert (await client.tokens.whoami()).account.username == "owner"

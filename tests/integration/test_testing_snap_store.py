@@ -114,6 +114,19 @@ def test_exported_credentials_are_those_of_a_login(store):
         assert publisher.refresh().status_code == 200
 
 
+@pytest.mark.anyio
+async def test_its_client_is_the_owner(store):
+    async with store.client() as client:
+        shown = await client.tokens.whoami()
+    assert (shown.account.username, shown.permissions) == ("owner", None)
+
+
+def test_its_clients_have_its_endpoints(store):
+    known = store.endpoints()
+    assert (known.api_url, known.storage_url, known.login_url) == (store.url, store.storage_url, store.login_url)
+    assert (known.login_kind, store.endpoints("candid").login_kind) == ("acl", "candid")
+
+
 def test_faults_are_injected_on_all_hosts(store):
     store.faults.add(Respond(503), path="/dev/api/account")
     store.faults.add(DropAfter(), method="POST", path="/unscanned-upload/")

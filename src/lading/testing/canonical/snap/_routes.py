@@ -199,7 +199,7 @@ class SnapRoutes:
             request.check_permission(permission)
 
     def _refused(self, error: AuthenticationError, headers: Headers, refuse: Refuse) -> Refusal:
-        """Return the refusal of credentials; only where a new discharge would do, it asks for that."""
+        """Return the refusal of credentials; where a new discharge would do, it requests that one is obtained."""
         if error.reason != "expired" or self._has_expired_root(headers):
             return not_authorized(refuse)
         code = self._options.refresh_code
