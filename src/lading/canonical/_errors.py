@@ -65,7 +65,9 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     body = _body(response)
     errors = tuple(_entries(body))
     detail = "; ".join(message for _, message in errors if message) or _flat(body) or error_detail(response)
-    code = next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code"))
+    code = (
+        next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code")) or None
+    )
     kind = _KINDS.get((code or "").lower().replace("_", "-")) or error_class(response.status)
     if response.status == 401 and needs_refresh(response):
         kind = Unauthorized

@@ -110,9 +110,10 @@ def parse_exported(text: str) -> StoredCredentials:
     Raises:
         ConfigError: They are neither. The error does not quote them.
     """
-    text = "".join(text.split()) if not text.lstrip().startswith("{") else text.strip()
+    text = text.strip()
     if text.startswith("{"):
         return parse_stored(text)
+    text = "".join(text.splitlines())  # some tools fold base64
     try:
         data = b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
