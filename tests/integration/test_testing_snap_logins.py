@@ -173,6 +173,9 @@ ENDPOINTS = [
     ("GET", "/api/v2/validation-sets", "package_access"),
     ("POST", "/api/v2/validation-sets", "package_manage"),
     ("POST", "/api/v2/validation-sets/build-assertion", "package_manage"),
+    ("GET", "/api/v2/confdb-schemas", "package_access"),
+    ("POST", "/api/v2/confdb-schemas", "package_manage"),
+    ("POST", "/api/v2/confdb-schemas/build-assertion", "package_manage"),
 ]
 
 
@@ -219,6 +222,23 @@ def test_credentials_for_channels_are_not_for_others(store):
         path = f"/dev/api/snaps/{store.package_id('hello')}/close"
         assert publisher.send("POST", path, {"channels": ["stable"]}).status_code == 403
     assert {one.channel for one in store.releases("hello")} == {"latest/edge", "latest/beta/fix"}
+
+
+def test_a_push_to_channels_needs_the_permission_to_release(store):
+    with SnapPublisher(store, permissions=("package_push",)) as publisher:
+        assert publisher.push().status_code == 202
+        assert publisher.push(channels=["edge"]).json()["permission"] == "package_release"
+
+
+def test_a_macaroon_may_name_a_snap_by_its_id(store):
+    with SnapPublisher(store, packages=[{"snap_id": store.package_id("hello")}]) as publisher:
+        assert publisher.send("GET", WHOAMI).json()["packages"] == [store.package_id("hello")]
+
+
+def test_revoked_credentials_are_refused_and_not_to_be_refreshed(store):
+    with SnapPublisher(store) as publisher:
+        store.revoke()
+        assert refusal(publisher.send("GET", WHOAMI))[:2] == (401, "macaroon-authorization-required")
 
 
 def test_a_login_by_the_identity_service_begins_with_a_macaroon_for_it(store):

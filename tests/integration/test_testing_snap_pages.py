@@ -67,6 +67,11 @@ def test_texts_are_updated(store, update):
     assert store.metadata("hello") == {"summary": "Greets people", "description": "Says hello."}
 
 
+def test_a_snap_is_made_private(store, publisher, update):
+    assert update(private=True).status_code == 200
+    assert publisher.send("GET", "/dev/api/account").json()["snaps"]["16"]["hello"]["private"] is True
+
+
 def test_what_was_changed_on_the_web_is_replaced_by_force_only(store, update):
     update(summary="Greets", title="Hello")
     store.edit_metadata("hello", summary="Greets you")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from lading.canonical import Endpoints
     from lading.testing.canonical._bakery import BakeryVersion
     from lading.testing.canonical._request import Api
     from lading.testing.faults import Faults
@@ -129,6 +130,17 @@ class CanonicalStore(EmbeddedStore):
         # Appending needs no lock; waiting for one would block the host's event loop.
         self._state.requests.append(ReceivedRequest(name, request.method, request.target, request.headers))
         return await app.respond(request)
+
+    def _at_its_hosts(self, endpoints: Endpoints) -> Endpoints:
+        """Return *endpoints* with the URLs of this store. A client follows a caveat over plain http to these only."""
+        identity = self._state.hosts.identity.removesuffix("/identity")
+        return replace(
+            endpoints,
+            api_url=self.url,
+            storage_url=self.storage_url,
+            info_url=self.url,
+            login_url=identity if endpoints.login_kind == "candid" else self.login_url,
+        )
 
     # --- What tests look at
 

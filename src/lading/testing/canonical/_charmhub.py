@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -99,9 +98,7 @@ class EmbeddedCharmhub(CanonicalStore):
     def endpoints(self, login_kind: Literal["usso", "candid"] = "usso") -> Endpoints:
         """Return the store's endpoints for a client that logs in at Ubuntu One, or at the identity service."""
         known = CHARMHUB if login_kind == "usso" else CHARMHUB_CANDID
-        return replace(
-            known, api_url=self.url, storage_url=self.storage_url, info_url=self.url, login_url=self.login_url
-        )
+        return self._at_its_hosts(known)
 
     def create_token(
         self,
@@ -211,6 +208,11 @@ class EmbeddedCharmhub(CanonicalStore):
         """Return what is in the channels of a package."""
         with self._state.lock:
             return tuple(snapshot_release(release) for release in self._package(name).releases)
+
+    def tracks(self, name: str) -> tuple[str, ...]:
+        """Return the names of a package's tracks."""
+        with self._state.lock:
+            return tuple(self._package(name).tracks)
 
     # --- Reviews
 

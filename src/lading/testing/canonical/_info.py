@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lading.testing.canonical._access import gateway_state
 from lading.testing.canonical._request import Api, Route
+from lading.testing.canonical._schema import Schema, array
 from lading.testing.canonical._tokens import show_account, show_time
 from lading.testing.messages import ServerResponse
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from lading.testing.canonical._packages import GatewayState, Package, Release
     from lading.testing.canonical._request import StoreRequest
 
-_FIELDS = ("channel-map", "default-release", "result")
+_LIBRARIES = array(Schema(type="object", open=True))
 _RISKS = ("stable", "candidate", "beta", "edge")
 
 
@@ -24,6 +25,7 @@ def info_api() -> Api:
         [
             Route("GET", "/v2/charms/info/{name}", _info),
             Route("GET", "/api/v1/charms/download/{place}", _download),
+            Route("POST", "/v1/charm/libraries/bulk", _libraries),
         ]
     )
 
@@ -87,6 +89,12 @@ def _show(request: StoreRequest, package: Package, release: Release) -> dict[str
             "version": revision.version,
         },
     }
+
+
+def _libraries(request: StoreRequest) -> dict[str, Any]:
+    """Return the libraries among those that charmcraft looks for after an upload: the store has none."""
+    request.json(_LIBRARIES)
+    return {"libraries": []}
 
 
 def _download(request: StoreRequest, place: str) -> ServerResponse:

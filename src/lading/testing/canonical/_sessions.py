@@ -133,7 +133,7 @@ def identify_ubuntu_one(state: StoreState, headers: Headers, kind: str) -> Sessi
         AuthenticationError: They are not there, or not valid.
     """
     scheme, _, value = headers.get("Authorization", "").partition(" ")
-    parts = dict(part.strip().partition("=")[::2] for part in value.split(","))
+    parts = {name: text for name, _, text in (part.strip().partition("=") for part in value.split(","))}
     if scheme.lower() != "macaroon" or parts.keys() != {"root", "discharge"}:
         raise AuthenticationError("missing", "Authorization Required")
     root, discharge = (_decoded(parts[name].strip('"')) for name in ("root", "discharge"))

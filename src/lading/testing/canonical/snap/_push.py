@@ -55,7 +55,10 @@ def _uploaded(request: SnapRequest, upload_id: object, name: str) -> StoredUploa
 
 def _channels(request: SnapRequest, snap: Snap) -> tuple[Channel, ...]:
     names = request.field("channels", list)
-    channels = () if not names else read_channels(request, snap, names)
+    if not names:
+        return ()
+    request.check_permission("package_release")
+    channels = read_channels(request, snap, names)
     refused = request.refused_channels(channels)
     if refused:
         allowed, wanted = " ".join(request.session.channels or ()), ", ".join(one.short_name for one in refused)

@@ -15,6 +15,7 @@ from lading.testing.canonical._refusals import NEEDS_REFRESH, DashboardRefusal, 
 from lading.testing.canonical._request import Api
 from lading.testing.canonical._sessions import AuthenticationError, identify
 from lading.testing.canonical.snap import _channel_map as channel_map
+from lading.testing.canonical.snap import _confdb as confdb
 from lading.testing.canonical.snap import _info as info
 from lading.testing.canonical.snap import _metadata as metadata
 from lading.testing.canonical.snap import _names as names
@@ -72,6 +73,10 @@ _V2: _Table = [
     ("GET", "/api/v2/validation-sets", signed.list_validation_sets, "package_access"),
     ("POST", "/api/v2/validation-sets", signed.publish_validation_set, "package_manage"),
     ("GET", "/api/v2/validation-sets/{name}", signed.list_validation_sets, "package_access"),
+    ("POST", "/api/v2/confdb-schemas/build-assertion", confdb.build_schema, "package_manage"),
+    ("GET", "/api/v2/confdb-schemas", confdb.list_schemas, "package_access"),
+    ("POST", "/api/v2/confdb-schemas", confdb.publish_schema, "package_manage"),
+    ("GET", "/api/v2/confdb-schemas/{name}", confdb.list_schemas, "package_access"),
 ]
 _PUBLIC: _Table = [
     ("GET", "/v2/snaps/info/{name}", info.info, None),
@@ -194,7 +199,7 @@ class SnapRoutes:
             request.check_permission(permission)
 
     def _refused(self, error: AuthenticationError, headers: Headers, refuse: Refuse) -> Refusal:
-        """Return the refusal of credentials; only where a new discharge would do, it asks for that."""
+        """Return the refusal of credentials; where a new discharge would do, it requests that one is obtained."""
         if error.reason != "expired" or self._has_expired_root(headers):
             return not_authorized(refuse)
         code = self._options.refresh_code

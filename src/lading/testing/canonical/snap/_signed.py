@@ -39,7 +39,7 @@ def push_build(request: SnapRequest, snap_id: str) -> dict[str, Any]:
         raise request.refuse(501, ("feature-disabled", "The snap-build assertions are currently disabled."))
     text = request.field("assertion", str, required=True)
     required = ("authority-id", "snap-id", "snap-sha3-384", "snap-size", "grade", "timestamp")
-    found = _signed(request, text, "snap-build", *required)
+    found = signed(request, text, "snap-build", *required)
     if found is None or found.headers["snap-id"] != snap.id:
         raise request.invalid_field("assertion", "The snap-build assertion is not valid.")
     snap.builds.append(found)
@@ -62,7 +62,7 @@ def push_validation(request: SnapRequest, snap_id: str) -> dict[str, Any]:
     snap = request.publishable_by_id(snap_id)
     text = request.field("assertion", str, required=True)
     required = ("authority-id", "snap-id", "approved-snap-id", "approved-snap-revision", "timestamp")
-    found = _signed(request, text, "validation", *required)
+    found = signed(request, text, "validation", *required)
     if found is None:
         raise request.refuse(400, ("invalid-request", "The validation assertion is not valid."))
     if found.headers["snap-id"] != snap.id:
@@ -79,7 +79,7 @@ def _name_of(request: SnapRequest, validation: Assertion) -> str | None:
     return approved.name if approved else None
 
 
-def _signed(request: SnapRequest, text: str, kind: str, *required: str) -> Assertion | None:
+def signed(request: SnapRequest, text: str, kind: str, *required: str) -> Assertion | None:
     """Return an assertion that is signed with a key of the account, and of which the account is the authority."""
     try:
         found = parse_assertion(text, kind, "sign-key-sha3-384", *required)
@@ -150,12 +150,9 @@ def _set_member(request: SnapRequest, snap: Any) -> dict[str, Any]:
 
 def publish_validation_set(request: SnapRequest) -> dict[str, Any]:
     """Publish a signed validation set."""
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != _ASSERTION:
-        raise request.refuse(415, ("invalid-request", f"Content-Type must be {_ASSERTION}."))
-    text = request.data.decode("utf-8", "replace")
+    text = read_assertion(request)
     required = ("authority-id", "account-id", "name", "sequence", "timestamp")
-    found = _signed(request, text, "validation-set", *required)
+    found = signed(request, text, "validation-set", *required)
     if found is None or found.headers["account-id"] != request.account.id:
         text = "account-id and authority-id must match the requesting user."
         raise request.refuse(400, ("invalid-request", text))
@@ -164,6 +161,14 @@ def publish_validation_set(request: SnapRequest) -> dict[str, Any]:
         raise request.refuse(409, ("conflict", "The validation set has another revision by now."))
     request.state.validation_sets.append(found)
     return {"assertions": [{"headers": found.headers}]}
+
+
+def read_assertion(request: SnapRequest) -> str:
+    """Return the assertion that is the body of a request; ``Refusal`` if it was not sent as one."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != _ASSERTION:
+        raise request.refuse(415, ("invalid-request", f"Content-Type must be {_ASSERTION}."))
+    return request.data.decode("utf-8", "replace")
 
 
 def _revisions(request: SnapRequest, name: str, sequence: str) -> list[Assertion]:

@@ -223,6 +223,7 @@ class SnapStoreState:
         reserved: The names that cannot be registered.
         account_keys: The registered keys by account.
         validation_sets: The validation sets that were published, oldest first.
+        confdb_schemas: The confdb schemas that were published, oldest first.
         plans: How the processing of the next pushes ends.
         registered_at: When each account last registered a name.
     """
@@ -231,6 +232,7 @@ class SnapStoreState:
     reserved: set[str] = field(default_factory=set[str])
     account_keys: dict[str, list[dict[str, str]]] = field(default_factory=dict[str, Any])
     validation_sets: list[Assertion] = field(default_factory=list["Assertion"])
+    confdb_schemas: list[Assertion] = field(default_factory=list["Assertion"])
     plans: list[Plan] = field(default_factory=list[Plan])
     registered_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 

@@ -58,7 +58,7 @@ class EmbeddedSnapStore(CanonicalStore):
         string_revisions: Whether the status of a push has the revision as a string, or as a number.
         page_links: Whether pages of releases have links to the next ones.
         builds_disabled: Whether assertions of builds are refused.
-        options: See :class:`~lading.testing.canonical.StoreOptions`.
+        options: See :class:`~lading.testing.StoreOptions`.
 
     Attributes:
         faults: The faults; more can be added at any time, from any thread.
