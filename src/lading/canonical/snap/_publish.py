@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
-    from lading.canonical._listed_revisions import KnownDigests
     from lading.canonical._notify import Notified
     from lading.canonical._publish import UploadStatus
     from lading.canonical._release import ReleaseItem
     from lading.canonical._reviews import Review
     from lading.canonical._services import Services
     from lading.canonical._upload import LocalFile, Upload
+    from lading.canonical.snap._file_locks import FileLocks
     from lading.types import OnProgress
 
 
@@ -71,7 +71,7 @@ class SnapPublisher:
         sender: A sender to the API.
         endpoints: The store.
         services: Its services.
-        known: Keeps equal files from being sent at the same time.
+        locks: Keeps equal files from being sent at the same time.
         wanted: How the file is published.
     """
 
@@ -80,13 +80,13 @@ class SnapPublisher:
         sender: Sender,
         endpoints: Endpoints,
         services: Services,
-        known: KnownDigests,
+        locks: FileLocks,
         wanted: SnapPublication,
     ) -> None:
         self._sender = sender
         self._endpoints = endpoints
         self._services = services
-        self._known = known
+        self._locks = locks
         self._wanted = wanted
 
     async def publish(self, source: StrPath | ByteSource, filename: str | None) -> UploadedRevision:
@@ -99,11 +99,7 @@ class SnapPublisher:
         name = self._wanted.name
         if self._wanted.check_permission:
             await send_harmless(self._sender, check_upload(name))
-        async with (
-            self._known.of(name) as digests,
-            open_file(source, filename) as file,
-            digests.one_at_a_time(file.sha3_384),
-        ):
+        async with open_file(source, filename) as file, self._locks.hold(name, file.sha3_384):
             status: UploadStatus = "unchanged"
             if await find_digest(self._sender, name, file.sha3_384, newest=True) is None:
                 review, status = await self._send(file)

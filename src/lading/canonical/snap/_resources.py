@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lading.canonical._listed_revisions import KnownDigests
 from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
 from lading.canonical.revisions import Revisions
@@ -69,7 +68,6 @@ def make_snap_resources(sender: Sender, endpoints: Endpoints, services: Services
             dashboard("revisions.check_upload"),
             endpoints,
             services,
-            KnownDigests(sender, endpoints),
             Revisions(sender, endpoints, services) if on_prem else None,
         ),
         releases=SnapReleases(

@@ -9,6 +9,7 @@ from lading._core.unset import UNSET
 from lading.canonical._release import make_items
 from lading.canonical._reviews import PendingReview
 from lading.canonical.snap._dashboard import send_harmless
+from lading.canonical.snap._file_locks import FileLocks
 from lading.canonical.snap._processing import SnapReviewWatch, check_approved, wait_processed
 from lading.canonical.snap._publish import SnapPublication, SnapPublisher
 from lading.canonical.snap._push import check_upload, push
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from lading._core.polling import PollInterval
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
-    from lading.canonical._listed_revisions import KnownDigests
     from lading.canonical._models_revisions import Revision
     from lading.canonical._publish import UploadedRevision
     from lading.canonical._reviews import Review
@@ -43,21 +43,20 @@ class SnapRevisions:
     and what that API does not have is refused with ``ConfigError``.
     """
 
-    __slots__ = ("_dashboard", "_endpoints", "_gateway", "_known", "_services")
+    __slots__ = ("_dashboard", "_endpoints", "_gateway", "_locks", "_services")
 
     def __init__(
         self,
         dashboard: Dashboard,
         endpoints: Endpoints,
         services: Services,
-        known: KnownDigests,
         gateway: Revisions | None,
     ) -> None:
         self._dashboard = dashboard
         self._endpoints = endpoints
         self._services = services
         self._gateway = gateway
-        self._known = known
+        self._locks = FileLocks()
 
     def list(self, name: str, *, max_items: int | None = None) -> Pager[Revision]:
         """List the revisions of a snap, newest first; on-prem in the store's order.
@@ -242,5 +241,5 @@ class SnapRevisions:
             raise InputError("progressive= is for release=, which names the channels", argument="progressive")
         items = make_items(1, release, progressive=progressive) if release else ()
         wanted = SnapPublication(name, items, built_at, components, check_permission, poll, on_progress)
-        publisher = SnapPublisher(self._dashboard.sender, self._endpoints, self._services, self._known, wanted)
+        publisher = SnapPublisher(self._dashboard.sender, self._endpoints, self._services, self._locks, wanted)
         return await publisher.publish(source, filename)
