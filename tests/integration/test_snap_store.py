@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from lading import BadRequest, ConfigError, Conflict, Forbidden, NetworkError, NotFound, Retry
@@ -13,7 +15,7 @@ from lading.canonical import ReviewRejected
 from lading.testing import DropAfter, EmbeddedOnPremSnapStore, EmbeddedSnapStore, RespondAfter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -21,10 +23,9 @@ NAME = "hello"
 PUSH = "/dev/api/snap-push/"
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_calls() -> None:
-    """The embedded store reads and writes its files on event loops. Blocking calls are looked for in
-    ``test_snap_revisions.py``, which takes the same ways."""
+async def in_thread(work: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+    """Call what reads or writes files of the store."""
+    await anyio.to_thread.run_sync(partial(work, *arguments, **options))
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ async def test_a_lost_push_becomes_one_revision(snap_store: EmbeddedSnapStore, s
             with pytest.raises(Exception, match="not what the store promises") as caught:
                 await snaps.revisions.upload(NAME, snap_file, check_permission=False)
             assert caught.value.outcome == "unknown"  # type: ignore[attr-defined]
-            snap_store.advance_reviews()
+            await in_thread(snap_store.advance_reviews)
         done = await snaps.revisions.upload(NAME, snap_file, check_permission=False, release=["edge"])
     assert done.revision == 1
     assert len(snap_store.revisions(NAME)) == 1
@@ -121,7 +122,7 @@ async def test_a_lost_push_becomes_one_revision(snap_store: EmbeddedSnapStore, s
 async def test_releases(snap_store: EmbeddedSnapStore):
     snap_store.add_track(NAME, "2.0")
     for architecture in ("amd64", "arm64", "amd64"):
-        snap_store.add_revision(NAME, architectures=[architecture])
+        await in_thread(snap_store.add_revision, NAME, architectures=[architecture])
     async with snap_store.client() as snaps:
         await snaps.releases.release(NAME, 1, ["edge", "beta"])
         await snaps.releases.release(NAME, 2, ["edge"])
@@ -146,7 +147,7 @@ async def test_releases(snap_store: EmbeddedSnapStore):
 
 @pytest.mark.parametrize("fault", [DropAfter(), RespondAfter(504)], ids=repr)
 async def test_a_lost_release_or_close_is_found_in_the_channel_map(snap_store: EmbeddedSnapStore, fault: Any):
-    snap_store.add_revision(NAME)
+    await in_thread(snap_store.add_revision, NAME)
     async with snap_store.client() as snaps:
         snap_store.faults.add(fault, method="POST")
         await snaps.releases.release(NAME, 1, ["edge"])
@@ -237,9 +238,9 @@ async def test_a_push_that_is_carried_out_late_becomes_one_revision(
     snap_store.faults.add(DropAfter(work_after=work_after), method="POST", path=PUSH)
     async with snap_store.client() as snaps:
         done = await snaps.revisions.upload(NAME, snap_file, check_permission=False, release=["edge"])
-        snap_store.advance_clock(200)
+        await in_thread(snap_store.advance_clock, 200)
         assert (await snaps.revisions.upload(NAME, snap_file)).status == "unchanged"
-    snap_store.advance_reviews()
+    await in_thread(snap_store.advance_reviews)
     assert done.revision == 1
     assert len(snap_store.revisions(NAME)) == 1
 
@@ -248,30 +249,29 @@ async def test_a_push_that_is_carried_out_late_becomes_one_revision(
 async def test_a_release_that_is_carried_out_late_is_made_once_or_again(
     snap_store: EmbeddedSnapStore, work_after: float
 ):
-    snap_store.add_revision(NAME)
+    await in_thread(snap_store.add_revision, NAME)
     snap_store.faults.add(DropAfter(work_after=work_after), method="POST")
     async with snap_store.client() as snaps:
         await snaps.releases.release(NAME, 1, ["edge"])
-        snap_store.advance_clock(60)
+        await in_thread(snap_store.advance_clock, 60)
         assert {one.revision for one in await snaps.releases.list(NAME)} == {1}
 
 
 async def test_an_on_prem_store(snap_file: Path):
-    with EmbeddedOnPremSnapStore() as store:
-        async with store.client() as snaps:
-            await snaps.packages.register("other")
-            done = await snaps.revisions.upload("other", snap_file, release=["edge"])
-            again = await snaps.revisions.upload("other", snap_file)
-            assert (done.revision, done.status, again.status) == (1, "uploaded", "unchanged")
-            await snaps.releases.promote("other", "edge", "stable", only_if_revision=1)
-            assert {one.channel: one.revision for one in await snaps.releases.list("other")} == {
-                "latest/stable": 1,
-                "latest/edge": 1,
-            }
-            await snaps.releases.release("other", None, ["edge"])
-            assert (await snaps.releases.channel_map("other")).in_channel("edge") == ()
-            assert [one.version for one in await snaps.revisions.list("other")] == ["1.0"]
-            assert [package.name for package in await snaps.packages.list()] == ["other"]
-            with pytest.raises(ConfigError, match="has no metrics"):
-                await snaps.metrics.query([])
+    async with EmbeddedOnPremSnapStore() as store, store.client() as snaps:
+        await snaps.packages.register("other")
+        done = await snaps.revisions.upload("other", snap_file, release=["edge"])
+        again = await snaps.revisions.upload("other", snap_file)
+        assert (done.revision, done.status, again.status) == (1, "uploaded", "unchanged")
+        await snaps.releases.promote("other", "edge", "stable", only_if_revision=1)
+        assert {one.channel: one.revision for one in await snaps.releases.list("other")} == {
+            "latest/stable": 1,
+            "latest/edge": 1,
+        }
+        await snaps.releases.release("other", None, ["edge"])
+        assert (await snaps.releases.channel_map("other")).in_channel("edge") == ()
+        assert [one.version for one in await snaps.revisions.list("other")] == ["1.0"]
+        assert [package.name for package in await snaps.packages.list()] == ["other"]
+        with pytest.raises(ConfigError, match="has no metrics"):
+            await snaps.metrics.query([])
     assert store.errors == []
