@@ -278,6 +278,14 @@ class TestUploadAndRelease:
         assert caught.value.__notes__ == ["revision 1 of my-snap is approved; only its release failed"]
         assert caught.value.outcome == "unknown"
 
+    async def test_a_release_that_fails_after_nothing_was_sent_is_not_done(self, dashboard: SnapDashboard):
+        dashboard.add_revision(DATA)
+        dashboard.faults.add(Respond(403), method="POST", path="/dev/api/snap-release/")
+        async with dashboard.client() as store:
+            with pytest.raises(Forbidden) as caught:
+                await upload(store, release=["edge"])
+        assert caught.value.outcome == "not_done"
+
     async def test_channels_that_the_store_refuses_cost_the_release_only(self, dashboard: SnapDashboard):
         async with dashboard.client() as store:
             with pytest.raises(BadRequest, match="Not a valid channel: alpha") as caught:

@@ -15,7 +15,7 @@ from lading.canonical.snap._processing import check_approved, wait_processed
 from lading.canonical.snap._push import check_upload, push
 from lading.canonical.snap._queries import find_digest, get_channel_map
 from lading.canonical.snap._releases import send_release
-from lading.errors import BadRequest, Forbidden, InvalidResponse, LadingError
+from lading.errors import BadRequest, Conflict, Forbidden, InvalidResponse, LadingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
+    from lading.canonical._models_releases import ChannelMap
     from lading.canonical._notify import Notified
     from lading.canonical._publish import UploadStatus
     from lading.canonical._release import ReleaseItem
@@ -184,10 +185,18 @@ class SnapPublisher:
         try:
             if was_pushed and self._wanted.channels:
                 channel_map = await self._sender.send(get_channel_map(name))
-                items = [item for item in items if not is_released(channel_map, item, self._sender.service.name)]
+                items = [item for item in items if not self._is_released(channel_map, item)]
             if items:
                 await send_release(self._sender, name, items)
         except LadingError as error:
-            error.outcome = "unknown"  # the revision is there, whatever became of its release
+            if was_pushed:
+                error.outcome = "unknown"  # the revision is there, whatever became of its release
             error.add_note(f"revision {revision} of {name} is approved; only its release failed")
             raise
+
+    def _is_released(self, channel_map: ChannelMap, item: ReleaseItem) -> bool:
+        """Return whether the store has released the revision by itself; where that is in doubt, it is released again."""
+        try:
+            return is_released(channel_map, item, self._sender.service.name)
+        except Conflict:
+            return False
