@@ -195,7 +195,7 @@ class SnapPublisher:
             raise
 
     def _is_released(self, channel_map: ChannelMap, item: ReleaseItem) -> bool:
-        """Return whether the store has released the revision by itself; where that is in doubt, it is released again."""
+        """Return whether the store has released the revision by itself; in doubt it is released again."""
         try:
             return is_released(channel_map, item, self._sender.service.name)
         except Conflict:
