@@ -190,7 +190,7 @@ class SnapPublisher:
                 await send_release(self._sender, name, items)
         except LadingError as error:
             if was_pushed:
-                error.outcome = "unknown"  # the revision is there, whatever became of its release
+                error.outcome = "unknown"  # the revision exists, whether it was released or not
             error.add_note(f"revision {revision} of {name} is approved; only its release failed")
             raise
 

@@ -90,7 +90,7 @@ async def post(sender: Sender, kind: Kind, assertion: str | bytes) -> tuple[Asse
 async def _look_up(
     kind: Kind, headers: Mapping[str, str], sender: LookupSender, _: LadingError
 ) -> LookupResult[tuple[AssertionHeaders, ...]]:
-    """Look for the assertion itself: the time at which it was signed tells it from others of its name and number."""
+    """Look up the assertion itself: the time at which it was signed distinguishes it from others of its name."""
     try:
         there = await sender.send(list_all(kind, headers["name"], headers.get("sequence")))
     except NotFound:
