@@ -326,6 +326,16 @@ class TestFanOut:
                 gateway.clock.time += 2
                 assert (await charmhub.revisions.upload(NAME, b"3", filename="x")).status == "unchanged"
 
+    async def test_a_list_that_is_older_than_an_upload_of_this_process(self, gateway: Gateway):
+        gateway.refuses_equal = False
+        gateway._list = lambda _: ServerResponse.json({"revisions": []})  # type: ignore[method-assign]
+        client = gateway.client()
+        async with client as charmhub, charmhub.revisions._publisher._concurrent.of(NAME):
+            await _upload(charmhub, DATA)
+            gateway.clock.time += 31
+            assert await charmhub.revisions.upload(NAME, DATA, filename="x") == revision(1, "unchanged")
+        assert gateway.made(DATA) == [1]
+
     async def test_a_file_whose_upload_may_have_been_done_is_looked_up_anew(self, gateway: Gateway):
         """Although another upload is under way, which keeps the list."""
         gateway.refuses_equal = False

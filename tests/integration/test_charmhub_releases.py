@@ -308,6 +308,16 @@ async def test_promoting_needs_two_channels_or_two_tracks(demo: FakeGateway, sou
     assert demo.seen == []
 
 
+async def test_a_progressive_release_that_is_under_way_is_not_promoted(demo: FakeGateway):
+    demo.put("demo", "latest/edge", 1)
+    other = dict(demo.releases["demo"][0], revision=2, progressive={"percentage": 20, "paused": None})
+    demo.releases["demo"].append(other)
+    async with demo.client() as charmhub:
+        with pytest.raises(Conflict, match="has revision 1 and, for some devices, revision 2"):
+            await charmhub.releases.promote("demo", "edge", "beta")
+    assert demo.count(POST) == 0
+
+
 async def test_one_revision_with_different_resources_is_not_promoted(demo: FakeGateway):
     demo.put("demo", "latest/edge", 2, resources=[{"name": "image", "revision": 1}])
     demo.releases["demo"][0]["resources"] = [{"name": "image", "revision": 2}]

@@ -31,6 +31,7 @@ import copr.v3.pagination
 import pytest
 
 import lading
+import lading.canonical
 import lading.copr
 import lading.progress
 import lading.pypi
@@ -290,12 +291,25 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     text = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     named = re.findall(r"^\.\. auto(?!module)\w+:: (lading\.[\w.]+)", text, re.MULTILINE)
     homes = {
-        m.__name__: m for m in (lading, lading.copr, lading.pypi, lading.pypi.restrictions, lading.s3, lading.testing)
+        m.__name__: m
+        for m in (
+            lading,
+            lading.canonical,
+            lading.copr,
+            lading.pypi,
+            lading.pypi.restrictions,
+            lading.s3,
+            lading.testing,
+        )
     }
     public = {f"{home}.{name}" for home, module in homes.items() for name in module.__all__ if name != "__version__"}
     # These have two homes, and are documented in the outer one.
     public -= {"lading.pypi.PyPI", "lading.pypi.Index", "lading.copr.Copr", "lading.copr.BuildFailed"}
     public -= {"lading.pypi.restrictions.Context", "lading.pypi.restrictions.Restriction"}
+    public -= {"lading.canonical.Charmhub", "lading.canonical.SnapStore", "lading.canonical.ReviewRejected"}
+    # Constants, which autodoc would show with all their members, and a module.
+    public -= {name for name in public if re.fullmatch(r"lading\.canonical\.[A-Z_]+", name)}
+    public.discard("lading.canonical.permissions")
     public -= {"lading.s3.RegionResult", "lading.s3.Stager", "lading.s3.VersionExists"}
     public.add("lading.otel.tracing")
     public |= {f"lading.progress.{name}" for name in lading.progress.__all__}

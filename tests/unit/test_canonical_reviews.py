@@ -12,7 +12,7 @@ from lading import InvalidResponse, Response
 from lading._core.service import Service
 from lading._core.steps import run_in_steps
 from lading.canonical import CHARMHUB, PendingReview, Review, ReviewError, ReviewRejected, Revision
-from lading.canonical._concurrent_uploads import ListedRevision, PackageUploads, _read_revisions
+from lading.canonical._concurrent_uploads import ListedRevision, _read_revisions, best_by_digest
 from lading.canonical._notify import resolve_status_url, review_call
 from lading.canonical._reviews import ReviewList, reasons
 
@@ -139,14 +139,13 @@ class TestRevision:
     def test_only_known_states_are_accepted(self, status: str | None, accepted: bool) -> None:
         assert ListedRevision(revision=1, status=status).is_accepted is accepted
 
-    @pytest.mark.anyio
-    async def test_the_best_of_equal_files(self) -> None:
-        digests = PackageUploads(None, CHARMHUB, "x")  # type: ignore[arg-type]
-        for number, status in enumerate(("approved", "rejected", "approved", "new"), 1):
-            digests.add(ListedRevision(revision=number, status=status, sha3_384="AB"))
-        digests.add(ListedRevision(revision=9, status="approved"))
-        assert digests._known is not None
-        assert {digest: found.revision for digest, found in digests._known.items()} == {"ab": 3}
+    def test_the_best_of_equal_files(self) -> None:
+        states = ("approved", "rejected", "approved", "new")
+        revisions = [
+            ListedRevision(revision=number, status=status, sha3_384="AB") for number, status in enumerate(states, 1)
+        ]
+        found = best_by_digest([*revisions, ListedRevision(revision=9, status="approved")])
+        assert {digest: one.revision for digest, one in found.items()} == {"ab": 3}
 
 
 class TestStatusUrl:

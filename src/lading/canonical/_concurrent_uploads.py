@@ -19,7 +19,7 @@ from lading.canonical._reviews import ReviewError
 from lading.canonical._shared_reviews import SharedReviews
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Sequence
+    from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 
     from lading._core.messages import Response
     from lading._core.polling import PollInterval
@@ -124,6 +124,16 @@ def _read_revisions(response: Response, model: type[M]) -> Generator[None, None,
     return found
 
 
+def best_by_digest(revisions: Iterable[ListedRevision]) -> dict[str, ListedRevision]:
+    """Return the revisions by digest; of several with the same digest, the one that serves best."""
+    found: dict[str, ListedRevision] = {}
+    for revision in revisions:
+        digest = (revision.sha3_384 or "").lower()
+        if digest and (digest not in found or found[digest].rank < revision.rank):
+            found[digest] = revision
+    return found
+
+
 class PackageUploads:
     """What the uploads to one package share that are under way: the files that it has, and the reviews.
 
@@ -148,6 +158,7 @@ class PackageUploads:
         self._reading = anyio.Lock()
         self._files: dict[str, anyio.Lock] = {}
         self._doubtful: set[str] = set()
+        self._own: list[ListedRevision] = []
 
     def one_at_a_time(self, sha3_384: str) -> anyio.Lock:
         """Return the lock of a file: two uploads of it must not both find that the package does not have it."""
@@ -174,18 +185,13 @@ class PackageUploads:
     async def _read(self) -> None:
         read_at = self._sender.settings.clock()
         listed = await fetch_revisions(self._sender, self._endpoints, self._name, ListedRevision)
-        self._known, self._read_at = {}, read_at
-        for revision in listed:
-            self.add(revision)
+        # The list may have been made before this process made revisions of its own.
+        self._known, self._read_at = best_by_digest([*listed, *self._own]), read_at
 
     def add(self, revision: ListedRevision) -> None:
-        """Remember a revision of the package."""
-        if revision.sha3_384 is None:
-            return
-        known = self._known = self._known or {}
-        digest = revision.sha3_384.lower()
-        if digest not in known or known[digest].rank < revision.rank:
-            known[digest] = revision
+        """Remember a revision that this process has made."""
+        self._own.append(revision)
+        self._known = best_by_digest([*(self._known or {}).values(), revision])
 
     async def wait_reviewed(self, listed: ListedRevision, poll: PollInterval | float | None) -> ListedRevision:
         """Wait until a revision that another upload has made is accepted or rejected, and return it then."""

@@ -13,12 +13,12 @@ ResourceType = Literal["file", "oci-image"] | str
 
 
 class Resource(StoreModel):
-    """A resource that a charm declares.
+    """A resource that a revision of a charm declares.
 
     Attributes:
         name: Its name.
         type: Its type.
-        revision: Its newest revision.
+        revision: The revision of the charm.
         optional: Whether the charm works without it.
     """
 

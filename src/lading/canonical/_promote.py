@@ -9,7 +9,7 @@ from lading._core.api_errors import make_api_error
 from lading._core.unset import UNSET
 from lading.canonical._channels import RISKS, ChannelName, parse_channel_or_track
 from lading.canonical._gateway import get_channel_map
-from lading.canonical._release import ReleaseItem, platform_of, platforms_of, releases_in, send_release
+from lading.canonical._release import Platform, ReleaseItem, platform_of, platforms_of, releases_in, send_release
 from lading.errors import Conflict, InputError
 
 if TYPE_CHECKING:
@@ -115,11 +115,20 @@ def promoted(channel_map: ChannelMap, source: str, target: str, service: str) ->
     some since: that one has to be released after it again.
 
     Raises:
-        Conflict: A revision is there with different resources, which one release cannot have.
+        Conflict: A revision is there with different resources, which one release cannot have; or a base has several
+            revisions, as while a progressive release is under way.
     """
     found: dict[int, list[Release]] = {}
+    by_platform: dict[Platform | None, int] = {}
     for release in releases_in(channel_map, source):
         found.setdefault(release.revision, []).append(release)
+        other = by_platform.setdefault(platform_of(release), release.revision)
+        if other != release.revision:
+            text = (
+                f"{source} has revision {other} and, for some devices, revision {release.revision}: release one of "
+                "them to all devices first"
+            )
+            raise make_api_error(Conflict, service, text)
     items = []
     for revision in _in_order(channel_map, found):
         releases = found[revision]

@@ -228,11 +228,12 @@ def _result_of(channel_map: ChannelMap, item: ReleaseItem) -> ReleaseResult:
 def _check_progressive(channel_map: ChannelMap, items: Collection[ReleaseItem], service: str) -> None:
     """Raise ``InvalidResponse`` where a release was to be progressive and is not."""
     for item in items:
-        for release in releases_in(channel_map, item.channel):
-            limited = release.progressive is not None and release.progressive.percentage is not None
-            if release.revision == item.revision and item.progressive is not UNSET and not limited:
-                raise InvalidResponse(
-                    f"{service}: revision {item.revision} is released to all devices of {item.channel}: the store "
-                    "ignored progressive=",
-                    outcome="unknown",
-                )
+        if item.progressive is UNSET:
+            continue
+        own = [release for release in releases_in(channel_map, item.channel) if release.revision == item.revision]
+        if own and not any(release.progressive and release.progressive.percentage is not None for release in own):
+            raise InvalidResponse(
+                f"{service}: revision {item.revision} is released to all devices of {item.channel}: the store ignored "
+                "progressive=",
+                outcome="unknown",
+            )

@@ -115,7 +115,8 @@ class Releases:
 
         A track without a risk means all its risks: ``promote("demo", "2.0", "3.0")`` releases what is in ``2.0/stable``
         to ``3.0/stable``, and so on. What the source does not have stays in the destination: channels of a track that
-        are closed, and bases. A progressive release is promoted to all devices.
+        are closed, and bases. A progressive release with nothing beside it is promoted to all devices; one that is
+        under way beside another revision is not promoted at all.
 
         The store has no operation for this. The channel map is read, and then one request releases what it showed. What
         somebody releases to the source between the two is not promoted, and what somebody releases to the destination
@@ -131,7 +132,8 @@ class Releases:
 
         Raises:
             InputError: A channel's name is invalid, they are the same, or only one is a track.
-            Conflict: The source is empty, or has other revisions than *only_if_revision*; nothing was sent.
+            Conflict: The source is empty, has other revisions than *only_if_revision*, or a progressive release is
+                under way in it; nothing was sent.
             NotFound: There is no such package.
             Forbidden: The credentials do not allow releasing to these channels.
 

@@ -44,11 +44,11 @@ class Resources:
         self._services = services
 
     def list(self, name: str, *, revision: int | None = None, max_items: int | None = None) -> Pager[Resource]:
-        """List the resources that a charm declares. There is one page.
+        """List the resources that the revisions of a charm declare. There is one page.
 
         Args:
             name: The package.
-            revision: The revision of the charm that declares them.
+            revision: List those that this revision of the charm declares; a store may not support this and list all.
             max_items: Stop after this many.
 
         Raises:
@@ -112,7 +112,7 @@ class Resources:
             source: The path of a file, which is hashed in a worker thread and streamed. Or its bytes, an async iterable
                 of them, or a function that returns one: these are put into a temporary file first.
             filename: The file's name, for bytes and async sources.
-            type: The resource's type, such as ``"file"``; by default as the store has it.
+            type: The resource's type, such as ``"oci-image"``. A store that is sent none expects a file.
             bases: What the revision is for; by default anything.
             poll: How often to poll the review; a number is the seconds between two polls.
             on_progress: Called with how many bytes of the request body have been sent.
