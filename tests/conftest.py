@@ -22,6 +22,7 @@ from tests.support.open_files import open_descriptors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lading.testing import EmbeddedCharmhub
     from tests.support.aws_proxy import Aws
     from tests.support.copr_double import FakeClock, SteppedCopr
     from tests.support.copr_frontend import CannedFrontend, RecordingCopr
@@ -215,6 +216,16 @@ def copr_store() -> Iterator[SteppedCopr]:
 
     with SteppedCopr() as store:
         yield store
+
+
+@pytest.fixture
+def embedded_charmhub() -> Iterator[EmbeddedCharmhub]:
+    """The embedded Charmhub, without packages."""
+    from lading.testing import EmbeddedCharmhub
+
+    with EmbeddedCharmhub() as store:
+        yield store
+    assert store.errors == []
 
 
 @pytest.fixture

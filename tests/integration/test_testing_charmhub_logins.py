@@ -318,8 +318,10 @@ def test_sessions_are_listed_and_revoked(store):
     assert len(second.get("/v1/tokens")["macaroons"]) == 1
     revoked = second.get("/v1/tokens?include-inactive=true")["macaroons"][0]
     assert revoked["revoked-by"] == store.owner.id
-    store.revoke()
+    assert [bool(session.revoked_at) for session in store.sessions] == [True, False, False]
+    store.revoke(store.sessions[1].id)
     assert codes(second("GET", "/v1/tokens/whoami"))[0] == 401
+    assert other.get("/v1/tokens/whoami")["account"]["username"] == store.sessions[2].account == "ada"
 
 
 def test_without_credentials(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from lading._macaroons import codec
 from lading.errors import NetworkError
 from lading.testing import DropAfter, EmbeddedCharmhub, Faults, Respond, make_charm
 from tests.support.charmhub_api import TLS, Api, upload
@@ -64,6 +66,23 @@ def test_its_clock_is_shown_by_every_host():
         store.advance_clock(55)
         for url in (store.url, store.storage_url, store.login_url, store.identity_url):
             assert send("GET", url).headers["Date"] == "Fri, 02 Jan 2026 03:05:00 GMT"
+
+
+def test_every_host_can_serve_https(server_tls, client_tls):
+    with EmbeddedCharmhub(tls=server_tls) as store:
+        for url in (store.url, store.storage_url, store.login_url, store.identity_url):
+            assert url.startswith("https://127.0.0.1:")
+            assert httpx.get(url, verify=client_tls, trust_env=False).status_code == 404
+        headers = {"Bakery-Protocol-Version": "3"}
+        macaroon = httpx.post(f"{store.url}/v1/tokens", json={}, verify=client_tls, trust_env=False).json()["macaroon"]
+        (caveat,) = (one for one in codec.decode_json(macaroon).caveats if one.location)
+        assert caveat.location == store.identity_url.encode()
+        fields = {"id64": base64.b64encode(caveat.id).decode()}
+        response = httpx.post(
+            f"{store.identity_url}/discharge", data=fields, headers=headers, verify=client_tls, trust_env=False
+        )
+        store.visit(response.json()["Info"]["InteractionMethods"]["browser-window"]["VisitURL"])
+    assert store.errors == []
 
 
 def test_files_are_on_disk_until_it_stops():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StoreAccount,
         StoredUpload,
         StoreOptions,
+        StoreSession,
         make_bundle,
         make_charm,
     )
@@ -109,6 +110,7 @@ __all__ = [
     "SnapRevision",
     "StoreAccount",
     "StoreOptions",
+    "StoreSession",
     "StoredFile",
     "StoredUpload",
     "Truncate",
@@ -131,6 +133,7 @@ _MODULES = {
             "ReceivedRequest",
             "StoreAccount",
             "StoreOptions",
+            "StoreSession",
             "StoredUpload",
             "make_bundle",
             "make_charm",

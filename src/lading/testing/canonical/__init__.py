@@ -7,7 +7,7 @@ craft-store, charmcraft and lading work with them.
 from lading.testing.canonical._base import StoreOptions
 from lading.testing.canonical._charmhub import EmbeddedCharmhub
 from lading.testing.canonical._make_charm import make_bundle, make_charm
-from lading.testing.canonical._snapshots import CharmRelease, CharmReview, CharmRevision
+from lading.testing.canonical._snapshots import CharmRelease, CharmReview, CharmRevision, StoreSession
 from lading.testing.canonical._state import ReceivedRequest, StoreAccount, StoredUpload
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ReceivedRequest",
     "StoreAccount",
     "StoreOptions",
+    "StoreSession",
     "StoredUpload",
     "make_bundle",
     "make_charm",

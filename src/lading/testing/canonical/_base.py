@@ -6,7 +6,7 @@ from abc import abstractmethod
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import httpx
 
@@ -14,7 +14,8 @@ from lading.testing._embedded import EmbeddedStore
 from lading.testing.canonical._bakery import KeyPair
 from lading.testing.canonical._identity import INTERACTIONS, IdentityService
 from lading.testing.canonical._request import StoreApp
-from lading.testing.canonical._state import ReceivedRequest, Session, StoreAccount, StoredUpload, StoreState
+from lading.testing.canonical._snapshots import StoreSession, snapshot_session
+from lading.testing.canonical._state import ReceivedRequest, StoreAccount, StoredUpload, StoreState
 from lading.testing.canonical._storage import Storage
 from lading.testing.canonical._ubuntu_one import UbuntuOne
 from lading.testing.server import Server
@@ -54,7 +55,7 @@ class StoreOptions(TypedDict, total=False):
     faults: Faults | None
     discharge_lifetime: float
     interactions: Iterable[str]
-    bakery_version: BakeryVersion
+    bakery_version: Literal[1, 2, 3]
     rendezvous_timeout: float
     max_file_size: int
 
@@ -172,10 +173,10 @@ class CanonicalStore(EmbeddedStore):
             return tuple(self._state.uploads.values())
 
     @property
-    def sessions(self) -> tuple[Session, ...]:
+    def sessions(self) -> tuple[StoreSession, ...]:
         """The logins that were begun, in order."""
         with self._state.lock:
-            return tuple(self._state.sessions.values())
+            return tuple(snapshot_session(session) for session in self._state.sessions.values())
 
     @property
     def says_successful(self) -> bool:
@@ -230,10 +231,11 @@ class CanonicalStore(EmbeddedStore):
         with self._state.lock:
             account.password, account.password_changed_at = password, self._state.clock.now
 
-    def revoke(self, session: Session | None = None) -> None:
+    def revoke(self, session_id: str | None = None) -> None:
         """Revoke one login, or all."""
         with self._state.lock:
-            for found in self._state.sessions.values() if session is None else (session,):
+            sessions = self._state.sessions
+            for found in sessions.values() if session_id is None else [sessions[session_id]]:
                 found.revoked_at = found.revoked_at or self._state.clock.now
 
     def visit(self, url: str, account: StoreAccount | None = None) -> None:

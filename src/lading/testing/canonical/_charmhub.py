@@ -57,7 +57,7 @@ class EmbeddedCharmhub(CanonicalStore):
         >>> import httpx
         >>> from lading.testing import EmbeddedCharmhub
         >>> with EmbeddedCharmhub() as store:
-        ...     store.add_package("hello")
+        ...     package_id = store.add_package("hello")
         ...     headers = {"Authorization": f"Macaroon {store.create_token()}"}
         ...     shown = httpx.get(f"{store.url}/v1/charm/hello", headers=headers).json()
         >>> shown["metadata"]["publisher"]["username"]

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from lading.canonical._endpoints import LoginKind
     from lading.testing.canonical._packages import Package, Release, Review, Revision
+    from lading.testing.canonical._state import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,51 @@ class CharmReview:
     status: str
     revision: int | None
     errors: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSession:
+    """A snapshot of a login.
+
+    Attributes:
+        id: Its identifier.
+        kind: ``"usso"`` or ``"acl"`` (both at Ubuntu One), or ``"candid"``.
+        account: The user name of the account, once it is known.
+        description: The client's description.
+        permissions: The permissions; ``None`` for all.
+        packages: The packages that it is restricted to, as the client sent them; ``None`` for all.
+        channels: The channels that it is restricted to; ``None`` for all.
+        valid_until: When it ends, by the store's clock.
+        exchanged: Whether the root macaroon was exchanged for a token.
+        revoked_at: When it was revoked.
+    """
+
+    id: str
+    kind: LoginKind
+    account: str | None
+    description: str | None
+    permissions: tuple[str, ...] | None
+    packages: tuple[Mapping[str, str], ...] | None
+    channels: tuple[str, ...] | None
+    valid_until: datetime
+    exchanged: bool
+    revoked_at: datetime | None
+
+
+def snapshot_session(session: Session) -> StoreSession:
+    """Return a copy of a login."""
+    return StoreSession(
+        session.id,
+        session.kind,
+        None if session.account is None else session.account.username,
+        session.description,
+        session.permissions,
+        session.packages,
+        session.channels,
+        session.valid_until,
+        session.exchanged,
+        session.revoked_at,
+    )
 
 
 def _base(base: Mapping[str, str] | None) -> tuple[str, str, str] | None:

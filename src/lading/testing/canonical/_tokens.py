@@ -72,7 +72,6 @@ class Tokens:
                 Route("GET", "/v1/tokens", self._list),
                 Route("POST", "/v1/tokens", self._issue),
                 Route("POST", "/v1/tokens/exchange", self._exchange),
-                Route("POST", "/v1/tokens/offline/exchange", self._exchange),
                 Route("POST", "/v1/tokens/usso", self._issue_usso),
                 Route("POST", "/v1/tokens/usso/exchange", self._exchange_usso),
                 Route("GET", "/v1/tokens/whoami", self._whoami, private=True),
