@@ -7,12 +7,14 @@ import json
 import threading
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
+from lading._core.call import Call
 from lading._macaroons import bakery, codec
-from lading.canonical import Charmhub
+from lading.canonical import Charmhub, WhoAmI
 from lading.errors import Forbidden, Unauthorized
 from lading.testing import EmbeddedCharmhub, make_charm
 from lading.testing.canonical._sessions import issue_ubuntu_one_root
@@ -83,7 +85,7 @@ def test_a_discharge_that_is_not_bound_or_is_of_another_root_is_refused(store):
     first, second = root(store), root(store)
     unbound = discharge(store, first).json()["discharge_macaroon"]
     for text, used in ((first, unbound), (second, bakery.bind(second, unbound)), (first, first)):
-        assert refused(exchange(store, text, used)) == (401, ["macaroon-permission-required"])
+        assert refused(exchange(store, text, used)) == (401, ["macaroon-authorization-required"])
     assert exchange(store, first, bakery.bind(first, unbound)).status_code == 200
 
 
@@ -248,6 +250,42 @@ def test_an_old_identity_service_waits_for_the_discharge_itself():
         assert login.exchange(send("GET", info["WaitURL"]).json()).status_code == 200
 
 
+def test_a_token_of_a_login_as_text(store):
+    store.sends_plain_tokens = True
+    login = Bakery(store)
+    method = login.discharge().json()["Info"]["InteractionMethods"]["browser-window"]
+    assert "<form" in send("GET", method["VisitURL"]).text
+    store.visit(method["VisitURL"])
+    waited = send("GET", method["WaitTokenURL"]).json()
+    assert waited.keys() == {"kind", "token"}
+    discharged = login.discharge(**{"token": waited["token"], "token-kind": waited["kind"]}).json()
+    assert login.exchange(discharged).status_code == 200
+
+
+def test_an_agent_with_an_unknown_key_or_a_made_up_token(store):
+    file = store.add_agent("robot")
+    login = Bakery(store)
+    url = login.discharge().json()["Info"]["InteractionMethods"]["agent"]["login-url"]
+    robot = urlencode({"username": "robot", "public-key": file["key"]["public"]})
+    issued = send("GET", f"{url}&{robot}").json()["macaroon"]
+    for username, key in (("owner", file["key"]["public"]), ("robot", "x"), ("nobody", "x")):
+        assert send("GET", f"{url}&{urlencode({'username': username, 'public-key': key})}").status_code == 404
+    alone = codec.write_binary(codec.from_json_value(issued["m"]))
+    for token in (alone, alone + alone, b"x", b"\x02"):
+        encoded = base64.b64encode(token).decode()
+        assert login.discharge(**{"token64": encoded, "token-kind": "agent"}).status_code == 401
+
+
+def test_old_clients_of_the_identity_service(store):
+    login = Bakery(store)
+    assert login.discharge(version="0").status_code == 407
+    assert login.discharge(version="x").status_code == 407
+    assert login.discharge(version="1").json()["Info"].keys() == {"VisitURL", "WaitURL"}
+    assert send("POST", f"{store.identity_url}/discharge", data={"id64": "%"}).status_code == 400
+    assert send("POST", f"{store.identity_url}/discharge", data={}).status_code == 400
+    assert "PublicKey" in send("GET", f"{store.identity_url}/discharge/info").json()
+
+
 def test_nobody_logs_in_at_the_identity_service():
     with EmbeddedCharmhub(rendezvous_timeout=0.05) as store:
         method = Bakery(store).discharge().json()["Info"]["InteractionMethods"]["browser-window"]
@@ -265,7 +303,7 @@ def test_what_the_identity_service_refuses(store):
     store.visit(method["VisitURL"])
     waited = send("GET", method["WaitTokenURL"]).json()
     discharged = login.discharge(**{"token64": waited["token64"], "token-kind": waited["kind"]}).json()
-    assert refused(other.exchange(discharged)) == (401, ["macaroon-permission-required"])
+    assert refused(other.exchange(discharged)) == (401, ["macaroon-authorization-required"])
     assert send("GET", f"{store.identity_url}/wait-token?did=x").status_code == 404
 
 
@@ -314,7 +352,7 @@ def test_sessions_are_listed_and_revoked(store):
     assert codes(other("POST", "/v1/tokens/revoke", {"session-id": sessions[0]["session-id"]}))[0] == 404
     status, _ = second("POST", "/v1/tokens/revoke", {"session-id": sessions[0]["session-id"]})
     assert status == 200
-    assert codes(first("GET", "/v1/tokens/whoami")) == (401, ["macaroon-permission-required"])
+    assert codes(first("GET", "/v1/tokens/whoami")) == (401, ["macaroon-authorization-required"])
     assert len(second.get("/v1/tokens")["macaroons"]) == 1
     revoked = second.get("/v1/tokens?include-inactive=true")["macaroons"][0]
     assert revoked["revoked-by"] == store.owner.id
@@ -324,9 +362,43 @@ def test_sessions_are_listed_and_revoked(store):
     assert other.get("/v1/tokens/whoami")["account"]["username"] == store.sessions[2].account == "ada"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Macaroon",
+        "Macaroon x",
+        "Macaroon AgEC",
+        "Basic eDp4",
+        "Macaroon root=x, discharge=x",
+        "Macaroon root=x",
+        "Macaroon root=x, discharge=x, more=x",
+    ],
+)
+def test_credentials_that_are_none(store, value):
+    for method, path in (("GET", "/v1/tokens/whoami"), ("POST", "/v1/tokens/usso/exchange")):
+        response = send(method, store.url + path, headers={"Authorization": value}, json={})
+        assert refused(response) == (401, ["macaroon-authorization-required"])
+
+
+@pytest.mark.parametrize("value", ["", "x", "e30=", "W10=", "W3t9XQ==", "W251bGxd"])
+def test_discharges_that_are_none(store, value):
+    response = send("POST", f"{store.url}/v1/tokens/exchange", headers={"Macaroons": value}, json={})
+    assert refused(response) == (401, ["macaroon-authorization-required"])
+
+
+def test_macaroons_are_not_used_in_place_of_each_other(store):
+    old, unbound = old_login(store)
+    assert exchange(store, old, bakery.bind(old, unbound)).status_code == 401
+    assert codes(Api(store, old)("GET", "/v1/tokens/whoami"))[0] == 401
+    text = root(store)
+    unbound = discharge(store, text).json()["discharge_macaroon"]
+    assert whoami(store, text, unbound).status_code == 401  # it has to be exchanged
+
+
 def test_without_credentials(store):
     response = send("GET", f"{store.url}/v1/tokens/whoami")
-    assert refused(response) == (401, ["macaroon-permission-required"])
+    assert refused(response) == (401, ["macaroon-authorization-required"])
     assert "macaroon" in send("GET", f"{store.url}/v1/tokens").json()
     assert send("POST", f"{store.url}/v1/tokens/exchange", json={}).status_code == 401
 
@@ -362,7 +434,12 @@ async def test_the_client_of_a_store():
 async def test_the_client_reads_the_refusals_of_a_store():
     async with EmbeddedCharmhub() as store, store.client() as charmhub:
         store.revoke()
-        with pytest.raises((Forbidden, Unauthorized)) as caught:
+        with pytest.raises(Unauthorized) as caught:
             await charmhub.tokens.whoami()
-        assert caught.value.code == "macaroon-permission-required"
-        assert store.export_token() not in str(caught.value)
+        assert caught.value.code == "macaroon-authorization-required"
+        token = store.create_token(permissions=["package-view"])
+        async with store.client(token) as restricted:
+            with pytest.raises(Forbidden, match="account-view-packages") as forbidden:
+                await restricted._sender.send(Call("GET", "v1/charm", WhoAmI))
+        assert forbidden.value.code == "permission-required"
+        assert token not in repr(forbidden.value)

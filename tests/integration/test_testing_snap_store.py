@@ -137,9 +137,21 @@ def test_faults_are_injected_on_all_hosts(store):
         assert len(store.uploads) == 2  # that of the revision, and the one whose response was lost
 
 
-def test_the_fixture(lading_snap_store):
-    assert lading_snap_store.packages == ()
-    assert info(lading_snap_store).status_code == 404
+def test_the_fixtures(lading_snap_store, embedded_snap_store):
+    for store in (lading_snap_store, embedded_snap_store):
+        assert store.packages == ()
+        assert info(store).status_code == 404
+
+
+def test_every_host_can_serve_https(server_tls, client_tls):
+    with EmbeddedSnapStore(tls=server_tls) as store:
+        for url in (store.url, store.storage_url, store.login_url, store.identity_url):
+            assert url.startswith("https://127.0.0.1:")
+            assert httpx.get(url, verify=client_tls, trust_env=False).status_code == 404
+        store.add_package("hello")
+        with SnapPublisher(store, verify=client_tls) as publisher:
+            assert publisher.status(publisher.push())["code"] == "being_processed"
+    assert store.errors == []
 
 
 def test_what_a_test_sets_up_is_checked(store):

@@ -8,6 +8,8 @@ import httpx
 from pymacaroons import Macaroon
 
 if TYPE_CHECKING:
+    import ssl
+
     from lading.testing import EmbeddedSnapStore
     from lading.testing.canonical import StoreAccount
 
@@ -31,6 +33,7 @@ class SnapPublisher:
         store: The store.
         account: The account; by default ``owner``.
         permissions: The permissions that the credentials have.
+        verify: How certificates are verified.
         restrictions: ``packages``, ``channels``, ``expires``.
     """
 
@@ -40,11 +43,12 @@ class SnapPublisher:
         account: StoreAccount | None = None,
         *,
         permissions: tuple[str, ...] = ALL,
+        verify: ssl.SSLContext | bool = True,
         **restrictions: Any,
     ) -> None:
         self.store = store
         self.account = account or store.owner
-        self.client = httpx.Client(base_url=store.url, trust_env=False)
+        self.client = httpx.Client(base_url=store.url, trust_env=False, verify=verify)
         body = {"permissions": list(permissions), **restrictions}
         self.root: str = self.client.post(ACL, json=body).raise_for_status().json()["macaroon"]
         self.discharge: str = self.discharged().raise_for_status().json()["discharge_macaroon"]
@@ -91,10 +95,9 @@ class SnapPublisher:
 
     def upload(self, content: bytes = SNAP, filename: str = "hello_2.1_amd64.snap") -> str:
         """Upload a file and return the id of the upload."""
-        response = httpx.post(
+        response = self.client.post(
             f"{self.store.storage_url}/unscanned-upload/",
             files={"binary": (filename, content, "application/octet-stream")},
-            trust_env=False,
         )
         upload_id: str = response.raise_for_status().json()["upload_id"]
         return upload_id

@@ -187,6 +187,15 @@ class CanonicalStore(EmbeddedStore):
     def says_successful(self, value: bool) -> None:
         self._storage.successful = value
 
+    @property
+    def sends_plain_tokens(self) -> bool:
+        """Whether the identity service sends the tokens of logins as text, and not in base64."""
+        return self._identity.plain_tokens
+
+    @sends_plain_tokens.setter
+    def sends_plain_tokens(self, value: bool) -> None:
+        self._identity.plain_tokens = value
+
     # --- Accounts and logins
 
     def add_account(

@@ -89,8 +89,3 @@ class IdentityRefusal(Refusal):
         if info is not None:
             body["Info"] = info
         super().__init__(status, body, headers)
-
-
-def not_found() -> GatewayRefusal:
-    """Return the refusal of a path that does not exist."""
-    return GatewayRefusal(404, ("resource-not-found", "The requested resource was not found."))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lading.testing._server.routing import Route, Router
 from lading.testing.canonical._refusals import NEEDS_REFRESH, DashboardRefusal, GatewayRefusal, SSORefusal
-from lading.testing.canonical._sessions import AuthenticationError, identify
+from lading.testing.canonical._sessions import NO_MACAROON, AuthenticationError, identify
 from lading.testing.messages import ServerResponse
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class StoreRequest:
     def session(self) -> Session:
         """The session that the request was sent with, on routes that need one."""
         if self.sender is None:
-            raise refuse_authentication(AuthenticationError("missing", "Authorization Required"), self.refuse)
+            raise refuse_authentication(AuthenticationError("missing", NO_MACAROON), self.refuse)
         return self.sender
 
     @property
@@ -99,12 +99,12 @@ class StoreRequest:
 def refuse_authentication(error: AuthenticationError, refuse: Refuse) -> Refusal:
     """Return the refusal of a request without valid credentials.
 
-    Source: of a macaroon that has to be refreshed, ``macaroon-needs-refresh`` with the challenge for it; of others,
-    ``macaroon-permission-required``.
+    Source: of a macaroon that has expired, ``macaroon-needs-refresh`` with the challenge for it; otherwise
+    ``macaroon-authorization-required`` (canonical/snapcraft.io#3040).
     """
     if error.reason == "expired":
         return refuse(401, ("macaroon-needs-refresh", str(error)), headers=NEEDS_REFRESH)
-    return refuse(401, ("macaroon-permission-required", str(error)), headers={"WWW-Authenticate": "Macaroon"})
+    return refuse(401, ("macaroon-authorization-required", str(error)), headers={"WWW-Authenticate": "Macaroon"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ STORE = "api.embedded"
 LEGACY_PREFIX = "myapps.developer.ubuntu.com"
 DISCHARGE_PREFIX = "login.ubuntu.com"
 
+NO_MACAROON = "The request is missing an Authorization header field containing a valid macaroon"
 Reason = Literal["missing", "invalid", "expired", "revoked"]
 
 
@@ -110,7 +111,7 @@ def identify(state: StoreState, headers: Headers) -> Session:
     """
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in ("macaroon", "bearer") or not value.strip():
-        raise AuthenticationError("missing", "Authorization Required")
+        raise AuthenticationError("missing", NO_MACAROON)
     if "root=" in value:
         return identify_ubuntu_one(state, headers, "acl")
     macaroon = _decoded(value.strip())
@@ -135,7 +136,7 @@ def identify_ubuntu_one(state: StoreState, headers: Headers, kind: str) -> Sessi
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     parts = {name: text for name, _, text in (part.strip().partition("=") for part in value.split(","))}
     if scheme.lower() != "macaroon" or parts.keys() != {"root", "discharge"}:
-        raise AuthenticationError("missing", "Authorization Required")
+        raise AuthenticationError("missing", NO_MACAROON)
     root, discharge = (_decoded(parts[name].strip('"')) for name in ("root", "discharge"))
     session = _session(state, root.identifier)
     if session.kind != kind:
@@ -153,14 +154,14 @@ def identify_bakery(state: StoreState, headers: Headers) -> Session:
     """
     values = headers.get_all("Macaroons")
     if not values:
-        raise AuthenticationError("missing", "Authorization Required")
+        raise AuthenticationError("missing", NO_MACAROON)
     try:
         found = json.loads(urlsafe_b64decode(values[0]))
         macaroons = [codec.from_json_value(one) for one in found]
     except (ValueError, TypeError, TokenUnreadable):
         raise AuthenticationError("invalid", "Invalid macaroon") from None
     if not macaroons:
-        raise AuthenticationError("missing", "Authorization Required")
+        raise AuthenticationError("missing", NO_MACAROON)
     session = _session(state, macaroons[0].identifier.removeprefix(b"\x03\xff"))
     if session.kind != "candid" or macaroons[0].identifier.startswith(b"token "):
         raise AuthenticationError("invalid", "Invalid macaroon")
