@@ -52,9 +52,10 @@ class TestRelease:
             await store.releases.release(NAME, 2, ["stable"], progressive=percentage)
         assert released.bodies[RELEASE][0]["progressive"] == sent
 
-    async def test_100_percent_is_not_progressive(self, released: SnapDashboard):
+    @pytest.mark.parametrize("percentage", [100, None])
+    async def test_all_devices_are_not_progressive(self, released: SnapDashboard, percentage: float | None):
         async with released.client() as store:
-            await store.releases.release(NAME, 2, ["stable"], progressive=100)
+            await store.releases.release(NAME, 2, ["stable"], progressive=percentage)
         assert "progressive" not in released.bodies[RELEASE][0]
 
     async def test_refusals(self, released: SnapDashboard):

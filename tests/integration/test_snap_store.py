@@ -129,9 +129,12 @@ async def test_releases(snap_store: EmbeddedSnapStore):
         await snaps.releases.release(NAME, 3, ["edge"], progressive=20)
         edge = (await snaps.releases.channel_map(NAME)).in_channel("edge")
         assert sorted((one.revision, one.architecture) for one in edge) == [(1, "amd64"), (2, "arm64"), (3, "amd64")]
+        with pytest.raises(Conflict, match="release one of them to all devices first"):
+            await snaps.releases.promote(NAME, "edge", "stable")
+        await snaps.releases.release(NAME, 3, ["edge"], progressive=100)
         with pytest.raises(Conflict, match="nothing was promoted"):
             await snaps.releases.promote(NAME, "edge", "stable", only_if_revision=3)
-        await snaps.releases.promote(NAME, "edge", "stable", only_if_revision=[1, 2, 3])
+        await snaps.releases.promote(NAME, "edge", "stable", only_if_revision=[2, 3])
         stable = (await snaps.releases.channel_map(NAME)).in_channel("stable")
         assert sorted((one.revision, one.architecture) for one in stable) == [(2, "arm64"), (3, "amd64")]
         await snaps.releases.promote(NAME, "latest", "2.0")

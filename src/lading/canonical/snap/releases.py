@@ -92,7 +92,7 @@ class SnapReleases:
         return list_history(self._dashboard.sender, name, max_items=max_items)
 
     async def release(
-        self, name: str, revision: int | None, channels: Iterable[str], *, progressive: float = UNSET
+        self, name: str, revision: int | None, channels: Iterable[str], *, progressive: float | None = UNSET
     ) -> tuple[ReleaseResult, ...]:
         """Release a revision to channels in one request, or close them, and return one result for each.
 
@@ -106,7 +106,7 @@ class SnapReleases:
             name: The snap.
             revision: The revision. ``None`` closes the channels: installers get what the next more stable one has.
             channels: The channels, one or more.
-            progressive: How many percent of all devices the release reaches.
+            progressive: How many percent of all devices the release reaches; ``None`` for all.
 
         Raises:
             InputError: A channel's name is invalid, there is none, or the arguments contradict each other.
@@ -131,7 +131,8 @@ class SnapReleases:
 
         A track without a risk means all its risks: ``promote("demo", "2.0", "3.0")`` releases what is in ``2.0/stable``
         to ``3.0/stable``, and so on. What the source does not have stays in the destination: channels of a track that
-        are closed, and architectures. A progressive release is promoted to all devices.
+        are closed, and architectures. A progressive release with nothing beside it is promoted to all devices; one that
+        is under way beside another revision is not promoted at all.
 
         The channel map is read, and then each revision that it shows is released with a request of its own, in the
         order in which they were released to the source; on-prem with one request. What somebody releases to the source
@@ -148,7 +149,8 @@ class SnapReleases:
 
         Raises:
             InputError: A channel's name is invalid, they are the same, or only one is a track.
-            Conflict: The source is empty, or has other revisions than *only_if_revision*; nothing was sent.
+            Conflict: The source is empty, has other revisions than *only_if_revision*, or a progressive release is
+                under way in it; nothing was sent.
             NotFound: There is no such snap.
             Forbidden: The credentials do not allow releasing to these channels.
 

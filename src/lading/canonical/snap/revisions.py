@@ -174,7 +174,7 @@ class SnapRevisions:
         *,
         filename: str | None = None,
         release: Sequence[str] = (),
-        progressive: float = UNSET,
+        progressive: float | None = UNSET,
         built_at: datetime | None = None,
         components: Mapping[str, StrPath] = UNSET,
         check_permission: bool = True,
@@ -205,7 +205,7 @@ class SnapRevisions:
                 iterable of them, or a function that returns one: these are put into a temporary file first.
             filename: The file's name, for bytes and async sources.
             release: Channels to release the revision to, such as ``["edge"]``; also one that was there already.
-            progressive: For *release*: the percentage of devices that it is released to.
+            progressive: For *release*: the percentage of devices that it is released to; ``None`` for all.
             built_at: When the snap was built.
             components: The paths of its components' files, by name.
             check_permission: Check with one small request, before the file is sent, whether the account may upload.
