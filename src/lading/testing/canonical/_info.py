@@ -52,7 +52,7 @@ def _info(request: StoreRequest, name: str) -> dict[str, Any]:
 
 
 def visible_releases(state: GatewayState, package: Package) -> list[Release]:
-    """Return the releases that installers see: those of some time ago, and of branches and phases the settled ones."""
+    """Return the releases that installers see: those of some time ago that reach all devices and have not expired."""
     latest = state.clock.now - timedelta(seconds=state.info_delay)
     seen: list[Release] = next((releases for when, releases in reversed(package.history) if when <= latest), [])
     return [
