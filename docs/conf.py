@@ -131,7 +131,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(ArtifactSource|ByteSource|CallSender|ClientOpener|ConditionalWrites|EndpointUrls|FileVersion|HeaderPairs|K|Kind|LoginKind|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
+        r"(lading\.\S*\.)?(ArtifactSource|ByteSource|CallSender|ClientOpener|ConditionalWrites|EndpointUrls|FileVersion|HeaderPairs|K|Kind|LoginKind|MetricName|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
     ),
     ("py:attr", "errors"),
 ]
@@ -151,7 +151,11 @@ def _qualify(app: Sphinx, doctree: document) -> None:
     """Let short names on the reference page of a store mean the store's own: others have classes of the same names."""
     home = "lading." + app.env.docname.rpartition("/")[2]
     # What is at the top as well is documented there.
-    names = set(_HOMES[home].__all__) - set(lading.__all__) if home in _HOMES else ()
+    names = (
+        set(_HOMES[home].__all__) - set(lading.__all__)
+        if home in _HOMES
+        else ()
+    )
     for node in doctree.findall(pending_xref):
         if node.get("refdomain") == "py" and node["reftarget"] in names:
             node["reftarget"] = f"{home}.{node['reftarget']}"

@@ -22,7 +22,7 @@ from tests.support.open_files import open_descriptors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lading.testing import EmbeddedCharmhub
+    from lading.testing import EmbeddedCharmhub, EmbeddedSnapStore
     from tests.support.aws_proxy import Aws
     from tests.support.copr_double import FakeClock, SteppedCopr
     from tests.support.copr_frontend import CannedFrontend, RecordingCopr
@@ -225,6 +225,16 @@ def embedded_charmhub() -> Iterator[EmbeddedCharmhub]:
     from lading.testing import EmbeddedCharmhub
 
     with EmbeddedCharmhub() as store:
+        yield store
+    assert store.errors == []
+
+
+@pytest.fixture
+def embedded_snap_store() -> Iterator[EmbeddedSnapStore]:
+    """The embedded Snap Store, without snaps."""
+    from lading.testing import EmbeddedSnapStore
+
+    with EmbeddedSnapStore() as store:
         yield store
     assert store.errors == []
 

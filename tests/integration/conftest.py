@@ -10,6 +10,7 @@ from tests.support.copr_frontend import RecordingCopr
 from tests.support.distributions import sha256, wheel
 from tests.support.fake_gateway import FakeGateway
 from tests.support.fake_index import FakeIndex
+from tests.support.snap_dashboard import SnapDashboard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,14 @@ def crew_demo(crew_store: RecordingCopr) -> RecordingCopr:
     """The same, with the project ``demo``."""
     crew_store.add_project("demo", description="A demo", additional_repos=["https://example.com/r/"])
     return crew_store
+
+
+@pytest.fixture
+def dashboard() -> Iterator[SnapDashboard]:
+    """The Snap Store's dashboard, with a snap of the account."""
+    with SnapDashboard() as store:
+        yield store
+    assert store.server.errors == []
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ SHAPES: list[tuple[int, Any, type[ApiError], str | None, str]] = [
     (401, {"code": "INVALID_CREDENTIALS", "message": "wrong", "extra": {}, "error_list":
      [{"code": "invalid-credentials", "message": "wrong"}]}, Unauthorized, "invalid-credentials", "wrong"),
     (409, {"status": 409, "code": "already_registered", "register_name_url": "x"}, Conflict, "already_registered",
-     "no reason given"),
-    (409, {"status": 409, "code": "reserved_name"}, Conflict, "reserved_name", "no reason given"),
+     "the name is registered already"),
+    (409, {"status": 409, "code": "reserved_name"}, Conflict, "reserved_name", "the name is reserved"),
     (404, {"error_message": "no such package"}, NotFound, None, "no such package"),
     (501, {"error-list": [{"code": "feature-disabled", "message": "off"}]}, lading.ServerError, "feature-disabled",
      "off"),

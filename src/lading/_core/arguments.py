@@ -35,6 +35,7 @@ ALIASES = {
     "Hook": "Callable[[Event], object]",
     "Isolation": "str",
     "Kind": "str",  # its own check names them
+    "MetricName": "str",
     "LoginKind": "Literal['usso', 'acl', 'candid']",
     "Namespace": "Literal['charm', 'snap']",
     "OnProgress": "Callable[[Progress], object]",

@@ -44,6 +44,27 @@ from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
 from lading.canonical.resources import Resources
 from lading.canonical.revisions import Revisions
+from lading.canonical.snap._models import (
+    AccountKey,
+    AccountSnap,
+    AssertionHeaders,
+    ChannelState,
+    Metric,
+    MetricSeries,
+    SnapAccountInfo,
+    SnapMedia,
+    SnapRelease,
+    SnapState,
+    Validation,
+)
+from lading.canonical.snap.account import SnapAccount
+from lading.canonical.snap.builds import SnapBuilds
+from lading.canonical.snap.metadata import SnapMetadata
+from lading.canonical.snap.metrics import MetricFilter, SnapMetrics
+from lading.canonical.snap.packages import SnapPackages
+from lading.canonical.snap.releases import SnapReleases
+from lading.canonical.snap.revisions import SnapRevisions
+from lading.canonical.snap.validations import SnapValidations
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import NewTrack, Tracks
 from lading.canonical.uploads import Uploads
@@ -56,14 +77,21 @@ __all__ = [
     "SNAP_STORE_CANDID",
     "SNAP_STORE_STAGING",
     "Account",
+    "AccountKey",
+    "AccountSnap",
+    "AssertionHeaders",
     "Base",
     "Channel",
     "ChannelMap",
+    "ChannelState",
     "Charmhub",
     "CraftStoreFile",
     "Endpoints",
     "ImageCredentials",
     "Media",
+    "Metric",
+    "MetricFilter",
+    "MetricSeries",
     "NewTrack",
     "Package",
     "PackageChannels",
@@ -88,7 +116,19 @@ __all__ = [
     "ReviewWatch",
     "Revision",
     "Revisions",
+    "SnapAccount",
+    "SnapAccountInfo",
+    "SnapBuilds",
+    "SnapMedia",
+    "SnapMetadata",
+    "SnapMetrics",
+    "SnapPackages",
+    "SnapRelease",
+    "SnapReleases",
+    "SnapRevisions",
+    "SnapState",
     "SnapStore",
+    "SnapValidations",
     "StoreAuth",
     "Tokens",
     "Track",
@@ -98,6 +138,7 @@ __all__ = [
     "UploadedResource",
     "UploadedRevision",
     "Uploads",
+    "Validation",
     "WhoAmI",
     "on_prem_snap_store",
     "permissions",

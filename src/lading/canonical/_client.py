@@ -16,6 +16,7 @@ from lading.canonical.packages import Packages
 from lading.canonical.releases import Releases
 from lading.canonical.resources import Resources
 from lading.canonical.revisions import Revisions
+from lading.canonical.snap._resources import make_snap_resources
 from lading.canonical.tokens import Tokens
 from lading.canonical.tracks import Tracks
 from lading.canonical.uploads import Uploads
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._services import Services
+    from lading.canonical.snap.account import SnapAccount
+    from lading.canonical.snap.builds import SnapBuilds
+    from lading.canonical.snap.metadata import SnapMetadata
+    from lading.canonical.snap.metrics import SnapMetrics
+    from lading.canonical.snap.packages import SnapPackages
+    from lading.canonical.snap.releases import SnapReleases
+    from lading.canonical.snap.revisions import SnapRevisions
+    from lading.canonical.snap.validations import SnapValidations
 
 
 class _StoreClient(Client):
@@ -36,7 +45,6 @@ class _StoreClient(Client):
 
     tokens: Tokens
     uploads: Uploads
-    revisions: Revisions
 
     def __init__(
         self,
@@ -74,8 +82,6 @@ class _StoreClient(Client):
         super()._make_resources(sender)
         self.tokens = Tokens(sender, self._endpoints, self._services)
         self.uploads = Uploads(sender, self._endpoints, self._services)
-        if self._endpoints.api == "gateway":
-            self.revisions = Revisions(sender, self._endpoints, self._services)
 
 
 @checked(ClientOptions)
@@ -118,6 +124,7 @@ class Charmhub(_StoreClient):
 
     packages: Packages
     releases: Releases
+    revisions: Revisions
     resources: Resources
     tracks: Tracks
 
@@ -176,6 +183,7 @@ class Charmhub(_StoreClient):
     def _make_resources(self, sender: Sender) -> None:
         super()._make_resources(sender)
         self.packages = Packages(sender, self._endpoints)
+        self.revisions = Revisions(sender, self._endpoints, self._services)
         self.releases = Releases(sender, self._endpoints, self._services)
         self.resources = Resources(sender, self._endpoints, self._services)
         self.tracks = Tracks(sender, self._endpoints)
@@ -204,8 +212,15 @@ class SnapStore(_StoreClient):
 
     Attributes:
         tokens: Log in and out, describe the credentials in use.
+        packages: Register and list names.
         uploads: The transfer of files to the storage host.
         revisions: Upload, wait for and list revisions.
+        releases: List, make, promote and close releases; wait until installers see them.
+        metadata: What the store shows of snaps; not on-prem.
+        builds: Build assertions; not on-prem.
+        validations: Validations, validation sets and confdb schemas; not on-prem.
+        account: The account and its keys; not on-prem.
+        metrics: How often snaps are installed; not on-prem.
     """
 
     _known: ClassVar[dict[str, Endpoints]] = {
@@ -214,6 +229,15 @@ class SnapStore(_StoreClient):
         "candid": _endpoints.SNAP_STORE_CANDID,
     }
     _namespace = "snap"
+
+    packages: SnapPackages
+    revisions: SnapRevisions
+    releases: SnapReleases
+    metadata: SnapMetadata
+    builds: SnapBuilds
+    validations: SnapValidations
+    account: SnapAccount
+    metrics: SnapMetrics
 
     def __init__(
         self,
@@ -266,3 +290,15 @@ class SnapStore(_StoreClient):
             return cls(endpoints, token=place, auth=auth, allow_http=allow_http, **options)
 
         return ClientOpener(make)
+
+    def _make_resources(self, sender: Sender) -> None:
+        super()._make_resources(sender)
+        made = make_snap_resources(sender, self._endpoints, self._services)
+        self.packages = made.packages
+        self.revisions = made.revisions
+        self.releases = made.releases
+        self.metadata = made.metadata
+        self.builds = made.builds
+        self.validations = made.validations
+        self.account = made.account
+        self.metrics = made.metrics

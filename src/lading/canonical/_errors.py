@@ -34,6 +34,13 @@ _KINDS: dict[str, type[ApiError]] = {
     "macaroon-needs-refresh": Unauthorized,
     "invalid-credentials": Unauthorized,
 }
+# What some codes mean that come without a message.
+_MEANINGS = {
+    "already-registered": "the name is registered already",
+    "already-owned": "the name is registered already, by this account",
+    "reserved-name": "the name is reserved",
+    "register-window": "names are registered too fast",
+}
 _LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (token=)"
 _LISTS = ("error-list", "error_list", "errors")
 
@@ -64,11 +71,13 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     """
     body = _body(response)
     errors = tuple(_entries(body))
-    detail = "; ".join(message for _, message in errors if message) or _flat(body) or error_detail(response)
     code = (
         next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code")) or None
     )
-    kind = _KINDS.get((code or "").lower().replace("_", "-")) or error_class(response.status)
+    plain_code = (code or "").lower().replace("_", "-")
+    detail = "; ".join(message for _, message in errors if message) or _flat(body)
+    detail = detail or _MEANINGS.get(plain_code) or error_detail(response)
+    kind = _KINDS.get(plain_code) or error_class(response.status)
     if response.status == 401 and needs_refresh(response):
         kind = Unauthorized
     if kind is Unauthorized and needs_refresh(response):

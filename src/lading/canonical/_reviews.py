@@ -73,11 +73,14 @@ class PendingReview:
         upload_id: The upload.
         status_url: Where the store says how far the review is, as it was sent: path and query, relative to the API's
             URL. Empty for the usual place.
+        sha3_384: Hex digest of the file, by which the Snap Store's revisions are looked up where there is no
+            *status_url*.
     """
 
     name: str
     upload_id: str
     status_url: str = ""
+    sha3_384: str = ""
 
 
 def reasons(errors: tuple[ReviewError, ...]) -> str:

@@ -1,9 +1,10 @@
 """Servers for test suites, on 127.0.0.1 inside the process, with fault injection.
 
 :class:`EmbeddedIndex` is a package index, :class:`EmbeddedCopr` a Copr with its results, :class:`EmbeddedCharmhub` a
-Charmhub with its hosts, :class:`Server` serves a handler of yours, and :class:`FaultProxy` forwards to a server that is
-running already. All of them inject :class:`Faults`: respond with a status, delay, drop the connection before, during or
-after the work, truncate the response, send it in small pieces, respond before the body has been received.
+Charmhub with its hosts, :class:`EmbeddedSnapStore` a Snap Store with its hosts, :class:`Server` serves a handler of
+yours, and :class:`FaultProxy` forwards to a server that is running already. All of them inject :class:`Faults`: respond
+with a status, delay, drop the connection before, during or after the work, truncate the response, send it in small
+pieces, respond before the body has been received.
 
 Example:
     >>> import httpx
@@ -18,8 +19,8 @@ Example:
     413
     stored
 
-With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_charmhub``, ``lading_server`` and
-``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
+With pytest, the fixtures ``lading_index``, ``lading_copr``, ``lading_charmhub``, ``lading_snap_store``,
+``lading_server`` and ``lading_fault_proxy`` (:mod:`lading.testing.plugin`) start and stop them.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
         StoreSession,
         make_bundle,
         make_charm,
+    )
+    from lading.testing.canonical.snap import (
+        EmbeddedOnPremSnapStore,
+        EmbeddedSnapStore,
+        SnapPush,
+        SnapRelease,
+        SnapRevision,
     )
     from lading.testing.copr import CoprBuild, CoprUser, EmbeddedCopr
     from lading.testing.faults import (
@@ -77,6 +85,8 @@ __all__ = [
     "EmbeddedCharmhub",
     "EmbeddedCopr",
     "EmbeddedIndex",
+    "EmbeddedOnPremSnapStore",
+    "EmbeddedSnapStore",
     "Fault",
     "FaultProxy",
     "Faults",
@@ -95,6 +105,9 @@ __all__ = [
     "Server",
     "ServerRequest",
     "ServerResponse",
+    "SnapPush",
+    "SnapRelease",
+    "SnapRevision",
     "StoreAccount",
     "StoreOptions",
     "StoreSession",
@@ -128,6 +141,9 @@ _MODULES = {
         "canonical",
     ),
     **dict.fromkeys(("CoprBuild", "CoprUser", "EmbeddedCopr"), "copr"),
+    **dict.fromkeys(
+        ("EmbeddedOnPremSnapStore", "EmbeddedSnapStore", "SnapPush", "SnapRelease", "SnapRevision"), "canonical.snap"
+    ),
     **dict.fromkeys(("EmbeddedIndex", "Publisher", "Restrictions", "StoredFile", "User"), "index"),
 }
 

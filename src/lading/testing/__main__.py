@@ -1,4 +1,4 @@
-"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr|charmhub [--port N]``."""
+"""Run an embedded store until it is interrupted: ``python -m lading.testing pypi|copr|charmhub|snap [--port N]``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from lading.testing.copr import EmbeddedCopr
 from lading.testing.index import EmbeddedIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lading.testing.canonical import EmbeddedCharmhub
+    from lading.testing.canonical.snap import EmbeddedSnapStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "store",
-        choices=["pypi", "copr", "charmhub"],
-        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read; charmhub: a Charmhub",
+        choices=["pypi", "copr", "charmhub", "snap"],
+        help="pypi: a package index; copr: a Copr, whose builds advance whenever they are read; charmhub: a Charmhub; "
+        "snap: a Snap Store",
     )
     parser.add_argument("--port", type=_port, default=0, help="the port to listen on (default: a free one)")
     options = parser.parse_args(arguments)
@@ -35,11 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.store == "charmhub":
             from lading.testing.canonical import EmbeddedCharmhub  # noqa: PLC0415 - it needs lading[testing]
 
-            with EmbeddedCharmhub(port=options.port) as store:
-                environment = store.charmcraft_environment(store.create_token())
-                exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
-                account = f"# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url}\n"
-                _serve(exports + account, store.advance_clock)
+            with EmbeddedCharmhub(port=options.port) as charmhub:
+                environment = charmhub.charmcraft_environment(charmhub.create_token())
+                _serve(_exports(charmhub, environment), charmhub.advance_clock)
+        elif options.store == "snap":
+            from lading.testing.canonical.snap import EmbeddedSnapStore  # noqa: PLC0415 - it needs lading[testing]
+
+            with EmbeddedSnapStore(port=options.port) as snap_store:
+                environment = snap_store.snapcraft_environment(snap_store.export_credentials())
+                _serve(_exports(snap_store, environment), snap_store.advance_clock)
         else:
             with EmbeddedIndex(port=options.port) as index:
                 lines = {
@@ -52,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # the port is in use
         parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+def _exports(store: EmbeddedCharmhub | EmbeddedSnapStore, environment: Mapping[str, str]) -> str:
+    """Return the shell commands that set *environment*, and who can log in."""
+    exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
+    return f"{exports}# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url}\n"
 
 
 def _port(text: str) -> int:

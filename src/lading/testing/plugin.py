@@ -5,6 +5,7 @@ Until one of them is used, this module imports nothing but pytest.
 * ``lading_index`` is a running :class:`~lading.testing.EmbeddedIndex`, a new one for every test.
 * ``lading_copr`` is a running :class:`~lading.testing.EmbeddedCopr`, likewise.
 * ``lading_charmhub`` is a running :class:`~lading.testing.EmbeddedCharmhub`, likewise.
+* ``lading_snap_store`` is a running :class:`~lading.testing.EmbeddedSnapStore`, likewise.
 
 The others are functions that start a server for the duration of the test:
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lading.testing.canonical import EmbeddedCharmhub
+    from lading.testing.canonical.snap import EmbeddedSnapStore
     from lading.testing.copr import EmbeddedCopr
     from lading.testing.faults import Faults
     from lading.testing.index import EmbeddedIndex
@@ -81,6 +83,13 @@ def lading_copr() -> Iterator[EmbeddedCopr]:
 def lading_charmhub() -> Iterator[EmbeddedCharmhub]:
     """Run a Charmhub without packages; it is started before the test and stopped after it."""
     with _load("canonical", "EmbeddedCharmhub")() as store:
+        yield store
+
+
+@pytest.fixture
+def lading_snap_store() -> Iterator[EmbeddedSnapStore]:
+    """Run a Snap Store without snaps; it is started before the test and stopped after it."""
+    with _load("canonical.snap", "EmbeddedSnapStore")() as store:
         yield store
 
 

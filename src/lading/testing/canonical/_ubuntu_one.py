@@ -16,7 +16,7 @@ from lading.testing.canonical._third_party import discharge
 if TYPE_CHECKING:
     from lading._macaroons.codec import Macaroon
     from lading.testing.canonical._request import StoreRequest
-    from lading.testing.canonical._state import StoreAccount
+    from lading.testing.canonical._state import StoreAccount, StoreState
 
 _DISCHARGE = Schema(
     type="object",
@@ -59,10 +59,18 @@ class UbuntuOne:
             raise SSORefusal(403, "twofactor-failure", "The provided 2-factor key is not recognised.")
         if body["caveat_id"] not in request.state.caveat_keys:
             raise SSORefusal(400, "invalid-data", "Invalid request data", caveat_id=["Unknown caveat"])
-        return self._issue(request, body["caveat_id"], account)
+        return {"discharge_macaroon": self.issue(request.state, body["caveat_id"], account)}
 
-    def _issue(self, request: StoreRequest, caveat_id: str, account: StoreAccount, since: str = "") -> dict[str, Any]:
-        now = request.state.clock.now
+    def issue(self, state: StoreState, caveat_id: str, account: StoreAccount, since: str = "") -> str:
+        """Issue the discharge of a caveat, not bound, in base64.
+
+        Args:
+            state: The store's state.
+            caveat_id: The identifier of the caveat.
+            account: The account that it declares.
+            since: When the account was authenticated, if not now.
+        """
+        now = state.clock.now
         moments = {
             "valid_since": now,
             "last_auth": now,
@@ -74,9 +82,8 @@ class UbuntuOne:
         if since:
             shown["last_auth"] = since  # refreshing is no authentication
         conditions = [account_caveat(account), *(f"{DISCHARGE_PREFIX}|{name}|{text}" for name, text in shown.items())]
-        key = request.state.caveat_keys[caveat_id]
-        macaroon = discharge(DISCHARGE_PREFIX, caveat_id.encode(), key, conditions, 1)
-        return {"discharge_macaroon": codec.encode(macaroon)}
+        key = state.caveat_keys[caveat_id]
+        return codec.encode(discharge(DISCHARGE_PREFIX, caveat_id.encode(), key, conditions, 1))
 
     def _refresh(self, request: StoreRequest) -> dict[str, Any]:
         text = request.json(_REFRESH)["discharge_macaroon"]
@@ -94,7 +101,7 @@ class UbuntuOne:
         changed = account.password_changed_at
         if changed is not None and since < changed.replace(tzinfo=None).isoformat(timespec="milliseconds"):
             raise SSORefusal(401, "invalid-credentials", "The password was changed: log in again.")
-        return self._issue(request, caveat_id, account, since)
+        return {"discharge_macaroon": self.issue(request.state, caveat_id, account, since)}
 
 
 def _account_of(request: StoreRequest, macaroon: Macaroon) -> StoreAccount | None:

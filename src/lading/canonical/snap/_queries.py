@@ -1,0 +1,99 @@
+"""Calls that read a snap's revisions and releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lading._core.call import Call
+from lading._core.paging import Page, Pager
+from lading.canonical._models_releases import ChannelMap
+from lading.canonical.snap._models import SnapHistory
+from lading.errors import InvalidResponse
+
+if TYPE_CHECKING:
+    from lading._core.call import CallSender
+    from lading._core.messages import Response
+    from lading.canonical._models_revisions import Revision
+    from lading.canonical.snap._models import SnapRelease
+
+FIRST_PAGE = 1
+_REJECTED = ("Rejected", "AutomaticallyRejected")
+
+
+def get_channel_map(name: str) -> Call[ChannelMap]:
+    """Return the call that reads what is in the channels of the snap called *name*."""
+    return Call("GET", "api/v2/snaps/{name}/channel-map", _read_channel_map, path_params={"name": name})
+
+
+def get_history(name: str, page: int) -> Call[SnapHistory]:
+    """Return the call that reads one page of the releases and revisions of a snap.
+
+    Args:
+        name: The snap.
+        page: The number of the page, from 1.
+    """
+    return Call("GET", "api/v2/snaps/{name}/releases", SnapHistory, path_params={"name": name}, params={"page": page})
+
+
+def list_revisions(sender: CallSender, name: str, *, max_items: int | None) -> Pager[Revision]:
+    """Return a pager over the revisions of a snap, each once, whichever pages of its history repeat it.
+
+    Args:
+        sender: What to send calls with.
+        name: The snap.
+        max_items: Stop after this many.
+    """
+
+    async def fetch(start: tuple[int, frozenset[int]] | None) -> Page[Revision]:
+        number, seen = start or (FIRST_PAGE, frozenset())
+        page = await sender.send(get_history(name, number))
+        new = [revision for revision in page.revisions if revision.revision not in seen]
+        seen = seen.union(revision.revision for revision in new)
+        return Page(new, (number + 1, seen) if page.has_next else None)
+
+    return Pager(fetch, max_items=max_items)
+
+
+def list_history(sender: CallSender, name: str, *, max_items: int | None) -> Pager[SnapRelease]:
+    """Return a pager over what was released and closed.
+
+    Args:
+        sender: What to send calls with.
+        name: The snap.
+        max_items: Stop after this many.
+    """
+
+    async def fetch(start: int | None) -> Page[SnapRelease]:
+        number = start or FIRST_PAGE
+        page = await sender.send(get_history(name, number))
+        return Page(page.releases, number + 1 if page.has_next else None)
+
+    return Pager(fetch, max_items=max_items)
+
+
+async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: bool = False) -> Revision | None:
+    """Return the revision of a snap whose file has this digest, or ``None``. One that was rejected is none.
+
+    Args:
+        sender: What to send calls with.
+        name: The snap.
+        sha3_384: The digest.
+        newest: Read only the first page, which has the newest; otherwise as many as it takes.
+    """
+    number: int | None = FIRST_PAGE
+    while number is not None:
+        page = await sender.send(get_history(name, number))
+        if "revisions" not in page.model_fields_set:
+            raise InvalidResponse(f"{sender.service.name}: the response has no revisions of {name}, not even none")
+        for revision in page.revisions:
+            if (revision.sha3_384 or "").lower() == sha3_384 and revision.status not in _REJECTED:
+                return revision
+        number = number + 1 if page.has_next and not newest else None
+    return None
+
+
+def _read_channel_map(response: Response) -> ChannelMap:
+    value = response.json()
+    if "channel-map" not in value:
+        raise KeyError("channel-map")  # which says nothing, not even that all channels are closed
+    return ChannelMap.model_validate({**value, "package": value.get("snap") or {}})
