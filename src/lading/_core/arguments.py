@@ -42,6 +42,7 @@ ALIASES = {
     "Params": "Mapping[str, Any]",
     "Permission": "Literal['nothing', 'request', 'approved']",
     "Policy": "str",  # its own check names the three
+    "RefreshCode": "Literal['macaroon-needs-refresh', 'macaroon-permission-required']",
     "Source": "ScmSource | PyPISource | RubyGemsSource | CustomSource | DistGitSource",
     "StrPath": "str | PathLike[str]",
     "Timestamp": "int | datetime",

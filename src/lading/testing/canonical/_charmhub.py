@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from lading._core.arguments import checked
 from lading.canonical import CHARMHUB, CHARMHUB_CANDID, Charmhub
 from lading.canonical._stored import StoredCredentials
 from lading.testing.canonical._base import CanonicalStore, StoreOptions
@@ -66,6 +67,7 @@ class EmbeddedCharmhub(CanonicalStore):
 
     _kind = "charmhub"
 
+    @checked(StoreOptions)
     def __init__(
         self,
         *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from lading._core.arguments import checked
 from lading.canonical import SnapStore, on_prem_snap_store
 from lading.testing.canonical._base import CanonicalStore, StoreOptions
 from lading.testing.canonical._names import Names
@@ -63,6 +64,7 @@ class EmbeddedOnPremSnapStore(CanonicalStore):
 
     _kind = "snap-on-prem"
 
+    @checked(StoreOptions)
     def __init__(
         self, *, now: datetime | None = None, auto_review: bool = True, **options: Unpack[StoreOptions]
     ) -> None:

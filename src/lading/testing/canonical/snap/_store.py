@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from lading._core.arguments import checked
 from lading.canonical import SNAP_STORE, SNAP_STORE_CANDID, SnapStore
 from lading.canonical._stored import StoredCredentials
 from lading.testing.canonical._base import CanonicalStore, StoreOptions
@@ -79,6 +80,7 @@ class EmbeddedSnapStore(CanonicalStore):
 
     _kind = "snap"
 
+    @checked(StoreOptions)
     def __init__(
         self,
         *,
