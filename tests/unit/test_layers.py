@@ -22,6 +22,7 @@ ONLY_IN = {
     "h11": ("lading._http.", "lading.testing."),
     "aiobotocore": ("lading.s3._aws", "lading.s3._aws."),
     "botocore": ("lading.s3._aws", "lading.s3._aws."),
+    "nacl": ("lading._macaroons.bakery",),
     "pymacaroons": ("lading._macaroons.bakery",),
     "nacl": ("lading.testing.canonical.",),
     "yaml": ("lading.testing.canonical.",),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lading._core.api_errors import make_api_error
 from lading._core.auth import Auth, RefreshingAuth
 from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
-from lading._core.threads import import_in_thread, run_in_thread
+from lading._core.threads import import_in_thread
 from lading.canonical._errors import needs_refresh
+from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._stored import StoredCredentials, parse_exported
-from lading.errors import ConfigError
+from lading.errors import ApiError, ConfigError, LadingError, TokenUnreadable, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,12 +39,16 @@ class _Session:
     """Credentials in use.
 
     Attributes:
-        stored: As they are stored.
+        source: What was stored when they were obtained. When something else is, another process or a login stored it.
+        stored: What requests are signed with: the same, or made of it by refreshing or exchanging.
         header: The value of the ``Authorization`` header.
+        knows_expiry: Whether their expiry and this machine's clock agree: new ones had not expired.
     """
 
+    source: StoredCredentials
     stored: StoredCredentials
     header: str = field(repr=False)
+    knows_expiry: bool
 
 
 class StoreAuth(Auth):
@@ -59,10 +66,17 @@ class StoreAuth(Auth):
         self._services = services
         self._inner = self._make()
         self._before: tuple[str, ...] = ()
+        # What could not be stored in the place, and is used all the same.
+        self._unstored: StoredCredentials | None = None
+        # Whether a response said that the credentials have to be refreshed, and not only that they are not accepted.
+        self._needs_refresh = False
 
     def _make(self) -> RefreshingAuth[_Session]:
         return RefreshingAuth(
-            self._renew, _sign, is_fresh=lambda session: not _has_expired(session.stored), is_refusal=self._is_refusal
+            self._renew,
+            _Signed,
+            is_fresh=lambda session: not session.knows_expiry or not self._has_expired(session.stored),
+            is_refusal=self._is_refusal,
         )
 
     async def read(self) -> StoredCredentials | None:
@@ -71,23 +85,44 @@ class StoreAuth(Auth):
         Raises:
             ConfigError: It is in none of the forms, or the place cannot be read.
         """
+        if self._unstored is not None:
+            return self._unstored
         text = await self.place.get()
         return None if text is None else parse_exported(text)
 
     async def use(self, stored: StoredCredentials) -> None:
-        """Store other credentials, and sign with them from now on."""
-        await self.place.set(stored.export())
+        """Store other credentials, and sign with them from now on.
+
+        Raises:
+            ConfigError: They could not be stored. They are signed with, and :meth:`read` returns them, all the same.
+        """
+        self._unstored = stored
         self.forget()
+        try:
+            await self.place.set(stored.export())
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}" if isinstance(error, LadingError) else type(error).__name__
+            raise ConfigError(
+                f"{self._endpoints.name}: these credentials could not be stored in {self.place!r}: {why}. "
+                "This client uses them until it is closed, and tokens.export() returns them",
+                outcome="unknown",
+            ) from error
+        self._unstored = None
 
     async def delete(self) -> None:
         """Remove the credentials from where they are stored."""
-        await self.place.delete()
+        self._unstored = None
         self.forget()
+        await self.place.delete()
 
     def forget(self) -> None:
         """Read the credentials again before the next request."""
         self._before = self._inner.secrets()
         self._inner = self._make()
+
+    def expires_at(self, stored: StoredCredentials) -> datetime | None:
+        """Return when credentials expire for good, as far as they say: a discharge that can be refreshed does not."""
+        return stored.root_expires_at if self._can_refresh(stored) else stored.expires_at
 
     async def prepare(self, sender: CallSender) -> None:
         """Read, exchange or refresh the credentials."""
@@ -97,7 +132,7 @@ class StoreAuth(Auth):
             await inner.prepare(sender)
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """Send the request with the credentials, and again when they had to be refreshed."""
+        """Send the request with the credentials, and again when others were stored or these had to be refreshed."""
         return self._inner.flow(request)
 
     def secrets(self) -> tuple[str, ...]:
@@ -108,73 +143,106 @@ class StoreAuth(Auth):
         return f"StoreAuth({self.place!r})"
 
     def _is_refusal(self, response: Response) -> bool:
-        return bool(self._refreshes) and needs_refresh(response)
+        if response.status != 401:
+            return False
+        self._needs_refresh = self._needs_refresh or needs_refresh(response)
+        return True
 
-    @property
-    def _refreshes(self) -> bool:
-        """Whether the store's credentials can be refreshed: those that Ubuntu One discharged, unless exchanged."""
-        return not self._endpoints.exchange
+    def _can_refresh(self, stored: StoredCredentials) -> bool:
+        """Return whether Ubuntu One can refresh them: it discharged them, and they were not exchanged."""
+        return stored.form == "ubuntu-one" and not self._endpoints.exchange
+
+    def _has_expired(self, stored: StoredCredentials) -> bool:
+        return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
 
     async def _renew(self, sender: CallSender, current: _Session | None) -> _Session:
         """Return the credentials to sign with: those that are stored, exchanged where the store wants that, else new.
 
         Args:
             sender: A sender without credentials.
-            current: Those that have expired or were refused.
+            current: Those that have expired or were refused. They are returned when there are no others.
         """
-        stored = await self.read()
-        if stored is None:
+        refresh, self._needs_refresh = self._needs_refresh, False
+        source = await self.read()
+        if source is None:
             raise ConfigError(missing_credentials(self._endpoints, repr(self.place)))
-        if (current is not None and stored == current.stored) or _has_expired(stored):
+        stored = source
+        if current is not None and current.source == source:  # nobody has stored others
+            refresh = refresh and self._can_refresh(current.stored)
+            if not refresh and not self._has_expired(current.stored):
+                return current
+            stored = current.stored
+        else:
+            refresh = False
+        self._check_expiry(stored, source)
+        if refresh or (self._can_refresh(stored) and self._has_expired(stored)):
             stored = await self._refresh(sender, stored)
-        if stored.form == "ubuntu-one" and self._endpoints.exchange:
-            stored = await self._exchange(sender, stored)
-        return _Session(stored, await authorization(stored))
+        elif source.form == "ubuntu-one" and self._endpoints.exchange:
+            stored = await exchange(sender, self._endpoints, self._services, source)
+        source = await self._keep(source, stored)
+        return _Session(source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored))
+
+    def _check_expiry(self, stored: StoredCredentials, source: StoredCredentials) -> None:
+        """Raise ``ConfigError`` when neither refreshing nor exchanging helps: a person has to log in again.
+
+        Args:
+            stored: The credentials.
+            source: What they were made of; the same, or macaroons that can be exchanged once more.
+        """
+        when = self.expires_at(source if source.form == "ubuntu-one" else stored)
+        if when is None or when > datetime.now(UTC) + _MARGIN:
+            return
+        raise ConfigError(
+            f"{self._endpoints.name}: the credentials in {self.place!r} expired at {when:%Y-%m-%d %H:%M} UTC and "
+            f"cannot be refreshed: log in again (tokens.login, or the official client and {self._endpoints.variable})"
+        )
 
     async def _refresh(self, sender: CallSender, stored: StoredCredentials) -> StoredCredentials:
-        """Have Ubuntu One refresh the discharge, and store it.
+        """Have Ubuntu One refresh the discharge. It may be repeated: each refreshed discharge is valid.
 
         Raises:
-            ConfigError: These cannot be refreshed: a person has to log in again.
+            Unauthorized: It refuses to: a person has to log in again.
         """
-        if stored.form != "ubuntu-one" or not self._refreshes:
-            when = f" at {stored.expires_at:%Y-%m-%d %H:%M} UTC" if stored.expires_at else ""
-            raise ConfigError(
-                f"{self._endpoints.name}: the credentials in {self.place!r} expired{when} and cannot be refreshed: "
-                f"log in again (tokens.login, or the official client and {self._endpoints.variable})"
-            )
         call = Call(
             "POST",
             "api/v2/tokens/refresh",
-            read_discharge,
+            lambda response: replace(stored, discharge=read_discharge(response)),
             json={"discharge_macaroon": stored.discharge},
             idempotent=True,
         )
-        fresh = replace(stored, discharge=await sender.to(self._services.login).send(call))
-        await self._keep(fresh)
-        return fresh
+        try:
+            return await sender.to(self._services.login, Masked(Secret(stored.discharge))).send(call)
+        except ApiError as error:
+            if error.status not in (400, 401, 403, 404):
+                raise
+            text = (
+                f"Ubuntu One does not refresh the credentials in {self.place!r} ({error.detail}): log in again "
+                f"(tokens.login, or the official client and {self._endpoints.variable})"
+            )
+            name = self._endpoints.name
+            raise make_api_error(
+                Unauthorized, name, text, status=error.status, code=error.code, errors=error.errors, detail=error.detail
+            ) from error
 
-    async def _exchange(self, sender: CallSender, stored: StoredCredentials) -> StoredCredentials:
-        """Exchange the macaroons for a token of the store, and store that instead.
+    async def _keep(self, source: StoredCredentials, stored: StoredCredentials) -> StoredCredentials:
+        """Store what was made of *source*, and return what is stored then.
 
-        Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
+        An environment variable keeps what it has. What cannot be stored is used all the same, in this process.
         """
-        call = Call(
-            "POST",
-            self._endpoints.exchange,
-            read_macaroon,
-            headers={"Authorization": await authorization(stored)},
-            json={"client-description": "lading"},
-            idempotent=True,
-        )
-        token = StoredCredentials("token", await sender.to(self._services.api).send(call))
-        await self._keep(token)
-        return token
-
-    async def _keep(self, stored: StoredCredentials) -> None:
-        """Store credentials where that is possible; an environment variable keeps what it has."""
-        if not isinstance(self.place, EnvironmentCredentials):
+        if stored == source or isinstance(self.place, EnvironmentCredentials) or await self.read() != source:
+            return source
+        try:
             await self.place.set(stored.export())
+        except Exception as error:  # noqa: BLE001 - places are the caller's, and this one works without
+            logging.getLogger("lading").warning(
+                "%s: the renewed credentials could not be stored in %r (%s): this process uses them, others will not",
+                self._endpoints.name,
+                self.place,
+                type(error).__name__,
+            )
+            return source
+        self._unstored = None
+        return stored
 
 
 class _Signed(Auth):
@@ -193,12 +261,35 @@ class _Signed(Auth):
         return tuple(filter(None, (stored.token, stored.root, stored.discharge, *(part.strip(" ,") for part in parts))))
 
 
-def _sign(session: _Session) -> Auth:
-    return _Signed(session)
+async def exchange(
+    sender: CallSender,
+    endpoints: Endpoints,
+    services: Services,
+    stored: StoredCredentials,
+    description: str = "lading",
+) -> StoredCredentials:
+    """Exchange macaroons that Ubuntu One discharged for a token of the store.
 
+    It may be repeated: a token whose response was lost is one that nobody has.
 
-def _has_expired(stored: StoredCredentials) -> bool:
-    return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
+    Args:
+        sender: A sender.
+        endpoints: The store.
+        services: Its services.
+        stored: The macaroons.
+        description: What the store's list of sessions calls the token.
+
+    Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
+    """
+    signed = _Signed(_Session(stored, stored, await authorization(stored), knows_expiry=False))
+    call = Call(
+        "POST",
+        endpoints.exchange,
+        lambda response: StoredCredentials("token", read_macaroon(response)),
+        json={"client-description": description},
+        idempotent=True,
+    )
+    return await sender.to(services.api, signed).send(call)
 
 
 async def authorization(stored: StoredCredentials) -> str:
@@ -213,8 +304,10 @@ async def authorization(stored: StoredCredentials) -> str:
     if stored.form != "ubuntu-one":
         return f"Macaroon {stored.token}"
     bakery = await import_bakery()
-    bound = await run_in_thread(bakery.bind, stored.root, stored.discharge)
-    return f"Macaroon root={stored.root}, discharge={bound}"
+    try:
+        return f"Macaroon root={stored.root}, discharge={bakery.bind(stored.root, stored.discharge)}"
+    except TokenUnreadable as error:
+        raise ConfigError(f"the credentials are damaged: {error}") from None
 
 
 async def import_bakery() -> Any:

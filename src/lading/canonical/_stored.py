@@ -63,8 +63,12 @@ class StoredCredentials:
     @property
     def expires_at(self) -> datetime | None:
         """When they expire by their own caveats, in UTC; ``None`` where they do not say."""
-        moments = [moment for text in (self.token, self.root, self.discharge) if text for moment in _expiries(text)]
-        return min(moments, default=None)
+        return _earliest(self.token, self.root, self.discharge)
+
+    @property
+    def root_expires_at(self) -> datetime | None:
+        """When the root macaroon expires, which no refreshed discharge outlasts; ``None`` where it does not say."""
+        return _earliest(self.root)
 
 
 def parse_stored(text: str) -> StoredCredentials:
@@ -125,6 +129,10 @@ def parse_exported(text: str) -> StoredCredentials:
     except UnicodeDecodeError:
         return parse_stored(text)
     return parse_stored(inner)
+
+
+def _earliest(*macaroons: str) -> datetime | None:
+    return min((moment for text in macaroons if text for moment in _expiries(text)), default=None)
 
 
 def _expiries(text: str) -> Iterator[datetime]:
