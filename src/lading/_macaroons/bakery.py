@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from binascii import unhexlify
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def bind(root: str, discharge: str) -> str:
 def bind_macaroon(root: Macaroon, discharge: Macaroon) -> Macaroon:
     """Return *discharge* bound to *root*: nobody can use it with another."""
     binder = HashSignaturesBinder(PyMacaroon(signature=root.signature.hex()))
-    return replace(discharge, signature=bytes.fromhex(binder.bind_signature(discharge.signature.hex())))
+    return replace(discharge, signature=unhexlify(binder.bind_signature(discharge.signature.hex())))
 
 
 def read_private_key(text: str) -> PrivateKey:

@@ -98,8 +98,8 @@ def _read(service: Service, response: Response, method: str, secrets: Iterable[s
         # Ubuntu One's own, besides those of its list.
         errors = (*listed, (flat, _flat(body) if listed else detail))
     kind = _KINDS.get(_normal(code or "")) or error_class(response.status)
-    if response.status == 401 and needs_refresh(response):
-        kind = Unauthorized
+    if response.status == 401 and kind is Forbidden:
+        kind = Unauthorized  # "permission required" is said of credentials that are not accepted, too
     if response.status == 401 and kind is Unauthorized:
         detail = (detail or "the credentials are not accepted") + hint if hint else detail
     return api_error(
@@ -184,4 +184,4 @@ def _with_retry_after(response: Response, body: dict[str, Any]) -> Response:
         return response
     if not 0 <= seconds < 1e9:
         return response
-    return replace(response, headers={**response.headers, "retry-after": f"{seconds:g}"})
+    return replace(response, headers={**response.headers, "retry-after": f"{seconds:f}"})
