@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 # Official clients are dependencies of this directory alone: where one is missing, so are its tests, and the others run.
-collect_ignore = [f"test_{client}.py" for client in ("copr", "pypitoken", "twine", "uv") if find_spec(client) is None]
+collect_ignore = [
+    f"test_{client}.py"
+    for client in ("copr", "macaroonbakery", "pypitoken", "twine", "uv")
+    if find_spec(client) is None
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
