@@ -53,6 +53,7 @@ class FakeUbuntuOne:
         needs_refresh: Returns whether a discharge has to be refreshed, by what it expires at.
         sign: How the store says so: ``"code"``, ``"header"`` or ``"both"``.
         override: The response to a request instead of the usual one.
+        issued: Every macaroon.
     """
 
     seen: list[Seen] = field(default_factory=list)
@@ -66,6 +67,7 @@ class FakeUbuntuOne:
     sign: str = "both"
     override: Callable[[Seen], ServerResponse | None] = lambda _: None
     token: str = "store-token-0123456789"
+    issued: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = Server(self._respond_store)
@@ -152,15 +154,15 @@ class FakeUbuntuOne:
             macaroon.add_first_party_caveat(caveat)
         for location in self.locations:
             macaroon.add_third_party_caveat(self.sso_host if location is None else location, _CAVEAT_KEY, _CAVEAT_ID)
-        serialized: str = macaroon.serialize()
-        return serialized
+        self.issued.append(macaroon.serialize())
+        return self.issued[-1]
 
     def discharge(self) -> str:
         macaroon = Macaroon(location="sso", identifier=_CAVEAT_ID, key=_CAVEAT_KEY, version=self.version)
         macaroon.add_first_party_caveat(f"login.ubuntu.com|expires|{self.expires}")
         macaroon.add_first_party_caveat(f"refreshed {self.refreshed}")
-        serialized: str = macaroon.serialize()
-        return serialized
+        self.issued.append(macaroon.serialize())
+        return self.issued[-1]
 
     def stored(self) -> str:
         """Credentials as snapcraft has them."""

@@ -25,17 +25,19 @@ _PREFIX_SIZE = 4
 _NONCE_SIZE = 24
 
 
-def bind(root: str, discharge: str) -> str:
+def bind(root: str, discharge: str) -> str | None:
     """Return *discharge* bound to *root*, as requests need it, in the serialisation that it came in.
+
+    It returns ``None`` when one of them is not a macaroon, and raises nothing itself, for its frame holds both.
 
     Args:
         root: A macaroon in URL-safe base64.
         discharge: A discharge of one of its third-party caveats, in URL-safe base64.
-
-    Raises:
-        TokenUnreadable: One of them is not a macaroon.
     """
-    return encode(bind_macaroon(decode(root), decode(discharge)))
+    try:
+        return encode(bind_macaroon(decode(root), decode(discharge)))
+    except TokenUnreadable:
+        return None
 
 
 def bind_macaroon(root: Macaroon, discharge: Macaroon) -> Macaroon:
@@ -44,16 +46,16 @@ def bind_macaroon(root: Macaroon, discharge: Macaroon) -> Macaroon:
     return replace(discharge, signature=unhexlify(binder.bind_signature(discharge.signature.hex())))
 
 
-def read_private_key(text: str) -> PrivateKey:
-    """Read an agent's private key.
+def read_private_key(text: str) -> PrivateKey | None:
+    """Read an agent's private key: 32 bytes in base64.
 
-    Raises:
-        TokenUnreadable: *text* is not 32 bytes in base64. The error does not quote it.
+    It returns ``None`` when *text* is none, and raises nothing itself, for its frame holds the key.
     """
-    data = decode_base64(text.strip())
-    if len(data) != _KEY_SIZE:
-        raise TokenUnreadable("a key has 32 bytes, in base64")
-    return PrivateKey(data)
+    try:
+        data = decode_base64(text.strip())
+    except TokenUnreadable:
+        return None
+    return PrivateKey(data) if len(data) == _KEY_SIZE else None
 
 
 def public_key(private_key: PrivateKey) -> str:

@@ -73,25 +73,31 @@ class DischargeToken:
     value: bytes = field(repr=False)
 
 
-def parse_bakery_macaroon(text: str) -> BakeryMacaroon:
+def parse_bakery_macaroon(text: str) -> BakeryMacaroon | str:
     """Read a macaroon of any bakery version from JSON.
 
-    Raises:
-        TokenUnreadable: *text* is none. The error does not quote it.
+    It returns what is wrong when *text* is none, and raises nothing itself, for its frame holds a secret.
     """
     try:
-        value = json.loads(text)
+        return _read(json.loads(text))
     except (ValueError, RecursionError):
-        raise TokenUnreadable("this is not a macaroon: it is not JSON") from None
-    return read_bakery_macaroon(value)
+        return "this is not a macaroon: it is not JSON"
+    except TokenUnreadable as error:
+        return str(error)
 
 
-def read_bakery_macaroon(value: Any) -> BakeryMacaroon:
+def read_bakery_macaroon(value: Any) -> BakeryMacaroon | str:
     """Read a macaroon of any bakery version from a JSON object.
 
-    Raises:
-        TokenUnreadable: *value* is none. The error does not quote it.
+    It returns what is wrong when *value* is none, and raises nothing itself, for its frame holds a secret.
     """
+    try:
+        return _read(value)
+    except TokenUnreadable as error:
+        return str(error)
+
+
+def _read(value: Any) -> BakeryMacaroon:
     if not isinstance(value, dict) or value.get("m") is None:
         return BakeryMacaroon(from_json_value(value))
     version = value.get("v")

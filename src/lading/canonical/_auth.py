@@ -14,8 +14,8 @@ from lading._core.credentials import EnvironmentCredentials
 from lading._core.threads import import_in_thread
 from lading.canonical._errors import needs_refresh
 from lading.canonical._login.secret import Masked, Secret
-from lading.canonical._stored import StoredCredentials, parse_exported
-from lading.errors import ApiError, ConfigError, LadingError, TokenUnreadable, Unauthorized
+from lading.canonical._stored import StoredCredentials, try_exported
+from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -87,8 +87,10 @@ class StoreAuth(Auth):
         """
         if self._unstored is not None:
             return self._unstored
-        text = await self.place.get()
-        return None if text is None else parse_exported(text)
+        found = _parse(await self.place.get())
+        if isinstance(found, ConfigError):
+            raise found
+        return found
 
     async def use(self, stored: StoredCredentials) -> None:
         """Store other credentials, and sign with them from now on.
@@ -245,6 +247,10 @@ class StoreAuth(Auth):
         return stored
 
 
+def _parse(text: str | None) -> StoredCredentials | ConfigError | None:
+    return None if text is None else try_exported(text)
+
+
 class _Signed(Auth):
     """One ``Authorization`` header."""
 
@@ -304,10 +310,10 @@ async def authorization(stored: StoredCredentials) -> str:
     if stored.form != "ubuntu-one":
         return f"Macaroon {stored.token}"
     bakery = await import_bakery()
-    try:
-        return f"Macaroon root={stored.root}, discharge={bakery.bind(stored.root, stored.discharge)}"
-    except TokenUnreadable as error:
-        raise ConfigError(f"the credentials are damaged: {error}") from None
+    bound = bakery.bind(stored.root, stored.discharge)
+    if bound is None:
+        raise ConfigError("the credentials are damaged: they are not macaroons")
+    return f"Macaroon root={stored.root}, discharge={bound}"
 
 
 async def import_bakery() -> Any:

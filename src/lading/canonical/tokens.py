@@ -16,7 +16,7 @@ from lading.canonical._login.browser import Browser
 from lading.canonical._login.secret import Secret
 from lading.canonical._login.token_request import DEFAULT_TTL, make_token_request
 from lading.canonical._models import Session, SessionList, WhoAmI
-from lading.canonical._stored import parse_exported
+from lading.canonical._stored import try_exported
 from lading.errors import ConfigError, Conflict, InputError
 
 if TYPE_CHECKING:
@@ -276,9 +276,11 @@ class Tokens:
         Raises:
             ConfigError: They are in none of the known forms, or cannot be stored.
         """
-        stored = parse_exported(credentials)
+        found = try_exported(credentials)
         del credentials  # the frame of this method is shown with errors
-        await self._auth.use(stored)
+        if isinstance(found, ConfigError):
+            raise found
+        await self._auth.use(found)
 
     async def logout(self) -> None:
         """Remove the credentials from where they are stored; harmless when there are none.

@@ -13,7 +13,7 @@ from lading._core.threads import run_in_thread
 from lading._macaroons.bakery_json import BakeryMacaroon, DischargeToken
 from lading._macaroons.codec import write_binary
 from lading.canonical._login.candid import PROTOCOL, read_discharge
-from lading.errors import ConfigError, TokenError
+from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
@@ -88,10 +88,9 @@ class AgentInteractor:
         if not agents:
             raise ConfigError("the agent file names no agent")
         self._agents = agents
-        try:
-            self.private_key: Any = bakery.read_private_key(agents[0].private_key)
-        except TokenError as error:
-            raise ConfigError(f"the agent's private key is damaged: {error}") from None
+        self.private_key: Any = bakery.read_private_key(agents[0].private_key)
+        if self.private_key is None:
+            raise ConfigError("the agent's private key is damaged: it has 32 bytes, in base64")
         self._public_key = bakery.public_key(self.private_key)
 
     async def interact(self, discharges: Discharges, service: Service, refusal: Refusal) -> DischargeToken:

@@ -97,16 +97,21 @@ def _read_macaroon(service: Service, response: Response) -> BakeryMacaroon:
 
 
 def _read_token(service: Service, response: Response) -> DischargeToken:
-    value = response.json()
+    found = _find_token(response.json())
+    if isinstance(found, str):
+        raise InvalidResponse(f"{service.name}: the login ended {found}")
+    return found
+
+
+def _find_token(value: dict[str, Any]) -> DischargeToken | str:
+    """Return the token, or what is wrong: a frame that raised an error would hold it."""
     kind, plain, encoded = (value.get(name) for name in ("kind", "token", "token64"))
     if not isinstance(kind, str) or not kind:
-        raise InvalidResponse(f"{service.name}: the login ended with a token without a kind")
+        return "with a token without a kind"
     if isinstance(plain, str) and plain:
         return DischargeToken(kind, plain.encode("utf-8", "surrogatepass"))
     try:
         data = b64decode(encoded) if isinstance(encoded, str) else b""
     except NotBase64:
         data = b""
-    if not data:
-        raise InvalidResponse(f"{service.name}: the login ended without a token")
-    return DischargeToken(kind, data)
+    return DischargeToken(kind, data) if data else "without a token"

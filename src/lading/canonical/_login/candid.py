@@ -28,7 +28,7 @@ from lading.canonical._auth import read_macaroon
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._login.token_request import changing_nothing, get_root
 from lading.canonical._stored import StoredCredentials
-from lading.errors import InvalidResponse, LadingError, TokenError, Unauthorized
+from lading.errors import InvalidResponse, LadingError, Unauthorized
 
 if TYPE_CHECKING:
     from lading._core.messages import Response
@@ -119,10 +119,9 @@ async def log_in(
     """
     with changing_nothing():
         root = await get_root(sender, endpoints, services, request)
-        try:
-            macaroon = parse_bakery_macaroon(root.value)
-        except TokenError as error:
-            raise InvalidResponse(f"{endpoints.name}: the root macaroon that it issued is none: {error}") from None
+        macaroon = parse_bakery_macaroon(root.value)
+        if isinstance(macaroon, str):
+            raise InvalidResponse(f"{endpoints.name}: the root macaroon that it issued is none: {macaroon}")
         macaroons = await Discharges(sender, services, interactor, bakery).discharge_all(macaroon)
         bundle = Secret(encode_macaroons(macaroons))
     # It may be repeated: a token whose response was lost is one that nobody has.
@@ -230,10 +229,9 @@ class Discharges:
         """Discharge the macaroon that a third party requires for access to itself."""
         if refusal.info.get("Macaroon") is None:
             raise refusal.error
-        try:
-            macaroon = read_bakery_macaroon(refusal.info["Macaroon"])
-        except TokenError as error:
-            raise InvalidResponse(f"{service.name}: the macaroon that it requires is none: {error}") from None
+        macaroon = read_bakery_macaroon(refusal.info["Macaroon"])
+        if isinstance(macaroon, str):
+            raise InvalidResponse(f"{service.name}: the macaroon that it requires is none: {macaroon}")
         suffix = refusal.info.get("CookieNameSuffix")
         name = f"macaroon-{suffix if isinstance(suffix, str) and _COOKIE_NAME.fullmatch(suffix) else 'auth'}"
         value = Secret(encode_macaroons(await self.discharge_all(macaroon)))
@@ -294,17 +292,15 @@ def _secret_of(caveat: ThirdPartyCaveat, token: DischargeToken) -> Secret:
 
 def read_discharge(service: Service, response: Response, name: str) -> BakeryMacaroon | Refusal:
     """Read the macaroon in the member *name* of a response, or what is required before."""
+    if response.status < 400:
+        found = read_bakery_macaroon(response.json()[name])
+        if isinstance(found, str):
+            raise InvalidResponse(f"{service.name}: what it issued is no macaroon: {found}")
+        return found
     try:
         value = response.json()
     except ValueError:
-        if response.status < 400:
-            raise
         value = None
-    if response.status < 400:
-        try:
-            return read_bakery_macaroon(value[name])
-        except TokenError as error:
-            raise InvalidResponse(f"{service.name}: what it issued is no macaroon: {error}") from None
     if not isinstance(value, dict):
         return Refusal("", {}, service, response)
     code: object = value.get("Code") or value.get("code")

@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.redact import one_line, scrub
-from lading._macaroons.codec import decode
 from lading.canonical._auth import exchange, read_discharge
 from lading.canonical._errors import wants_second_factor
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._login.token_request import changing_nothing, get_root
-from lading.canonical._stored import StoredCredentials
-from lading.errors import ApiError, ConfigError, InputError, InvalidResponse, TokenUnreadable, Unauthorized
+from lading.canonical._stored import StoredCredentials, try_decode
+from lading.errors import ApiError, ConfigError, InputError, InvalidResponse, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -74,10 +73,10 @@ def _find_caveat(endpoints: Endpoints, root: Secret) -> str:
         ConfigError: Another service is to discharge it.
     """
     name = endpoints.name
-    try:
-        caveats = [caveat for caveat in decode(root.value).caveats if caveat.verification_id is not None]
-    except TokenUnreadable:
-        raise InvalidResponse(f"{name}: the root macaroon that it issued is none") from None
+    macaroon = try_decode(root.value)
+    if macaroon is None:
+        raise InvalidResponse(f"{name}: the root macaroon that it issued is none")
+    caveats = [caveat for caveat in macaroon.caveats if caveat.verification_id is not None]
     if not caveats:
         raise InvalidResponse(f"{name}: the root macaroon that it issued has no third-party caveat to log in for")
     caveat = _choose_caveat(endpoints, caveats)
@@ -165,8 +164,6 @@ async def _discharge_once(
 
 def _read_discharged(response: Response) -> Secret:
     discharge = Secret(read_discharge(response))
-    try:
-        decode(discharge.value)
-    except TokenUnreadable:
-        raise InvalidResponse("what Ubuntu One issued is not a macaroon") from None
+    if try_decode(discharge.value) is None:
+        raise InvalidResponse("what Ubuntu One issued is not a macaroon")
     return discharge
