@@ -12,7 +12,8 @@ import pytest
 from pymacaroons import Macaroon
 
 import lading
-from lading import Call, ConfigError, Forbidden, NetworkError, Unauthorized
+from lading import Auth, Call, ConfigError, Forbidden, NetworkError, Response, Unauthorized
+from lading._core.messages import Request
 from lading._core.send_once import NOT_FOUND
 from lading.canonical._stored import parse_exported
 from lading.testing import DropAfter, ServerResponse
@@ -296,3 +297,26 @@ async def test_a_store_that_only_says_a_token_is_missing(fake: FakeUbuntuOne):
         with pytest.raises(Unauthorized, match="log in again"):
             await charmhub.tokens.whoami()
     assert len(fake.seen) == 1
+
+
+async def test_a_login_while_a_request_is_on_its_way(fake: FakeUbuntuOne):
+    """It is refused with the credentials of before, and sent again with the new ones."""
+    place = lading.MemoryCredentials("an-old-token")
+    async with fake.charmhub(token=place) as charmhub:
+        auth = charmhub.tokens._auth
+        sender = charmhub.tokens._sender
+        request = Request("GET", fake.store.url, {}, lading.Timeout())
+        await auth.prepare(sender)
+        flow = auth.flow(request)
+        assert next(flow) is request
+        assert request.headers["Authorization"] == "Macaroon an-old-token"
+        await charmhub.tokens.import_("a-new-token-0123456789")
+        step = flow.send(Response(401, {}, b""))
+        while step is Auth.PREPARE:
+            await auth.prepare(sender)
+            step = next(flow)
+        assert step is request
+        assert request.headers["Authorization"] == "Macaroon a-new-token-0123456789"
+        with pytest.raises(StopIteration):
+            flow.send(Response(200, {}, b""))
+        assert {"an-old-token", "a-new-token-0123456789"} <= set(auth.secrets())

@@ -166,7 +166,7 @@ class RefreshingAuth(Auth, Generic[C]):
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """Yield the signed request, and once more with new credentials when these are refused."""
         used = self._current
-        response = yield from _run_flow(self._signer, request)
+        response = yield from run_flow(self._signer, request)
         if response is None or not self._is_refusal(response):
             return
         if used is self._current:  # otherwise another request has had them renewed meanwhile
@@ -174,15 +174,15 @@ class RefreshingAuth(Auth, Generic[C]):
             yield self.PREPARE
             if used is self._current:
                 return
-        yield from _run_flow(self._signer, request)
+        yield from run_flow(self._signer, request)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the secrets of the credentials, and of the ones before."""
         return (*self._signer.secrets(), *self._secrets)
 
 
-def _run_flow(auth: Auth, request: Request) -> Generator[Request | Call[Any], Any, Response | None]:
-    """Run the flow of *auth*, and return the last response to *request*."""
+def run_flow(auth: Auth, request: Request) -> Generator[Request | Call[Any], Any, Response | None]:
+    """Run the flow of *auth*, and return the last response to *request*; ``None`` when there was none."""
     flow = auth.flow(request)
     response: Response | None = None
     try:

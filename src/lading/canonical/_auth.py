@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lading._core.api_errors import make_api_error
-from lading._core.auth import Auth, RefreshingAuth
+from lading._core.auth import Auth, RefreshingAuth, run_flow
 from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
-from lading._core.threads import import_in_thread
 from lading.canonical._errors import needs_refresh
 from lading.canonical._login.secret import Masked, Secret
+from lading.canonical._signing import Session, SessionAuth, authorization, exchange, read_discharge
 from lading.canonical._stored import StoredCredentials, try_exported
 from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
 
@@ -26,29 +26,8 @@ if TYPE_CHECKING:
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._services import Services
 
-INSTALL = "pip install 'lading[charmhub]'"
-"""How to install what logins need, for error messages."""
-
-_BAKERY = "lading._macaroons.bakery"
 # Credentials that end sooner than this are not begun with.
 _MARGIN = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """Credentials in use.
-
-    Attributes:
-        source: What was stored when they were obtained. When something else is, another process or a login stored it.
-        stored: What requests are signed with: the same, or made of it by refreshing or exchanging.
-        header: The value of the ``Authorization`` header.
-        knows_expiry: Whether their expiry and this machine's clock agree: new ones had not expired.
-    """
-
-    source: StoredCredentials
-    stored: StoredCredentials
-    header: str = field(repr=False)
-    knows_expiry: bool
 
 
 class StoreAuth(Auth):
@@ -71,10 +50,10 @@ class StoreAuth(Auth):
         # Whether a response said that the credentials have to be refreshed, and not only that they are not accepted.
         self._needs_refresh = False
 
-    def _make(self) -> RefreshingAuth[_Session]:
+    def _make(self) -> RefreshingAuth[Session]:
         return RefreshingAuth(
             self._renew,
-            _Signed,
+            SessionAuth,
             is_fresh=lambda session: not session.knows_expiry or not self._has_expired(session.stored),
             is_refusal=self._is_refusal,
         )
@@ -135,7 +114,12 @@ class StoreAuth(Auth):
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """Send the request with the credentials, and again when others were stored or these had to be refreshed."""
-        return self._inner.flow(request)
+        inner = self._inner
+        response = yield from run_flow(inner, request)
+        if inner is not self._inner and response is not None and response.status == 401:
+            # A login has replaced them while the request was on its way.
+            yield self.PREPARE
+            yield from self._inner.flow(request)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the credentials, and the ones before."""
@@ -157,7 +141,7 @@ class StoreAuth(Auth):
     def _has_expired(self, stored: StoredCredentials) -> bool:
         return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
 
-    async def _renew(self, sender: CallSender, current: _Session | None) -> _Session:
+    async def _renew(self, sender: CallSender, current: Session | None) -> Session:
         """Return the credentials to sign with: those that are stored, exchanged where the store wants that, else new.
 
         Args:
@@ -182,7 +166,7 @@ class StoreAuth(Auth):
         elif source.form == "ubuntu-one" and self._endpoints.exchange:
             stored = await exchange(sender, self._endpoints, self._services, source)
         source = await self._keep(source, stored)
-        return _Session(source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored))
+        return Session(source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored))
 
     def _check_expiry(self, stored: StoredCredentials, source: StoredCredentials) -> None:
         """Raise ``ConfigError`` when neither refreshing nor exchanging helps: a person has to log in again.
@@ -251,79 +235,6 @@ def _parse(text: str | None) -> StoredCredentials | ConfigError | None:
     return None if text is None else try_exported(text)
 
 
-class _Signed(Auth):
-    """One ``Authorization`` header."""
-
-    def __init__(self, session: _Session) -> None:
-        self._session = session
-
-    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        request.headers["Authorization"] = self._session.header
-        yield request
-
-    def secrets(self) -> tuple[str, ...]:
-        stored = self._session.stored
-        parts = self._session.header.partition(" ")[2].replace("discharge=", "root=").split("root=")
-        return tuple(filter(None, (stored.token, stored.root, stored.discharge, *(part.strip(" ,") for part in parts))))
-
-
-async def exchange(
-    sender: CallSender,
-    endpoints: Endpoints,
-    services: Services,
-    stored: StoredCredentials,
-    description: str = "lading",
-) -> StoredCredentials:
-    """Exchange macaroons that Ubuntu One discharged for a token of the store.
-
-    It may be repeated: a token whose response was lost is one that nobody has.
-
-    Args:
-        sender: A sender.
-        endpoints: The store.
-        services: Its services.
-        stored: The macaroons.
-        description: What the store's list of sessions calls the token.
-
-    Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
-    """
-    signed = _Signed(_Session(stored, stored, await authorization(stored), knows_expiry=False))
-    call = Call(
-        "POST",
-        endpoints.exchange,
-        lambda response: StoredCredentials("token", read_macaroon(response)),
-        json={"client-description": description},
-        idempotent=True,
-    )
-    return await sender.to(services.api, signed).send(call)
-
-
-async def authorization(stored: StoredCredentials) -> str:
-    """Return the ``Authorization`` header that *stored* signs requests with.
-
-    Raises:
-        ConfigError: Binding the discharge needs ``lading[charmhub]``, which is not installed; or the macaroons are
-            damaged.
-    """
-    if stored.form == "developer":
-        return f"Bearer {stored.token}"
-    if stored.form != "ubuntu-one":
-        return f"Macaroon {stored.token}"
-    bakery = await import_bakery()
-    bound = bakery.bind(stored.root, stored.discharge)
-    if bound is None:
-        raise ConfigError("the credentials are damaged: they are not macaroons")
-    return f"Macaroon root={stored.root}, discharge={bound}"
-
-
-async def import_bakery() -> Any:
-    """Import what works on third-party caveats, off the event loop; ``ConfigError`` where it is not installed."""
-    try:
-        return await import_in_thread(_BAKERY)
-    except ImportError as error:
-        raise ConfigError(f"logging in, and what Ubuntu One issued, need pymacaroons: {INSTALL}") from error
-
-
 def missing_credentials(endpoints: Endpoints, searched: str = "") -> str:
     """Return the message for a call without credentials.
 
@@ -336,20 +247,3 @@ def missing_credentials(endpoints: Endpoints, searched: str = "") -> str:
         f"{endpoints.name}: this needs credentials{found}: await tokens.login(email=..., password=...), pass token= "
         f"with what the official client exports, or set {endpoints.variable} and use from_config()"
     )
-
-
-def read_macaroon(response: Response) -> str:
-    """Read the token or macaroon that a store issued."""
-    return _read_string(response, "macaroon")
-
-
-def read_discharge(response: Response) -> str:
-    """Read the discharge that Ubuntu One issued."""
-    return _read_string(response, "discharge_macaroon")
-
-
-def _read_string(response: Response, name: str) -> str:
-    value = response.json()[name]
-    if not isinstance(value, str) or not value:
-        raise TypeError(name)
-    return value

@@ -9,13 +9,14 @@ from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
 from lading._core.paging import Pager
-from lading.canonical._auth import StoreAuth, import_bakery, missing_credentials
+from lading.canonical._auth import StoreAuth, missing_credentials
 from lading.canonical._login import candid, ubuntu_one
 from lading.canonical._login.agent import Agent, AgentInteractor, read_agent_file
 from lading.canonical._login.browser import Browser
 from lading.canonical._login.secret import Secret
 from lading.canonical._login.token_request import DEFAULT_TTL, make_token_request
 from lading.canonical._models import Session, SessionList, WhoAmI
+from lading.canonical._signing import import_bakery
 from lading.canonical._stored import try_exported
 from lading.errors import ConfigError, Conflict, InputError
 

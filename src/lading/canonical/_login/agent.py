@@ -12,13 +12,14 @@ from lading._core.call import Call
 from lading._core.threads import run_in_thread
 from lading._macaroons.bakery_json import BakeryMacaroon, DischargeToken
 from lading._macaroons.codec import write_binary
-from lading.canonical._login.candid import PROTOCOL, read_discharge
+from lading.canonical._login.third_party import PROTOCOL, read_discharge
 from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from lading._core.files import StrPath
     from lading._core.service import Service
-    from lading.canonical._login.candid import Discharges, Refusal
+    from lading.canonical._login.candid import Discharges
+    from lading.canonical._login.third_party import Refusal
 
 _METHOD = "agent"
 

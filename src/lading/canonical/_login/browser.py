@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lading._core.call import Call
 from lading._macaroons.bakery_json import BakeryMacaroon, DischargeToken
-from lading.canonical._login.candid import PROTOCOL, read_discharge
+from lading.canonical._login.third_party import PROTOCOL, read_discharge
 from lading.errors import ApiError, InputError, InvalidResponse, RequestTimeout
 from lading.types import Retry
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from lading._core.messages import Response
     from lading._core.service import Service
-    from lading.canonical._login.candid import Discharges, Refusal
+    from lading.canonical._login.candid import Discharges
+    from lading.canonical._login.third_party import Refusal
 
 T = TypeVar("T")
 

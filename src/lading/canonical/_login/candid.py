@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
@@ -19,66 +19,30 @@ from lading._core.service import origin
 from lading._macaroons.bakery_json import (
     LOCAL,
     BakeryMacaroon,
-    discharge_form,
     encode_macaroons,
     parse_bakery_macaroon,
     read_bakery_macaroon,
 )
-from lading.canonical._auth import read_macaroon
 from lading.canonical._login.secret import Masked, Secret
+from lading.canonical._login.third_party import DISCHARGE_REQUIRED, INTERACTION_REQUIRED, discharge_call, secret_of
 from lading.canonical._login.token_request import changing_nothing, get_root
+from lading.canonical._signing import read_macaroon
 from lading.canonical._stored import StoredCredentials
 from lading.errors import InvalidResponse, LadingError, Unauthorized
 
 if TYPE_CHECKING:
-    from lading._core.messages import Response
     from lading._core.sender import Sender
     from lading._core.service import Service
     from lading._macaroons.bakery_json import DischargeToken, ThirdPartyCaveat
     from lading._macaroons.macaroon import Macaroon
     from lading.canonical._endpoints import Endpoints
+    from lading.canonical._login.third_party import Refusal
     from lading.canonical._login.token_request import TokenRequest
     from lading.canonical._services import Services
-    from lading.errors import ApiError
 
-PROTOCOL = {"Bakery-Protocol-Version": "3"}
-"""The header of every request to a third party."""
-
-_INTERACTION_REQUIRED = "interaction required"
-_DISCHARGE_REQUIRED = "macaroon discharge required"
 _MOST_DISCHARGES = 20
 _MOST_ATTEMPTS = 3
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a third party requires before it discharges a caveat.
-
-    Attributes:
-        code: Its code; empty when nothing can be done about it.
-        info: What it says of it.
-        service: The third party.
-        response: The response.
-        secrets: What the request had in it.
-    """
-
-    code: str
-    info: dict[str, Any] = field(repr=False)
-    service: Service
-    response: Response
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def error(self) -> ApiError:
-        """The error, where nothing is done about it."""
-        return self.service.error_of(self.response, "POST", self.secrets)
-
-    @property
-    def methods(self) -> dict[str, Any] | None:
-        """The ways to interact, by kind; ``None`` where it has the form before there were several."""
-        found = self.info.get("InteractionMethods")
-        return found if isinstance(found, dict) else None
 
 
 class Interactor(Protocol):
@@ -180,15 +144,15 @@ class Discharges:
             return self._discharge_local(caveat)
         location = self.resolve(self._services.login.base_url, caveat.location)
         service = replace(self._services.login, base_url=location if location.endswith("/") else f"{location}/")
-        found = await self.send(service, _discharge_call(service, caveat))
+        found = await self.send(service, discharge_call(service, caveat))
         if isinstance(found, BakeryMacaroon):
             return found
-        if found.code != _INTERACTION_REQUIRED:
+        if found.code != INTERACTION_REQUIRED:
             raise found.error
         token = await self._interactor.interact(self, service, found)
         if isinstance(token, BakeryMacaroon):
             return token
-        found = await self.send(service, _discharge_call(service, caveat, token), _secret_of(caveat, token))
+        found = await self.send(service, discharge_call(service, caveat, token), secret_of(caveat, token))
         if isinstance(found, BakeryMacaroon):
             return found
         raise found.error
@@ -219,7 +183,7 @@ class Discharges:
             found = replace(found, secrets=masked.secrets())
             if not found.code:
                 raise found.error
-            if found.code != _DISCHARGE_REQUIRED:
+            if found.code != DISCHARGE_REQUIRED:
                 return found
             if attempts == _MOST_ATTEMPTS:
                 raise found.error
@@ -268,43 +232,3 @@ class Discharges:
         offered = ", ".join(sorted(refusal.methods or {})) or "none"
         text = f"the login requires an interaction, and {wanted} is not among those offered ({offered}): see {instead}"
         return make_api_error(Unauthorized, self._services.login.name, text, status=refusal.error.status)
-
-
-def _discharge_call(
-    service: Service, caveat: ThirdPartyCaveat, token: DischargeToken | None = None
-) -> Call[BakeryMacaroon | Refusal]:
-    """Return the call that requests a discharge. It may be repeated: it changes nothing."""
-    return Call(
-        "POST",
-        "discharge",
-        lambda response: read_discharge(service, response, "Macaroon"),
-        form=discharge_form(caveat, token),
-        headers=PROTOCOL,
-        allow_statuses=frozenset({401, 407}),
-        idempotent=True,
-    )
-
-
-def _secret_of(caveat: ThirdPartyCaveat, token: DischargeToken) -> Secret:
-    form = discharge_form(caveat, token)
-    return Secret(form.get("token") or form.get("token64", ""))
-
-
-def read_discharge(service: Service, response: Response, name: str) -> BakeryMacaroon | Refusal:
-    """Read the macaroon in the member *name* of a response, or what is required before."""
-    if response.status < 400:
-        found = read_bakery_macaroon(response.json()[name])
-        if isinstance(found, str):
-            raise InvalidResponse(f"{service.name}: what it issued is no macaroon: {found}")
-        return found
-    try:
-        value = response.json()
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        return Refusal("", {}, service, response)
-    code: object = value.get("Code") or value.get("code")
-    info: object = value.get("Info") or value.get("info")
-    if not isinstance(info, dict) or code not in (_INTERACTION_REQUIRED, _DISCHARGE_REQUIRED):
-        return Refusal("", {}, service, response)
-    return Refusal(str(code), info, service, response)

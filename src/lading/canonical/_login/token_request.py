@@ -9,10 +9,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 from lading._core.call import Call
-from lading.canonical._auth import read_macaroon
 from lading.canonical._errors import read_error
 from lading.canonical._login.secret import Secret
 from lading.canonical._models import PackageName
+from lading.canonical._signing import read_macaroon
 from lading.canonical.permissions import ACL_PERMISSIONS, PUBLISH_PERMISSIONS
 from lading.errors import InputError, LadingError
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.redact import one_line, scrub
-from lading.canonical._auth import exchange, read_discharge
 from lading.canonical._errors import wants_second_factor
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._login.token_request import changing_nothing, get_root
+from lading.canonical._signing import exchange, read_discharge
 from lading.canonical._stored import StoredCredentials, try_decode
 from lading.errors import ApiError, ConfigError, InputError, InvalidResponse, Unauthorized
 
