@@ -162,11 +162,15 @@ class BakeryStore:
     Attributes:
         version: The bakery version of its root macaroons.
         bundles: How many macaroons came with each exchange.
+        elsewhere: The locations of the root's caveats, instead of those of the services here.
+        login_url: The client's, instead of the first service's.
     """
 
     version: int = bakery.LATEST_VERSION
     bundles: list[int] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    login_url: str = ""
 
     def __post_init__(self) -> None:
         self.locator = bakery.ThirdPartyStore()
@@ -188,7 +192,7 @@ class BakeryStore:
 
     def client(self, **options: Any) -> Charmhub:
         url = self.server.url
-        at = {"api_url": url, "storage_url": url, "info_url": url, "login_url": self.first.server.url}
+        at = {"api_url": url, "storage_url": url, "info_url": url, "login_url": self.login_url or self.first.server.url}
         endpoints = replace(CHARMHUB_CANDID, **at)  # type: ignore[arg-type]
         return Charmhub(endpoints, **{"retry": Retry(attempts=2, backoff=0), **options})
 
@@ -199,7 +203,8 @@ class BakeryStore:
             for one in (self.first, self.second):
                 one.version = min(one.version, self.version)
                 one.register()
-            caveats = [checkers.Caveat(location=one.location, condition="is-authenticated-user") for one in self.at]
+            locations = self.elsewhere or [one.location for one in self.at]
+            caveats = [checkers.Caveat(location=one, condition="is-authenticated-user") for one in locations]
             macaroon = self.own.oven.macaroon(self.version, _soon(), caveats, [OPERATION])
             return ServerResponse.json({"macaroon": macaroon.serialize_json()})
         if request.path == "/v1/tokens/exchange":

@@ -16,7 +16,7 @@ from anyio import to_thread
 
 import lading
 from lading import LadingError, Retry
-from lading.canonical import CHARMHUB_CANDID, Agent, Charmhub
+from lading.canonical import CHARMHUB_CANDID, Agent, Charmhub, CraftStoreFile
 from lading.testing import (
     DropAfter,
     DropBefore,
@@ -149,7 +149,9 @@ async def test_a_root_that_cannot_be_discharged(fake: FakeUbuntuOne, watch: Watc
 
 
 @pytest.mark.parametrize("snaps", [True, False])
-async def test_credentials_that_cannot_be_stored(fake: FakeUbuntuOne, watch: Watch, snaps: bool):
+async def test_credentials_that_cannot_be_stored(
+    fake: FakeUbuntuOne, watch: Watch, snaps: bool, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+):
     class Full(lading.MemoryCredentials):
         async def set(self, secret: str) -> None:
             del secret
@@ -157,6 +159,19 @@ async def test_credentials_that_cannot_be_stored(fake: FakeUbuntuOne, watch: Wat
 
     fake.issued.append(fake.token)
     await failing_login(fake, watch, snaps=snaps, place=Full())
+    file = tmp_path / "file"
+    await to_thread.run_sync(file.touch)
+    places = [lading.FileCredentials(file / "credentials"), CraftStoreFile("charmcraft", "host")]
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    await to_thread.run_sync((tmp_path / "data").mkdir)
+    await to_thread.run_sync((tmp_path / "data" / "charmcraft").touch)
+    # That of the tests cannot be written.
+    for place in (*places, lading.KeyringCredentials("charmcraft", "host")):
+        async with fake.charmhub(token=place) as charmhub:
+            with pytest.raises(LadingError) as caught:
+                await charmhub.tokens.import_(fake.token)
+            assert fake.token not in str(caught.value)
+            await watch.check(caught.value, [fake.token, b64encode(fake.token.encode()).decode()])
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])

@@ -79,16 +79,23 @@ class StoreAuth(Auth):
         """
         self._unstored = stored
         self.forget()
+        problem = await self._store(stored)
+        if problem is None:
+            self._unstored = None
+            return
+        raise ConfigError(
+            f"{self._endpoints.name}: the credentials could not be stored in {self.place!r} ({problem}). This client "
+            "uses them until it is closed, and tokens.export() returns them",
+            outcome="unknown",
+        )
+
+    async def _store(self, stored: StoredCredentials) -> str | None:
+        """Store credentials, and return why that failed: the frames of the error itself hold them."""
         try:
             await self.place.set(stored.export())
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}" if isinstance(error, LadingError) else type(error).__name__
-            raise ConfigError(
-                f"{self._endpoints.name}: these credentials could not be stored in {self.place!r}: {why}. "
-                "This client uses them until it is closed, and tokens.export() returns them",
-                outcome="unknown",
-            ) from error
-        self._unstored = None
+        except Exception as error:  # noqa: BLE001 - places are the caller's
+            return str(error) if isinstance(error, LadingError) else type(error).__name__
+        return None
 
     async def delete(self) -> None:
         """Remove the credentials from where they are stored."""
@@ -217,14 +224,13 @@ class StoreAuth(Auth):
         """
         if stored == source or isinstance(self.place, EnvironmentCredentials) or await self.read() != source:
             return source
-        try:
-            await self.place.set(stored.export())
-        except Exception as error:  # noqa: BLE001 - places are the caller's, and this one works without
+        problem = await self._store(stored)
+        if problem is not None:
             logging.getLogger("lading").warning(
                 "%s: the renewed credentials could not be stored in %r (%s): this process uses them, others will not",
                 self._endpoints.name,
                 self.place,
-                type(error).__name__,
+                problem,
             )
             return source
         self._unstored = None
