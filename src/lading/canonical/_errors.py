@@ -71,7 +71,7 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
         method: The request's method.
         secrets: To be masked in the message.
     """
-    return _read(service, response, method, secrets, hint="")
+    return _read(service, response, method, secrets, sent_credentials=False)
 
 
 def read_api_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
@@ -83,10 +83,12 @@ def read_api_error(service: Service, response: Response, method: str, secrets: I
         method: The request's method.
         secrets: To be masked in the message.
     """
-    return _read(service, response, method, secrets, hint=_LOG_IN_AGAIN)
+    return _read(service, response, method, secrets, sent_credentials=True)
 
 
-def _read(service: Service, response: Response, method: str, secrets: Iterable[str], *, hint: str) -> ApiError:
+def _read(
+    service: Service, response: Response, method: str, secrets: Iterable[str], *, sent_credentials: bool
+) -> ApiError:
     body = _body(response)
     listed = tuple(_entries(body))
     flat = _text(body.get("code")) or _text(body.get("Code"))
@@ -100,8 +102,8 @@ def _read(service: Service, response: Response, method: str, secrets: Iterable[s
     kind = _KINDS.get(_normal(code or "")) or error_class(response.status)
     if response.status == 401 and kind is Forbidden:
         kind = Unauthorized  # "permission required" is said of credentials that are not accepted, too
-    if response.status == 401 and kind is Unauthorized:
-        detail = (detail or "the credentials are not accepted") + hint if hint else detail
+    if kind is Unauthorized and (needs_refresh(response) or (sent_credentials and response.status == 401)):
+        detail = (detail or "the credentials are not accepted") + _LOG_IN_AGAIN
     return api_error(
         service.name,
         _with_retry_after(response, body),
