@@ -146,7 +146,9 @@ class RefreshingAuth(Auth, Generic[C]):
             current = self._current
             if current is None or current is self._refused or not self._is_fresh(current):
                 renewed = await self._renew_for(sender, current)
-                if renewed is not current:
+                if renewed is current:
+                    self._refused = None
+                else:
                     self._current = renewed
                     # With the ones before: responses to requests that they signed may still come.
                     self._secrets = self._signer.secrets()

@@ -13,7 +13,7 @@ from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
 from lading.canonical._errors import needs_refresh
 from lading.canonical._login.secret import Masked, Secret
-from lading.canonical._signing import Session, SessionAuth, authorization, exchange, read_discharge
+from lading.canonical._signing import ActiveCredentials, HeaderAuth, authorization, exchange, read_discharge
 from lading.canonical._stored import StoredCredentials, try_exported
 from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Credentials that end sooner than this are not begun with.
 _MARGIN = timedelta(seconds=5)
+# Of credentials before: responses to requests that they signed may still come.
+_MOST_SECRETS = 20
 
 
 class StoreAuth(Auth):
@@ -50,11 +52,11 @@ class StoreAuth(Auth):
         # Whether a response said that the credentials have to be refreshed, and not only that they are not accepted.
         self._needs_refresh = False
 
-    def _make(self) -> RefreshingAuth[Session]:
+    def _make(self) -> RefreshingAuth[ActiveCredentials]:
         return RefreshingAuth(
             self._renew,
-            SessionAuth,
-            is_fresh=lambda session: not session.knows_expiry or not self._has_expired(session.stored),
+            HeaderAuth,
+            is_fresh=lambda active: not active.knows_expiry or not self._has_expired(active.stored),
             is_refusal=self._is_refusal,
         )
 
@@ -82,6 +84,7 @@ class StoreAuth(Auth):
         problem = await self._store(stored)
         if problem is None:
             self._unstored = None
+            self.forget()  # another login may have been stored meanwhile
             return
         raise ConfigError(
             f"{self._endpoints.name}: the credentials could not be stored in {self.place!r} ({problem}). This client "
@@ -105,7 +108,7 @@ class StoreAuth(Auth):
 
     def forget(self) -> None:
         """Read the credentials again before the next request."""
-        self._before = self._inner.secrets()
+        self._before = self.secrets()[:_MOST_SECRETS]
         self._inner = self._make()
 
     def expires_at(self, stored: StoredCredentials) -> datetime | None:
@@ -148,7 +151,7 @@ class StoreAuth(Auth):
     def _has_expired(self, stored: StoredCredentials) -> bool:
         return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
 
-    async def _renew(self, sender: CallSender, current: Session | None) -> Session:
+    async def _renew(self, sender: CallSender, current: ActiveCredentials | None) -> ActiveCredentials:
         """Return the credentials to sign with: those that are stored, exchanged where the store wants that, else new.
 
         Args:
@@ -173,7 +176,9 @@ class StoreAuth(Auth):
         elif source.form == "ubuntu-one" and self._endpoints.exchange:
             stored = await exchange(sender, self._endpoints, self._services, source)
         source = await self._keep(source, stored)
-        return Session(source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored))
+        return ActiveCredentials(
+            source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored)
+        )
 
     def _check_expiry(self, stored: StoredCredentials, source: StoredCredentials) -> None:
         """Raise ``ConfigError`` when neither refreshing nor exchanging helps: a person has to log in again.

@@ -26,7 +26,7 @@ _BAKERY = "lading._macaroons.bakery"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ActiveCredentials:
     """Credentials in use.
 
     Attributes:
@@ -42,19 +42,19 @@ class Session:
     knows_expiry: bool
 
 
-class SessionAuth(Auth):
+class HeaderAuth(Auth):
     """One ``Authorization`` header."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, active: ActiveCredentials) -> None:
+        self._active = active
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        request.headers["Authorization"] = self._session.header
+        request.headers["Authorization"] = self._active.header
         yield request
 
     def secrets(self) -> tuple[str, ...]:
-        stored = self._session.stored
-        parts = self._session.header.partition(" ")[2].replace("discharge=", "root=").split("root=")
+        stored = self._active.stored
+        parts = self._active.header.partition(" ")[2].replace("discharge=", "root=").split("root=")
         return tuple(filter(None, (stored.token, stored.root, stored.discharge, *(part.strip(" ,") for part in parts))))
 
 
@@ -78,7 +78,7 @@ async def exchange(
 
     Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
     """
-    signed = SessionAuth(Session(stored, stored, await authorization(stored), knows_expiry=False))
+    signed = HeaderAuth(ActiveCredentials(stored, stored, await authorization(stored), knows_expiry=False))
     call = Call(
         "POST",
         endpoints.exchange,
