@@ -52,6 +52,8 @@ STRANGE = (
     "AWS_",
     "BOTO_",
     "STARTIFACT_",
+    "CHARMCRAFT_",
+    "SNAPCRAFT_",
 )
 
 BACKENDS = [

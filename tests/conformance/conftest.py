@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 # Official clients are dependencies of this directory alone: where one is missing, so are its tests, and the others run.
-collect_ignore = [f"test_{client}.py" for client in ("copr", "pypitoken", "twine", "uv") if find_spec(client) is None]
+_TESTS = {
+    "copr": "copr",
+    "craft_store": "craft_store_logins",
+    "macaroonbakery": "macaroonbakery",
+    "pypitoken": "pypitoken",
+    "twine": "twine",
+    "uv": "uv",
+}
+collect_ignore = [f"test_{name}.py" for client, name in _TESTS.items() if find_spec(client) is None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

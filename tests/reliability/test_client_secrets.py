@@ -8,7 +8,6 @@ import json
 import logging
 import pickle
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -30,6 +29,7 @@ from lading.testing import (
     ServerResponse,
     Truncate,
 )
+from tests.support.leaks import forms_of, locals_of
 from tests.support.transport_client import as_response, make_client
 
 if TYPE_CHECKING:
@@ -48,9 +48,6 @@ PARAMS = {"signature": "s1gnature-0123456789"}
 SECRETS = [SECRET, TOKEN, BASE64, *HEADER.values(), *PARAMS.values()]
 
 AUTHS = [BasicAuth("me", SECRET), TokenAuth(TOKEN)]
-
-
-SOURCE = Path(lading.__file__).parent
 
 
 class Thing(Model):
@@ -96,35 +93,6 @@ def echo() -> Iterator[Echo]:
     echo = Echo()
     with echo.server:
         yield echo
-
-
-def forms_of(secret: str) -> set[str]:
-    """The secret as it may be shown."""
-    raw = secret.encode()
-    encoded = base64.b64encode(raw).decode().rstrip("=")
-    return {secret, json.dumps(secret)[1:-1], repr(raw)[2:-1], quote(secret, safe=""), encoded, html.escape(secret)}
-
-
-def locals_of(error: BaseException) -> list[str]:
-    """The variables of lading's own frames as error reporters show them, those of causes and contexts included."""
-    found: list[str] = []
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        one = pending.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        pending += [one.__cause__, one.__context__]
-        report = traceback.TracebackException.from_exception(one, capture_locals=True)
-        found += [
-            f"{frame.filename}:{frame.lineno} {name} = {value}"
-            for frame in report.stack
-            if frame.filename.startswith(str(SOURCE))
-            for name, value in (frame.locals or {}).items()
-        ]
-    assert found
-    return found
 
 
 class Watched:

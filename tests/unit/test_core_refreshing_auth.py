@@ -7,9 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
-from lading import Auth, Call, Response, Timeout, TokenAuth
+from lading import Auth, Call, InvalidResponse, LadingError, NetworkError, Response, ServerError, Timeout, TokenAuth
 from lading._core.auth import RefreshingAuth
 from lading._core.messages import Request
+from lading._core.retry import is_retryable
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +44,10 @@ async def send(auth: Auth, store: Any) -> list[tuple[int, str]]:
     while True:
         if step is Auth.PREPARE:
             await auth.prepare(None)  # type: ignore[arg-type]
-            step = next(flow)
+            try:
+                step = next(flow)
+            except StopIteration:
+                return sent
             continue
         credentials = request.headers["Authorization"].removeprefix("Bearer ")
         await anyio.sleep(0)
@@ -131,3 +135,31 @@ async def test_a_renewal_that_fails_leaves_the_next_to_try():
         await send(auth, lambda _: 200)
     assert await send(auth, lambda _: 200) == [(200, "token-1")]
     assert Call("GET", "x", auth=auth).auth is auth
+
+
+async def test_a_renewal_without_others_lets_the_refusal_stand():
+    tokens = iter(["token-1", None, "token-2"])
+
+    async def renew(sender: Any, before: str | None) -> str:
+        return next(tokens) or before or ""
+
+    auth = RefreshingAuth(renew, TokenAuth)
+    assert await send(auth, lambda _: 401) == [(401, "token-1")]
+    assert await send(auth, lambda _: 200) == [(200, "token-1")]
+    assert await send(auth, lambda _: 401) == [(401, "token-1"), (401, "token-2")]
+
+
+async def test_a_renewal_that_fails_says_nothing_of_the_request_that_waits_for_it():
+    async def renew(sender: Any, before: str | None) -> str:
+        raise error
+
+    for error in (
+        NetworkError("lost", phase="receive", outcome="unknown", request_sent=True),
+        ServerError("broken", status=503, outcome="unknown"),
+        InvalidResponse("html", outcome="unknown"),
+    ):
+        with pytest.raises(LadingError) as caught:
+            await send(RefreshingAuth(renew, TokenAuth), lambda _: 200)
+        assert caught.value is error
+        assert error.outcome == "not_done"
+        assert not is_retryable(error, repeatable=True)  # it had attempts of its own

@@ -23,7 +23,7 @@ ONLY_IN = {
     "aiobotocore": ("lading.s3._aws", "lading.s3._aws."),
     "botocore": ("lading.s3._aws", "lading.s3._aws."),
     "pymacaroons": ("lading._macaroons.bakery",),
-    "nacl": ("lading.testing.canonical.",),
+    "nacl": ("lading._macaroons.bakery", "lading.testing.canonical."),
     "yaml": ("lading.testing.canonical.",),
     "keyring": ("lading._core.credentials",),
     "awscrt": ("lading.s3._checksums",),

@@ -11,7 +11,7 @@ from lading._core.arguments import checked
 from lading._core.call import NO_AUTH, Auth
 from lading._core.credentials import Credentials, MemoryCredentials
 from lading._core.loop_local import LoopLocal
-from lading.errors import ConfigError
+from lading.errors import ApiError, ConfigError, LadingError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -112,8 +112,11 @@ class RefreshingAuth(Auth, Generic[C]):
     Many requests that need new ones concurrently, or are refused together, cause one renewal between them; each is then
     sent again, once, with the new ones (unless its body can be read only once).
 
+    A renewal that fails is not repeated for the request that waits for it, which has not been sent.
+
     Args:
-        renew: From (a sender without credentials, the credentials so far or ``None``) to new ones.
+        renew: From (a sender without credentials, the credentials so far or ``None``) to new ones; to those so far when
+            there are no others, and then the refusal stands.
         sign: From credentials to the auth that signs requests with them.
         is_fresh: Whether credentials are still valid long enough to begin a request with.
         is_refusal: Whether a response says that the credentials have to be renewed.
@@ -142,30 +145,46 @@ class RefreshingAuth(Auth, Generic[C]):
         async with self._lock.get():
             current = self._current
             if current is None or current is self._refused or not self._is_fresh(current):
-                self._current = await self._renew(sender, current)
-                # With the ones before: responses to requests that they signed may still come.
-                self._secrets = self._signer.secrets()
-                self._signer = self._sign(self._current)
+                renewed = await self._renew_for(sender, current)
+                if renewed is current:
+                    self._refused = None
+                else:
+                    self._current = renewed
+                    # With the ones before: responses to requests that they signed may still come.
+                    self._secrets = self._signer.secrets()
+                    self._signer = self._sign(renewed)
             await self._signer.prepare(sender)
+
+    async def _renew_for(self, sender: CallSender, current: C | None) -> C:
+        try:
+            return await self._renew(sender, current)
+        except LadingError as error:
+            # It had attempts of its own, and says nothing of the request that waits for it.
+            error.outcome = "not_done"
+            if isinstance(error, (ApiError, NetworkError)):
+                error.final = True
+            raise
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
         """Yield the signed request, and once more with new credentials when these are refused."""
         used = self._current
-        response = yield from _run_flow(self._signer, request)
+        response = yield from run_flow(self._signer, request)
         if response is None or not self._is_refusal(response):
             return
         if used is self._current:  # otherwise another request has had them renewed meanwhile
             self._refused = used
             yield self.PREPARE
-        yield from _run_flow(self._signer, request)
+            if used is self._current:
+                return
+        yield from run_flow(self._signer, request)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the secrets of the credentials, and of the ones before."""
         return (*self._signer.secrets(), *self._secrets)
 
 
-def _run_flow(auth: Auth, request: Request) -> Generator[Request | Call[Any], Any, Response | None]:
-    """Run the flow of *auth*, and return the last response to *request*."""
+def run_flow(auth: Auth, request: Request) -> Generator[Request | Call[Any], Any, Response | None]:
+    """Run the flow of *auth*, and return the last response to *request*; ``None`` when there was none."""
     flow = auth.flow(request)
     response: Response | None = None
     try:

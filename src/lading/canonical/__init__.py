@@ -15,7 +15,8 @@ from lading.canonical._endpoints import (
     on_prem_snap_store,
 )
 from lading.canonical._errors import ReviewRejected
-from lading.canonical._models import Account, PackageName, WhoAmI
+from lading.canonical._login.agent import Agent
+from lading.canonical._models import Account, PackageName, Session, WhoAmI
 from lading.canonical._models_packages import Media, Package, Track, TrackGuardrail
 from lading.canonical._models_public import PublicChannel, PublicRelease
 from lading.canonical._models_releases import (
@@ -79,6 +80,7 @@ __all__ = [
     "Account",
     "AccountKey",
     "AccountSnap",
+    "Agent",
     "AssertionHeaders",
     "Base",
     "Channel",
@@ -116,6 +118,7 @@ __all__ = [
     "ReviewWatch",
     "Revision",
     "Revisions",
+    "Session",
     "SnapAccount",
     "SnapAccountInfo",
     "SnapBuilds",

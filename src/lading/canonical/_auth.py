@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lading._core.auth import Auth, RefreshingAuth
+from lading._core.api_errors import make_api_error
+from lading._core.auth import Auth, RefreshingAuth, run_flow
 from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
-from lading._core.threads import import_in_thread, run_in_thread
 from lading.canonical._errors import needs_refresh
-from lading.canonical._stored import StoredCredentials, parse_exported
-from lading.errors import ConfigError
+from lading.canonical._login.secret import Masked, Secret
+from lading.canonical._signing import ActiveCredentials, HeaderAuth, authorization, exchange, read_discharge
+from lading.canonical._stored import StoredCredentials, try_exported
+from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,25 +26,10 @@ if TYPE_CHECKING:
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._services import Services
 
-INSTALL = "pip install 'lading[charmhub]'"
-"""How to install what logins need, for error messages."""
-
-_BAKERY = "lading._macaroons.bakery"
 # Credentials that end sooner than this are not begun with.
 _MARGIN = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """Credentials in use.
-
-    Attributes:
-        stored: As they are stored.
-        header: The value of the ``Authorization`` header.
-    """
-
-    stored: StoredCredentials
-    header: str = field(repr=False)
+# Of credentials before: responses to requests that they signed may still come.
+_MOST_SECRETS = 20
 
 
 class StoreAuth(Auth):
@@ -59,10 +47,17 @@ class StoreAuth(Auth):
         self._services = services
         self._inner = self._make()
         self._before: tuple[str, ...] = ()
+        # What could not be stored in the place, and is used all the same.
+        self._unstored: StoredCredentials | None = None
+        # Whether a response said that the credentials have to be refreshed, and not only that they are not accepted.
+        self._needs_refresh = False
 
-    def _make(self) -> RefreshingAuth[_Session]:
+    def _make(self) -> RefreshingAuth[ActiveCredentials]:
         return RefreshingAuth(
-            self._renew, _sign, is_fresh=lambda session: not _has_expired(session.stored), is_refusal=self._is_refusal
+            self._renew,
+            HeaderAuth,
+            is_fresh=lambda active: not active.knows_expiry or not self._has_expired(active.stored),
+            is_refusal=self._is_refusal,
         )
 
     async def read(self) -> StoredCredentials | None:
@@ -71,23 +66,54 @@ class StoreAuth(Auth):
         Raises:
             ConfigError: It is in none of the forms, or the place cannot be read.
         """
-        text = await self.place.get()
-        return None if text is None else parse_exported(text)
+        if self._unstored is not None:
+            return self._unstored
+        found = _parse(await self.place.get())
+        if isinstance(found, ConfigError):
+            raise found
+        return found
 
     async def use(self, stored: StoredCredentials) -> None:
-        """Store other credentials, and sign with them from now on."""
-        await self.place.set(stored.export())
+        """Store other credentials, and sign with them from now on.
+
+        Raises:
+            ConfigError: They could not be stored. They are signed with, and :meth:`read` returns them, all the same.
+        """
+        self._unstored = stored
         self.forget()
+        problem = await self._store(stored)
+        if problem is None:
+            self._unstored = None
+            self.forget()  # another login may have been stored meanwhile
+            return
+        raise ConfigError(
+            f"{self._endpoints.name}: the credentials could not be stored in {self.place!r} ({problem}). This client "
+            "uses them until it is closed, and tokens.export() returns them",
+            outcome="unknown",
+        )
+
+    async def _store(self, stored: StoredCredentials) -> str | None:
+        """Store credentials, and return why that failed: the frames of the error itself hold them."""
+        try:
+            await self.place.set(stored.export())
+        except Exception as error:  # noqa: BLE001 - places are the caller's
+            return str(error) if isinstance(error, LadingError) else type(error).__name__
+        return None
 
     async def delete(self) -> None:
         """Remove the credentials from where they are stored."""
-        await self.place.delete()
+        self._unstored = None
         self.forget()
+        await self.place.delete()
 
     def forget(self) -> None:
         """Read the credentials again before the next request."""
-        self._before = self._inner.secrets()
+        self._before = self.secrets()[:_MOST_SECRETS]
         self._inner = self._make()
+
+    def expires_at(self, stored: StoredCredentials) -> datetime | None:
+        """Return when credentials expire for good, as far as they say: a discharge that can be refreshed does not."""
+        return stored.root_expires_at if self._can_refresh(stored) else stored.expires_at
 
     async def prepare(self, sender: CallSender) -> None:
         """Read, exchange or refresh the credentials."""
@@ -97,8 +123,13 @@ class StoreAuth(Auth):
             await inner.prepare(sender)
 
     def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        """Send the request with the credentials, and again when they had to be refreshed."""
-        return self._inner.flow(request)
+        """Send the request with the credentials, and again when others were stored or these had to be refreshed."""
+        inner = self._inner
+        response = yield from run_flow(inner, request)
+        if inner is not self._inner and response is not None and response.status == 401:
+            # A login has replaced them while the request was on its way.
+            yield self.PREPARE
+            yield from self._inner.flow(request)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the credentials, and the ones before."""
@@ -108,121 +139,111 @@ class StoreAuth(Auth):
         return f"StoreAuth({self.place!r})"
 
     def _is_refusal(self, response: Response) -> bool:
-        return bool(self._refreshes) and needs_refresh(response)
+        if response.status != 401:
+            return False
+        self._needs_refresh = self._needs_refresh or needs_refresh(response)
+        return True
 
-    @property
-    def _refreshes(self) -> bool:
-        """Whether the store's credentials can be refreshed: those that Ubuntu One discharged, unless exchanged."""
-        return not self._endpoints.exchange
+    def _can_refresh(self, stored: StoredCredentials) -> bool:
+        """Return whether Ubuntu One can refresh them: it discharged them, and they were not exchanged."""
+        return stored.form == "ubuntu-one" and not self._endpoints.exchange
 
-    async def _renew(self, sender: CallSender, current: _Session | None) -> _Session:
+    def _has_expired(self, stored: StoredCredentials) -> bool:
+        return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
+
+    async def _renew(self, sender: CallSender, current: ActiveCredentials | None) -> ActiveCredentials:
         """Return the credentials to sign with: those that are stored, exchanged where the store wants that, else new.
 
         Args:
             sender: A sender without credentials.
-            current: Those that have expired or were refused.
+            current: Those that have expired or were refused. They are returned when there are no others.
         """
-        stored = await self.read()
-        if stored is None:
+        refresh, self._needs_refresh = self._needs_refresh, False
+        source = await self.read()
+        if source is None:
             raise ConfigError(missing_credentials(self._endpoints, repr(self.place)))
-        if (current is not None and stored == current.stored) or _has_expired(stored):
+        stored = source
+        if current is not None and current.source == source:  # nobody has stored others
+            refresh = refresh and self._can_refresh(current.stored)
+            if not refresh and not self._has_expired(current.stored):
+                return current
+            stored = current.stored
+        else:
+            refresh = False
+        self._check_expiry(stored, source)
+        if refresh or (self._can_refresh(stored) and self._has_expired(stored)):
             stored = await self._refresh(sender, stored)
-        if stored.form == "ubuntu-one" and self._endpoints.exchange:
-            stored = await self._exchange(sender, stored)
-        return _Session(stored, await authorization(stored))
+        elif source.form == "ubuntu-one" and self._endpoints.exchange:
+            stored = await exchange(sender, self._endpoints, self._services, source)
+        source = await self._keep(source, stored)
+        return ActiveCredentials(
+            source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored)
+        )
+
+    def _check_expiry(self, stored: StoredCredentials, source: StoredCredentials) -> None:
+        """Raise ``ConfigError`` when neither refreshing nor exchanging helps: a person has to log in again.
+
+        Args:
+            stored: The credentials.
+            source: What they were made of; the same, or macaroons that can be exchanged once more.
+        """
+        when = self.expires_at(source if source.form == "ubuntu-one" else stored)
+        if when is None or when > datetime.now(UTC) + _MARGIN:
+            return
+        raise ConfigError(
+            f"{self._endpoints.name}: the credentials in {self.place!r} expired at {when:%Y-%m-%d %H:%M} UTC and "
+            f"cannot be refreshed: log in again (tokens.login, or the official client and {self._endpoints.variable})"
+        )
 
     async def _refresh(self, sender: CallSender, stored: StoredCredentials) -> StoredCredentials:
-        """Have Ubuntu One refresh the discharge, and store it.
+        """Have Ubuntu One refresh the discharge. It may be repeated: each refreshed discharge is valid.
 
         Raises:
-            ConfigError: These cannot be refreshed: a person has to log in again.
+            Unauthorized: It refuses to: a person has to log in again.
         """
-        if stored.form != "ubuntu-one" or not self._refreshes:
-            when = f" at {stored.expires_at:%Y-%m-%d %H:%M} UTC" if stored.expires_at else ""
-            raise ConfigError(
-                f"{self._endpoints.name}: the credentials in {self.place!r} expired{when} and cannot be refreshed: "
-                f"log in again (tokens.login, or the official client and {self._endpoints.variable})"
-            )
         call = Call(
             "POST",
             "api/v2/tokens/refresh",
-            read_discharge,
+            lambda response: replace(stored, discharge=read_discharge(response)),
             json={"discharge_macaroon": stored.discharge},
             idempotent=True,
         )
-        fresh = replace(stored, discharge=await sender.to(self._services.login).send(call))
-        await self._keep(fresh)
-        return fresh
+        try:
+            return await sender.to(self._services.login, Masked(Secret(stored.discharge))).send(call)
+        except ApiError as error:
+            if error.status not in (400, 401, 403, 404):
+                raise
+            text = (
+                f"Ubuntu One does not refresh the credentials in {self.place!r} ({error.detail}): log in again "
+                f"(tokens.login, or the official client and {self._endpoints.variable})"
+            )
+            name = self._endpoints.name
+            raise make_api_error(
+                Unauthorized, name, text, status=error.status, code=error.code, errors=error.errors, detail=error.detail
+            ) from error
 
-    async def _exchange(self, sender: CallSender, stored: StoredCredentials) -> StoredCredentials:
-        """Exchange the macaroons for a token of the store, and store that instead.
+    async def _keep(self, source: StoredCredentials, stored: StoredCredentials) -> StoredCredentials:
+        """Store what was made of *source*, and return what is stored then.
 
-        Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
+        An environment variable keeps what it has. What cannot be stored is used all the same, in this process.
         """
-        call = Call(
-            "POST",
-            self._endpoints.exchange,
-            read_macaroon,
-            headers={"Authorization": await authorization(stored)},
-            json={"client-description": "lading"},
-            idempotent=True,
-        )
-        token = StoredCredentials("token", await sender.to(self._services.api).send(call))
-        await self._keep(token)
-        return token
-
-    async def _keep(self, stored: StoredCredentials) -> None:
-        """Store credentials where that is possible; an environment variable keeps what it has."""
-        if not isinstance(self.place, EnvironmentCredentials):
-            await self.place.set(stored.export())
+        if stored == source or isinstance(self.place, EnvironmentCredentials) or await self.read() != source:
+            return source
+        problem = await self._store(stored)
+        if problem is not None:
+            logging.getLogger("lading").warning(
+                "%s: the renewed credentials could not be stored in %r (%s): this process uses them, others will not",
+                self._endpoints.name,
+                self.place,
+                problem,
+            )
+            return source
+        self._unstored = None
+        return stored
 
 
-class _Signed(Auth):
-    """One ``Authorization`` header."""
-
-    def __init__(self, session: _Session) -> None:
-        self._session = session
-
-    def flow(self, request: Request) -> Generator[Request | Call[Any], Any, None]:
-        request.headers["Authorization"] = self._session.header
-        yield request
-
-    def secrets(self) -> tuple[str, ...]:
-        stored = self._session.stored
-        parts = self._session.header.partition(" ")[2].replace("discharge=", "root=").split("root=")
-        return tuple(filter(None, (stored.token, stored.root, stored.discharge, *(part.strip(" ,") for part in parts))))
-
-
-def _sign(session: _Session) -> Auth:
-    return _Signed(session)
-
-
-def _has_expired(stored: StoredCredentials) -> bool:
-    return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
-
-
-async def authorization(stored: StoredCredentials) -> str:
-    """Return the ``Authorization`` header that *stored* signs requests with.
-
-    Raises:
-        ConfigError: Binding the discharge needs ``lading[charmhub]``, which is not installed; or the macaroons are
-            damaged.
-    """
-    if stored.form == "developer":
-        return f"Bearer {stored.token}"
-    if stored.form != "ubuntu-one":
-        return f"Macaroon {stored.token}"
-    bakery = await import_bakery()
-    bound = await run_in_thread(bakery.bind, stored.root, stored.discharge)
-    return f"Macaroon root={stored.root}, discharge={bound}"
-
-
-async def import_bakery() -> Any:
-    """Import what works on third-party caveats, off the event loop; ``ConfigError`` where it is not installed."""
-    try:
-        return await import_in_thread(_BAKERY)
-    except ImportError as error:
-        raise ConfigError(f"logging in, and what Ubuntu One issued, need pymacaroons: {INSTALL}") from error
+def _parse(text: str | None) -> StoredCredentials | ConfigError | None:
+    return None if text is None else try_exported(text)
 
 
 def missing_credentials(endpoints: Endpoints, searched: str = "") -> str:
@@ -237,20 +258,3 @@ def missing_credentials(endpoints: Endpoints, searched: str = "") -> str:
         f"{endpoints.name}: this needs credentials{found}: await tokens.login(email=..., password=...), pass token= "
         f"with what the official client exports, or set {endpoints.variable} and use from_config()"
     )
-
-
-def read_macaroon(response: Response) -> str:
-    """Read the token or macaroon that a store issued."""
-    return _read_string(response, "macaroon")
-
-
-def read_discharge(response: Response) -> str:
-    """Read the discharge that Ubuntu One issued."""
-    return _read_string(response, "discharge_macaroon")
-
-
-def _read_string(response: Response, name: str) -> str:
-    value = response.json()[name]
-    if not isinstance(value, str) or not value:
-        raise TypeError(name)
-    return value

@@ -106,7 +106,7 @@ class Charmhub(_StoreClient):
         ConfigError: The credentials are in none of the known forms, or a URL is invalid.
 
     Attributes:
-        tokens: Log in and out, describe the credentials in use.
+        tokens: Log in and out, list and revoke sessions, describe the credentials in use.
         packages: Register and list names, read and change their metadata.
         releases: List, make, promote and close releases; wait until installers see them.
         resources: Upload, list and update the resources of charms.
@@ -211,7 +211,7 @@ class SnapStore(_StoreClient):
         ConfigError: The credentials are in none of the known forms, or a URL is invalid.
 
     Attributes:
-        tokens: Log in and out, describe the credentials in use.
+        tokens: Log in and out, list and revoke sessions, describe the credentials in use.
         packages: Register and list names.
         uploads: The transfer of files to the storage host.
         revisions: Upload, wait for and list revisions.

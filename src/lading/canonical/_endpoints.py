@@ -25,7 +25,8 @@ class Endpoints:
         api_url: The host of its API.
         storage_url: The host that files are uploaded to. Credentials are never sent there.
         info_url: The host that installers read what is released from, without credentials.
-        login_url: The host of Ubuntu One. With Candid the root macaroon says where its service is.
+        login_url: The host of Ubuntu One. With Candid, what the store issues says where that is: this host may be of
+            plain http then, where any other has to be https.
         api: Which API it has for packages, revisions and releases: ``"gateway"`` is the publisher gateway
             (``/v1/charm/...``, of Charmhub and of on-prem snap stores), ``"dashboard"`` the Snap Store's own.
         login_kind: How a login begins: ``"usso"`` (Ubuntu One, with an exchanged token), ``"acl"`` (Ubuntu One, with a

@@ -33,6 +33,8 @@ _KINDS: dict[str, type[ApiError]] = {
     "macaroon-permission-required": Forbidden,
     "macaroon-needs-refresh": Unauthorized,
     "invalid-credentials": Unauthorized,
+    "twofactor-required": Unauthorized,
+    "twofactor-failure": Unauthorized,
 }
 # What some codes mean that come without a message.
 _MEANINGS = {
@@ -69,28 +71,55 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
         method: The request's method.
         secrets: To be masked in the message.
     """
+    return _read(service, response, method, secrets, sent_credentials=False)
+
+
+def read_api_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+    """Return the error of the API, which alone is sent credentials: when it does not accept them, with what to do.
+
+    Args:
+        service: The service.
+        response: The response.
+        method: The request's method.
+        secrets: To be masked in the message.
+    """
+    return _read(service, response, method, secrets, sent_credentials=True)
+
+
+def _read(
+    service: Service, response: Response, method: str, secrets: Iterable[str], *, sent_credentials: bool
+) -> ApiError:
     body = _body(response)
-    errors = tuple(_entries(body))
-    code = (
-        next((code for code, _ in errors if code), None) or _text(body.get("code")) or _text(body.get("Code")) or None
-    )
-    plain_code = (code or "").lower().replace("_", "-")
-    detail = "; ".join(message for _, message in errors if message) or _flat(body)
-    detail = detail or _MEANINGS.get(plain_code) or error_detail(response)
-    kind = _KINDS.get(plain_code) or error_class(response.status)
-    if response.status == 401 and needs_refresh(response):
-        kind = Unauthorized
-    if kind is Unauthorized and needs_refresh(response):
-        detail += _LOG_IN_AGAIN
+    listed = tuple(_entries(body))
+    flat = _text(body.get("code")) or _text(body.get("Code"))
+    code = next((code for code, _ in listed if code), None) or flat or None
+    detail = "; ".join(message for _, message in listed if message) or _flat(body)
+    detail = detail or _MEANINGS.get(_normal(code or "")) or error_detail(response)
+    errors = listed
+    if flat and _normal(flat) not in {_normal(code) for code, _ in listed}:
+        # Ubuntu One's own, besides those of its list.
+        errors = (*listed, (flat, _flat(body) if listed else detail))
+    kind = _KINDS.get(_normal(code or "")) or error_class(response.status)
+    if response.status == 401 and kind is Forbidden:
+        kind = Unauthorized  # "permission required" is said of credentials that are not accepted, too
+    if kind is Unauthorized and (needs_refresh(response) or (sent_credentials and response.status == 401)):
+        detail = (detail or "the credentials are not accepted") + _LOG_IN_AGAIN
     return api_error(
         service.name,
         _with_retry_after(response, body),
         method=method,
         detail=detail,
         code=code,
-        errors=errors or ([(code, detail)] if code else ()),
+        errors=errors,
         kind=kind,
         secrets=secrets,
+    )
+
+
+def wants_second_factor(error: ApiError) -> bool:
+    """Return whether Ubuntu One refused a login for the lack of a one-time password, in either way."""
+    return any(
+        "twofactor-required" in _normal(code) or "otp required" in message.lower() for code, message in error.errors
     )
 
 
@@ -110,7 +139,11 @@ def error_codes(response: Response) -> frozenset[str]:
     """Return all codes in the body of a response, in lower case and with hyphens."""
     body = _body(response)
     codes = [code for code, _ in _entries(body)] + [_text(body.get("code")), _text(body.get("Code"))]
-    return frozenset(code.lower().replace("_", "-") for code in codes if code)
+    return frozenset(_normal(code) for code in codes if code)
+
+
+def _normal(code: str) -> str:
+    return code.lower().replace("_", "-")
 
 
 def _body(response: Response) -> dict[str, Any]:
@@ -153,4 +186,4 @@ def _with_retry_after(response: Response, body: dict[str, Any]) -> Response:
         return response
     if not 0 <= seconds < 1e9:
         return response
-    return replace(response, headers={**response.headers, "retry-after": f"{seconds:g}"})
+    return replace(response, headers={**response.headers, "retry-after": f"{seconds:f}"})

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AliasGenerator, BeforeValidator, ConfigDict
 
-from lading._core.model import Model
+from lading._core.model import Model, UtcDatetime
 
 T = TypeVar("T")
 
@@ -69,3 +69,29 @@ class WhoAmI(StoreModel):
     permissions: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
     packages: tuple[PackageName, ...] | None = None
+
+
+class Session(StoreModel):
+    """A login that the store knows of.
+
+    Attributes:
+        session_id: Its identifier, to revoke it with.
+        description: What it was called when it began.
+        valid_since: When it began, in UTC.
+        valid_until: When it expires.
+        revoked_at: When it was revoked; ``None`` where it was not.
+        revoked_by: Who revoked it.
+    """
+
+    session_id: str
+    description: str | None = None
+    valid_since: UtcDatetime | None = None
+    valid_until: UtcDatetime | None = None
+    revoked_at: UtcDatetime | None = None
+    revoked_by: str | None = None
+
+
+class SessionList(StoreModel):
+    """The sessions of an account."""
+
+    macaroons: Several[Session] = ()

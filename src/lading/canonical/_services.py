@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lading._core.service import Service, validate_base_url
-from lading.canonical._errors import read_error
+from lading.canonical._errors import read_api_error, read_error
 
 if TYPE_CHECKING:
     from lading.canonical._endpoints import Endpoints
@@ -48,7 +48,7 @@ def services_of(endpoints: Endpoints, *, allow_http: bool) -> Services:
         return Service(
             name=name + suffix,
             base_url=validate_base_url(url, f"the {what} of {name}", allow_http=allow_http),
-            read_error=read_error,
+            read_error=read_error if suffix else read_api_error,
             late_work=LATE_WORK,
         )
 

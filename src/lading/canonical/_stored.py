@@ -63,8 +63,12 @@ class StoredCredentials:
     @property
     def expires_at(self) -> datetime | None:
         """When they expire by their own caveats, in UTC; ``None`` where they do not say."""
-        moments = [moment for text in (self.token, self.root, self.discharge) if text for moment in _expiries(text)]
-        return min(moments, default=None)
+        return _earliest(self.token, self.root, self.discharge)
+
+    @property
+    def root_expires_at(self) -> datetime | None:
+        """When the root macaroon expires, which no refreshed discharge outlasts; ``None`` where it does not say."""
+        return _earliest(self.root)
 
 
 def parse_stored(text: str) -> StoredCredentials:
@@ -73,19 +77,59 @@ def parse_stored(text: str) -> StoredCredentials:
     Raises:
         ConfigError: It is in none of the forms. The error does not quote it.
     """
+    found = _try_stored(text)
+    del text  # this frame is shown with the error
+    if isinstance(found, ConfigError):
+        raise found
+    return found
+
+
+def parse_exported(text: str) -> StoredCredentials:
+    """Parse credentials that were exported (in base64, as in the official clients' variables), or as they are stored.
+
+    Raises:
+        ConfigError: They are neither. The error does not quote them.
+    """
+    found = try_exported(text)
+    del text  # this frame is shown with the error
+    if isinstance(found, ConfigError):
+        raise found
+    return found
+
+
+def try_exported(text: str) -> StoredCredentials | ConfigError:
+    """Parse them as :func:`parse_exported` does, and return the error: a frame that raises it would hold them."""
+    text = text.strip()
+    if text.startswith("{"):
+        return _try_stored(text)
+    text = "".join(text.splitlines())  # some tools fold base64
+    try:
+        data = b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return _try_stored(text)  # a token in URL-safe base64, or an opaque one
+    if data.startswith(_MACAROON_STARTS):
+        return _try_stored(text)
+    try:
+        inner = data.decode()
+    except UnicodeDecodeError:
+        return _try_stored(text)
+    return _try_stored(inner)
+
+
+def _try_stored(text: str) -> StoredCredentials | ConfigError:
     text = text.strip()
     if not text.startswith("{"):
         if not (text.isascii() and text.isprintable() and " " not in text) or not text:
-            raise ConfigError(f"{_NOT_ONE}: a token has no spaces and no characters beyond ASCII")
+            return ConfigError(f"{_NOT_ONE}: a token has no spaces and no characters beyond ASCII")
         return StoredCredentials("token", text)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise ConfigError(f"{_NOT_ONE}: they are not JSON") from None
-    return _parse_object(value, text)
+        return ConfigError(f"{_NOT_ONE}: they are not JSON")
+    return _try_object(value, text)
 
 
-def _parse_object(value: dict[str, Any], text: str) -> StoredCredentials:
+def _try_object(value: dict[str, Any], text: str) -> StoredCredentials | ConfigError:
     kind, content = value.get("t"), value.get("v")
     if kind == "macaroon" and _is_token(content):
         return StoredCredentials("candid", content)
@@ -97,40 +141,28 @@ def _parse_object(value: dict[str, Any], text: str) -> StoredCredentials:
         return StoredCredentials("developer", value["macaroon"])
     if kind is None and "\n" not in text and text.isascii():
         return StoredCredentials("token", text)  # craft-store sends such an object as it is
-    raise ConfigError(f"{_NOT_ONE}: the JSON has none of the forms that craft-store writes")
+    return ConfigError(f"{_NOT_ONE}: the JSON has none of the forms that craft-store writes")
 
 
 def _is_token(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
 
 
-def parse_exported(text: str) -> StoredCredentials:
-    """Parse credentials that were exported (in base64, as in the official clients' variables), or as they are stored.
+def try_decode(text: str) -> Macaroon | None:
+    """Read a macaroon, or return ``None``: it raises nothing, for its frame holds a secret."""
+    try:
+        return decode(text)
+    except LadingError:
+        return None
 
-    Raises:
-        ConfigError: They are neither. The error does not quote them.
-    """
-    text = text.strip()
-    if text.startswith("{"):
-        return parse_stored(text)
-    text = "".join(text.splitlines())  # some tools fold base64
-    try:
-        data = b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        return parse_stored(text)  # a token in URL-safe base64, or an opaque one
-    if data.startswith(_MACAROON_STARTS):
-        return parse_stored(text)
-    try:
-        inner = data.decode()
-    except UnicodeDecodeError:
-        return parse_stored(text)
-    return parse_stored(inner)
+
+def _earliest(*macaroons: str) -> datetime | None:
+    return min((moment for text in macaroons if text for moment in _expiries(text)), default=None)
 
 
 def _expiries(text: str) -> Iterator[datetime]:
-    try:
-        macaroon: Macaroon = decode(text)
-    except LadingError:
+    macaroon = try_decode(text)
+    if macaroon is None:
         return  # an opaque token says nothing
     for caveat in macaroon.caveats:
         if caveat.verification_id is not None:
