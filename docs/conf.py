@@ -131,7 +131,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"(lading\.\S*\.)?(ArtifactSource|ByteSource|CallSender|ClientOpener|ConditionalWrites|EndpointUrls|FileVersion|HeaderPairs|K|Kind|LoginKind|MetricName|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
+        r"(lading\.\S*\.)?(ArtifactSource|ByteSource|CallSender|ClientOpener|ConditionalWrites|EndpointUrls|FileVersion|HeaderPairs|K|Kind|LoginKind|MetricName|Param|Params|PathLike|Permission|Piece|Policy|R|Reader|RefreshCode|Request|ResponseBody|Sender|T|Then|Timestamp|Ts|V|WriteOutcome)",
     ),
     ("py:attr", "errors"),
 ]

@@ -45,6 +45,16 @@ def snap_file(tmp_path: Path) -> Path:
     return path
 
 
+async def test_credentials_that_are_restricted(snap_store: EmbeddedSnapStore):
+    exported = snap_store.export_credentials(packages=[NAME], channels=["edge"], permissions=["package_access"])
+    async with snap_store.client(exported) as snaps:
+        found = await snaps.tokens.whoami()
+    owner = snap_store.owner
+    assert (found.account.id, found.account.display_name) == (owner.id, owner.display_name)
+    assert (found.channels, found.permissions) == (("edge",), ("package_access",))
+    assert [package.id for package in found.packages or ()] == [snap_store.package_id(NAME)]
+
+
 async def test_from_a_name_to_what_installers_get(snap_store: EmbeddedSnapStore, snap_file: Path):
     async with snap_store.client() as snaps:
         snap_id = await snaps.packages.register("other")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import AliasGenerator, BeforeValidator, ConfigDict
+from pydantic import AliasChoices, AliasGenerator, BeforeValidator, ConfigDict, Field
 
 from lading._core.model import Model, UtcDatetime
 
@@ -41,14 +41,20 @@ class Account(StoreModel):
     """
 
     id: str
-    display_name: str | None = None
+    # The Snap Store's name for it.
+    display_name: str | None = Field(default=None, validation_alias=AliasChoices("display-name", "name"))
     username: str | None = None
     email: str | None = None
     validation: str | None = None
 
 
+def _ids_are_packages(value: object) -> object:
+    """Return the members of a package; the Snap Store sends its identifier alone."""
+    return {"id": value} if isinstance(value, str) else value
+
+
 class PackageName(StoreModel):
-    """A package that credentials are restricted to."""
+    """A package that credentials are restricted to. The Snap Store sends its identifier alone."""
 
     name: str | None = None
     type: str | None = None
@@ -68,7 +74,7 @@ class WhoAmI(StoreModel):
     account: Account
     permissions: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
-    packages: tuple[PackageName, ...] | None = None
+    packages: tuple[Annotated[PackageName, BeforeValidator(_ids_are_packages)], ...] | None = None
 
 
 class Session(StoreModel):
