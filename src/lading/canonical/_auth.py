@@ -56,7 +56,7 @@ class StoreAuth(Auth):
         return RefreshingAuth(
             self._renew,
             HeaderAuth,
-            is_fresh=lambda active: not active.knows_expiry or not self._has_expired(active.stored),
+            is_fresh=lambda active: not _is_past(active.expires_at),
             is_refusal=self._is_refusal,
         )
 
@@ -148,9 +148,6 @@ class StoreAuth(Auth):
         """Return whether Ubuntu One can refresh them: it discharged them, and they were not exchanged."""
         return stored.form == "ubuntu-one" and not self._endpoints.exchange
 
-    def _has_expired(self, stored: StoredCredentials) -> bool:
-        return stored.expires_at is not None and stored.expires_at <= datetime.now(UTC) + _MARGIN
-
     async def _renew(self, sender: CallSender, current: ActiveCredentials | None) -> ActiveCredentials:
         """Return the credentials to sign with: those that are stored, exchanged where the store wants that, else new.
 
@@ -165,19 +162,21 @@ class StoreAuth(Auth):
         stored = source
         if current is not None and current.source == source:  # nobody has stored others
             refresh = refresh and self._can_refresh(current.stored)
-            if not refresh and not self._has_expired(current.stored):
+            if not refresh and not _is_past(current.stored.expires_at):
                 return current
             stored = current.stored
         else:
             refresh = False
         self._check_expiry(stored, source)
-        if refresh or (self._can_refresh(stored) and self._has_expired(stored)):
+        if refresh or (self._can_refresh(stored) and _is_past(stored.expires_at)):
             stored = await self._refresh(sender, stored)
         elif source.form == "ubuntu-one" and self._endpoints.exchange:
             stored = await exchange(sender, self._endpoints, self._services, source)
         source = await self._keep(source, stored)
+        expires_at = stored.expires_at
+        # New ones have not expired: where they seem to, this machine's clock is fast.
         return ActiveCredentials(
-            source, stored, await authorization(stored), knows_expiry=not self._has_expired(stored)
+            source, stored, await authorization(stored), None if _is_past(expires_at) else expires_at
         )
 
     def _check_expiry(self, stored: StoredCredentials, source: StoredCredentials) -> None:
@@ -188,7 +187,7 @@ class StoreAuth(Auth):
             source: What they were made of; the same, or macaroons that can be exchanged once more.
         """
         when = self.expires_at(source if source.form == "ubuntu-one" else stored)
-        if when is None or when > datetime.now(UTC) + _MARGIN:
+        if when is None or not _is_past(when):
             return
         raise ConfigError(
             f"{self._endpoints.name}: the credentials in {self.place!r} expired at {when:%Y-%m-%d %H:%M} UTC and "
@@ -240,6 +239,11 @@ class StoreAuth(Auth):
             return source
         self._unstored = None
         return stored
+
+
+def _is_past(moment: datetime | None) -> bool:
+    """Return whether credentials that expire then are not to be begun with."""
+    return moment is not None and moment <= datetime.now(UTC) + _MARGIN
 
 
 def _parse(text: str | None) -> StoredCredentials | ConfigError | None:

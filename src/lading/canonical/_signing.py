@@ -13,6 +13,7 @@ from lading.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from datetime import datetime
 
     from lading._core.call import CallSender
     from lading._core.messages import Request, Response
@@ -33,13 +34,13 @@ class ActiveCredentials:
         source: What was stored when they were obtained. When something else is, another process or a login stored it.
         stored: What requests are signed with: the same, or made of it by refreshing or exchanging.
         header: The value of the ``Authorization`` header.
-        knows_expiry: Whether their expiry and this machine's clock agree: new ones had not expired.
+        expires_at: When they expire; ``None`` where they do not say, or this machine's clock contradicts it.
     """
 
     source: StoredCredentials
     stored: StoredCredentials
     header: str = field(repr=False)
-    knows_expiry: bool
+    expires_at: datetime | None = None
 
 
 class HeaderAuth(Auth):
@@ -78,7 +79,7 @@ async def exchange(
 
     Source: ``POST v1/tokens/usso/exchange``, as charmcraft 4.5 does with what it finds in the keyring.
     """
-    signed = HeaderAuth(ActiveCredentials(stored, stored, await authorization(stored), knows_expiry=False))
+    signed = HeaderAuth(ActiveCredentials(stored, stored, await authorization(stored)))
     call = Call(
         "POST",
         endpoints.exchange,
