@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from os import PathLike
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from lading._artifacts.python import parse_filename
@@ -30,6 +31,12 @@ async def open_distribution(source: StrPath | ByteSource, filename: str | None) 
     if isinstance(source, (str, PathLike)):
         if filename is not None:
             raise InputError("filename= is for bytes and async sources: a path has its own name", argument="filename")
+        name = PurePath(source).name
+        if "." not in name:
+            raise InputError(
+                f"{name!a} is neither a wheel nor an sdist; releases.upload_many uploads those of a directory",
+                argument="source",
+            )
         yield source
         return
     if not filename:
