@@ -159,6 +159,26 @@ async def test_the_outcome_is_unknown_while_the_store_cannot_be_queried():
     assert caught.value.outcome == "unknown"
 
 
+@pytest.mark.parametrize("part_size", [4], indirect=True)
+@pytest.mark.parametrize(
+    ("step", "done"),
+    [
+        ("put_small", False),
+        ("create_upload", False),
+        ("create_upload", True),
+        ("upload_part", False),
+        ("upload_part", True),
+    ],
+)
+async def test_a_lost_response_before_the_artifact_is_created_is_not_done(part_size: int, step: str, done: bool):
+    bucket = Bucket()
+    bucket.fail(step, lost, done=done, times=9)
+    with pytest.raises(NetworkError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "not_done"
+    assert KEY not in bucket.objects
+
+
 @pytest.mark.parametrize("done", [True, False])
 async def test_metadata_whose_response_was_lost(done: bool):
     bucket = Bucket()

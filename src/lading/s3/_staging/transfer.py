@@ -103,6 +103,7 @@ class Transfer:
     clean_up_scopes: CleanUpScopes = field(default_factory=CleanUpScopes)
     result: TransferResult = field(default_factory=TransferResult, init=False)
     _upload_id: str = field(default="", init=False)
+    _may_exist: bool = field(default=False, init=False)
 
     def is_ours(self, there: ObjectInfo) -> bool:
         """Return whether this transfer, and no other, has written the object."""
@@ -116,11 +117,17 @@ class Transfer:
 
         Raises:
             Conflict: An object is there (412), or another stager's completion is under way (409).
+            LadingError: Its outcome is that of the artifact: what fails before the request by which the artifact
+                appears is not done.
         """
         try:
             if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
                 return self.result
             await unwrap(self._upload(ready))  # the last progress is reported outside any call
+        except LadingError as error:
+            if not self._may_exist:
+                error.outcome = "not_done"
+            raise
         finally:
             for text in self.store.warnings:
                 self._warn(text)
@@ -151,7 +158,7 @@ class Transfer:
         total.end()
 
     async def _put(self, total: CombinedProgress) -> None:
-        source = self.source
+        source, self._may_exist = self.source, True
         try:
             await self.store.put(self.key, source.body(), source.checksum, self.metadata, on_progress=total.child(0))
         except LadingError as error:
@@ -214,7 +221,7 @@ class Transfer:
         )
 
     async def _complete(self, parts: list[Part]) -> None:
-        source = self.source
+        source, self._may_exist = self.source, True
         try:
             await self.store.complete(self.key, self._upload_id, parts, source.checksum, source.size)
         except IntegrityError:
@@ -245,6 +252,7 @@ class Transfer:
                 return
             if there is None and error.outcome == "unknown":
                 error.outcome = "not_done"
+        self._may_exist = error.outcome == "unknown"
         raise error
 
     async def _abort(self) -> None:

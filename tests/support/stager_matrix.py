@@ -1,0 +1,277 @@
+"""The fault matrix of the stager: a write request, times every fault, judged in each region."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+
+from lading import LadingError, StageFailed
+from lading.testing import DropAfter, DropBefore, Respond, RespondAfter
+from tests.support.aws_proxy import REGIONS, error
+from tests.support.fault_matrix import HTML, PAGE, Certainty, FaultCase, Outcome
+from tests.support.moto_aws import make_stager
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from lading import Stager
+    from tests.support.aws_proxy import Aws
+    from tests.support.moto_aws import Backdoor
+
+ARTIFACT, METADATA = "pre/P@1.0.0", "pre/P@1.0.0/metadata"
+ALL_DONE: tuple[Outcome, Outcome, Outcome] = ("done", "done", "done")
+NEVER: tuple[Outcome, Outcome, Outcome] = ("not_done", "unknown", "unknown")
+REFUSED: tuple[Outcome, Outcome, Outcome] = ("not_done", "not_done", "not_done")
+LIE: tuple[Outcome, Outcome, Outcome] = ("done", "unknown", "unknown")
+
+_SSM = {"Content-Type": "application/x-amz-json-1.1"}
+
+
+def _ssm(status: int, name: str) -> Respond:
+    """Return an error as SSM responds with it."""
+    return Respond(status, json.dumps({"__type": name, "message": "because"}).encode(), _SSM)
+
+
+# The requests of one operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of
+# the other stores: one status for each kind that the client distinguishes (429, throttling, 500, another gateway's),
+# and no faults in the middle of a message, which the transport treats like those before and after the work. S3 is
+# consistent: no late work.
+_FAULTS = (
+    FaultCase("closed before the work", DropBefore(), ALL_DONE),
+    FaultCase("429 of a gateway", Respond(429, PAGE, HTML, retry_after=0), ALL_DONE),
+    FaultCase("504 after the work", RespondAfter(504, PAGE, HTML), ALL_DONE),
+    FaultCase("200 with a login page after the work", RespondAfter(200, PAGE, HTML), LIE),
+    FaultCase("always closed before the work", DropBefore(), NEVER, None),
+    FaultCase("always closed after the work", DropAfter(), LIE, None),
+)
+S3_FAULTS = (
+    *_FAULTS,
+    FaultCase("500 for ever", Respond(500, error("InternalError")), NEVER, None),
+    FaultCase("throttled for ever", Respond(503, error("SlowDown")), REFUSED, None),
+)
+SSM_FAULTS = (
+    *_FAULTS,
+    FaultCase("500 for ever", _ssm(500, "InternalServerError"), NEVER, None),
+    FaultCase("throttled for ever", _ssm(400, "ThrottlingException"), REFUSED, None),
+)
+FAULT_NAMES = frozenset(case.name for case in S3_FAULTS)
+
+Outcomes = dict[str, Outcome]
+"""The outcome of a region with a fault, by fault."""
+State = dict[str, dict[str, str]]
+"""What each region has: the digest of each object, the value of each parameter, the number of open uploads."""
+
+
+@dataclass(frozen=True)
+class StagerRow:
+    """A kind of write request of an operation of the stager.
+
+    Attributes:
+        operation: The operation, as users write it.
+        request: The request that gets the faults, as AWS calls it.
+        certainty: What is done after a lost response.
+        path: The end of its path, or of the parameter's name.
+        note: What distinguishes it from another row of the same request.
+        run: Runs the operation.
+        once: The regions that make this request, each of which has the faults that happen once.
+        for_ever: The regions that have a fault for ever, one set after another.
+        deciders: While a fault makes one of these regions fail, nothing is written to ``held_back``.
+        held_back: The regions that are written to after ``deciders``.
+        prepare: What the regions have before.
+        parts: Whether the artifact is uploaded in parts, however small it is.
+        reconfigures: Whether the stager works with another configuration afterwards, so that every cell has its own.
+        may_leave: Items in which a region may differ from what its outcome says, each with its reason beside it.
+        differs: Other outcomes of a region with a fault than those of the table, by fault, each with its reason.
+    """
+
+    operation: str
+    request: str
+    certainty: Certainty
+    path: str = ""
+    note: str = ""
+    run: Callable[[Stager], Awaitable[object]] = field(kw_only=True)
+    once: tuple[str, ...] = REGIONS
+    for_ever: tuple[tuple[str, ...], ...] = (REGIONS[:1], REGIONS)
+    deciders: frozenset[str] = frozenset()
+    held_back: frozenset[str] = frozenset()
+    prepare: Callable[[Backdoor], object] = lambda _: None
+    parts: bool = False
+    reconfigures: bool = False
+    may_leave: frozenset[str] = frozenset()
+    differs: Outcomes = field(default_factory=dict[str, Outcome])
+
+    @property
+    def cells(self) -> Iterator[tuple[FaultCase, tuple[str, ...]]]:
+        """Every fault, and the regions in which it happens."""
+        for case in SSM_FAULTS if self.request.endswith("Parameter") else S3_FAULTS:
+            for regions in (self.once,) if case.times else self.for_ever:
+                yield case, regions
+
+    def expected(self, region: str, case: FaultCase, faulty: frozenset[str]) -> Outcome:
+        """Return the outcome that a region must have when some have a fault."""
+        outcome = self.differs.get(case.name, case.expected(self.certainty))
+        if region in faulty:
+            return outcome
+        holds_back = outcome != "done" and faulty & self.deciders
+        return "not_done" if holds_back and region in self.held_back else "done"
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.operation, self.request, self.path.rpartition("/")[2], self.note)))
+
+
+def read_state(backdoor: Backdoor) -> State:
+    """Return what the regions have, past the proxy."""
+    return {region: _read_region(backdoor, region) for region in REGIONS}
+
+
+_digests: dict[str, str] = {}
+"""The digests of objects by ETag: that of the same bytes is the same, and each request to moto costs 5 ms."""
+
+
+def _digest(backdoor: Backdoor, region: str, key: str, etag: str) -> str:
+    """Return the digest of an object, without the time that a pointer contains."""
+    if etag not in _digests:
+        data = backdoor.get(region, key) or b""
+        _digests[etag] = hashlib.sha256(re.sub(rb'"changed_at": "[^"]*"', b"", data)).hexdigest()
+    return _digests[etag]
+
+
+def _read_region(backdoor: Backdoor, region: str) -> dict[str, str]:
+    bucket, s3 = f"bucket-{region}", backdoor.s3(region)
+    objects = s3.list_objects_v2(Bucket=bucket).get("Contents", ())
+    found = {one["Key"]: _digest(backdoor, region, one["Key"], one["ETag"]) for one in objects}
+    parameters = backdoor.ssm(region).get_parameters(Names=["/startifact", "/arts/P/latest"])["Parameters"]
+    found.update((one["Name"], one["Value"]) for one in parameters)
+    found["uploads"] = str(len(s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())))
+    return found
+
+
+@dataclass(frozen=True)
+class StagerCell:
+    """One row with one fault: the result of each region, and what the region has.
+
+    Attributes:
+        row: The row.
+        case: The fault.
+        faulty: The regions that had it.
+        result: What the operation returned.
+        error: What it raised.
+        before: What the regions had.
+        after: What they have.
+        done: What they have after the operation without a fault.
+    """
+
+    row: StagerRow
+    case: FaultCase
+    faulty: frozenset[str]
+    result: Any
+    error: LadingError | None
+    before: State
+    after: State
+    done: State
+
+    def outcome(self, region: str) -> Outcome | None:
+        """Return what the result says of a region; ``None`` when it says nothing."""
+        if self.error is None:
+            return "done"
+        if not isinstance(self.error, StageFailed):
+            return self.error.outcome
+        if region in self.error.failed:
+            return self.error.failed[region].outcome
+        return "done" if region in self.error.succeeded else None
+
+    @property
+    def problems(self) -> list[str]:
+        """What did not hold in any region."""
+        found = [text for region in REGIONS for text in self._problems_of(region)]
+        if isinstance(self.error, StageFailed):
+            unknown = any(error.outcome == "unknown" for error in self.error.failed.values())
+            if (self.error.outcome == "unknown") != unknown:
+                found.append(f"{self}: the error says {self.error.outcome}, its regions something else")
+            if self.error.failed.keys() & self.error.succeeded.keys():
+                found.append(f"{self}: a region has both failed and succeeded")
+        return found
+
+    def _problems_of(self, region: str) -> list[str]:
+        outcome, case = self.outcome(region), f"{self}, {region}"
+        expected = self.row.expected(region, self.case, self.faulty)
+        if outcome is None:
+            return [f"{case}: it has neither failed nor succeeded: {self.error!r}"]
+        before, after, done = self.before[region], self.after[region], self.done[region]
+        found = [] if outcome == expected else [f"{case}: {outcome}, expected {expected}: {self.error!r}"]
+        right = {"done": [done], "not_done": [before], "unknown": [before, done]}[outcome]
+        for item in sorted(before.keys() | after.keys() | done.keys()):
+            values = [state.get(item) for state in right]
+            if after.get(item) not in values and not self._may_leave(item, region, outcome):
+                found.append(f"{case}: {outcome}, but {item} is {after.get(item)}: {self.error!r}")
+        return found
+
+    def _may_leave(self, item: str, region: str, outcome: Outcome) -> bool:
+        if item not in self.row.may_leave:
+            return False
+        if item == "uploads":  # a result warns of it, and abort_stale_uploads finds it
+            warnings = () if self.result is None else self.result.regions[region].warnings
+            return self.result is None or any("abort_stale_uploads" in text for text in warnings)
+        # Metadata without an artifact is seen by nobody; what belongs to an artifact that is there must be right.
+        return outcome != "done" and ARTIFACT not in self.after[region]
+
+    def __str__(self) -> str:
+        return f"{self.row} with {self.case.name} in {', '.join(sorted(self.faulty))}"
+
+
+async def run_row(row: StagerRow, aws: Aws, backdoor: Backdoor) -> list[StagerCell]:
+    """Run *row*'s operation with every fault, and return what came of each."""
+    async with make_stager(aws) as stager:
+        before = await to_thread.run_sync(_prepare, row, backdoor)
+        await row.run(stager)
+        assert any(one.operation == row.request and one.path.endswith(row.path) for one in aws.requests)
+        done = await to_thread.run_sync(read_state, backdoor)
+        assert done != before, f"{row} changes nothing that the state shows"
+        cells = []
+        for case, regions in row.cells:
+            await to_thread.run_sync(_prepare, row, backdoor, False)
+            if row.reconfigures:
+                async with make_stager(aws) as own:
+                    cells.append(await _run_cell(row, case, regions, own, aws, backdoor, before, done))
+            else:
+                cells.append(await _run_cell(row, case, regions, stager, aws, backdoor, before, done))
+        return cells
+
+
+async def _run_cell(
+    row: StagerRow,
+    case: FaultCase,
+    regions: tuple[str, ...],
+    stager: Stager,
+    aws: Aws,
+    backdoor: Backdoor,
+    before: State,
+    done: State,
+) -> StagerCell:
+    aws.clear()
+    for region in regions:
+        aws.on(row.request, case.fault, region=region, path=row.path, times=case.times)
+    result, caught = None, None
+    try:
+        result = await row.run(stager)
+    except LadingError as error:
+        caught = error
+    faulty = frozenset(region for region, *_ in aws.injected)
+    aws.clear()
+    after = await to_thread.run_sync(read_state, backdoor)
+    cell = StagerCell(row, case, faulty, result, caught, before, after, done)
+    assert faulty, f"{row}: {case.name} did not happen in {regions}"
+    return cell
+
+
+def _prepare(row: StagerRow, backdoor: Backdoor, read: bool = True) -> State:
+    """Bring all regions into the state before *row*'s operation, and return it."""
+    backdoor.begin()
+    backdoor.set_up()
+    row.prepare(backdoor)
+    return read_state(backdoor) if read else {}
