@@ -8,7 +8,8 @@ import pytest
 
 from lading import Stager
 from tests.reliability.fault_rows_s3 import READS, ROWS
-from tests.support.stager_matrix import FAULT_NAMES, run_row
+from tests.support.stager_faults import FAULT_NAMES
+from tests.support.stager_matrix import run_row
 
 if TYPE_CHECKING:
     from tests.support.aws_proxy import Aws

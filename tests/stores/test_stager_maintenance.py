@@ -85,13 +85,13 @@ async def test_setup_where_a_region_fails(aws: Aws, aws_backdoor: Backdoor):
 
 async def test_setup_reports_every_region_that_it_drops(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
     aws.forbid("PutParameter", regions=["eu-west-1"])
-    with pytest.raises(StageFailed, match="us-east-1: .* is not removed") as caught:
+    with pytest.raises(StageFailed, match=r"us-east-1: .* is not removed") as caught:
         await stager.setup(**CONFIGURATION, regions=["eu-west-1"])
     assert set(caught.value.failed) == set(REGIONS)
     assert {error.outcome for error in caught.value.failed.values()} == {"not_done"}
     aws.forgive()
     aws.forbid("DeleteParameter", regions=["us-east-1"])
-    with pytest.raises(StageFailed, match="us-east-1: .*AccessDenied") as caught:
+    with pytest.raises(StageFailed, match=r"us-east-1: .*AccessDenied") as caught:
         await stager.setup(**CONFIGURATION, regions=["eu-west-1"])
     assert set(caught.value.failed) == {"us-east-1"}
     assert set(caught.value.succeeded) == {"eu-west-1", "ap-south-1"}

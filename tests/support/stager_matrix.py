@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from lading import LadingError, StageFailed
-from lading.testing import DropAfter, DropBefore, Respond, RespondAfter
-from tests.support.aws_proxy import REGIONS, error
-from tests.support.fault_matrix import HTML, PAGE, Certainty, FaultCase, Outcome
+from tests.support.aws_proxy import REGIONS
+from tests.support.fault_matrix import Certainty, FaultCase, Outcome
 from tests.support.moto_aws import make_stager
+from tests.support.stager_faults import S3_FAULTS, SSM_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -24,43 +23,6 @@ if TYPE_CHECKING:
     from tests.support.moto_aws import Backdoor
 
 ARTIFACT, METADATA = "pre/P@1.0.0", "pre/P@1.0.0/metadata"
-ALL_DONE: tuple[Outcome, Outcome, Outcome] = ("done", "done", "done")
-NEVER: tuple[Outcome, Outcome, Outcome] = ("not_done", "unknown", "unknown")
-REFUSED: tuple[Outcome, Outcome, Outcome] = ("not_done", "not_done", "not_done")
-LIE: tuple[Outcome, Outcome, Outcome] = ("done", "unknown", "unknown")
-
-_SSM = {"Content-Type": "application/x-amz-json-1.1"}
-
-
-def _ssm(status: int, name: str) -> Respond:
-    """Return an error as SSM responds with it."""
-    return Respond(status, json.dumps({"__type": name, "message": "because"}).encode(), _SSM)
-
-
-# The requests of one operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of
-# the other stores: one status for each kind that the client distinguishes (429, throttling, 500, another gateway's),
-# and no faults in the middle of a message, which the transport treats like those before and after the work. S3 is
-# consistent: no late work.
-_FAULTS = (
-    FaultCase("closed before the work", DropBefore(), ALL_DONE),
-    FaultCase("429 of a gateway", Respond(429, PAGE, HTML, retry_after=0), ALL_DONE),
-    FaultCase("504 after the work", RespondAfter(504, PAGE, HTML), ALL_DONE),
-    FaultCase("200 with a login page after the work", RespondAfter(200, PAGE, HTML), LIE),
-    FaultCase("always closed before the work", DropBefore(), NEVER, None),
-    FaultCase("always closed after the work", DropAfter(), LIE, None),
-)
-S3_FAULTS = (
-    *_FAULTS,
-    FaultCase("500 for ever", Respond(500, error("InternalError")), NEVER, None),
-    FaultCase("throttled for ever", Respond(503, error("SlowDown")), REFUSED, None),
-)
-SSM_FAULTS = (
-    *_FAULTS,
-    FaultCase("500 for ever", _ssm(500, "InternalServerError"), NEVER, None),
-    FaultCase("throttled for ever", _ssm(400, "ThrottlingException"), REFUSED, None),
-)
-FAULT_NAMES = frozenset(case.name for case in S3_FAULTS)
-
 Outcomes = dict[str, Outcome]
 """The outcome of a region with a fault, by fault."""
 State = dict[str, dict[str, str]]
@@ -78,13 +40,13 @@ class StagerRow:
         path: The end of its path, or of the parameter's name.
         note: What distinguishes it from another row of the same request.
         run: Runs the operation.
-        once: The regions that make this request, each of which has the faults that happen once.
-        for_ever: The regions that have a fault for ever, one set after another.
+        once: The regions that make this request, all of which have the faults that happen once.
+        for_ever: The regions that have a fault for ever, one after another. All at once show nothing new: a login page
+            makes all of them fail, too.
         deciders: While a fault makes one of these regions fail, nothing is written to ``held_back``.
         held_back: The regions that are written to after ``deciders``.
         prepare: What the regions have before.
         parts: Whether the artifact is uploaded in parts, however small it is.
-        reconfigures: Whether the stager works with another configuration afterwards, so that every cell has its own.
         may_leave: Items in which a region may differ from what its outcome says, each with its reason beside it.
         differs: Other outcomes of a region with a fault than those of the table, by fault, each with its reason.
     """
@@ -96,29 +58,34 @@ class StagerRow:
     note: str = ""
     run: Callable[[Stager], Awaitable[object]] = field(kw_only=True)
     once: tuple[str, ...] = REGIONS
-    for_ever: tuple[tuple[str, ...], ...] = (REGIONS[:1], REGIONS)
+    for_ever: tuple[str, ...] = REGIONS[-1:]
     deciders: frozenset[str] = frozenset()
     held_back: frozenset[str] = frozenset()
     prepare: Callable[[Backdoor], object] = lambda _: None
     parts: bool = False
-    reconfigures: bool = False
     may_leave: frozenset[str] = frozenset()
     differs: Outcomes = field(default_factory=dict[str, Outcome])
 
     @property
-    def cells(self) -> Iterator[tuple[FaultCase, tuple[str, ...]]]:
+    def cells(self) -> Iterator[tuple[FaultCase, frozenset[str]]]:
         """Every fault, and the regions in which it happens."""
         for case in SSM_FAULTS if self.request.endswith("Parameter") else S3_FAULTS:
-            for regions in (self.once,) if case.times else self.for_ever:
-                yield case, regions
+            for regions in [self.once] if case.times else [[region] for region in self.for_ever]:
+                yield case, frozenset(regions) - self._not_written(case, frozenset(regions))
 
     def expected(self, region: str, case: FaultCase, faulty: frozenset[str]) -> Outcome:
         """Return the outcome that a region must have when some have a fault."""
-        outcome = self.differs.get(case.name, case.expected(self.certainty))
         if region in faulty:
-            return outcome
-        holds_back = outcome != "done" and faulty & self.deciders
-        return "not_done" if holds_back and region in self.held_back else "done"
+            return self._expected_of_faulty(case)
+        return "not_done" if region in self._not_written(case, faulty) else "done"
+
+    def _expected_of_faulty(self, case: FaultCase) -> Outcome:
+        return self.differs.get(case.name, case.expected(self.certainty))
+
+    def _not_written(self, case: FaultCase, faulty: frozenset[str]) -> frozenset[str]:
+        """Return the regions that are not written to, as one that decides fails."""
+        fails = self._expected_of_faulty(case) != "done" and faulty & self.deciders
+        return self.held_back if fails else frozenset()
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.operation, self.request, self.path.rpartition("/")[2], self.note)))
@@ -226,52 +193,39 @@ class StagerCell:
 
 async def run_row(row: StagerRow, aws: Aws, backdoor: Backdoor) -> list[StagerCell]:
     """Run *row*'s operation with every fault, and return what came of each."""
-    async with make_stager(aws) as stager:
-        before = await to_thread.run_sync(_prepare, row, backdoor)
-        await row.run(stager)
+    await to_thread.run_sync(_prepare, row, backdoor)
+    before = await to_thread.run_sync(read_state, backdoor)
+    async with make_stager(aws) as stager:  # which takes as long as staging
+        await row.run(stager.with_options())
         assert any(one.operation == row.request and one.path.endswith(row.path) for one in aws.requests)
         done = await to_thread.run_sync(read_state, backdoor)
         assert done != before, f"{row} changes nothing that the state shows"
         cells = []
         for case, regions in row.cells:
-            await to_thread.run_sync(_prepare, row, backdoor, False)
-            if row.reconfigures:
-                async with make_stager(aws) as own:
-                    cells.append(await _run_cell(row, case, regions, own, aws, backdoor, before, done))
-            else:
-                cells.append(await _run_cell(row, case, regions, stager, aws, backdoor, before, done))
-        return cells
+            await to_thread.run_sync(_prepare, row, backdoor)
+            aws.clear()
+            for region in regions:
+                aws.on(row.request, case.fault, region=region, path=row.path, times=case.times)
+            # A copy: the next one knows nothing of this one's configuration and failures.
+            result, caught = await _call(row, stager.with_options())
+            faulty = frozenset(region for region, *_ in aws.injected)
+            assert faulty == regions, f"{row}: {case.name} happened in {faulty} instead of {regions}"
+            aws.clear()
+            after = await to_thread.run_sync(read_state, backdoor)
+            cells.append(StagerCell(row, case, faulty, result, caught, before, after, done))
+    return cells
 
 
-async def _run_cell(
-    row: StagerRow,
-    case: FaultCase,
-    regions: tuple[str, ...],
-    stager: Stager,
-    aws: Aws,
-    backdoor: Backdoor,
-    before: State,
-    done: State,
-) -> StagerCell:
-    aws.clear()
-    for region in regions:
-        aws.on(row.request, case.fault, region=region, path=row.path, times=case.times)
-    result, caught = None, None
+async def _call(row: StagerRow, stager: Stager) -> tuple[Any, LadingError | None]:
+    """Return what the operation returns, and what it raises."""
     try:
-        result = await row.run(stager)
+        return await row.run(stager), None
     except LadingError as error:
-        caught = error
-    faulty = frozenset(region for region, *_ in aws.injected)
-    aws.clear()
-    after = await to_thread.run_sync(read_state, backdoor)
-    cell = StagerCell(row, case, faulty, result, caught, before, after, done)
-    assert faulty, f"{row}: {case.name} did not happen in {regions}"
-    return cell
+        return None, error
 
 
-def _prepare(row: StagerRow, backdoor: Backdoor, read: bool = True) -> State:
-    """Bring all regions into the state before *row*'s operation, and return it."""
+def _prepare(row: StagerRow, backdoor: Backdoor) -> None:
+    """Bring all regions into the state before *row*'s operation."""
     backdoor.begin()
     backdoor.set_up()
     row.prepare(backdoor)
-    return read_state(backdoor) if read else {}

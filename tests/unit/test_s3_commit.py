@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lading import Conflict, IntegrityError, LadingError, NetworkError
+from lading import Conflict, IntegrityError, LadingError, NetworkError, ServerError
 from lading.errors import NotFound
 from lading.s3 import VersionExists
 from lading.s3._layout import metadata_digest
@@ -159,6 +159,22 @@ async def test_the_outcome_is_unknown_while_the_store_cannot_be_queried():
     assert caught.value.outcome == "unknown"
 
 
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_artifact(part_size: int):
+    """The first request succeeded, its response was lost, and the condition refuses the second."""
+    bucket = Bucket()
+
+    def cut() -> None:
+        bucket.fail("head", broken, times=9)
+        raise conflict()
+
+    bucket.after("put" if part_size == 100 else "complete", cut)
+    with pytest.raises(ServerError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "unknown"
+    assert KEY in bucket.objects
+
+
 @pytest.mark.parametrize("part_size", [4], indirect=True)
 @pytest.mark.parametrize(
     ("step", "done"),
@@ -177,6 +193,23 @@ async def test_a_lost_response_before_the_artifact_is_created_is_not_done(part_s
         await commit(bucket).run()
     assert caught.value.outcome == "not_done"
     assert KEY not in bucket.objects
+
+
+async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_metadata():
+    """Metadata beside an artifact is repaired: the response to the first request was lost, the second is refused."""
+    bucket = Bucket()
+    await commit(bucket).run()
+    del bucket.objects[f"{KEY}/metadata"]
+
+    def cut() -> None:
+        bucket.fail("get", broken)
+        raise conflict()
+
+    bucket.after("put_small", cut)
+    with pytest.raises(ServerError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "unknown"
+    assert f"{KEY}/metadata" in bucket.objects
 
 
 @pytest.mark.parametrize("done", [True, False])

@@ -104,7 +104,9 @@ class Commit:
             return await self._try_create(transfer)
         except VersionExists:
             raise
-        except (Exception, anyio.get_cancelled_exc_class()):
+        except (Exception, anyio.get_cancelled_exc_class()) as error:
+            if isinstance(error, LadingError) and transfer.may_exist:
+                error.outcome = "unknown"
             await self._clean_up(transfer)
             raise
         finally:

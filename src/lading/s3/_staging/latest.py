@@ -162,7 +162,9 @@ class LatestPointer:
             LadingError: Its outcome is unknown once the pointer or the parameter may have been written.
         """
         try:
-            return await self._advance(version, sha256, latest, counter, named, state, is_new=is_new)
+            return await self._advance(
+                version, sha256, latest=latest, is_new=is_new, counter=counter, named=named, state=state
+            )
         except LadingError as error:
             if self._changed:
                 error.outcome = "unknown"
@@ -172,12 +174,12 @@ class LatestPointer:
         self,
         version: str,
         sha256: str,
+        *,
         latest: bool | None,
+        is_new: bool,
         counter: int,
         named: str | None,
         state: LatestState | None,
-        *,
-        is_new: bool,
     ) -> str | None:
         for attempt in range(_ATTEMPTS):
             state = state or await self.read()

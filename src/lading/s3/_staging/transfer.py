@@ -91,6 +91,7 @@ class Transfer:
         on_progress: Called with how many bytes have been sent.
         clean_up_scopes: Bound what is done after a cancellation.
         result: The result so far, also after a failure.
+        may_exist: Whether it may have created the artifact, as far as is known.
     """
 
     store: ObjectStore
@@ -102,8 +103,8 @@ class Transfer:
     on_progress: OnProgress | None = None
     clean_up_scopes: CleanUpScopes = field(default_factory=CleanUpScopes)
     result: TransferResult = field(default_factory=TransferResult, init=False)
+    may_exist: bool = field(default=False, init=False)
     _upload_id: str = field(default="", init=False)
-    _may_exist: bool = field(default=False, init=False)
 
     def is_ours(self, there: ObjectInfo) -> bool:
         """Return whether this transfer, and no other, has written the object."""
@@ -117,15 +118,14 @@ class Transfer:
 
         Raises:
             Conflict: An object is there (412), or another stager's completion is under way (409).
-            LadingError: Its outcome is that of the artifact: what fails before the request by which the artifact
-                appears is not done.
+            LadingError: Its outcome is that of the artifact: "not_done" before the request by which it appears.
         """
         try:
             if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
                 return self.result
             await unwrap(self._upload(ready))  # the last progress is reported outside any call
         except LadingError as error:
-            if not self._may_exist:
+            if not self.may_exist:
                 error.outcome = "not_done"
             raise
         finally:
@@ -158,7 +158,7 @@ class Transfer:
         total.end()
 
     async def _put(self, total: CombinedProgress) -> None:
-        source, self._may_exist = self.source, True
+        source, self.may_exist = self.source, True
         try:
             await self.store.put(self.key, source.body(), source.checksum, self.metadata, on_progress=total.child(0))
         except LadingError as error:
@@ -221,7 +221,7 @@ class Transfer:
         )
 
     async def _complete(self, parts: list[Part]) -> None:
-        source, self._may_exist = self.source, True
+        source, self.may_exist = self.source, True
         try:
             await self.store.complete(self.key, self._upload_id, parts, source.checksum, source.size)
         except IntegrityError:
@@ -252,7 +252,7 @@ class Transfer:
                 return
             if there is None and error.outcome == "unknown":
                 error.outcome = "not_done"
-        self._may_exist = error.outcome == "unknown"
+        self.may_exist = error.outcome == "unknown"
         raise error
 
     async def _abort(self) -> None:
