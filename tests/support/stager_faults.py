@@ -21,8 +21,8 @@ def _ssm(status: int, name: str) -> Respond:
     return Respond(status, json.dumps({"__type": name, "message": "because"}).encode(), _SSM)
 
 
-# The requests of one operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of
-# the other stores: one status for each kind that the client distinguishes (429, throttling, 500, another gateway's),
+# The buckets in memory (memory_s3.py) take the place of the requests, and cannot have these faults. The requests of one
+# operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of the other stores: one status for each kind that the client distinguishes (429, throttling, 500, another gateway's),
 # and no faults in the middle of a message, which the transport treats like those before and after the work. S3 is
 # consistent: no late work.
 _FAULTS = (

@@ -315,6 +315,24 @@ async def test_a_store_that_keeps_a_wrong_copy_is_not_believed():
     assert await commit(second, copy_from=("first", KEY)).run() == "created"
 
 
+@pytest.mark.parametrize("deletable", [True, False])
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_an_artifact_that_arrived_with_another_checksum_is_deleted(part_size: int, deletable: bool):
+    bucket = Bucket()
+
+    def corrupt() -> None:
+        bucket.objects[KEY] = Object(b"9876543210", '"x"', {}, bucket.objects[KEY].metadata)
+        raise IntegrityError("s3: the store has another checksum", outcome="unknown")
+
+    bucket.after("put" if part_size == 100 else "complete", corrupt)
+    if not deletable:
+        bucket.denied.add("delete")
+    with pytest.raises(IntegrityError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == ("not_done" if deletable else "unknown")
+    assert (KEY in bucket.objects) is not deletable
+
+
 # What is there already.
 
 

@@ -161,6 +161,9 @@ class Transfer:
         source, self.may_exist = self.source, True
         try:
             await self.store.put(self.key, source.body(), source.checksum, self.metadata, on_progress=total.child(0))
+        except IntegrityError:
+            await self._delete_corrupt()
+            raise
         except LadingError as error:
             await self._confirm_or_raise(error)
 
@@ -237,6 +240,7 @@ class Transfer:
                 there = await self.store.head(self.key)
                 if there is not None and self.is_ours(there):
                     await self.store.delete(self.key, if_match=there.etag)
+                self.may_exist = False
             except LadingError as error:
                 self._warn(f"{self.key} in {self.region} is corrupt, and could not be deleted: {error}")
 
