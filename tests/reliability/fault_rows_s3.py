@@ -98,8 +98,8 @@ _set_latest_row = partial(StagerRow, "stager.set_latest", run=_set_latest)
 _repair_row = partial(StagerRow, "stager.repair", run=_repair)
 _setup_row = partial(StagerRow, "stager.setup")
 
-# Of the requests that only tidy up, unit tests show the faults (test_s3_commit.py, test_s3_policies.py): aborting the
-# upload of a failed stage, and removing what has found no majority.
+# The requests that only tidy up, which abort the upload of a failed stage or remove what has found no majority, fail in
+# test_s3_commit_stopped.py, test_s3_policies.py and test_s3_random_failures.py.
 ROWS = (
     _stage_row("PutObject", "looked up", "/metadata", **_METADATA, may_leave=_ORPHAN),
     _stage_row("PutObject", "looked up", "@1.0.0", **_UPLOADED, may_leave=_ORPHAN),

@@ -22,9 +22,9 @@ def _ssm(status: int, name: str) -> Respond:
 
 
 # The buckets in memory (memory_s3.py) take the place of the requests, and cannot have these faults. The requests of one
-# operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of the other stores: one status for each kind that the client distinguishes (429, throttling, 500, another gateway's),
-# and no faults in the middle of a message, which the transport treats like those before and after the work. S3 is
-# consistent: no late work.
+# operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of the other stores: one
+# status for each kind that the client distinguishes (429, throttling, 500, another gateway's), and no faults in the
+# middle of a message, which the transport treats like those before and after the work. S3 is consistent: no late work.
 _FAULTS = (
     FaultCase("closed before the work", DropBefore(), ALL_DONE),
     FaultCase("429 of a gateway", Respond(429, PAGE, HTML, retry_after=0), ALL_DONE),
