@@ -82,7 +82,11 @@ _COPIED: dict[str, Any] = {"once": (SECOND, THIRD), "for_ever": (THIRD,)}
 
 # The identifier of the upload, or the part's ETag, is lost with every response: the artifact cannot be completed.
 _LOST: Outcomes = {"always closed after the work": "not_done"}
-_LOST_OR_PAGE: Outcomes = {**_LOST, "200 with a login page after the work": "not_done"}
+_LOST_OR_REFUSED: Outcomes = {
+    **_LOST,
+    "200 with a login page after the work": "not_done",
+    "closed after the work, then throttled for ever": "not_done",
+}
 # A region that responds and does not copy is uploaded to.
 _NOT_COPIED: Outcomes = {"500 for ever": "done", "throttled for ever": "done"}
 # The request is refused, but another write before it is done: the artifact is there, or the pointer.
@@ -103,8 +107,10 @@ _setup_row = partial(StagerRow, "stager.setup")
 ROWS = (
     _stage_row("PutObject", "looked up", "/metadata", **_METADATA, may_leave=_ORPHAN),
     _stage_row("PutObject", "looked up", "@1.0.0", **_UPLOADED, may_leave=_ORPHAN),
-    _stage_row("CreateMultipartUpload", "looked up", **_UPLOADED, parts=True, may_leave=_UPLOAD, differs=_LOST_OR_PAGE),
-    _stage_row("UploadPart", "looked up", **_UPLOADED, parts=True, differs=_LOST_OR_PAGE),
+    _stage_row(
+        "CreateMultipartUpload", "looked up", **_UPLOADED, parts=True, may_leave=_UPLOAD, differs=_LOST_OR_REFUSED
+    ),
+    _stage_row("UploadPart", "looked up", **_UPLOADED, parts=True, differs=_LOST_OR_REFUSED),
     _stage_row("CompleteMultipartUpload", "looked up", **_UPLOADED, parts=True, may_leave=_ORPHAN),
     _stage_row(
         "CreateMultipartUpload",

@@ -21,6 +21,8 @@ def _ssm(status: int, name: str) -> Respond:
     return Respond(status, json.dumps({"__type": name, "message": "because"}).encode(), _SSM)
 
 
+_SLOW_DOWN, _THROTTLED = Respond(503, error("SlowDown")), _ssm(400, "ThrottlingException")
+
 # The buckets in memory (memory_s3.py) take the place of the requests, and cannot have these faults. The requests of one
 # operation in three regions take 0.3 s of CPU with moto, so this is a selection of the faults of the other stores: one
 # status for each kind that the client distinguishes (429, throttling, 500, another gateway's), and no faults in the
@@ -36,11 +38,13 @@ _FAULTS = (
 S3_FAULTS = (
     *_FAULTS,
     FaultCase("500 for ever", Respond(500, error("InternalError")), NEVER, None),
-    FaultCase("throttled for ever", Respond(503, error("SlowDown")), REFUSED, None),
+    FaultCase("throttled for ever", _SLOW_DOWN, REFUSED, None),
+    FaultCase("closed after the work, then throttled for ever", DropAfter(), LIE, 1, _SLOW_DOWN),
 )
 SSM_FAULTS = (
     *_FAULTS,
     FaultCase("500 for ever", _ssm(500, "InternalServerError"), NEVER, None),
-    FaultCase("throttled for ever", _ssm(400, "ThrottlingException"), REFUSED, None),
+    FaultCase("throttled for ever", _THROTTLED, REFUSED, None),
+    FaultCase("closed after the work, then throttled for ever", DropAfter(), LIE, 1, _THROTTLED),
 )
 FAULT_NAMES = frozenset(case.name for case in S3_FAULTS)

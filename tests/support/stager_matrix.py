@@ -70,7 +70,7 @@ class StagerRow:
     def cells(self) -> Iterator[tuple[FaultCase, frozenset[str]]]:
         """Every fault, and the regions in which it happens."""
         for case in SSM_FAULTS if self.request.endswith("Parameter") else S3_FAULTS:
-            for regions in [self.once] if case.times else [[region] for region in self.for_ever]:
+            for regions in [[region] for region in self.for_ever] if case.lasts else [self.once]:
                 yield case, frozenset(regions) - self._not_written(case, frozenset(regions))
 
     def expected(self, region: str, case: FaultCase, faulty: frozenset[str]) -> Outcome:
@@ -206,6 +206,8 @@ async def run_row(row: StagerRow, aws: Aws, backdoor: Backdoor) -> list[StagerCe
             aws.clear()
             for region in regions:
                 aws.on(row.request, case.fault, region=region, path=row.path, times=case.times)
+                if case.then is not None:
+                    aws.on(row.request, case.then, region=region, path=row.path, times=None)
             # A copy: the next one knows nothing of this one's configuration and failures.
             result, caught = await _call(row, stager.with_options())
             faulty = frozenset(region for region, *_ in aws.injected)

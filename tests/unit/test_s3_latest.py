@@ -304,7 +304,13 @@ async def test_the_outcome_is_unknown_once_the_pointer_is_written(where: str, op
 async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_write(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_pointer, "_BACKOFF", 0.0)
     here = Here()
-    here.bucket.fail("put_small", conflict, done=True)
+
+    def second_attempt_refused() -> Conflict:
+        error = conflict()
+        error.outcome = "unknown"  # the response to the first was lost
+        return error
+
+    here.bucket.fail("put_small", second_attempt_refused, done=True)
     here.parameters.fail("put", refused)
     with pytest.raises(RateLimited) as caught:
         await here.advance("1.0.0")
@@ -323,10 +329,22 @@ async def test_the_outcome_is_unknown_once_the_parameter_alone_is_written():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("where", "operation"), [("bucket", "get"), ("bucket", "put_small")])
-async def test_the_outcome_is_not_done_while_nothing_is_written(where: str, operation: str):
+@pytest.mark.parametrize("operation", ["get", "put_small"])
+@pytest.mark.parametrize("conflicting", [False, True])
+async def test_the_outcome_is_not_done_while_nothing_is_written(
+    operation: str, conflicting: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_pointer, "_BACKOFF", 0.0)
     here = Here()
-    getattr(here, where).fail(operation, refused)
+
+    def write_in_between() -> None:
+        here.bucket.fail(operation, refused)
+        raise conflict()
+
+    if conflicting:
+        here.bucket.before("put_small", write_in_between)
+    else:
+        here.bucket.fail(operation, refused)
     with pytest.raises(RateLimited) as caught:
         await here.advance("1.0.0")
     assert caught.value.outcome == "not_done"

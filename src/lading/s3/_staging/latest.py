@@ -220,8 +220,9 @@ class LatestPointer:
             etag = await self._store.put_small(
                 self._key, pointer.dump(), if_match=state.etag, if_none_match=state.etag is None
             )
-        except Conflict:
-            self._changed = True  # by our own first request, perhaps, whose response was lost
+        except Conflict as error:
+            # Unknown: perhaps with our own first request, whose response was lost.
+            self._changed = self._changed or error.outcome == "unknown"
             return False
         self._changed = True
         await self._mirror(LatestState(pointer, etag, state.parameter, parameter_readable=state.parameter_readable))

@@ -211,7 +211,7 @@ class MetadataClaim:
 
     async def _restore(self, data: bytes) -> None:
         """Write *data*, again while late writers are in the way."""
-        conflicted = False
+        may_be_done = False
         try:
             for _ in range(_MOST_ATTEMPTS):
                 try:
@@ -224,12 +224,13 @@ class MetadataClaim:
                 etag = None if found is None else found[1].etag
                 try:
                     await self._store.put_small(self._key, data, if_match=etag, if_none_match=etag is None)
-                except (Conflict, NotFound):
-                    conflicted = True  # with our own first request, perhaps, whose response was lost
+                except (Conflict, NotFound) as error:
+                    # Unknown: perhaps with our own first request, whose response was lost.
+                    may_be_done = may_be_done or error.outcome == "unknown"
                 else:
                     return
         except LadingError as error:
-            if conflicted:
+            if may_be_done:
                 error.outcome = "unknown"
             raise
 

@@ -251,11 +251,11 @@ class Transfer:
             try:
                 there = await self.store.head(self.key)
             except LadingError:
+                self.may_exist = error.outcome == "unknown"
                 raise error from None  # it cannot be checked: the first error stands
             if there is not None and self.is_ours(there):
                 return
-            if there is None and error.outcome == "unknown":
-                error.outcome = "not_done"
+            error.outcome = "not_done"
         self.may_exist = error.outcome == "unknown"
         raise error
 
