@@ -114,6 +114,15 @@ async def test_a_response_with_another_checksum(
     assert have(aws_backdoor) == ([] if outcome == "not_done" else list(REGIONS))
 
 
+@pytest.mark.parametrize("operation", ["GetParameter", "ListObjectsV2"])
+async def test_a_read_whose_response_is_lost_is_not_done(aws: Aws, stager: Stager, operation: str):
+    aws.on(operation, DropAfter(), times=None)
+    read = stager.latest if operation == "GetParameter" else stager.versions
+    with pytest.raises(NetworkError) as caught:
+        await read("P")
+    assert caught.value.outcome == "not_done"
+
+
 @FAILING
 async def test_a_region_that_fails_from_the_start(aws: Aws, aws_backdoor: Backdoor, how: str):
     aws_backdoor.set_up()

@@ -159,6 +159,17 @@ async def test_the_outcome_is_unknown_while_the_store_cannot_be_queried():
     assert caught.value.outcome == "unknown"
 
 
+async def test_what_another_stager_has_created_is_not_looked_at_to_be_removed():
+    bucket = Bucket()
+    late = commit(bucket)
+    assert not await late.compare()
+    await commit(bucket).run()
+    assert await late.run() == "unchanged"
+    bucket.denied.add("head")
+    assert await late.remove()
+    assert KEY in bucket.objects
+
+
 def second_attempt_refused() -> Conflict:
     """The condition does not hold in the second attempt; the response to the first was lost."""
     error = conflict()

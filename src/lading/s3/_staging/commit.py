@@ -122,7 +122,7 @@ class Commit:
         Raises:
             LadingError: What is left of it is not known.
         """
-        if self._transfer is None:
+        if self._transfer is None or not self._transfer.may_exist:
             return True
         there = await self.store.head(self.key)
         return there is None or not self._transfer.is_ours(there) or await remove(self.store, self.key, there)
