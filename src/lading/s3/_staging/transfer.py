@@ -256,7 +256,7 @@ class Transfer:
             if there is not None and self.is_ours(there):
                 return
             error.outcome = "not_done"
-        self.may_exist = error.outcome == "unknown"
+        self.may_exist = False
         raise error
 
     async def _abort(self) -> None:
