@@ -62,6 +62,13 @@ async def test_bytes_and_async_sources(fake_index: FakeIndex, content: bytes, sp
     assert await left_in(spooled) == []
 
 
+async def test_a_directory_is_for_upload_many(fake_index: FakeIndex, tmp_path: Path):
+    async with fake_index.client() as pypi:
+        with pytest.raises(InputError, match="'dist' is neither a wheel nor an sdist"):
+            await pypi.releases.upload(tmp_path / "dist")
+    assert fake_index.seen == []
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "notes.txt", "../demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any/../x.whl", "demo-1.0-py3-none-a\\ny.whl",

@@ -84,12 +84,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report what the fault matrix covers: operations, faults, and how many of their combinations held."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     rows = [value for report in reports for name, value in report.user_properties if name == "fault_matrix"]
-    if rows:
-        operations, cells, held = (
-            len({row[0] for row in rows}),
-            sum(row[1] for row in rows),
-            sum(row[2] for row in rows),
-        )
+    if rows:  # each an operation, the fault of each combination, and how many held
+        operations, faults = {row[0] for row in rows}, [fault for row in rows for fault in row[1]]
+        held = sum(row[2] for row in rows)
         terminalreporter.write_line(
-            f"fault matrix: operations={operations} faults={rows[0][1]} combinations={cells} held={held}"
+            f"fault matrix: operations={len(operations)} faults={len(set(faults))} combinations={len(faults)} held={held}"
         )

@@ -29,6 +29,6 @@ async def test_the_result_says_what_the_store_has(store: MatrixStore, row: Row, 
     done = await done_state(store, row)
     cells = [await run_cell(store, row, case, done) for case in FAULTS]
     problems = [cell.problem for cell in cells if cell.problem]
-    record_property("fault_matrix", (row.name, len(cells), len(cells) - len(problems)))
+    record_property("fault_matrix", (row.name, [cell.case.name for cell in cells], len(cells) - len(problems)))
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)

@@ -130,8 +130,9 @@ class Run:
             if error.outcome == "not_done":
                 assert name not in own, (name, error, there)
             else:
-                # It is unknown only where it could not be known, or is there without all that belongs to it.
-                known = (call, name) not in self.weather.hit and name not in own
+                # It is unknown only where it could not be known, or is there without all that belongs to it: the
+                # pointer may be written and its parameter not.
+                known = (call, name) not in self.weather.hit | self.weather.pointed and name not in own
                 assert not known or "counts on that" in str(error), (name, error)
 
     def hit_by(self, call: str) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 import lading
 from lading import NetworkError, NotFound, RateLimited, Retry, StageFailed, Stager, Timeout
-from lading.testing import DropAfter, DropBefore, DropDuring, Respond
+from lading.testing import DropAfter, DropBefore, DropDuring, Respond, RespondAfter
 from tests.conftest import open_files
 from tests.support.aws_proxy import REGIONS, IdleClock, error
 from tests.support.moto_aws import MIB, make_stager
@@ -94,6 +94,33 @@ async def test_regions_that_fail(
     assert {name for name, found in staged.regions.items() if found.status == "created"} == set(REGIONS) - set(before)
     assert [aws_backdoor.parameter(region, "/arts/P/latest") for region in REGIONS] == ["1.0.0"] * 3
     assert patient.unreachable == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome"),
+    [("@1.0.0", "not_done"), ("/latest", "unknown"), ("/metadata", "done")],  # deleted again, not known, read again
+)
+async def test_a_response_with_another_checksum(
+    aws: Aws, aws_backdoor: Backdoor, stager: Stager, path: str, outcome: str
+):
+    wrong = {"ETag": '"x"', "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="}
+    aws.on("PutObject", RespondAfter(200, b"", wrong), region=FIRST, path=path)
+    if outcome == "done":
+        assert not (await stager.stage("P", "1.0.0", b"a", metadata={"a": "1"})).failed
+    else:
+        with pytest.raises(StageFailed, match=r"arrived with CRC32C? AAAAAA== instead of") as caught:
+            await stager.stage("P", "1.0.0", b"a", metadata={"a": "1"})
+        assert caught.value.failed[FIRST].outcome == outcome
+    assert have(aws_backdoor) == ([] if outcome == "not_done" else list(REGIONS))
+
+
+@pytest.mark.parametrize("operation", ["GetParameter", "ListObjectsV2"])
+async def test_a_read_whose_response_is_lost_is_not_done(aws: Aws, stager: Stager, operation: str):
+    aws.on(operation, DropAfter(), times=None)
+    read = stager.latest if operation == "GetParameter" else stager.versions
+    with pytest.raises(NetworkError) as caught:
+        await read("P")
+    assert caught.value.outcome == "not_done"
 
 
 @FAILING

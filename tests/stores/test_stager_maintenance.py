@@ -22,7 +22,7 @@ from lading import (
     VersionExists,
 )
 from lading.s3 import AbortFailed, Configuration
-from lading.testing import Server, ServerResponse
+from lading.testing import Respond, Server, ServerResponse
 from tests.support.aws_proxy import REGIONS, operation_of
 from tests.support.moto_aws import CONFIGURATION, MIB, QUICK, make_stager
 from tests.support.s3_constants import KEY
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.support.moto_aws import Backdoor
 
 pytestmark = pytest.mark.anyio
+OTHER_VALUE = b'{"Parameter": {"Name": "/startifact", "Value": "another"}}'
 
 
 async def test_setup(aws: Aws, aws_backdoor: Backdoor):
@@ -80,6 +81,32 @@ async def test_setup_where_a_region_fails(aws: Aws, aws_backdoor: Backdoor):
             await stager.setup(**CONFIGURATION)
         aws.forgive()
         await stager.setup(**CONFIGURATION)
+
+
+async def test_setup_reports_every_region_that_it_drops(aws: Aws, aws_backdoor: Backdoor, stager: Stager):
+    aws.forbid("PutParameter", regions=["eu-west-1"])
+    with pytest.raises(StageFailed, match=r"us-east-1: .* is not removed") as caught:
+        await stager.setup(**CONFIGURATION, regions=["eu-west-1"])
+    assert set(caught.value.failed) == set(REGIONS)
+    assert {error.outcome for error in caught.value.failed.values()} == {"not_done"}
+    aws.forgive()
+    aws.forbid("DeleteParameter", regions=["us-east-1"])
+    with pytest.raises(StageFailed, match=r"us-east-1: .*AccessDenied") as caught:
+        await stager.setup(**CONFIGURATION, regions=["eu-west-1"])
+    assert set(caught.value.failed) == {"us-east-1"}
+    assert set(caught.value.succeeded) == {"eu-west-1", "ap-south-1"}
+    assert aws_backdoor.parameter("ap-south-1", "/startifact") is None
+
+
+@pytest.mark.parametrize("response", [Respond(400, b'{"__type": "AccessDenied"}'), Respond(200, OTHER_VALUE)])
+async def test_setup_that_cannot_read_what_it_has_written(
+    aws: Aws, aws_backdoor: Backdoor, stager: Stager, response: Respond
+):
+    aws.before("PutParameter", lambda: aws.on("GetParameter", response, path="/startifact", region="us-east-1"))
+    with pytest.raises(StageFailed) as caught:
+        await stager.setup(**{**CONFIGURATION, "bucket_key_prefix": "other/"}, regions=["us-east-1"])
+    assert caught.value.failed["us-east-1"].outcome == "unknown"
+    assert "other/" in (aws_backdoor.parameter("us-east-1", "/startifact") or "")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +251,9 @@ async def test_clean_reports_every_region(aws: Aws, aws_backdoor: Backdoor, stag
         "eu-west-1": Forbidden,
         "ap-south-1": Forbidden,
     }
+    # One upload is aborted there already.
+    assert caught.value.failed["eu-west-1"].outcome == "unknown"
+    assert caught.value.failed["ap-south-1"].outcome == "not_done"
     # The one that failed in the middle is in both.
     aborted = {name: [upload.key for upload in found] for name, found in caught.value.aborted.items()}
     assert aborted == {"ap-south-1": [], "eu-west-1": ["pre/P@1.0.0"], "us-east-1": ["pre/P@1.0.0", "pre/P@1.1.0"]}

@@ -41,12 +41,19 @@ class FaultCase:
         fault: The fault.
         outcomes: By what is done after a lost response: looked up, repeated, neither.
         times: How often it happens; ``None`` for ever.
+        then: A fault that happens for ever afterwards; of the stager's rows only.
     """
 
     name: str
     fault: Fault
     outcomes: tuple[Outcome, Outcome, Outcome]
     times: int | None = 1
+    then: Fault | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether every attempt from some point on fails."""
+        return self.times is None or self.then is not None
 
     @property
     def loses_finished_work(self) -> bool:

@@ -49,6 +49,7 @@ class Weather:
         severity: How often something goes wrong, from 0 to 1.
         down: Regions that reset every connection, or never respond.
         hit: Callers and regions where a write had no proper response.
+        pointed: Callers and regions where the pointer or its parameter was written.
         late: Requests that have left, and will be carried out although nobody waits for them: by caller and region,
             whose next request is not carried out before them.
     """
@@ -58,6 +59,7 @@ class Weather:
     severity: float
     down: dict[str, str] = field(default_factory=dict)
     hit: set[tuple[str, str]] = field(default_factory=set)
+    pointed: set[tuple[str, str]] = field(default_factory=set)
     late: list[tuple[tuple[str, str], Callable[[], Awaitable[Any]]]] = field(default_factory=list)
 
     async def request(self, region: str, operation: str, act: Callable[[], Awaitable[Any]]) -> Any:
@@ -137,7 +139,10 @@ class _Exposed:
             return found
 
         async def operate(*arguments: Any, **options: Any) -> Any:
-            return await self._weather.request(self._region, name, lambda: found(*arguments, **options))
+            result = await self._weather.request(self._region, name, lambda: found(*arguments, **options))
+            if name in {"put", "put_small"} and arguments[0].endswith("/latest"):
+                self._weather.pointed.add((caller.get(), self._region))
+            return result
 
         return operate
 

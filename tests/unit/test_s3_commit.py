@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lading import Conflict, IntegrityError, LadingError, NetworkError
+from lading import Conflict, IntegrityError, LadingError, NetworkError, ServerError
 from lading.errors import NotFound
 from lading.s3 import VersionExists
 from lading.s3._layout import metadata_digest
@@ -159,6 +159,77 @@ async def test_the_outcome_is_unknown_while_the_store_cannot_be_queried():
     assert caught.value.outcome == "unknown"
 
 
+async def test_what_another_stager_has_created_is_not_looked_at_to_be_removed():
+    bucket = Bucket()
+    late = commit(bucket)
+    assert not await late.compare()
+    await commit(bucket).run()
+    assert await late.run() == "unchanged"
+    bucket.denied.add("head")
+    assert await late.remove()
+    assert KEY in bucket.objects
+
+
+def second_attempt_refused() -> Conflict:
+    """The condition does not hold in the second attempt; the response to the first was lost."""
+    error = conflict()
+    error.outcome = "unknown"
+    return error
+
+
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_artifact(part_size: int):
+    """The first request succeeded, its response was lost, and the condition refuses the second."""
+    bucket = Bucket()
+
+    def cut() -> None:
+        bucket.fail("head", broken, times=9)
+        raise second_attempt_refused()
+
+    bucket.after("put" if part_size == 100 else "complete", cut)
+    with pytest.raises(ServerError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "unknown"
+    assert KEY in bucket.objects
+
+
+@pytest.mark.parametrize("part_size", [4], indirect=True)
+@pytest.mark.parametrize(
+    ("step", "done"),
+    [
+        ("put_small", False),
+        ("create_upload", False),
+        ("create_upload", True),
+        ("upload_part", False),
+        ("upload_part", True),
+    ],
+)
+async def test_a_lost_response_before_the_artifact_is_created_is_not_done(part_size: int, step: str, done: bool):
+    bucket = Bucket()
+    bucket.fail(step, lost, done=done, times=9)
+    with pytest.raises(NetworkError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "not_done"
+    assert KEY not in bucket.objects
+
+
+async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_metadata():
+    """Metadata beside an artifact is repaired: the response to the first request was lost, the second is refused."""
+    bucket = Bucket()
+    await commit(bucket).run()
+    del bucket.objects[f"{KEY}/metadata"]
+
+    def cut() -> None:
+        bucket.fail("get", broken)
+        raise second_attempt_refused()
+
+    bucket.after("put_small", cut)
+    with pytest.raises(ServerError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == "unknown"
+    assert f"{KEY}/metadata" in bucket.objects
+
+
 @pytest.mark.parametrize("done", [True, False])
 async def test_metadata_whose_response_was_lost(done: bool):
     bucket = Bucket()
@@ -260,6 +331,24 @@ async def test_a_store_that_keeps_a_wrong_copy_is_not_believed():
     # Nor does the next one find it, and take it for staged.
     assert KEY not in second.objects
     assert await commit(second, copy_from=("first", KEY)).run() == "created"
+
+
+@pytest.mark.parametrize("deletable", [True, False])
+@pytest.mark.parametrize("part_size", SIZES, indirect=True)
+async def test_an_artifact_that_arrived_with_another_checksum_is_deleted(part_size: int, deletable: bool):
+    bucket = Bucket()
+
+    def corrupt() -> None:
+        bucket.objects[KEY] = Object(b"9876543210", '"x"', {}, bucket.objects[KEY].metadata)
+        raise IntegrityError("s3: the store has another checksum", outcome="unknown")
+
+    bucket.after("put" if part_size == 100 else "complete", corrupt)
+    if not deletable:
+        bucket.denied.add("delete")
+    with pytest.raises(IntegrityError) as caught:
+        await commit(bucket).run()
+    assert caught.value.outcome == ("not_done" if deletable else "unknown")
+    assert (KEY in bucket.objects) is not deletable
 
 
 # What is there already.

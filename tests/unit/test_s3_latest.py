@@ -9,7 +9,7 @@ import anyio
 import pytest
 from semver import Version
 
-from lading import Conflict
+from lading import Conflict, RateLimited
 from lading.s3 import _layout
 from lading.s3._layout import LatestRecord, highest
 from lading.s3._staging import latest as _pointer
@@ -281,3 +281,71 @@ async def test_another_error_than_a_missing_permission_is_raised():
         await here.advance("1.0.0")
     here.bucket.fail("get", forbidden)  # the pointer was written: the same again repairs the mirror
     assert await here.advance("1.0.0") is None
+
+
+def refused() -> RateLimited:
+    """A response that says that nothing was done."""
+    return RateLimited("s3: SlowDown (HTTP 503)", service="s3", status=503)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("where", "operation"), [("parameters", "put"), ("bucket", "get"), ("parameters", "get")])
+async def test_the_outcome_is_unknown_once_the_pointer_is_written(where: str, operation: str):
+    here = Here()
+    store = getattr(here, where)
+    here.bucket.after("put_small", lambda: store.fail(operation, refused))
+    with pytest.raises(RateLimited) as caught:
+        await here.advance("1.0.0")
+    assert caught.value.outcome == "unknown"
+    assert here.pointer.version == "1.0.0"
+
+
+@pytest.mark.anyio
+async def test_the_outcome_is_unknown_after_a_conflict_with_what_may_be_our_own_write(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_pointer, "_BACKOFF", 0.0)
+    here = Here()
+
+    def second_attempt_refused() -> Conflict:
+        error = conflict()
+        error.outcome = "unknown"  # the response to the first was lost
+        return error
+
+    here.bucket.fail("put_small", second_attempt_refused, done=True)
+    here.parameters.fail("put", refused)
+    with pytest.raises(RateLimited) as caught:
+        await here.advance("1.0.0")
+    assert caught.value.outcome == "unknown"
+
+
+@pytest.mark.anyio
+async def test_the_outcome_is_unknown_once_the_parameter_alone_is_written():
+    here = Here()
+    await here.advance("1.0.0")
+    here.parameters.values[PARAMETER] = "0.9.0"
+    here.parameters.after("put", lambda: here.bucket.fail("get", refused))
+    with pytest.raises(RateLimited) as caught:
+        await here.advance("1.0.0")
+    assert caught.value.outcome == "unknown"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("operation", ["get", "put_small"])
+@pytest.mark.parametrize("conflicting", [False, True])
+async def test_the_outcome_is_not_done_while_nothing_is_written(
+    operation: str, conflicting: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_pointer, "_BACKOFF", 0.0)
+    here = Here()
+
+    def write_in_between() -> None:
+        here.bucket.fail(operation, refused)
+        raise conflict()
+
+    if conflicting:
+        here.bucket.before("put_small", write_in_between)
+    else:
+        here.bucket.fail(operation, refused)
+    with pytest.raises(RateLimited) as caught:
+        await here.advance("1.0.0")
+    assert caught.value.outcome == "not_done"
+    assert not here.bucket.objects

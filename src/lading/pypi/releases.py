@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from os import PathLike
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -181,6 +182,12 @@ class Releases:
             )
         if attestations is True and not isinstance(source, (str, PathLike)):
             raise InputError("attestations=True means the files beside a path: name them", argument="attestations")
+        if isinstance(source, (str, PathLike)) and "." not in PurePath(source).name:
+            raise InputError(
+                f"{PurePath(source).name!a} is neither a wheel nor an sdist; releases.upload_many uploads those of a "
+                "directory",
+                argument="source",
+            )
         named = "the name of a wheel or an sdist"
         async with open_source(source, filename, wanted=named, check=parse_filename) as path:
             distribution = await read_distribution(path)

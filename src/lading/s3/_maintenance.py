@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lading._core.sender import Sender
-    from lading.s3._interfaces import MultipartUpload, Region
+    from lading.s3._interfaces import MultipartUpload, ObjectStore, Region
     from lading.s3._regions import Regions
     from lading.s3._results import StageResult
     from lading.s3._session import StagerSession
@@ -57,15 +57,26 @@ async def write_configuration(
         if await parameters.get(bucket_name_param) is None:
             raise make_api_error(NotFound, "ssm", f"{region} has no parameter {bucket_name_param}")
         await parameters.put(session.parameter, new.dump())
-        if await parameters.get(session.parameter) != new.dump():
-            raise LadingError(f"ssm: {region} does not return what was written to {session.parameter}")
+        try:
+            written = await parameters.get(session.parameter)
+        except LadingError as error:
+            error.outcome = "unknown"
+            raise
+        if written != new.dump():
+            raise LadingError(
+                f"ssm: {region} does not return what was written to {session.parameter}", outcome="unknown"
+            )
 
     async def drop(region: str) -> None:
         await all_regions[region].parameters.delete(session.parameter)
 
     done, failed = await gather(write, wanted)
-    if not failed:
-        _, failed = await gather(drop, dropped)
+    if failed:
+        kept = f"ssm: the configuration is not removed, as {', '.join(failed)} failed"
+        failed.update((region, LadingError(kept)) for region in dropped)
+    else:
+        removed, failed = await gather(drop, dropped)
+        done.update(removed)
     if failed:
         raise StageFailed(
             f"s3: the configuration is not the same everywhere now: {_reasons(failed)}", succeeded=done, failed=failed
@@ -157,8 +168,16 @@ async def abort_uploads(regions: Regions, project: str, older_than: float) -> di
             if not upload.key.startswith((artifacts, f"{common}/")):
                 continue  # another project's, whose name begins the same
             if upload.initiated_at is None or upload.initiated_at <= before:
-                await bucket.abort(upload.key, upload.upload_id)
-                aborted[region] += (upload,)
+                await abort_upload(region, bucket, upload)
+
+    async def abort_upload(region: str, bucket: ObjectStore, upload: MultipartUpload) -> None:
+        try:
+            await bucket.abort(upload.key, upload.upload_id)
+        except LadingError as error:
+            if aborted[region]:
+                error.outcome = "unknown"  # others of this region are aborted
+            raise
+        aborted[region] += (upload,)
 
     _, failed = await regions.gather(abort)
     if failed:

@@ -256,7 +256,8 @@ class Stager:
 
         Raises:
             NotFound: No region has that version.
-            StageFailed: It was not set in some regions; ``.failed`` has their errors.
+            StageFailed: It was not set in some regions; ``.failed`` has their errors. The outcome of a region is
+                unknown once the pointer may be written, even if the next request is refused.
         """
         self._session.require_writable()
         check_project(project)
@@ -321,7 +322,7 @@ class Stager:
 
         Raises:
             StageFailed: Some regions could not be written to, or do not return what was written; ``.failed`` has
-                their errors.
+                their errors, and those of regions to drop, which have the old configuration then.
             InputError: A prefix is not valid.
         """
         self._session.require_writable()

@@ -284,13 +284,17 @@ class S3Bucket:
         if not self._features.whole:
             await self._check_size(key, size)
         elif theirs and theirs != checksum.value:
-            raise IntegrityError(f"s3: {key} in {self.bucket} has {name} {theirs} instead of {checksum.value}")
+            raise IntegrityError(
+                f"s3: {key} in {self.bucket} has {name} {theirs} instead of {checksum.value}", outcome="unknown"
+            )
 
     async def _check_size(self, key: str, size: int) -> None:
         """Look at an object whose parts were verified: the store says nothing of the complete one."""
         there = await self.head(key)
         if there is not None and there.size != size:
-            raise IntegrityError(f"s3: {key} in {self.bucket} has {there.size} bytes instead of {size}")
+            raise IntegrityError(
+                f"s3: {key} in {self.bucket} has {there.size} bytes instead of {size}", outcome="unknown"
+            )
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Abort an upload; no error when it does not exist."""

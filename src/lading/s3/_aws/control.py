@@ -136,20 +136,31 @@ class BotocoreClient:
 
         Raises:
             InvalidResponse: A success that is no response of the service.
+            LadingError: Its outcome is that of all attempts: unknown when the response to any of them was lost.
         """
+        lost = False
 
         async def step(number: int) -> Any:
+            nonlocal lost
             context = _RequestContext(self.sender, _operation_name(operation), number)
             try:
                 found = await self._call_renewing(context, operation, params, reads=reads)
                 self._check(found, context, needs, reads=reads)
             except LadingError as error:
                 if error.outcome == "unknown":
+                    lost = True
                     on_lost()
                 raise
             return found
 
-        return await self.sender.retrying(step)
+        try:
+            return await self.sender.retrying(step)
+        except LadingError as error:
+            if reads:
+                error.outcome = "not_done"
+            elif lost:
+                error.outcome = "unknown"
+            raise
 
     def _check(self, found: Any, context: _RequestContext, needs: Sequence[str], *, reads: bool) -> None:
         if context.is_page:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def compare_checksums(sent: Checksum, received: str | None, what: str) -> None:
     """Raise ``IntegrityError`` when the store responds with another checksum than was sent."""
     if received is not None and received != sent.value:
-        raise IntegrityError(f"s3: {what} arrived with {sent.algorithm} {received} instead of {sent.value}")
+        raise IntegrityError(
+            f"s3: {what} arrived with {sent.algorithm} {received} instead of {sent.value}", outcome="unknown"
+        )
 
 
 def checksum_header(checksum: Checksum) -> str:

@@ -104,7 +104,9 @@ class Commit:
             return await self._try_create(transfer)
         except VersionExists:
             raise
-        except (Exception, anyio.get_cancelled_exc_class()):
+        except (Exception, anyio.get_cancelled_exc_class()) as error:
+            if isinstance(error, LadingError) and transfer.may_exist:
+                error.outcome = "unknown"
             await self._clean_up(transfer)
             raise
         finally:
@@ -120,7 +122,7 @@ class Commit:
         Raises:
             LadingError: What is left of it is not known.
         """
-        if self._transfer is None:
+        if self._transfer is None or not self._transfer.may_exist:
             return True
         there = await self.store.head(self.key)
         return there is None or not self._transfer.is_ours(there) or await remove(self.store, self.key, there)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from lading._core.api_errors import make_api_error
-from lading.errors import Conflict, Forbidden
+from lading.errors import Conflict, Forbidden, LadingError
 from lading.s3._layout import LatestRecord, becomes_latest, highest, is_above
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class LatestPointer:
         self._parameter = configuration.latest_param(project)
         self._artifact_key = configuration.key
         self._project = project
+        self._changed = False
 
     async def read(self) -> LatestState:
         """Read pointer and parameter."""
@@ -156,7 +157,30 @@ class LatestPointer:
             named: The highest version that was ever named in other regions; a lower one that is set on purpose is
                 recorded as lower than that one too.
             state: What this region said a moment ago; read when it is not given.
+
+        Raises:
+            LadingError: Its outcome is unknown once the pointer or the parameter may have been written.
         """
+        try:
+            return await self._advance(
+                version, sha256, latest=latest, is_new=is_new, counter=counter, named=named, state=state
+            )
+        except LadingError as error:
+            if self._changed:
+                error.outcome = "unknown"
+            raise
+
+    async def _advance(
+        self,
+        version: str,
+        sha256: str,
+        *,
+        latest: bool | None,
+        is_new: bool,
+        counter: int,
+        named: str | None,
+        state: LatestState | None,
+    ) -> str | None:
         for attempt in range(_ATTEMPTS):
             state = state or await self.read()
             current = state.version if is_new else highest(state.version, state.highest)
@@ -196,8 +220,11 @@ class LatestPointer:
             etag = await self._store.put_small(
                 self._key, pointer.dump(), if_match=state.etag, if_none_match=state.etag is None
             )
-        except Conflict:
+        except Conflict as error:
+            # Unknown: perhaps with our own first request, whose response was lost.
+            self._changed = self._changed or error.outcome == "unknown"
             return False
+        self._changed = True
         await self._mirror(LatestState(pointer, etag, state.parameter, parameter_readable=state.parameter_readable))
         return True
 
@@ -224,6 +251,7 @@ class LatestPointer:
         except Forbidden:
             self._warn("ssm:PutParameter is missing: old readers do not see the latest version")
             return False
+        self._changed = True
         return True
 
     def _warn(self, text: str) -> None:

@@ -211,18 +211,28 @@ class MetadataClaim:
 
     async def _restore(self, data: bytes) -> None:
         """Write *data*, again while late writers are in the way."""
-        for _ in range(_MOST_ATTEMPTS):
-            try:
-                found = await self._store.get(self._key)
-            except Forbidden:
-                self._warn_unreadable()
-                return
-            if (NO_METADATA if found is None else found[0]) == data:
-                return
-            etag = None if found is None else found[1].etag
-            with suppress(Conflict, NotFound):
-                await self._store.put_small(self._key, data, if_match=etag, if_none_match=etag is None)
-                return
+        may_be_done = False
+        try:
+            for _ in range(_MOST_ATTEMPTS):
+                try:
+                    found = await self._store.get(self._key)
+                except Forbidden:
+                    self._warn_unreadable()
+                    return
+                if (NO_METADATA if found is None else found[0]) == data:
+                    return
+                etag = None if found is None else found[1].etag
+                try:
+                    await self._store.put_small(self._key, data, if_match=etag, if_none_match=etag is None)
+                except (Conflict, NotFound) as error:
+                    # Unknown: perhaps with our own first request, whose response was lost.
+                    may_be_done = may_be_done or error.outcome == "unknown"
+                else:
+                    return
+        except LadingError as error:
+            if may_be_done:
+                error.outcome = "unknown"
+            raise
 
     async def repair(self, there: ObjectInfo) -> bool:
         """Write metadata that is missing beside an intact artifact, and return whether it was missing.

@@ -91,6 +91,7 @@ class Transfer:
         on_progress: Called with how many bytes have been sent.
         clean_up_scopes: Bound what is done after a cancellation.
         result: The result so far, also after a failure.
+        may_exist: Whether it may have created the artifact, as far as is known.
     """
 
     store: ObjectStore
@@ -102,6 +103,7 @@ class Transfer:
     on_progress: OnProgress | None = None
     clean_up_scopes: CleanUpScopes = field(default_factory=CleanUpScopes)
     result: TransferResult = field(default_factory=TransferResult, init=False)
+    may_exist: bool = field(default=False, init=False)
     _upload_id: str = field(default="", init=False)
 
     def is_ours(self, there: ObjectInfo) -> bool:
@@ -116,11 +118,16 @@ class Transfer:
 
         Raises:
             Conflict: An object is there (412), or another stager's completion is under way (409).
+            LadingError: Its outcome is that of the artifact: "not_done" before the request by which it appears.
         """
         try:
             if self.copy_from is not None and await self._try_copy(ready, self.copy_from):
                 return self.result
             await unwrap(self._upload(ready))  # the last progress is reported outside any call
+        except LadingError as error:
+            if not self.may_exist:
+                error.outcome = "not_done"
+            raise
         finally:
             for text in self.store.warnings:
                 self._warn(text)
@@ -151,9 +158,12 @@ class Transfer:
         total.end()
 
     async def _put(self, total: CombinedProgress) -> None:
-        source = self.source
+        source, self.may_exist = self.source, True
         try:
             await self.store.put(self.key, source.body(), source.checksum, self.metadata, on_progress=total.child(0))
+        except IntegrityError:
+            await self._delete_corrupt()
+            raise
         except LadingError as error:
             await self._confirm_or_raise(error)
 
@@ -214,7 +224,7 @@ class Transfer:
         )
 
     async def _complete(self, parts: list[Part]) -> None:
-        source = self.source
+        source, self.may_exist = self.source, True
         try:
             await self.store.complete(self.key, self._upload_id, parts, source.checksum, source.size)
         except IntegrityError:
@@ -230,6 +240,7 @@ class Transfer:
                 there = await self.store.head(self.key)
                 if there is not None and self.is_ours(there):
                     await self.store.delete(self.key, if_match=there.etag)
+                self.may_exist = False
             except LadingError as error:
                 self._warn(f"{self.key} in {self.region} is corrupt, and could not be deleted: {error}")
 
@@ -240,11 +251,12 @@ class Transfer:
             try:
                 there = await self.store.head(self.key)
             except LadingError:
+                self.may_exist = error.outcome == "unknown"
                 raise error from None  # it cannot be checked: the first error stands
             if there is not None and self.is_ours(there):
                 return
-            if there is None and error.outcome == "unknown":
-                error.outcome = "not_done"
+            error.outcome = "not_done"
+        self.may_exist = False
         raise error
 
     async def _abort(self) -> None:
