@@ -20,6 +20,10 @@ BENCHES = {
     "download-tls": ("download", "the same over TLS, beside aiohttp"),
     "token": ("token", "tokens: load and check, create and restrict, beside pypitoken"),
     "copr": ("copr", "500 builds waited for at once, 1000 listed, beside python-copr"),
+    "charmhub": (
+        "charmhub",
+        "100 charms uploaded, notified of and released, 10 at once, beside craft-store in threads",
+    ),
     "publish": (
         "publish",
         "50 wheels of 1 MiB to the embedded index, 8 at once, beside twine and uv; and with 5000 there already",

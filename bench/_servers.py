@@ -1,9 +1,9 @@
 """The servers the benchmarks talk to, each in a process of its own, outside what is measured.
 
-`sink` swallows uploads, `json` responds to small GETs, `copr` has a project with 1000 builds, `files` sends one large
-file. A connection gets a process (fork), so that fifty of them do not wait for one interpreter lock; `json` and `copr`
-serve them all in one epoll loop, because a request there is two system calls and little else. A server ends with its
-standard input, so none outlives the run.
+`sink` swallows uploads, `json` responds to small GETs, `copr` has a project with 1000 builds, `charmhub` takes charms,
+`files` sends one large file. A connection gets a process (fork), so that fifty of them do not wait for one interpreter
+lock; `json`, `copr` and `charmhub` serve them all in one epoll loop, because a request there is two system calls and
+little else. A server ends with its standard input, so none outlives the run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bench import _charm_store
 from bench._builds import ManyBuilds
 from bench._sockets import Connection, Plain, Tls
 
@@ -179,6 +180,8 @@ def main() -> None:
             serve_small(listener, lambda _: RESPONSE)
         elif options["kind"] == "copr":
             serve_small(listener, ManyBuilds().respond)
+        elif options["kind"] == "charmhub":
+            _charm_store.serve(listener)
         else:
             serve_forked(listener, {"sink": sink, "files": files}[options["kind"]], options)
 
