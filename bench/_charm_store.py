@@ -2,12 +2,13 @@
 
 It is two listeners, as the store's API and its storage host are two. The bytes of a file are thrown away in the kernel;
 its name and its exact size are kept, and counted in the end: nobody has sent less than all files, notified of all,
-polled, and released all. A review ends REVIEW seconds after the notification, as the run has set them.
+polled, and released all. Each review takes a time of its own, which is drawn beforehand, or none.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import select
 import socket
 import sys
@@ -18,6 +19,9 @@ NAME = "demo"
 CHANNEL = "latest/edge"
 LISTED = 200
 """How many revisions of other files the package has already."""
+# Seconds; by charmcraft's intervals the second poll, after 0.2 s, finds each ended. The same for every client and run.
+_draw = random.Random(100)
+REVIEWS = [_draw.uniform(0.02, 0.18) for _ in range(100)]
 HEAD = (
     "HTTP/1.1 {} OK\r\nServer: bench\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\n"
     "Content-Length: {}\r\nConnection: keep-alive\r\n\r\n"
@@ -34,11 +38,11 @@ class CharmStore:
     def __init__(self, storage: int) -> None:
         self._storage = storage
         self._list = json.dumps({"revisions": [_revision(number) for number in range(LISTED, 0, -1)]}).encode()
-        self.reset(0.0)
+        self.reset(reviews=False)
 
-    def reset(self, seconds: float) -> None:
-        """Forget what was uploaded; reviews take so many seconds from now on."""
-        self._review_seconds = seconds
+    def reset(self, *, reviews: bool) -> None:
+        """Forget what was uploaded; from now on reviews take a time, or end at once."""
+        self._reviews_take = reviews
         self._uploads: dict[str, tuple[str, int]] = {}
         self._notified: dict[str, float] = {}
         self._approved: set[int] = set()
@@ -83,7 +87,7 @@ class CharmStore:
         if path == _RELEASES:
             return self._release(json.loads(body))
         if path == "/reset":
-            self.reset(float(query["seconds"]))
+            self.reset(reviews=query["reviews"] == "1")
         return json.dumps(self.counts()).encode()
 
     def _notify(self, upload_id: str) -> bytes:
@@ -98,7 +102,8 @@ class CharmStore:
 
     def _review(self, upload_id: str) -> dict[str, object]:
         number = LISTED + 1 + int(upload_id[-12:], 16)
-        if time.monotonic() - self._notified[upload_id] < self._review_seconds:
+        takes = REVIEWS[(number - LISTED - 1) % len(REVIEWS)] if self._reviews_take else 0.0
+        if time.monotonic() - self._notified[upload_id] < takes:
             return {"upload-id": upload_id, "status": "new", "revision": None, "errors": None}
         self._approved.add(number)
         return {"upload-id": upload_id, "status": "approved", "revision": number, "errors": None}

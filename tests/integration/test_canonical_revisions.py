@@ -188,7 +188,7 @@ class TestWaitReview:
         assert review == Review(upload_id="upload-1", status="approved", revision=1)
         assert gateway.seen == [REVIEW] * 3
         # Soon again after the first and after each change.
-        assert gateway.clock.time == 1.0
+        assert gateway.clock.time == 0.4
 
     async def test_a_review_of_another_process(self, gateway: Gateway):
         async with gateway.client() as charmhub:
@@ -209,7 +209,7 @@ class TestWaitReview:
         assert gateway.seen == []
 
     async def test_less_and_less_often_while_nothing_changes(self, gateway: Gateway):
-        gateway.steps = ("new",) * 12 + ("approved",)
+        gateway.steps = ("new",) * 14 + ("approved",)
         waits: list[float] = []
 
         async def sleep(seconds: float) -> None:
@@ -220,7 +220,7 @@ class TestWaitReview:
             (pending,) = await notified(gateway, charmhub, b"charm")
             await charmhub.revisions.wait_review(pending)
             waited = [wait for wait in waits if wait]
-            assert waited == [0.5, 0.75, 1.12, 1.69, 2.53, 3.8, 5.7, 8.54, 12.81, 19.22, 28.83, 30.0]
+            assert waited == [0.2, 0.3, 0.45, 0.68, 1.01, 1.52, 2.28, 3.42, 5.13, 7.69, 11.53, 17.3, 25.95, 30.0]
             gateway.uploads["upload-1"].steps = ["new", "new", "new", "approved"]
             waits.clear()
             await charmhub.revisions.wait_review(pending, poll=7)

@@ -15,7 +15,7 @@ from lading._core.service import Service
 from lading._core.settings import ClientSettings
 from lading.canonical import CHARMHUB, PendingReview, Review, ReviewRejected
 from lading.canonical._reviews import ReviewList
-from lading.canonical._shared_reviews import SharedReviews
+from lading.canonical._shared_reviews import SharedReviews, _Waiting
 from lading.errors import NotFound
 from tests.support.virtual_clock import VirtualClock
 
@@ -101,10 +101,37 @@ async def test_one_request_serves_all(store: FakeStore):
     store.rejects = {"upload-7"}
     ends = await wait_all(store, shared(store), 50)
     assert ends == {name: "rejected" if name in store.rejects else "approved" for name in store.ends}
-    # Half a second between two, and the last two or so alone.
-    assert all(later - earlier >= 0.5 for earlier, later in pairwise(store.listed))
+    # Soon after the beginning, then half a second or more between two; and the last two or so alone.
+    assert all(later - earlier >= (0.5 if earlier >= 1 else 0.2) for earlier, later in pairwise(store.listed))
     assert len(store.listed) <= 5 / 0.5 + 2
     assert len(store.alone) <= 3 + 50 // 10
+
+
+async def test_a_list_ends_the_pauses_of_those_whose_reviews_have_ended(store: FakeStore):
+    """Those that wait with a longer interval need not poll themselves."""
+    reviews, ended = shared(store), {}
+
+    async def wait(number: int, poll: float) -> None:
+        await reviews.wait_approved(PendingReview("x", f"upload-{number}"), poll)
+        ended[number] = round(store.clock.time, 1)
+
+    async with anyio.create_task_group() as group:
+        for number in (10, 20, 30):
+            group.start_soon(wait, number, 1000)
+        group.start_soon(wait, 40, 0.5)
+    # While three or more are left, at which the list is read.
+    assert ended == {10: 1.0, 20: 2.0, 30: 1000.0, 40: 4.0}
+    assert reviews._waiting == {}
+
+
+async def test_a_long_list_is_not_read_for_each_upload_that_is_new(store: FakeStore):
+    store.ends = {f"upload-{number}": 10.0 for number in range(300)}
+    reviews = shared(store)
+    for number in range(3):
+        reviews._waiting[PendingReview("x", f"upload-{number}")] = _Waiting()
+    await reviews._find(_Waiting(), PendingReview("x", "upload-0"))
+    assert await reviews._find(_Waiting(), PendingReview("x", "upload-300")) is None
+    assert store.listed == [0.0]
 
 
 async def test_few_are_fetched_alone(store: FakeStore):
@@ -128,7 +155,7 @@ async def test_an_upload_that_the_list_does_not_show_is_fetched_alone(store: Fak
 
     reviews = shared(store)
     for number in range(3):
-        reviews._waiting[PendingReview("x", f"upload-{number}")] = None
+        reviews._waiting[PendingReview("x", f"upload-{number}")] = _Waiting()
     store.show = show  # type: ignore[method-assign]
     assert (await reviews.wait_approved(PendingReview("x", "upload-3"), None)).is_approved
     assert (store.listed, store.alone) == ([0.0], ["upload-3"])

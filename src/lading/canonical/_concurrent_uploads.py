@@ -128,10 +128,14 @@ def best_by_digest(revisions: Iterable[ListedRevision]) -> dict[str, ListedRevis
     """Return the revisions by digest; of several with the same digest, the one that serves best."""
     found: dict[str, ListedRevision] = {}
     for revision in revisions:
-        digest = (revision.sha3_384 or "").lower()
-        if digest and (digest not in found or found[digest].rank < revision.rank):
-            found[digest] = revision
+        _keep_best(found, revision)
     return found
+
+
+def _keep_best(found: dict[str, ListedRevision], revision: ListedRevision) -> None:
+    digest = (revision.sha3_384 or "").lower()
+    if digest and (digest not in found or found[digest].rank < revision.rank):
+        found[digest] = revision
 
 
 class PackageUploads:
@@ -191,7 +195,8 @@ class PackageUploads:
     def add(self, revision: ListedRevision) -> None:
         """Remember a revision that this process has made."""
         self._own.append(revision)
-        self._known = best_by_digest([*(self._known or {}).values(), revision])
+        if self._known is not None:
+            _keep_best(self._known, revision)
 
     async def wait_reviewed(self, listed: ListedRevision, poll: PollInterval | float | None) -> ListedRevision:
         """Wait until a revision that another upload has made is accepted or rejected, and return it then."""

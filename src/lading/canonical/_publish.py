@@ -14,6 +14,8 @@ from lading.canonical._upload import open_file, send_file
 from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from lading._core.files import StrPath
     from lading._core.polling import PollInterval
     from lading._core.sender import Sender
@@ -65,6 +67,14 @@ class Publisher:
         self._endpoints = endpoints
         self._services = services
         self._concurrent = concurrent
+
+    def under_way(self, name: str) -> AbstractAsyncContextManager[object]:
+        """Return a block in which an upload to a package is under way, with what follows its publication.
+
+        Of those that run together, all may be published at the same moment and not be released yet: the list of the
+        package's revisions is kept for those that come next.
+        """
+        return self._concurrent.of(name)
 
     async def publish(
         self,

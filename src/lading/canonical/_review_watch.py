@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._reviews import PendingReview, Review
 
-# A charm takes seconds, a snap minutes, and one that people look at days.
-_POLL = PollInterval(initial=0.5, factor=1.5, maximum=30.0)
+# A charm takes seconds, a snap minutes, and one that people look at days. The first are charmcraft's intervals.
+_POLL = PollInterval(initial=0.2, factor=1.5, maximum=30.0)
 
 MANY = 3
 """From this many uploads of a package on, it is worth trying whether the store lists its reviews."""
@@ -57,14 +57,16 @@ class ReviewWatch:
         *,
         poll: PollInterval | float | None,
         find: Callable[[PendingReview], Awaitable[Review | None]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
+        sleep = sleep or sender.settings.sleep
         self._watch: Watch[PendingReview, Review | NotFound] = Watch(
             reviews,
-            _ReviewPoller(sender, endpoints, find),
+            _ReviewPoller(sender, endpoints, find, sleep),
             _is_done,
             only_done=True,
             poll=as_review_poll(poll),
-            sleep=sender.settings.sleep,
+            sleep=sleep,
         )
 
     def __aiter__(self) -> ReviewWatch:
@@ -132,17 +134,20 @@ class _ReviewPoller:
         sender: A sender to the API.
         endpoints: The store.
         find: Returns a review that another call has fetched a moment ago, or ``None``.
+        sleep: Waits for seconds.
     """
 
     def __init__(
         self,
         sender: Sender,
         endpoints: Endpoints,
-        find: Callable[[PendingReview], Awaitable[Review | None]] | None = None,
+        find: Callable[[PendingReview], Awaitable[Review | None]] | None,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._sender = sender
         self._endpoints = endpoints
         self._find = find
+        self._sleep = sleep
         # Lists that do not have what is waited for.
         self._useless: set[str] = set()
         self._reported: set[tuple[PendingReview, str]] = set()
@@ -151,8 +156,8 @@ class _ReviewPoller:
 
     async def __call__(self, left: tuple[PendingReview, ...]) -> dict[PendingReview, Review | NotFound]:
         """Fetch the reviews of the uploads that are *left*; those that the store does not show yet are missing."""
-        clock, sleep = self._sender.settings.clock, self._sender.settings.sleep
-        await sleep(max(0.0, self._next - clock()))
+        clock = self._sender.settings.clock
+        await self._sleep(max(0.0, self._next - clock()))
         started, self._requests = clock(), 0
         try:
             found = await self._fetch_all(left)
@@ -178,6 +183,9 @@ class _ReviewPoller:
                 found[pending] = review
 
         alone = [pending for pending in left if pending not in found]
+        if len(alone) == 1:  # as for each of many calls: no tasks are needed
+            await fetch_one(alone[0])
+            return found
         async with fan_out(fetch_one, alone, limit=_CONCURRENT) as results:
             async for result in results:
                 _ = result.value

@@ -126,7 +126,7 @@ class Revisions:
 
         Args:
             reviews: One upload that the store was notified of, or many.
-            poll: How often to poll; a number is the seconds between two polls. By default after 0.5 s, and less and
+            poll: How often to poll; a number is the seconds between two polls. By default after 0.2 s, and less and
                 less often while nothing changes, down to every 30 s.
 
         Raises:
@@ -199,15 +199,16 @@ class Revisions:
         """
         channels = tuple(release)
         _check_release(channels, resources, progressive)
-        uploaded = await self._publisher.publish(name, source, filename, poll=poll, on_progress=on_progress)
-        if channels:
-            try:
-                await release_revision(
-                    self._sender, self._endpoints, name, uploaded.revision, channels, resources, progressive
-                )
-            except LadingError as error:
-                error.add_note(f"revision {uploaded.revision} of {name} is approved; only its release failed")
-                raise
+        async with self._publisher.under_way(name):
+            uploaded = await self._publisher.publish(name, source, filename, poll=poll, on_progress=on_progress)
+            if channels:
+                try:
+                    await release_revision(
+                        self._sender, self._endpoints, name, uploaded.revision, channels, resources, progressive
+                    )
+                except LadingError as error:
+                    error.add_note(f"revision {uploaded.revision} of {name} is approved; only its release failed")
+                    raise
         return uploaded
 
 
