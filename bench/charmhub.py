@@ -11,9 +11,9 @@ looked up. craft-store computes no digest and looks nothing up. lading is measur
 "The work" begins with the client and ends with the last release. "Whole process" is the CPU of everything from the
 start of the interpreter on, with what was imported: craft-store imports the system's keyring, a second HTTP library and
 the login's cryptography with its first module.
-Reviews end at once; or each takes between 0.02 and 0.18 s, so that the second poll at charmcraft's intervals, 0.2 s after
-the first, finds it ended. The intervals of both begin alike. lading's uploads share polls: this server lists the reviews
-of a package, as the gateway's documentation has it.
+Reviews end at once; or each takes between 0.02 and 0.18 s, so that the second poll at charmcraft's intervals, 0.2 s
+after the first, finds it ended. The intervals of both begin alike. lading's uploads share polls: this server lists the
+reviews of a package, as the embedded store does; lading's polls there serve all that wait.
 The server keeps names and sizes, and throws the bytes away; a run in which one is missing fails.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,7 +24,7 @@ from lading import (
     fan_out,
 )
 from lading.canonical import Charmhub, ReviewRejected, SnapStore, UploadedRevision, on_prem_snap_store
-from lading.testing import DropAfter, DropBefore, Respond, RespondAfter, ServerResponse
+from lading.testing import Delay, DropAfter, DropBefore, Respond, RespondAfter, ServerResponse
 from tests.support.gateway_double import TOKEN, Gateway, refusal, sha3
 from tests.support.recorded_sleeps import with_time
 
@@ -373,6 +374,20 @@ async def _upload(charmhub: Any, data: bytes) -> None:
 
 
 class TestRelease:
+    async def test_the_list_is_kept_while_one_is_being_released(self, gateway: Gateway):
+        """All of those that run together may be at their releases when the next ones begin."""
+        gateway.faults.add(Delay(before="response", seconds=0.5), path="*/releases")
+        async with gateway.client() as charmhub, anyio.create_task_group() as group:
+            first = partial(charmhub.revisions.upload, NAME, b"1", filename="1", release=["latest/edge"])
+            group.start_soon(first)
+            with anyio.fail_after(30):
+                while not gateway.released:
+                    await anyio.sleep(0.01)
+            await charmhub.revisions.upload(NAME, b"2", filename="2")
+        assert gateway.made(b"1") == [1]
+        assert gateway.made(b"2") == [2]
+        assert gateway.count(LIST) - gateway.count(REVIEW) == 1
+
     async def test_after_the_upload(self, gateway: Gateway, charm: Path):
         async with gateway.client() as charmhub:
             await charmhub.revisions.upload(

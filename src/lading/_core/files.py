@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PIECE = 112 * 1024
-_HASH_PIECE = 1024 * 1024
+# Of each of up to 16 threads: a larger one hashes no faster, and is as much more memory.
+_HASH_PIECE = 256 * 1024
 # From this size on, hashing in several threads is faster than in one.
 _MANY_PIECES = 64 * 1024 * 1024
 
@@ -115,7 +116,8 @@ async def hash_file(path: StrPath, hashers: Mapping[str, Callable[[], Any]]) -> 
 
 def _feed(file: Any, hashers: list[Any], *, many: bool) -> None:
     """Update every hasher with all bytes of *file*."""
-    buffer = memoryview(bytearray(_HASH_PIECE))
+    # Passing a piece to another thread costs something, too.
+    buffer = memoryview(bytearray(4 * _HASH_PIECE if many else _HASH_PIECE))
     if not many or len(hashers) < 2:
         while count := file.readinto(buffer):
             check_cancelled()

@@ -93,12 +93,14 @@ class SharedReviews:
         if len(self._waiting) < MANY or self._useless:
             return None
         async with self._reading:
-            if not self._useless and not self._has_ended(pending) and self._is_old(pending, waiting):
+            if not self._has_ended(pending) and self._is_old(pending, waiting):
                 await self._read(pending)
         return self._listed.get(pending.upload_id)
 
     def _is_old(self, pending: PendingReview, waiting: _Waiting) -> bool:
         """Return whether the list is to be fetched again."""
+        if self._useless:  # as another call has found in the meantime
+            return False
         is_first = waiting.paused == inf
         if is_first and pending.upload_id not in self._listed and len(self._listed) <= _SHORT:
             return True
