@@ -11,6 +11,7 @@ from lading.canonical import NewTrack
 from tests.conformance import craft_deviations as rows
 from tests.conformance.craft_case_data import TOKEN
 from tests.conformance.craft_case_server import refusal
+from tests.conformance.craft_cases_store import channel_map, collect
 from tests.conformance.craft_normalize import Case
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
     from tests.conformance.craft_case_server import CaseServer
     from tests.conformance.craft_clients import Craft
-
-
-async def _all(pager: Any) -> list[Any]:
-    return [item async for item in pager]
 
 
 def case_of(method: str, name: str, theirs: Any, ours: Any, **more: Any) -> Case:
@@ -42,7 +39,7 @@ def _names() -> Iterator[Case]:
             "list_registered_names",
             f"collaborations {given}",
             lambda c, given=given: c.gateway.list_registered_names(given),
-            lambda c, given=given: _all(c.packages.list(include_collaborations=given)),
+            lambda c, given=given: collect(c.packages.list(include_collaborations=given)),
         )
     yield case_of(
         "register_name",
@@ -84,14 +81,10 @@ def _revisions() -> Iterator[Case]:
             "list_revisions",
             name,
             lambda c, more=more: c.gateway.list_revisions("demo", **more),
-            lambda c, more=more: _all(c.revisions.list("demo", **more)),
+            lambda c, more=more: collect(c.revisions.list("demo", **more)),
         )
 
-    async def releases(client: Any) -> Any:
-        found = await client.releases.channel_map("demo")
-        return {"channel_map": found.releases, "package": found.package, "revisions": found.revisions}
-
-    yield case_of("list_releases", "", lambda c: c.gateway.list_releases("demo"), releases)
+    yield case_of("list_releases", "", lambda c: c.gateway.list_releases("demo"), channel_map)
     edge = {"channel": "latest/edge", "revision": 3}
     items: dict[str, tuple[dict[str, Any], int | None, dict[str, Any]]] = {
         "": (edge, 3, {}),

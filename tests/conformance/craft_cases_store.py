@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from craft_store.models.release_request_model import ReleaseRequestModel, ResourceModel
-from craft_store.models.resource_revision_model import (
-    CharmResourceRevisionUpdateRequest,
-    CharmResourceType,
-    RequestCharmResourceBase,
-)
 from craft_store.models.revisions_model import RevisionsRequestModel
 
 from lading import Call
-from lading.canonical import ResourceBase, Upload
+from lading.canonical import Upload
 from lading.testing import ServerResponse
 from tests.conformance import craft_deviations as rows
 from tests.conformance.craft_case_data import RELEASES
@@ -52,6 +46,22 @@ def responding(body: Any, status: int = 200, *, path: str = "") -> Any:
     return setup
 
 
+async def collect(pager: Any) -> list[Any]:
+    """Return what a pager yields."""
+    return [item async for item in pager]
+
+
+async def discard(result: Any) -> None:
+    """Await a call whose result is compared elsewhere, or not at all."""
+    await result
+
+
+async def channel_map(client: Any) -> Any:
+    """Return the releases in the shape of craft-store's models."""
+    found = await client.releases.channel_map("demo")
+    return {"channel_map": found.releases, "package": found.package, "revisions": found.revisions}
+
+
 def everywhere(directory: Path) -> Iterator[Case]:
     """What all of the clients do alike."""
     for side in ("base", "on-prem", "store", "snap", "u1"):
@@ -67,11 +77,11 @@ def everywhere(directory: Path) -> Iterator[Case]:
         )
         yield case("request", "", _their_request, _our_request)
         for filename in FILENAMES:
-            yield _upload(side, directory, filename, b"a charm" * 1000)
-        yield _upload(side, directory, "empty.charm", b"")
-        big = _upload(side, directory, "big.charm", bytes(range(256)) * 4096)
+            yield upload_case(side, directory, filename, b"a charm" * 1000)
+        yield upload_case(side, directory, "empty.charm", b"")
+        big = upload_case(side, directory, "big.charm", bytes(range(256)) * 4096)
         yield big
-        yield _upload(
+        yield upload_case(
             side,
             directory,
             "refused.charm",
@@ -79,7 +89,7 @@ def everywhere(directory: Path) -> Iterator[Case]:
             setup=responding({"successful": False, "upload_id": None}, path="unscanned"),
             back=rows.REFUSED_UPLOAD,
         )
-        yield _upload(
+        yield upload_case(
             side,
             directory,
             "short.charm",
@@ -111,7 +121,7 @@ async def _our_request(client: Any) -> Any:
     return (await client.send(call)).json()
 
 
-def _upload(side: str, directory: Path, filename: str, data: bytes, **more: Any) -> Case:
+def upload_case(side: str, directory: Path, filename: str, data: bytes, **more: Any) -> Case:
     path = directory / filename
     path.write_bytes(data)
 
@@ -139,8 +149,6 @@ def gateway_api() -> Iterator[Case]:
         yield from _revisions(side)
         yield from _releases(side)
         yield from _names(side)
-    for side in ("base", "store"):
-        yield from _resources(side)
 
 
 def _revisions(side: str) -> Iterator[Case]:
@@ -157,7 +165,7 @@ def _revisions(side: str) -> Iterator[Case]:
     yield case("notify_revision", "", their_notify, notify)
 
     async def revisions(client: Any, name: str = "demo") -> Any:
-        return await _all(client.revisions.list(name))
+        return await collect(client.revisions.list(name))
 
     yield case("list_revisions", "", lambda c: c.client.list_revisions("demo"), revisions)
     for name in ("a/b", "a b", "a?b", "é"):
@@ -177,10 +185,6 @@ def _revisions(side: str) -> Iterator[Case]:
         row=rows.ODD_NAMES,
         back=rows.ODD_NAMES_BACK,
     )
-
-
-async def _all(pager: Any) -> list[Any]:
-    return [item async for item in pager]
 
 
 def _releases(side: str) -> Iterator[Case]:
@@ -244,21 +248,16 @@ def _releases(side: str) -> Iterator[Case]:
         back=rows.INVALID_CHANNEL_BACK,
     )
 
-    yield case("get_list_releases", "", lambda c: c.client.get_list_releases(name="demo"), _channel_map)
+    yield case("get_list_releases", "", lambda c: c.client.get_list_releases(name="demo"), channel_map)
     bundle = {**RELEASES, "channel-map": [{**RELEASES["channel-map"][0], "base": None}]}
     yield case(
         "get_list_releases",
         "no base",
         lambda c: c.client.get_list_releases(name="demo"),
-        _channel_map,
+        channel_map,
         setup=responding(bundle, path="/releases"),
         back=rows.NO_BASE,
     )
-
-
-async def _channel_map(client: Any) -> Any:
-    found = await client.releases.channel_map("demo")
-    return {"channel_map": found.releases, "package": found.package, "revisions": found.revisions}
 
 
 def _names(side: str) -> Iterator[Case]:
@@ -268,7 +267,7 @@ def _names(side: str) -> Iterator[Case]:
     for collaborations in (False, True):
 
         async def names(client: Any, collaborations: bool = collaborations) -> Any:
-            return await _all(client.packages.list(include_collaborations=collaborations))
+            return await collect(client.packages.list(include_collaborations=collaborations))
 
         yield case(
             "list_registered_names",
@@ -296,154 +295,3 @@ def _names(side: str) -> Iterator[Case]:
             lambda c: c.client.register_name("demo"),
             lambda c: c.packages.register("demo"),
         )
-
-
-def _resources(side: str) -> Iterator[Case]:
-    case = partial(case_of, side)
-    bases = [
-        RequestCharmResourceBase(name="ubuntu", channel="24.04", architectures=["amd64", "arm64"]),
-        RequestCharmResourceBase(),
-    ]
-    ours = [ResourceBase(name="ubuntu", channel="24.04", architectures=("amd64", "arm64")), ResourceBase()]
-
-    def push(**more: Any) -> Any:
-        def theirs(craft: Craft) -> None:
-            url = craft.client.push_resource("demo", "image", upload_id="upload-1", **more)
-            craft.client.request("GET", craft.api + url)
-
-        return theirs
-
-    async def upload(client: Any, **more: Any) -> None:
-        await client.resources.upload("demo", "image", b"x", filename="x.bin", poll=0.001, **more)
-
-    extra = {"extra": rows.WHOLE_RESOURCE}
-    yield case("push_resource", "", push(), upload, **extra)
-    yield case(
-        "push_resource", "file", push(resource_type=CharmResourceType.FILE), partial(upload, type="file"), **extra
-    )
-    yield case(
-        "push_resource",
-        "bases",
-        push(resource_type=CharmResourceType.OCI_IMAGE, bases=bases),
-        partial(upload, type="oci-image", bases=ours),
-        **extra,
-    )
-
-    async def revisions(client: Any) -> Any:
-        return await _all(client.resources.revisions("demo", "image"))
-
-    yield case("list_resource_revisions", "", lambda c: c.client.list_resource_revisions("demo", "image"), revisions)
-    updates = [CharmResourceRevisionUpdateRequest(revision=number, bases=bases[:number]) for number in (1, 2)]
-    yield case(
-        "update_resource_revisions",
-        "",
-        lambda c: c.client.update_resource_revisions(*updates, name="demo", resource_name="image"),
-        lambda c: c.resources.update("demo", "image", {1: ours[:1], 2: ours}),
-    )
-    yield case(
-        "update_resource_revisions",
-        "nothing",
-        lambda c: c.client.update_resource_revisions(name="demo", resource_name="image"),
-        lambda c: c.resources.update("demo", "image", {}),
-        back=rows.NO_UPDATE,
-    )
-    yield case(
-        "update_resource_revision",
-        "",
-        lambda c: c.client.update_resource_revision("demo", "image", revision=1, bases=bases),
-        lambda c: c.resources.update("demo", "image", {1: ours}),
-    )
-
-
-def endpoint_paths(directory: Path) -> Iterator[Case]:
-    """The paths that craft-store's Endpoints make, and the identifier that they read."""
-
-    def theirs(method: str, *arguments: str) -> Any:
-        return lambda c: (c.client.request("GET", c.api + getattr(c.side.theirs, method)(*arguments)), None)[1]
-
-    ours: dict[str, tuple[tuple[str, ...], Any]] = {
-        "get_releases_endpoint": (("demo",), lambda c: _nothing(c.releases.channel_map("demo"))),
-        "get_revisions_endpoint": (("demo",), lambda c: _nothing(_all(c.revisions.list("demo")))),
-        "get_resources_endpoint": (("demo",), lambda c: _nothing(_all(c.resources.list("demo")))),
-        "get_resource_revisions_endpoint": (
-            ("demo", "image"),
-            lambda c: _nothing(_all(c.resources.revisions("demo", "image"))),
-        ),
-    }
-    for method, (arguments, our) in ours.items():
-        yield Case(f"Endpoints.{method}", "", theirs(method, *arguments), our, side="store")
-    for given in ("u", 7):
-        read = _upload("store", directory, "x.charm", b"x", setup=responding({"successful": True, "upload_id": given}))
-        yield replace(read, method="Endpoints.get_upload_id", name=repr(given))
-
-
-def snap_store() -> Iterator[Case]:
-    """What the client by Ubuntu One does at the Snap Store, where lading uses the store's own API."""
-    case = partial(case_of, "u1")
-    back = {"back": rows.SNAP_RESULTS}
-
-    async def notify(client: Any) -> str:
-        return str((await client.revisions.notify("demo", UPLOAD)).upload_id)
-
-    request = RevisionsRequestModel(upload_id="upload-1")
-    yield case(
-        "notify_revision", "", lambda c: c.client.notify_revision(name="demo", revision_request=request), notify, **back
-    )
-    yield case(
-        "list_revisions",
-        "",
-        lambda c: c.client.list_revisions("demo"),
-        lambda c: _all(c.revisions.list("demo")),
-        **back,
-    )
-    yield case(
-        "get_list_releases",
-        "",
-        lambda c: c.client.get_list_releases(name="demo"),
-        _channel_map,
-    )
-    item = ReleaseRequestModel(channel="edge", revision=4)
-    yield case(
-        "release",
-        "",
-        lambda c: c.client.release(name="demo", release_request=[item]),
-        lambda c: _nothing(c.releases.release("demo", 4, ["edge"])),
-    )
-    closing = ReleaseRequestModel(channel="edge", revision=None)
-    yield case(
-        "release",
-        "close",
-        lambda c: c.client.release(name="demo", release_request=[closing]),
-        lambda c: _nothing(c.releases.release("demo", None, ["edge"])),
-    )
-    yield case(
-        "list_registered_names",
-        "",
-        lambda c: c.client.list_registered_names(),
-        lambda c: _all(c.packages.list()),
-        back=rows.SNAP_NAMES,
-    )
-    yield case("register_name", "", lambda c: c.client.register_name("demo"), lambda c: c.packages.register("demo"))
-    for method, arguments in _NO_RESOURCES.items():
-
-        def theirs(craft: Craft, method: str = method, arguments: Any = arguments) -> Any:
-            return getattr(craft.client, method)(*arguments[0], **arguments[1])
-
-        yield case(method, "", theirs, _resources_of_snaps, back=rows.SNAP_RESOURCES)
-
-
-async def _nothing(result: Any) -> None:
-    await result
-
-
-async def _resources_of_snaps(client: Any) -> Any:
-    return client.resources
-
-
-_UPDATE = CharmResourceRevisionUpdateRequest(revision=1, bases=[RequestCharmResourceBase()])
-_NO_RESOURCES: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "push_resource": (["demo", "image"], {"upload_id": "u"}),
-    "list_resource_revisions": (["demo", "image"], {}),
-    "update_resource_revisions": ([_UPDATE], {"name": "demo", "resource_name": "image"}),
-    "update_resource_revision": (["demo", "image"], {"revision": 1, "bases": [RequestCharmResourceBase()]}),
-}

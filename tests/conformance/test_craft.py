@@ -32,6 +32,8 @@ from tests.conformance import (
     craft_cases_gateway,
     craft_cases_http,
     craft_cases_logins,
+    craft_cases_resources,
+    craft_cases_snap,
     craft_cases_store,
     craft_cases_tables,
     craft_clients,
@@ -45,6 +47,8 @@ from tests.conformance.ledger import EQUAL, ledger
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.conformance.ledger import Difference
 
 
 CLASSES: dict[str, type] = {
@@ -75,8 +79,9 @@ LEDGER = ledger("craft-store", MEASURED, ROWS)
 def cases(directory: Path) -> Iterator[Case]:
     yield from craft_cases_store.everywhere(directory)
     yield from craft_cases_store.gateway_api()
-    yield from craft_cases_store.snap_store()
-    yield from craft_cases_store.endpoint_paths(directory)
+    yield from craft_cases_resources.resources()
+    yield from craft_cases_snap.snap_store()
+    yield from craft_cases_resources.endpoint_paths(directory)
     yield from craft_cases_gateway.gateway()
     yield from craft_cases_logins.candid()
     yield from craft_cases_logins.by_password()
@@ -86,7 +91,7 @@ def cases(directory: Path) -> Iterator[Case]:
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """After everything was done with both."""
     comparison = Comparison(LEDGER)
     before = keyring.get_keyring()
