@@ -66,6 +66,9 @@ class CaseServer:
         bakery: The version of Candid's macaroons.
         interaction: How one logs in at Candid: ``"window"``, ``"legacy"``, ``""`` for not at all.
         member: What Candid's token is in.
+        has_caveat: Whether Candid's root macaroon has a caveat for it.
+        locations: Those of the caveats of Ubuntu One's root macaroon; ``None`` for its host.
+        prefix: What a proxy takes away from the paths of requests.
         override: The response to a request instead of the usual one, by service.
     """
 
@@ -85,7 +88,9 @@ class CaseServer:
         self.interaction = "window"
         self.member = "token64"
         self.has_caveat = True
+        self.locations: tuple[str | None, ...] = (None,)
         self.override: Callable[[str, Recorded], ServerResponse | None] = lambda _, __: None
+        self.prefix = ""
         self.sent.clear()
 
     def take(self) -> list[Sent]:
@@ -113,7 +118,7 @@ class CaseServer:
         found = self.override(service, request)
         if found is not None:
             return found
-        path = request.target.partition("?")[0]
+        path = request.target.partition("?")[0].removeprefix(self.prefix)
         if service == "storage":
             return ServerResponse.json({"successful": True, "upload_id": "upload-1"})
         if service == "login":
@@ -160,10 +165,13 @@ class CaseServer:
 
         def make() -> str:
             macaroon = Macaroon(location="the-store", identifier="root-1", key="root-key", version=self.macaroons)
-            macaroon.add_third_party_caveat(self.url("login").removeprefix("http://"), "caveat-key", CAVEAT_ID)
+            here = self.url("login").removeprefix("http://")
+            for location in self.locations:
+                key_id = CAVEAT_ID if location is None or len(self.locations) == 1 else "another"
+                macaroon.add_third_party_caveat(here if location is None else location, "caveat-key", key_id)
             return str(macaroon.serialize())
 
-        return str(self._once(("root", self.macaroons), make))
+        return str(self._once(("root", self.macaroons, self.locations), make))
 
     def discharge(self, refreshed: int = 0) -> str:
         macaroon = Macaroon(location="sso", identifier=CAVEAT_ID, key="caveat-key", version=self.macaroons)

@@ -50,6 +50,8 @@ def http() -> Iterator[Case]:
     )
     for status in (400, 401, 403, 404, 409, 413):
         yield _case("get", f"{status}", lambda c, u: c.get(u), ("GET", "v1/charm", {}), setup=_always(status))
+    for status in (302, 307, 308):
+        yield _case("get", f"{status}", lambda c, u: c.get(u), ("GET", "v1/charm", {}), setup=_moved(status))
     yield from repeated()
 
 
@@ -105,6 +107,15 @@ def repeated() -> Iterator[Case]:
 
 def _echo(server: CaseServer) -> None:
     server.override = lambda _, __: ServerResponse(200, {}, b"done")
+
+
+def _moved(status: int) -> Any:
+    def setup(server: CaseServer) -> None:
+        server.override = lambda _, request: (
+            ServerResponse(status, {"Location": "/v1/snap"}) if request.target == "/v1/charm" else None
+        )
+
+    return setup
 
 
 def _always(status: int) -> Any:

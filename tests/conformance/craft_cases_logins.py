@@ -14,6 +14,7 @@ from macaroonbakery import bakery
 from pymacaroons import MACAROON_V2
 
 from lading.canonical import PackageName
+from lading.testing import ServerResponse
 from tests.conformance import craft_deviations as rows
 from tests.conformance.craft_case_data import EMAIL, OTP, PASSWORD
 from tests.conformance.craft_case_server import refusal
@@ -131,6 +132,45 @@ def by_password() -> Iterator[Case]:
             row=row,
             back=rows.REFRESH_SIGN_BACK if row else "(result)",
         )
+
+
+def caveats() -> Iterator[Case]:
+    """Which caveat of the root macaroon Ubuntu One discharges."""
+    usual = {"permissions": ["package-view"], "ttl": 3600}
+    for name, locations in {
+        "one of another host": ("https://elsewhere.example",),
+        "after another": ("https://elsewhere.example", None),
+        "before another": (None, "elsewhere.example"),
+    }.items():
+        setup = partial(_set, locations=locations)
+        yield _new_style(f"caveat {name}", usual, usual, setup=setup)
+        back = rows.ELSEWHERE if len(locations) == 1 else "(result)"
+        yield _old_style(f"caveat {name}", setup=setup, back=back)
+    yield _new_style("no caveat", usual, usual, setup=partial(_set, locations=()), back=rows.NO_CAVEAT)
+    yield _old_style("no caveat", setup=partial(_set, locations=()), back=rows.NO_CAVEAT)
+
+
+def refused() -> Iterator[Case]:
+    """Candid does not let one in."""
+    responses: dict[str, tuple[str, ServerResponse]] = {
+        "nobody came": ("/wait-token", ServerResponse(204)),
+        "a token without a kind": ("/wait-token", ServerResponse.json({"token64": "YQ=="})),
+        "no token": ("/wait-token", ServerResponse.json({"kind": "macaroon"})),
+        "an error at the wait": ("/wait-token", ServerResponse.json({"Code": "not found", "Message": "no"}, 404)),
+        "no such caveat": ("/discharge", ServerResponse.json({"Code": "bad request", "Message": "no"}, 400)),
+        "another way only": (
+            "/discharge",
+            ServerResponse.json({"Code": "interaction required", "Info": {"InteractionMethods": {"x": {}}}}, 401),
+        ),
+        "a page": ("/discharge", ServerResponse(403, {"Content-Type": "text/html"}, b"<html>")),
+    }
+    for name, (path, response) in responses.items():
+
+        def setup(server: CaseServer, path: str = path, response: ServerResponse = response) -> None:
+            server.override = lambda _, request: response if request.target.endswith(path) else None
+
+        back = "(result)" if name == "an error at the wait" else rows.CANDID_ERRORS
+        yield _by_candid(name, setup=setup, back=back)
 
 
 async def _one_time_password() -> str:

@@ -106,6 +106,26 @@ def everywhere(directory: Path) -> Iterator[Case]:
         )
 
 
+def addresses(directory: Path) -> Iterator[Case]:
+    """URLs of stores that have a path, or a slash at their end."""
+    for site, row in (("/", rows.SLASH), ("/store", None)):
+        back = rows.SLASH_BACK if row else "(result)"
+        options: dict[str, Any] = {"site": site, "row": row, "back": back, "setup": _anywhere(site)}
+        yield case_of(
+            "store", "whoami", f"at {site}", lambda c: c.client.whoami(), lambda c: c.tokens.whoami(), **options
+        )
+        yield upload_case("store", directory, f"at {site[1:]}.charm", b"x", **options)
+
+
+def _anywhere(site: str) -> Any:
+    """A setup: a server that has a prefix of its paths taken away before it."""
+
+    def setup(server: CaseServer) -> None:
+        server.prefix = site.rstrip("/")
+
+    return setup
+
+
 async def _logout_twice(client: Any) -> None:
     await client.tokens.logout()
     await client.tokens.logout()

@@ -95,9 +95,10 @@ def exported(text: str) -> str:
 class Craft:
     """craft-store at the server."""
 
-    def __init__(self, server: CaseServer, side: str, *, login: bool) -> None:
+    def __init__(self, server: CaseServer, side: str, *, login: bool, site: str = "") -> None:
         self.server = server
         self.side = SIDES[side]
+        self.site = site
         if login:
             os.environ[VARIABLE] = exported(stored(server, self.side.form))
         else:
@@ -105,7 +106,7 @@ class Craft:
 
     @property
     def api(self) -> str:
-        return self.server.url("api")
+        return self.server.url("api") + self.site
 
     @cached_property
     def client(self) -> Any:
@@ -113,7 +114,7 @@ class Craft:
         more = {"auth_url": self.server.url("login")} if self.side.kind is UbuntuOneStoreClient else {}
         return self.side.kind(
             base_url=self.api,
-            storage_base_url=self.server.url("storage"),
+            storage_base_url=self.server.url("storage") + self.site,
             endpoints=self.side.theirs,
             application_name=APPLICATION,
             user_agent=AGENT,
@@ -142,16 +143,20 @@ class Craft:
         return craft_store.HTTPClient(user_agent=AGENT)
 
 
-def our_endpoints(server: CaseServer, side: str) -> Endpoints:
-    api = server.url("api")
+def our_endpoints(server: CaseServer, side: str, site: str = "") -> Endpoints:
+    api = server.url("api") + site
     return replace(
-        SIDES[side].ours, api_url=api, info_url=api, storage_url=server.url("storage"), login_url=server.url("login")
+        SIDES[side].ours,
+        api_url=api,
+        info_url=api,
+        storage_url=server.url("storage") + site,
+        login_url=server.url("login"),
     )
 
 
-def our_client(server: CaseServer, side: str, *, login: bool) -> Charmhub | SnapStore:
+def our_client(server: CaseServer, side: str, *, login: bool, site: str = "") -> Charmhub | SnapStore:
     """lading at the server."""
-    ours = our_endpoints(server, side)
+    ours = our_endpoints(server, side, site)
     kind = Charmhub if ours.namespace == "charm" else SnapStore
     token = exported(stored(server, SIDES[side].form)) if login else None
     return kind(ours, token=token, retry=Retry(attempts=3, backoff=0))

@@ -44,6 +44,12 @@ NOT_BASE64 = "(credentials that are no base64)"
 NOT_TEXT = "(credentials that are not UTF-8)"
 FILE = "(the file of credentials)"
 
+ELSEWHERE = "(Ubuntu One: a caveat for another host)"
+NO_CAVEAT = "(Ubuntu One: no caveat)"
+CANDID_ERRORS = "(Candid: errors)"
+SLASH = "(a URL with a slash at its end)"
+SLASH_BACK = "(a URL with a slash at its end: result)"
+
 EXHAUSTED = "(failures to the end)"
 TOO_MANY = "(429)"
 TOO_MANY_BACK = "(429: result)"
@@ -86,6 +92,7 @@ _INVALID_CHANNEL = (
     "raises `InputError` before the request",
     "a typing error is reported before anything is released",
 )
+_SLASH = "sends `//` in every path", "sends one slash", "servers and proxies take `//` for another path"
 _OWN_API = "the Snap Store's own API is the one that snapcraft uses and that has these results"
 _NO_PATH = "raises `NotImplementedError`, sends nothing"
 _MODEL = (
@@ -112,8 +119,8 @@ DEVIATIONS = (
     Deviation(
         "header user-agent",
         "the application's name; the HTTP library's for `PublisherGateway` and Candid",
-        "its own name and version",
-        "one name for all requests",
+        "its own name and version, after that of `user_agent=`",
+        "a store can tell the library as well as the application",
         "BaseClient.whoami base",
     ),
     Deviation(
@@ -266,11 +273,34 @@ DEVIATIONS = (
         WAITING,
         "omits it at the wait, and sends it with all other requests to Candid",
         "sends it with all requests to Candid",
-        "one form for all requests; Candid does not read it there",
+        "all requests to Candid have the same form",
         "StoreClient.login store",
     ),
     Deviation(VERSION_2, *_VERSION_2, "UbuntuOneStoreClient.login macaroons of version 2"),
     Deviation(VERSION_2_BACK, *_VERSION_2, "UbuntuOneStoreClient.login macaroons of version 2"),
+    Deviation(
+        CANDID_ERRORS,
+        "raises `CraftStoreError` or, outside of that, `DischargeError` and `InteractionError` of macaroonbakery",
+        "raises `RequestTimeout` when nobody came, `InvalidResponse`, or the `ApiError` of the response's meaning",
+        "every error of lading is a `LadingError`",
+        "StoreClient.login nobody came",
+    ),
+    Deviation(
+        ELSEWHERE,
+        "raises `CraftStoreError`: an invalid root macaroon",
+        "raises `ConfigError` with both hosts",
+        "the message says what to correct: `login_url`",
+        "UbuntuOneStoreClient.login caveat one of another host",
+    ),
+    Deviation(
+        NO_CAVEAT,
+        "raises `CraftStoreError`",
+        "raises `InvalidResponse`",
+        "the store's response is what is wrong",
+        "UbuntuOneLogin.login_with no caveat",
+    ),
+    Deviation(SLASH, *_SLASH, "StoreClient.whoami store at /"),
+    Deviation(SLASH_BACK, *_SLASH, "StoreClient.whoami store at /"),
     Deviation(
         ON_DEMAND,
         "is called again, and requests another root macaroon",

@@ -46,6 +46,7 @@ class Case:
         back: Where the results are compared.
         setup: What the server has to know.
         login: Whether both have credentials.
+        site: What follows the host in the URLs that both are given.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Case:
     back: str = BACK
     setup: Callable[[CaseServer], object] = lambda _: None
     login: bool = True
+    site: str = ""
 
 
 class Everywhere(dict[str, set[str]]):

@@ -117,7 +117,7 @@ def _with_craft_store(server: CaseServer, case: Case) -> dict[str, Any]:
     _prepare(server, case)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints where to log in
-            back = plain(case.theirs(Craft(server, case.side, login=case.login)))
+            back = plain(case.theirs(Craft(server, case.side, login=case.login, site=case.site)))
     except Exception as error:
         back = raised(error)
     return {**sent(case, server.take()), case.back: back}
@@ -129,7 +129,7 @@ async def _with_lading(server: CaseServer, cases: Sequence[Case], usual: Sequenc
 
 async def _one(server: CaseServer, case: Case, usual: list[str]) -> dict[str, Any]:
     _prepare(server, case)
-    async with our_client(server, case.side, login=case.login) as client:
+    async with our_client(server, case.side, login=case.login, site=case.site) as client:
         try:
             back = plain(await case.ours(client))
         except Exception as error:

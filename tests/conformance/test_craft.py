@@ -21,8 +21,10 @@ from craft_store import (
     UbuntuOneAuth,
     UbuntuOneStoreClient,
     endpoints,
+    errors,
 )
 from craft_store.base_client import BaseClient
+from craft_store.errors import CraftStoreError as CraftError
 from craft_store.login import UbuntuOneLogin
 from xdg import BaseDirectory
 
@@ -43,6 +45,7 @@ from tests.conformance.craft_case_server import CaseServer
 from tests.conformance.craft_normalize import BACK, HEADERS, Case
 from tests.conformance.craft_runner import Comparison, methods
 from tests.conformance.ledger import EQUAL, ledger
+from tests.conformance.tables import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +81,7 @@ LEDGER = ledger("craft-store", MEASURED, ROWS)
 
 def cases(directory: Path) -> Iterator[Case]:
     yield from craft_cases_store.everywhere(directory)
+    yield from craft_cases_store.addresses(directory)
     yield from craft_cases_store.gateway_api()
     yield from craft_cases_resources.resources()
     yield from craft_cases_snap.snap_store()
@@ -86,6 +90,8 @@ def cases(directory: Path) -> Iterator[Case]:
     yield from craft_cases_logins.candid()
     yield from craft_cases_logins.by_password()
     yield from craft_cases_logins.exchanged()
+    yield from craft_cases_logins.caveats()
+    yield from craft_cases_logins.refused()
     yield from craft_cases_http.http()
     yield from craft_cases_http.errors()
 
@@ -254,3 +260,15 @@ def test_names_stay_in_their_part_of_the_path(compared: Comparison):
 def test_errors(compared: Comparison, row: str, theirs: str, ours: str):
     found = {(difference.theirs, difference.ours) for difference in different(compared, row)}
     assert found == {(f"raises {theirs}", f"raises {ours}")}
+
+
+def test_the_page_has_every_method():
+    """The page for those who come from craft-store has a row for each, and for each error."""
+    page = (DOCS / "coming-from-craft-store.md").read_text("utf-8")
+    reported = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    wanted = {f"{name.rpartition('.')[2]}(" for name in METHODS}
+    wanted |= {f"gateway.{name}(" for name in methods(PublisherGateway) - {"with_ubuntu_one"}}
+    wanted |= {f"client.{name}(" for name in methods(BaseClient)} | {f"auth.{name}(" for name in methods(Auth)}
+    wanted |= {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, CraftError)}
+    wanted |= {*CLASSES, *SIGNING, *craft_cases_tables.TABLES, "TOKEN_TYPE", "attenuations", "environment_auth="}
+    assert sorted(name for name in wanted - {"Auth", "HTTPClient"} if name not in reported) == []
