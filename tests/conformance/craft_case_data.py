@@ -89,7 +89,7 @@ RELEASES: dict[str, Any] = {
             "base": BASE,
             "channel": "latest/edge",
             "expiration-date": None,
-            "progressive": {"paused": False, "percentage": 50},
+            "progressive": {"paused": None, "percentage": None},
             "resources": [{"name": "image", "revision": 2, "type": "file"}],
             "revision": 3,
             "when": WHEN,

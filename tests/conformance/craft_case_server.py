@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 from macaroonbakery import bakery, checkers, httpbakery
-from pymacaroons import MACAROON_V1, Macaroon
+from pymacaroons import MACAROON_V1, MACAROON_V2, Macaroon
+from pymacaroons.serializers.json_serializer import JsonSerializer
 
 from lading.testing import ServerResponse
 from tests.conformance.craft_case_data import (
@@ -66,7 +67,8 @@ class CaseServer:
         bakery: The version of Candid's macaroons.
         interaction: How one logs in at Candid: ``"window"``, ``"legacy"``, ``""`` for not at all.
         member: What Candid's token is in.
-        has_caveat: Whether Candid's root macaroon has a caveat for it.
+        caveats: How many caveats for Candid its root macaroon has.
+        gate: The status with which Candid requires macaroons for access to itself; 0 for none.
         locations: Those of the caveats of Ubuntu One's root macaroon; ``None`` for its host.
         prefix: What a proxy takes away from the paths of requests.
         override: The response to a request instead of the usual one, by service.
@@ -87,7 +89,8 @@ class CaseServer:
         self.bakery = bakery.LATEST_VERSION
         self.interaction = "window"
         self.member = "token64"
-        self.has_caveat = True
+        self.caveats = 1
+        self.gate = 0
         self.locations: tuple[str | None, ...] = (None,)
         self.override: Callable[[str, Recorded], ServerResponse | None] = lambda _, __: None
         self.prefix = ""
@@ -193,14 +196,14 @@ class CaseServer:
 
     def candid_root(self) -> str:
         """A root macaroon for Candid, of the bakery's version that is set."""
-        return str(self._once(("candid", self.bakery, self.has_caveat), self._make_candid_root))
+        return str(self._once(("candid", self.bakery, self.caveats), self._make_candid_root))
 
     def _make_candid_root(self) -> str:
         locator = bakery.ThirdPartyStore()
         locator.add_info(self.identity, bakery.ThirdPartyInfo(version=self.bakery, public_key=self.key.public_key))
         store = bakery.Bakery(location="store", locator=locator, key=bakery.generate_key())
-        caveats = [checkers.Caveat(location=self.identity, condition="is-authenticated-user")]
-        made = store.oven.macaroon(self.bakery, _soon(), caveats if self.has_caveat else [], [bakery.Op("store", "x")])
+        caveats = [checkers.Caveat(location=self.identity, condition=f"is-{number}") for number in range(self.caveats)]
+        made = store.oven.macaroon(self.bakery, _soon(), caveats, [bakery.Op("store", "x")])
         return str(made.serialize_json())
 
     def _candid(self, path: str, request: Recorded) -> ServerResponse:
@@ -210,6 +213,13 @@ class CaseServer:
         if path == "/identity/wait":
             return ServerResponse.json({"Macaroon": self._cache["last"]})
         assert path == "/identity/discharge"
+        if self.gate and "Cookie" not in request.headers:
+            made = self._once(
+                "gate", lambda: Macaroon(location="identity", identifier="x", key="k", version=MACAROON_V2)
+            )
+            macaroon = bakery.Macaroon.from_dict(json.loads(made.serialize(JsonSerializer())))
+            body, _ = httpbakery.discharge_required_response(macaroon, "/", "identity")
+            return ServerResponse(self.gate, {"Content-Type": "application/json", "WWW-Authenticate": "Macaroon"}, body)
         form = dict(parse_qsl(request.body.decode(), strict_parsing=True))
         fixed = {name: value for name, value in form.items() if not name.startswith("token")}
         self._cache["last"] = discharge = self._once(str(sorted(fixed.items())), lambda: self._discharge(fixed))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from craft_store.models.release_request_model import ReleaseRequestModel
+from craft_store.models.revisions_model import RevisionsRequestModel
+
 from lading import Call
-from lading.testing import ServerResponse
+from lading.testing import DropAfter, ServerResponse
 from tests.conformance import craft_deviations as rows
 from tests.conformance.craft_case_server import refusal
+from tests.conformance.craft_cases_store import case_of, discard, upload_case
 from tests.conformance.craft_normalize import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conformance.craft_case_server import CaseServer
     from tests.conformance.craft_clients import Craft
@@ -107,6 +112,60 @@ def repeated() -> Iterator[Case]:
 
 def _echo(server: CaseServer) -> None:
     server.override = lambda _, __: ServerResponse(200, {}, b"done")
+
+
+def lost(directory: Path) -> Iterator[Case]:
+    """The server does its work, and the connection ends without a response."""
+
+    def after(service: str, path: str) -> dict[str, Any]:
+        def setup(server: CaseServer) -> None:
+            server.services[service].server.faults.add(DropAfter(), path=path)
+
+        return {"setup": setup, "row": rows.LOST, "back": rows.LOST_BACK}
+
+    yield upload_case("store", directory, "lost.charm", b"x", **after("storage", "/unscanned-upload/"))
+    request = RevisionsRequestModel(upload_id="upload-1")
+    yield case_of(
+        "store",
+        "notify_revision",
+        "lost",
+        lambda c: c.client.notify_revision(name="demo", revision_request=request).status_url,
+        lambda c: discard(c.revisions.notify("demo", "upload-1")),
+        **after("api", "*/revisions"),
+    )
+    item = ReleaseRequestModel(channel="latest/edge", revision=3)
+    yield case_of(
+        "store",
+        "release",
+        "lost",
+        lambda c: c.client.release(name="demo", release_request=[item]),
+        lambda c: discard(c.releases.release("demo", 3, ["latest/edge"])),
+        **after("api", "*/releases"),
+    )
+    yield case_of(
+        "store",
+        "register_name",
+        "lost",
+        lambda c: c.client.register_name("demo"),
+        lambda c: c.packages.register("demo"),
+        **after("api", "/v1/charm"),
+    )
+    yield Case(
+        "PublisherGateway.whoami",
+        "lost",
+        lambda c: c.gateway.whoami(),
+        lambda c: c.tokens.whoami(),
+        side="gateway",
+        **after("api", "*/whoami"),
+    )
+    yield case_of(
+        "store",
+        "whoami",
+        "lost",
+        lambda c: c.client.whoami(),
+        lambda c: c.tokens.whoami(),
+        setup=after("api", "*/whoami")["setup"],
+    )
 
 
 def _moved(status: int) -> Any:

@@ -58,8 +58,16 @@ def candid() -> Iterator[Case]:
         yield _by_candid(
             f"version {number}, no caveat",
             method="BaseClient.login",
-            setup=partial(_set, bakery=version, has_caveat=False),
+            setup=partial(_set, bakery=version, caveats=0),
         )
+    for number in (2, 3):
+        yield _by_candid(f"{number} caveats", setup=partial(_set, caveats=number))
+    for status in (401, 407):
+        for interaction in ("window", ""):
+            yield _by_candid(
+                f"access requires macaroons, {status}, interaction {interaction or 'none'}",
+                setup=partial(_set, gate=status, interaction=interaction),
+            )
     yield _by_candid(
         "a token as text", setup=partial(_set, member="token"), row=rows.TOKEN_TEXT, back=rows.TOKEN_TEXT_BACK
     )
@@ -241,6 +249,7 @@ def exchanged() -> Iterator[Case]:
     yield _new_style("second factor", {**usual, "otp": OTP}, {**usual, "otp": OTP}, setup=second)
     yield _new_style("second factor, not given", usual, usual, setup=second)
     yield _new_style("wrong password", {**usual, "password": "x"}, {**usual, "password": "x"})
+    yield _new_style("at a path", usual, usual, setup=partial(_set, prefix="/store"), site="/store", row=rows.SITE)
     yield _new_style("default permissions", {"ttl": 60}, {"ttl": 60}, row=rows.PERMISSIONS)
     yield _new_style("default lifetime", {"permissions": ["p"]}, {"permissions": ["p"]}, row=rows.LIFETIME)
 

@@ -227,6 +227,13 @@ def _releases(side: str) -> Iterator[Case]:
     yield case("release", "two channels", release(*two), our_release(3, "latest/edge", "2.0/stable/fix"))
     yield case("release", "a risk alone", release({**edge, "channel": "edge"}), our_release(3, "edge"))
     yield case("release", "close", release({**edge, "revision": None}), our_release(None, "latest/edge"))
+
+    async def one_by_one(client: Any) -> None:
+        await client.releases.release("demo", 3, ["latest/edge"])
+        await client.releases.release("demo", 4, ["2.0/edge"])
+
+    several = release(edge, {"channel": "2.0/edge", "revision": 4})
+    yield case("release", "several revisions", several, one_by_one, row=rows.SEVERAL)
     if side != "on-prem":
         image = [{"name": "image", "revision": 2}]
         yield case(

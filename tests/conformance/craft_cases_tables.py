@@ -7,12 +7,12 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from craft_store import StoreClient, UbuntuOneStoreClient, attenuations, endpoints
+from craft_store import StoreClient, UbuntuOneStoreClient, attenuations, creds, endpoints, errors
 
 from lading.canonical import CHARMHUB_CANDID, SNAP_STORE, SNAP_STORE_CANDID, PackageName, permissions
 from lading.canonical._login.token_request import _body, make_token_request
-from lading.canonical._stored import StoredCredentials
-from lading.errors import InputError
+from lading.canonical._stored import StoredCredentials, parse_stored
+from lading.errors import ConfigError, InputError
 from tests.conformance import craft_deviations as rows
 from tests.conformance.craft_normalize import _without_clock
 
@@ -94,3 +94,57 @@ def token_requests() -> Iterator[Compared]:
             except InputError as error:
                 our = f"raises {type(error).__name__}"
             yield f"{table} {name}", rows.INVALID_ARGUMENT if name == "another type" else row, their, our
+
+
+# The functions of craft-store's that write and read stored credentials: see lading.canonical._stored.
+CREDENTIALS = {
+    f"creds.{name}" for name, value in vars(creds).items() if inspect.isfunction(value) and "marshal" in name
+} | {"creds.DeveloperToken"}
+STORED = {
+    "a token": "MDAxN2xvY2F0aW9u",
+    "Candid": '{"t": "macaroon", "v": "X"}',
+    "Candid with more": '{"t": "macaroon", "v": "X", "z": 1}',
+    "Candid without a value": '{"t": "macaroon"}',
+    "JSON without a type": '{"identifier": "x", "signature": "y"}',
+    "a pair": '{"t": "u1-macaroon", "v": {"r": "R", "d": "D"}}',
+    "a pair without a type": '{"r": "R", "d": "D"}',
+    "half a pair": '{"t": "u1-macaroon", "v": {"r": "R"}}',
+    "a developer's token": '{"macaroon": "X"}',
+    "another type": '{"t": "rock", "v": "X"}',
+}
+
+
+def credentials() -> Iterator[Compared]:
+    """Credentials as they are stored: each of craft-store's readers takes its own form, and lading knows the form."""
+    readers: dict[str, tuple[set[str], Any]] = {
+        "creds.unmarshal_candid_credentials": ({"token", "candid"}, creds.unmarshal_candid_credentials),
+        "creds.unmarshal_u1_credentials": (
+            {"ubuntu-one"},
+            lambda text: [(found := creds.unmarshal_u1_credentials(text)).root, found.discharge],
+        ),
+        "creds.DeveloperToken": ({"developer"}, lambda text: creds.DeveloperToken.model_validate_json(text).macaroon),
+    }
+    for row, (forms, read) in readers.items():
+        for name, text in STORED.items():
+            try:
+                their = read(text)
+            except errors.CredentialsNotParseable:
+                their = None
+            # craft-store's reader for Candid takes any JSON without a type for a macaroon.
+            odd = row.endswith("candid_credentials") and name in ("a pair without a type", "a developer's token")
+            yield name, rows.OTHER_FORM if odd else row, their, _read(text, forms)
+    pair = creds.UbuntuOneMacaroons(r="R", d="D")
+    ours = StoredCredentials("ubuntu-one", root="R", discharge="D")
+    yield "a pair", "creds.marshal_u1_credentials", creds.marshal_u1_credentials(pair), ours.dump()
+    ours = StoredCredentials("candid", token="X")
+    yield "Candid", "creds.marshal_candid_credentials", creds.marshal_candid_credentials("X"), ours.dump()
+
+
+def _read(text: str, forms: set[str]) -> Any:
+    try:
+        found = parse_stored(text)
+    except ConfigError:
+        return None
+    if found.form not in forms:
+        return None
+    return found.token or [found.root, found.discharge]

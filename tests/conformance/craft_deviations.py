@@ -13,6 +13,7 @@ ODD_NAMES_BACK = "(names with `/`, `?` or dots alone: result)"
 NO_RESOURCE_REVISION = "(release: a resource without a revision)"
 INVALID_CHANNEL = "(release: an invalid channel)"
 INVALID_CHANNEL_BACK = "(release: an invalid channel: result)"
+SEVERAL = "(release: several revisions)"
 NO_BASE = "(releases without a base)"
 WHOLE_RESOURCE = "(requests around a resource)"
 NO_UPDATE = "(no update of a resource's revisions)"
@@ -42,15 +43,19 @@ LIFETIME = "(login: default lifetime)"
 REPLACED = "(keyring: others are there)"
 NOT_BASE64 = "(credentials that are no base64)"
 NOT_TEXT = "(credentials that are not UTF-8)"
+OTHER_FORM = "(stored credentials of another form)"
 FILE = "(the file of credentials)"
 
 ELSEWHERE = "(Ubuntu One: a caveat for another host)"
 NO_CAVEAT = "(Ubuntu One: no caveat)"
 CANDID_ERRORS = "(Candid: errors)"
 SLASH = "(a URL with a slash at its end)"
+SITE = "(Ubuntu One: a URL with a path)"
 SLASH_BACK = "(a URL with a slash at its end: result)"
 
 EXHAUSTED = "(failures to the end)"
+LOST = "(a lost response)"
+LOST_BACK = "(a lost response: result)"
 TOO_MANY = "(429)"
 TOO_MANY_BACK = "(429: result)"
 ODD_ERRORS = "(errors of unusual shapes)"
@@ -60,6 +65,11 @@ WAITING = "(Candid: the protocol's version at the wait)"
 PAGE = "(a page instead of JSON)"
 NO_KEY = "(a response without the expected key)"
 
+_LOST = (
+    "raises an error: only the store clients repeat anything, and no `POST`",
+    "repeats what is harmless, and looks up what the store has done with the rest",
+    "the work may be done, and must not be done twice",
+)
 _TOO_MANY = (
     "repeats neither a request without `Retry-After` nor a `POST`",
     "repeats both",
@@ -158,6 +168,13 @@ DEVIATIONS = (
     ),
     Deviation(INVALID_CHANNEL, *_INVALID_CHANNEL, "BaseClient.release base an invalid channel"),
     Deviation(INVALID_CHANNEL_BACK, *_INVALID_CHANNEL, "BaseClient.release base an invalid channel"),
+    Deviation(
+        SEVERAL,
+        "sends them in one request",
+        "sends a request for each, except for a promotion",
+        "a call releases one revision; what happens after a lost response is certain for each",
+        "BaseClient.release base several revisions",
+    ),
     Deviation(
         NO_BASE,
         "raises `ValidationError`",
@@ -299,6 +316,13 @@ DEVIATIONS = (
         "the store's response is what is wrong",
         "UbuntuOneLogin.login_with no caveat",
     ),
+    Deviation(
+        SITE,
+        "replaces the last segment of the path",
+        "keeps the path",
+        "the store clients of craft-store keep it, too",
+        "UbuntuOneLogin.login_with at a path",
+    ),
     Deviation(SLASH, *_SLASH, "StoreClient.whoami store at /"),
     Deviation(SLASH_BACK, *_SLASH, "StoreClient.whoami store at /"),
     Deviation(
@@ -353,12 +377,21 @@ DEVIATIONS = (
         "Auth.decode_credentials not UTF-8",
     ),
     Deviation(
+        OTHER_FORM,
+        "the reader for Candid takes any JSON without a type for a macaroon",
+        "recognises the form, and signs with what it has",
+        "the client need not know how the credentials were obtained",
+        "a pair without a type",
+    ),
+    Deviation(
         EXHAUSTED,
         "raises `NetworkError`, without the response",
         "raises `ServerError` with the store's response",
         "the response says what failed",
         "HTTPClient.get 503 always",
     ),
+    Deviation(LOST, *_LOST, "StoreClient.notify_revision store lost"),
+    Deviation(LOST_BACK, *_LOST, "StoreClient.notify_revision store lost"),
     Deviation(TOO_MANY, *_TOO_MANY, "HTTPClient.get 429 without a time"),
     Deviation(TOO_MANY_BACK, *_TOO_MANY, "HTTPClient.get 429 without a time"),
     Deviation(

@@ -70,7 +70,7 @@ CONSTANTS = {f"attenuations.{name}" for name in craft_cases_tables.ATTENUATIONS}
     "StoreClient.TOKEN_TYPE",
     "UbuntuOneStoreClient.TOKEN_TYPE",
 }
-MEASURED = METHODS | SIGNING | CONSTANTS | craft_cases_tables.FIELDS
+MEASURED = METHODS | SIGNING | CONSTANTS | craft_cases_tables.CREDENTIALS | craft_cases_tables.FIELDS
 ROWS = {
     **dict.fromkeys(MEASURED | {BACK, rows.FILE}, EQUAL),
     **dict.fromkeys((f"header {name}" for name in HEADERS), EQUAL),
@@ -94,6 +94,7 @@ def cases(directory: Path) -> Iterator[Case]:
     yield from craft_cases_logins.refused()
     yield from craft_cases_http.http()
     yield from craft_cases_http.errors()
+    yield from craft_cases_http.lost(directory)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
             craft_cases_tables.attenuation_rows,
             craft_cases_tables.table_rows,
             craft_cases_tables.token_requests,
+            craft_cases_tables.credentials,
         ):
             comparison.constants(found())
         gc.collect()
@@ -223,6 +225,23 @@ def test_a_second_factor_costs_one_request_less(compared: Comparison):
     root, refused, again, discharged = difference.theirs
     assert again == root
     assert difference.ours == [root, refused, discharged]
+
+
+def test_after_a_lost_response_lading_looks_the_work_up(compared: Comparison):
+    sent = {found.case: [one["request"] for one in found.ours] for found in different(compared, rows.LOST)}
+    notify, release = "POST /v1/charm/demo/revisions", "POST /v1/charm/demo/releases"
+    assert sent == {
+        "StoreClient.upload_file store lost.charm": ["POST /unscanned-upload/"] * 2,
+        "StoreClient.notify_revision store lost": [notify, "GET /v1/charm/demo/revisions/review?upload-id=upload-1"],
+        "StoreClient.release store lost": [release, "GET /v1/charm/demo/releases"],
+        "StoreClient.register_name store lost": [
+            "POST /v1/charm",
+            "GET /v1/charm/demo",
+            "GET /v1/tokens/whoami",
+        ],
+        "PublisherGateway.whoami lost": ["GET /v1/tokens/whoami"] * 2,
+    }
+    assert all(found.theirs == found.ours[:1] for found in different(compared, rows.LOST))
 
 
 def test_a_resource_is_looked_up_and_uploaded_first(compared: Comparison):
