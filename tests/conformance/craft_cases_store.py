@@ -126,6 +126,36 @@ def _anywhere(site: str) -> Any:
     return setup
 
 
+def progress(directory: Path) -> Iterator[Case]:
+    """What both report of an upload: that more and more was sent, up to the length of the body."""
+    path = directory / "progress.charm"
+    path.write_bytes(bytes(1 << 20))
+
+    def theirs(craft: Craft) -> list[bool]:
+        seen: list[tuple[int, int]] = []
+
+        def monitor(encoder: Any) -> Any:
+            return lambda monitor: seen.append((monitor.bytes_read, encoder.len))
+
+        craft.client.upload_file(filepath=path, monitor_callback=monitor)
+        return _reported(seen)
+
+    async def ours(client: Any) -> list[bool]:
+        seen: list[tuple[int, int]] = []
+        await client.uploads.upload(
+            path, on_progress=lambda progress: seen.append((progress.completed, progress.total))
+        )
+        return _reported(seen)
+
+    yield case_of("store", "upload_file", "progress", theirs, ours)
+
+
+def _reported(seen: list[tuple[int, int]]) -> list[bool]:
+    body = int(seen[-1][1])
+    assert 1 << 20 < body < (1 << 20) + 1000
+    return [seen == sorted(seen), {total for _, total in seen} == {body}, seen[-1][0] == body]
+
+
 async def _logout_twice(client: Any) -> None:
     await client.tokens.logout()
     await client.tokens.logout()

@@ -6,6 +6,7 @@ import gc
 import inspect
 import json
 import os
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from craft_store.errors import CraftStoreError as CraftError
 from craft_store.login import UbuntuOneLogin
 from xdg import BaseDirectory
 
-from lading.canonical import permissions
+from lading.canonical import Charmhub, SnapStore, permissions
 from tests.conformance import (
     craft_cases_auth,
     craft_cases_gateway,
@@ -82,6 +83,7 @@ LEDGER = ledger("craft-store", MEASURED, ROWS)
 def cases(directory: Path) -> Iterator[Case]:
     yield from craft_cases_store.everywhere(directory)
     yield from craft_cases_store.addresses(directory)
+    yield from craft_cases_store.progress(directory)
     yield from craft_cases_store.gateway_api()
     yield from craft_cases_resources.resources()
     yield from craft_cases_snap.snap_store()
@@ -291,3 +293,15 @@ def test_the_page_has_every_method():
     wanted |= {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, CraftError)}
     wanted |= {*CLASSES, *SIGNING, *craft_cases_tables.TABLES, "TOKEN_TYPE", "attenuations", "environment_auth="}
     assert sorted(name for name in wanted - {"Auth", "HTTPClient"} if name not in reported) == []
+
+
+def test_the_page_names_what_lading_has():
+    """Each method in its second column exists, with the parameters that are named."""
+    page = (DOCS / "coming-from-craft-store.md").read_text("utf-8")
+    column = " ".join(line.split("|")[2] for line in page.splitlines() if line.startswith("| "))
+    found = re.findall(r"`(snaps\.)?([a-z]+)\.(\w+)\(([^)`]*)\)`", column)
+    assert len(found) > 20
+    for snaps, resource, name, arguments in found:
+        method = getattr(getattr(SnapStore() if snaps else Charmhub(), resource), name)
+        assert set(re.findall(r"(\w+)=", arguments)) <= inspect.signature(method).parameters.keys(), method
+        assert resource in ("resources", "tracks") or hasattr(getattr(SnapStore(), resource), name)
