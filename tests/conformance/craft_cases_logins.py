@@ -126,7 +126,11 @@ def by_password() -> Iterator[Case]:
     yield _old_style("second factor, wrong", {"otp": "1"}, {"otp": "1"}, setup=second)
     yield _old_style("second factor, empty", {"otp": ""}, {"otp": ""}, setup=second)
     yield _old_style(
-        "second factor, when it is needed", {"ask": True}, {"otp": _one_time_password}, setup=second, row=rows.ON_DEMAND
+        "second factor, when it is needed",
+        {"again": True},
+        {"otp": _one_time_password},
+        setup=second,
+        row=rows.ON_DEMAND,
     )
     yield _old_style("wrong password", {"password": "x"}, {"password": "x"})
     for sign, row in (("code", None), ("header", rows.REFRESH_SIGN)):
@@ -192,7 +196,7 @@ def _old_style(
 
     def their_login(craft: Craft) -> Any:
         given = {"email": EMAIL, "password": PASSWORD, **(theirs or {})}
-        if not given.pop("ask", False):
+        if not given.pop("again", False):
             return craft.client.login(**limits, **given)
         try:
             return craft.client.login(**limits, **given)

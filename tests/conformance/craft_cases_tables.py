@@ -30,10 +30,6 @@ TABLES: dict[str, tuple[endpoints.Endpoints, Endpoints]] = {
 
 FIELDS = {f"{table}.{field.name}" for table, (theirs, _) in TABLES.items() for field in fields(theirs)}
 ATTENUATIONS = {name for name in vars(attenuations) if name.isupper()}
-TYPES = {"StoreClient.TOKEN_TYPE", "UbuntuOneStoreClient.TOKEN_TYPE"}
-COMMANDS = {
-    f"Endpoints.{name}" for name, _ in inspect.getmembers(endpoints.Endpoints, inspect.isfunction) if name[0] != "_"
-}
 
 Compared = tuple[str, str, Any, Any]
 """The case, the row, and what both have."""

@@ -130,7 +130,7 @@ DEVIATIONS = (
         "header user-agent",
         "the application's name; the HTTP library's for `PublisherGateway` and Candid",
         "its own name and version, after that of `user_agent=`",
-        "a store can tell the library as well as the application",
+        "logs of a store then name the library and the application",
         "BaseClient.whoami base",
     ),
     Deviation(
