@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 # Official clients are dependencies of this directory alone: where one is missing, so are its tests, and the others run.
 _TESTS = {
     "copr": "copr",
-    "craft_store": "craft_store_logins",
+    "craft": "craft_store",
+    "craft_store_logins": "craft_store",
     "macaroonbakery": "macaroonbakery",
     "pypitoken": "pypitoken",
     "twine": "twine",
     "uv": "uv",
 }
-collect_ignore = [f"test_{name}.py" for client, name in _TESTS.items() if find_spec(client) is None]
+collect_ignore = [f"test_{name}.py" for name, client in _TESTS.items() if find_spec(client) is None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.conformance import copr_deviations, pypitoken_deviations, startifact_deviations
+from tests.conformance import copr_deviations, craft_deviations, pypitoken_deviations, startifact_deviations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 HEADING = "## Deliberate differences"
 PAGES: dict[str, tuple[str, str, tuple[Deviation, ...]]] = {
     "copr": ("coming-from-python-copr.md", "python-copr", copr_deviations.DEVIATIONS),
+    "craft": ("coming-from-craft-store.md", "craft-store", craft_deviations.DEVIATIONS),
     "pypitoken": ("coming-from-pypitoken.md", "pypitoken", pypitoken_deviations.DEVIATIONS),
     "startifact": ("coming-from-startifact.md", "startifact", startifact_deviations.DEVIATIONS),
 }
@@ -45,7 +46,7 @@ def _label(row: str) -> str:
     text = re.sub(r"^\((.*)\)$", r"\1", row)
     if text.startswith("header "):
         return f"header `{text.removeprefix('header ')}`"
-    return f"`{text}`" if re.fullmatch(r"[A-Za-z]+[a-z]\.[A-Za-z_]+|[A-Z][A-Za-z]+", text) else text
+    return f"`{text}`" if re.fullmatch(r"[A-Za-z]+[a-z]\.[A-Za-z_]+|[A-Z1_]+\.[a-z_]+|[A-Z][A-Za-z]+", text) else text
 
 
 def with_table(page: str, name: str) -> str:

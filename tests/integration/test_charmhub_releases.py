@@ -146,6 +146,18 @@ async def test_a_revision_that_is_left_on_one_base_is_not_this_release(demo: Fak
     assert demo.in_channel("demo", "latest/edge") == {"22.04": 1, "24.04": 1}
 
 
+async def test_a_release_to_some_devices_is_not_one_to_all(demo: FakeGateway):
+    async with demo.client() as charmhub:
+        await charmhub.releases.release("demo", 1, ["stable"], progressive=20)
+        demo.seen.clear()
+        demo.server.faults.add(DropBefore(), method="POST")
+        await charmhub.releases.release("demo", 1, ["stable"])
+        assert demo.seen == [GET, POST]
+        found = [one async for one in charmhub.releases.list("demo")]
+    assert [one.revision for one in found] == [1, 1]
+    assert all(one.progressive is None or one.progressive.percentage is None for one in found)
+
+
 async def test_other_resources_are_another_release(demo: FakeGateway):
     demo.put("demo", "latest/edge", 2, resources=[{"name": "image", "revision": 2}])
     demo.faults.add(DropBefore(), method="POST")

@@ -97,6 +97,13 @@ class TestRelease:
             await store.releases.release(NAME, 2, ["stable"])
         assert released.seen == [MAP, RELEASE]
 
+    async def test_a_release_to_some_devices_is_not_one_to_all(self, released: SnapDashboard):
+        released.release(2, "stable", 30)
+        released.faults.add(DropBefore(), method="POST")
+        async with released.client() as store:
+            await store.releases.release(NAME, 2, ["stable"])
+        assert released.seen == [MAP, RELEASE]
+
     async def test_what_is_never_released_is_not_done(self, released: SnapDashboard):
         released.faults.add(Respond(502), method="POST", times=None)
         async with released.client() as store:

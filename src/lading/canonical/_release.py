@@ -203,13 +203,14 @@ def is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> boo
 
 
 def _has_options(release: Release, item: ReleaseItem) -> bool:
-    """Return whether a release has the resources and the percentage that were given."""
+    """Return whether a release has the resources that were given, and reaches as many devices."""
     if item.resources is not UNSET and item.resources is not None:
         has = {resource.name: resource.revision for resource in release.resources}
         if any(has.get(name) != number for name, number in item.resources.items()):
             return False
     percentage = release.progressive.percentage if release.progressive else None
-    return item.progressive is UNSET or percentage == item.progressive
+    wanted = _ALL_DEVICES if item.progressive is UNSET else item.progressive
+    return wanted == (_ALL_DEVICES if percentage is None else percentage)
 
 
 def _result_of(channel_map: ChannelMap, item: ReleaseItem) -> ReleaseResult:

@@ -83,9 +83,9 @@ class Releases:
 
         It sets given values, so repeating it is harmless as long as nobody else releases to the same channels. After a
         lost response the channel map is read, and the request is sent again unless all channels show the revision with
-        the given resources; what somebody else has released to them in the meantime is replaced then. After the last
-        attempt the channel map is read for up to 30 s before the release counts as not done. When it cannot be read,
-        or does not show whether a release there is this one, ``outcome`` is ``"unknown"``.
+        the given resources, for as many devices; what somebody else has released to them in the meantime is replaced
+        then. After the last attempt the channel map is read for up to 30 s before the release counts as not done. When
+        it cannot be read, or does not show whether a release there is this one, ``outcome`` is ``"unknown"``.
 
         Args:
             name: The package.

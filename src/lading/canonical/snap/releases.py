@@ -97,10 +97,10 @@ class SnapReleases:
         """Release a revision to channels in one request, or close them, and return one result for each.
 
         It sets given values, so repeating it is harmless as long as nobody else releases to the same channels: after a
-        lost response the channel map is read, and the request is sent again unless all channels show the revision.
-        What somebody else has released to them in the meantime is replaced then. When the channel map cannot be read,
-        ``outcome`` is ``"unknown"``. After the last attempt it is read for up to 30 s before the release counts as not
-        done.
+        lost response the channel map is read, and the request is sent again unless all channels show the revision, for
+        as many devices. What somebody else has released to them in the meantime is replaced then. When the channel map
+        cannot be read, ``outcome`` is ``"unknown"``. After the last attempt it is read for up to 30 s before the
+        release counts as not done.
 
         Args:
             name: The snap.
