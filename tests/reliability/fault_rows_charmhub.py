@@ -13,6 +13,7 @@ from tests.support.canonical_matrix import (
     NOTHING_WITHOUT_THE_RESULT,
     PASSWORD,
     QUICK,
+    OneHost,
     client,
     finish,
     has_upload,
@@ -38,7 +39,7 @@ REVISIONS = f"/v1/charm/{NAME}/revisions"
 RESOURCES = f"/v1/charm/{NAME}/resources"
 
 
-class PreparedCharmhub(EmbeddedCharmhub):
+class PreparedCharmhub(OneHost, EmbeddedCharmhub):
     """A Charmhub, and what rows need to have there.
 
     Attributes:

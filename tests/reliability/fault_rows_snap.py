@@ -15,6 +15,7 @@ from tests.support.canonical_matrix import (
     NOTHING_WITHOUT_THE_RESULT,
     PASSWORD,
     QUICK,
+    OneHost,
     client,
     finish,
     has_upload,
@@ -38,7 +39,7 @@ ICON = b"\x89PNG\r\n\x1a\n an icon"
 TIME = "2026-11-20T15:48:00Z"
 
 
-class PreparedSnapStore(EmbeddedSnapStore):
+class PreparedSnapStore(OneHost, EmbeddedSnapStore):
     """A Snap Store, and what rows need to have there.
 
     Attributes:
@@ -322,7 +323,7 @@ READS = frozenset(f"snap.{name}" for name in (*_BOTH_READ, *_ON_PREM_ONLY))
 SNAP_STORE = MatrixStore("snap", PreparedSnapStore, client, dump, finish, ROWS, READS, SnapStore())
 
 
-class PreparedOnPrem(EmbeddedOnPremSnapStore):
+class PreparedOnPrem(OneHost, EmbeddedOnPremSnapStore):
     """A snap store on one's own premises, and what rows need to have there.
 
     Attributes:

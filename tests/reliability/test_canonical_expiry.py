@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 NAMES = ("one", "two", "three")
-COUNT, EXPIRES_AT = 50, 25
+COUNT, EXPIRES_AT, LIMIT = 50, 25, 10
 DAY = 24 * 3600.0
 QUICK = Retry(attempts=3, backoff=0, deadline=None)
 
@@ -77,7 +78,9 @@ def name_of(number: int) -> str:
 
 
 def digests(store: Any) -> list[str]:
-    return [revision.sha3_384 for name in NAMES for revision in store.revisions(name)]
+    packages = store._snaps.snaps if isinstance(store, PrefixedSnapStore) else store._packages.packages
+    with store._state.lock:
+        return [one.upload.digests["sha3_384"] for name in NAMES for one in packages[name].revisions.values()]
 
 
 async def upload_all(client: Any, content: Any) -> list[UploadedRevision | LadingError]:
@@ -92,7 +95,7 @@ async def upload_all(client: Any, content: Any) -> list[UploadedRevision | Ladin
             return error
         return done
 
-    async with fan_out(upload, range(COUNT), limit=10) as results:
+    async with fan_out(upload, range(COUNT), limit=LIMIT) as results:
         return [result.value async for result in results]
 
 
@@ -127,16 +130,18 @@ async def test_those_of_charmhub_end_with_one_clear_error(charms: PrefixedCharmh
         assert failed
         assert {type(error) for error in failed} == {Unauthorized}
         assert all("log in again (tokens.login)" in str(error) for error in failed)
-        assert len({str(error) for error in failed}) == 1
+        assert len({re.sub(r"age: [\d.]+", "", str(error)) for error in failed}) == 1
         # A refusal says that the request was not carried out; of others the store had been notified before.
         notified = len(await to_thread.run_sync(lambda: charms.reviews))
         assert Counter(error.outcome for error in failed)["unknown"] == notified - (COUNT - len(failed))
-        assert notified == EXPIRES_AT - 1
+        assert EXPIRES_AT - LIMIT <= notified < EXPIRES_AT  # those that were on their way are refused, too
+        for _ in range(2):  # what is being reviewed has been by then, as the note of the errors says
+            await to_thread.run_sync(charms.advance_reviews)
         await client.tokens.import_(await to_thread.run_sync(charms.create_token))
         again = await upload_all(client, charm)
     assert {getattr(one, "status", one) for one in again} <= {"uploaded", "unchanged", "confirmed"}
     found = await to_thread.run_sync(digests, charms)
     assert len(found) == len(set(found)) == COUNT
     assert len(await to_thread.run_sync(lambda: charms.reviews)) == COUNT
-    # No request was refused more often than it had to be sent.
-    assert expiry.count("POST", "/revisions") <= 2 * COUNT
+    # Each refused notification was sent once.
+    assert expiry.count("POST", "/revisions") <= COUNT + COUNT - notified

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from lading import Charmhub, SnapStore
 from lading.testing import EmbeddedCharmhub, EmbeddedSnapStore
+from lading.testing.canonical.snap._processing import advance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lading import Retry
     from lading.testing import ServerRequest, ServerResponse
+
+
+PROCESSED_AFTER = timedelta(seconds=3)
 
 
 class _Prefixed:
@@ -66,7 +71,19 @@ class PrefixedCharmhub(_Prefixed, EmbeddedCharmhub):
 
 
 class PrefixedSnapStore(_Prefixed, EmbeddedSnapStore):
-    """A Snap Store."""
+    """A Snap Store, which has processed a push some seconds after it, whether or not anybody reads its status."""
+
+    async def _serve_host(self, name: str, app: Any, request: ServerRequest) -> ServerResponse:
+        await request.in_thread(self._process)
+        return await super()._serve_host(name, app, request)
+
+    def _process(self) -> None:
+        with self._state.lock:
+            due = self.now - PROCESSED_AFTER
+            for snap in self._snaps.snaps.values():
+                for push in snap.pushes:
+                    if push.created_at <= due:
+                        advance(push, self.now)
 
     def caller(self, number: int, credentials: str, retry: Retry) -> SnapStore:
         """A caller's client, whose waiting moves the store's clock."""
