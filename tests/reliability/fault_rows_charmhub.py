@@ -110,7 +110,9 @@ def dump(store: PreparedCharmhub) -> dict[str, Any]:
                     resource: [(_content(found.type, one.upload), one.bases) for one in found.revisions]
                     for resource, found in package.resources.items()
                 },
-                sorted((one.channel, one.revision, one.base, one.resources, one.percentage) for one in package.releases),
+                sorted(
+                    (one.channel, one.revision, one.base, one.resources, one.percentage) for one in package.releases
+                ),
             )
             for name, package in store._packages.packages.items()
         }

@@ -250,10 +250,12 @@ async def test_callers_and_store_agree(kind: Kind, store: Any, seed: int):
             await upload(client, number)
 
     async def upload_many() -> None:
-        async with open_client(CALLERS, len(many) + 1) as client:
-            async with fan_out(partial(upload, client), range(CALLERS, CALLERS + SHARED), limit=5) as results:
-                async for result in results:
-                    result.value  # noqa: B018 - raises what was no error of the SDK
+        async with (
+            open_client(CALLERS, len(many) + 1) as client,
+            fan_out(partial(upload, client), range(CALLERS, CALLERS + SHARED), limit=5) as results,
+        ):
+            async for result in results:
+                result.value  # noqa: B018 - raises what was no error of the SDK
 
     async with anyio.create_task_group() as group:
         group.start_soon(upload_many)
@@ -277,7 +279,7 @@ async def test_callers_and_store_agree(kind: Kind, store: Any, seed: int):
 
 
 def digests_of(contents: list[bytes]) -> list[str]:
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     return [hashlib.sha3_384(content).hexdigest() for content in contents]
 

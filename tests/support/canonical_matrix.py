@@ -83,7 +83,7 @@ async def _request(url: str) -> None:
 
 def stored_upload(store: Store, content: bytes, filename: str) -> str:
     """Store a file as if it had been uploaded, and return the upload's identifier."""
-    from lading.testing.canonical.snap._processing import keep  # noqa: PLC0415
+    from lading.testing.canonical.snap._processing import keep
 
     with store._state.lock:
         return keep(store._state, filename, content).id
@@ -103,9 +103,7 @@ async def log_in_by_agent(client: Any, store: Any) -> None:
     """Log in with a key."""
     file = await to_thread.run_sync(store.add_agent, "robot")
     (at,) = file["agents"]
-    await client.tokens.login_agent(
-        Agent(url=at["url"], username=at["username"], private_key=file["key"]["private"])
-    )
+    await client.tokens.login_agent(Agent(url=at["url"], username=at["username"], private_key=file["key"]["private"]))
 
 
 async def log_in_by_candid(client: Any, store: Any) -> None:
