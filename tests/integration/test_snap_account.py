@@ -17,6 +17,7 @@ from tests.support.snap_dashboard import SNAP_ID, form, refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lading.testing import ServerRequest
     from tests.support.snap_dashboard import SnapDashboard
 
 pytestmark = pytest.mark.anyio
@@ -297,7 +298,12 @@ class TestMetadata:
         screenshot = {"type": "screenshot", "url": "https://example.com/1.png", "hash": "1"}
         dashboard.canned[f"GET {path}"] = [{"type": "icon", "hash": "0"}, screenshot]
         forms = []
-        dashboard.canned[f"{method} {path}"] = lambda request, body: (forms.append(form(request, body)), [])[1]
+
+        def respond(request: ServerRequest, body: Any) -> Any:
+            forms.append(form(request, body))
+            return json.loads(forms[-1]["info"][1])
+
+        dashboard.canned[f"{method} {path}"] = respond
         async with dashboard.client() as store:
             assert await store.metadata.update_binary(NAME, icon, force=force) is True
             assert await store.metadata.update_binary(NAME, b"PNG 1", filename="x.png", force=force) is True

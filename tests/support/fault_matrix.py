@@ -219,6 +219,7 @@ async def done_state(store: MatrixStore, row: Row) -> object:
         before = store.state(double), row.shown(double)
         outcome, error = await _outcome(store, row, double)
         assert outcome == "done", error
+        await store.finish(double)
         done = store.state(double), row.shown(double)
         assert done != before, f"{row.name} changes nothing that the state shows"
         return done

@@ -12,7 +12,7 @@ import lading
 from lading import ApiError, Conflict, Forbidden, NotFound, RateLimited, Response, Unauthorized
 from lading.canonical import ReviewRejected
 from lading.canonical._endpoints import CHARMHUB
-from lading.canonical._errors import needs_refresh, read_error
+from lading.canonical._errors import needs_refresh, read_accepted, read_error
 from lading.canonical._reviews import Review, ReviewError
 from lading.canonical._services import services_of
 
@@ -110,3 +110,38 @@ def test_a_rejected_review_pickles():
 def test_a_review_may_have_no_errors_and_a_number_before_it_is_approved():
     review = Review.model_validate({"upload-id": "u", "status": "scanned", "revision": 3, "errors": None})
     assert (review.errors, review.revision, review.is_final, review.is_approved) == ((), 3, False, False)
+
+
+JSON_TYPE = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b""),
+        ({"content-type": "text/plain"}, b""),
+        ({"content-type": "text/plain"}, b"OK"),
+        (JSON_TYPE, b"{}"),
+        (JSON_TYPE, b'{"type": "snap-build", "errors": []}'),
+        (JSON_TYPE, b'{"macaroons": null}'),
+    ],
+)
+def test_a_success_without_content_of_interest(headers: dict[str, str], body: bytes):
+    assert read_accepted(Response(200, headers, body)) is True
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"content-type": "text/html"}, b"Sign in"),
+        ({"content-type": "text/plain"}, b" <!DOCTYPE html>"),
+        ({}, b"<html>"),
+        (JSON_TYPE, b"[]"),
+        (JSON_TYPE, b'{"error": "no"}'),
+        (JSON_TYPE, b'{"error_list": [{"code": "no"}]}'),
+        (JSON_TYPE, b"{"),
+    ],
+)
+def test_a_success_that_is_not_the_stores(headers: dict[str, str], body: bytes):
+    with pytest.raises((TypeError, ValueError)):
+        read_accepted(Response(200, headers, body))

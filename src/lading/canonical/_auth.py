@@ -70,7 +70,11 @@ class StoreAuth(Auth):
             return self._unstored
         found = _parse(await self.place.get())
         if isinstance(found, ConfigError):
-            raise found
+            if isinstance(self.place, EnvironmentCredentials):
+                cure = "set it to what the official client exports"
+            else:
+                cure = "replace them (tokens.login with overwrite=True, tokens.import_), or remove them (tokens.logout)"
+            raise ConfigError(f"{self._endpoints.name}: {found} ({self.place!r}); {cure}")
         return found
 
     async def use(self, stored: StoredCredentials) -> None:

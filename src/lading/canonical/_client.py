@@ -169,7 +169,8 @@ class Charmhub(_StoreClient):
             options: See :class:`lading.ClientOptions`.
 
         Raises:
-            ConfigError: There is no keyring and no file may be used, or the credentials are in none of the known forms.
+            ConfigError: The keyring is locked; there is none and no file may be used; or the credentials are in none of
+                the known forms.
         """
 
         async def make() -> Charmhub:
@@ -280,7 +281,8 @@ class SnapStore(_StoreClient):
             options: See :class:`lading.ClientOptions`.
 
         Raises:
-            ConfigError: There is no keyring and no file may be used, or the credentials are in none of the known forms.
+            ConfigError: The keyring is locked; there is none and no file may be used; or the credentials are in none of
+                the known forms.
         """
 
         async def make() -> SnapStore:

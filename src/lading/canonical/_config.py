@@ -85,7 +85,7 @@ async def find_place(endpoints: Endpoints, application: str, *, file_fallback: b
     """Return where the credentials for a store are, or where a login will store them.
 
     The environment variable of the official client comes first, then the keyring. A file is used only where
-    *file_fallback* allows it.
+    *file_fallback* allows it, and not in place of a keyring that is locked.
 
     Args:
         endpoints: The store.
@@ -93,7 +93,7 @@ async def find_place(endpoints: Endpoints, application: str, *, file_fallback: b
         file_fallback: Use craft-store's file where there is no keyring.
 
     Raises:
-        ConfigError: There is no usable keyring, and no file may be used.
+        ConfigError: The keyring is locked; or there is no usable one, and no file may be used.
     """
     variable = EnvironmentCredentials(endpoints.variable)
     if await variable.get() is not None:
@@ -103,10 +103,12 @@ async def find_place(endpoints: Endpoints, application: str, *, file_fallback: b
     try:
         await keyring.get()
     except ConfigError as error:
-        if not file_fallback:
+        # By its name, as importing the library blocks. A locked keyring may have the credentials.
+        locked = type(error.__cause__).__name__ == "KeyringLocked"
+        if locked or not file_fallback:
+            other = "unlock it" if locked else "pass file_fallback=True to keep credentials in a file"
             raise ConfigError(
-                f"{endpoints.name}: {error}. Or set {endpoints.variable} to what the official client exports; or pass "
-                "file_fallback=True to keep credentials in a file"
+                f"{endpoints.name}: {error}. Set {endpoints.variable} to what the official client exports, or {other}"
             ) from error
         file = CraftStoreFile(application, host)
         logging.getLogger("lading").info("%s: credentials are in %s: %s", endpoints.name, file.path, error)

@@ -45,6 +45,8 @@ _MEANINGS = {
 }
 _LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (token=)"
 _LISTS = ("error-list", "error_list", "errors")
+# Above it, a wait is no number that anybody means.
+_MOST_SECONDS = 1e9
 
 
 class ReviewRejected(JobFailed):
@@ -142,6 +144,23 @@ def error_codes(response: Response) -> frozenset[str]:
     return frozenset(_normal(code) for code in codes if code)
 
 
+def read_accepted(response: Response) -> bool:
+    """Read a success that has no content of interest, and is not always JSON: a page of something between is none.
+
+    Raises:
+        TypeError: It is a page, or JSON that is no object or says that something is wrong.
+    """
+    body = response.body.lstrip()
+    if not body or not response.media_type.endswith("json"):
+        if body.startswith(b"<") or "html" in response.media_type:
+            raise TypeError("a page")
+        return True
+    value = response.json()
+    if not isinstance(value, dict) or any(value.get(name) for name in ("error", *_LISTS)):
+        raise TypeError("no acceptance")
+    return True
+
+
 def _normal(code: str) -> str:
     return code.lower().replace("_", "-")
 
@@ -181,9 +200,26 @@ def _text(value: object) -> str:
 
 def _with_retry_after(response: Response, body: dict[str, Any]) -> Response:
     """Return the response with the ``retry_after`` of its body as the header, which the retry rule reads."""
-    seconds = body.get("retry_after", body.get("retry-after"))
-    if "retry-after" in response.headers or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+    if "retry-after" in response.headers:
         return response
-    if not 0 <= seconds < 1e9:
+    seconds = next((found for one in _objects(body) if (found := _seconds(one)) is not None), None)
+    if seconds is None:
         return response
     return replace(response, headers={**response.headers, "retry-after": f"{seconds:f}"})
+
+
+def _objects(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of an error that may say more: its own, those of its lists, and the ``extra`` of each."""
+    listed = (entry for name in _LISTS if isinstance(body.get(name), list) for entry in body[name])
+    for one in (body, *listed):
+        if isinstance(one, dict):
+            yield one
+            if isinstance(one.get("extra"), dict):
+                yield one["extra"]
+
+
+def _seconds(one: dict[str, Any]) -> float | None:
+    found = one.get("retry_after", one.get("retry-after"))
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    return found if 0 <= found < _MOST_SECONDS else None

@@ -9,7 +9,9 @@ from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
 from lading._core.paging import Pager
+from lading._core.send_once import NOT_FOUND, Found
 from lading.canonical._auth import StoreAuth, missing_credentials
+from lading.canonical._errors import read_accepted
 from lading.canonical._login import candid, ubuntu_one
 from lading.canonical._login.agent import Agent, AgentInteractor, read_agent_file
 from lading.canonical._login.browser import Browser
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lading._core.files import StrPath
+    from lading._core.send_once import LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._models import PackageName
     from lading.canonical._services import Services
     from lading.canonical._stored import StoredCredentials
+    from lading.errors import LadingError
 
 
 @checked()
@@ -233,7 +237,7 @@ class Tokens:
         Source: ``GET /v1/tokens``.
         """
         self._require_sessions()
-        call = Call("GET", "v1/tokens", SessionList, params={"include-inactive": True} if include_inactive else {})
+        call = _list_sessions(include_inactive=include_inactive)
 
         async def fetch() -> Sequence[Session]:
             return (await self._sender.send(call)).macaroons
@@ -243,6 +247,9 @@ class Tokens:
     async def revoke(self, session_id: str) -> None:
         """Revoke a session: its token is not accepted any more. Revoking it again is harmless.
 
+        After a lost response, and after one that is not the store's, the list of sessions is looked up before it is
+        sent again. That is not possible where the revoked session is the one in use: ``outcome`` is ``"unknown"`` then.
+
         Args:
             session_id: The session's, from :meth:`list`.
 
@@ -250,12 +257,19 @@ class Tokens:
             ConfigError: The store has no list of sessions.
             NotFound: The account has no such session.
 
-        Source: ``POST /v1/tokens/revoke``.
+        Source: ``POST /v1/tokens/revoke``, and ``GET /v1/tokens`` after a lost response.
         """
         self._require_sessions()
         if not session_id:
             raise InputError("session_id must not be empty", argument="session_id")
-        await self._sender.send(Call("POST", "v1/tokens/revoke", json={"session-id": session_id}, idempotent=True))
+        call = Call("POST", "v1/tokens/revoke", read_accepted, json={"session-id": session_id}, idempotent=True)
+
+        async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
+            sessions = (await sender.send(_list_sessions(include_inactive=True))).macaroons
+            revoked = any(one.session_id == session_id and one.revoked_at is not None for one in sessions)
+            return Found(value=True) if revoked else NOT_FOUND
+
+        await self._sender.send_once(call, look_up)
 
     async def export(self) -> str:
         """Return the credentials in use for the official client's environment variable. They are secret.
@@ -353,3 +367,7 @@ class Tokens:
     async def _use(self, stored: StoredCredentials) -> str:
         await self._auth.use(stored)
         return stored.export()
+
+
+def _list_sessions(*, include_inactive: bool) -> Call[SessionList]:
+    return Call("GET", "v1/tokens", SessionList, params={"include-inactive": True} if include_inactive else {})

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lading._core.sender import Sender
     from lading.canonical._release import ReleaseItem
 
+# At least one of them is in the response to a release, or to a request to close channels.
+_MEMBERS = ("success", "opened_channels", "closed_channels", "channel_map", "channel_map_tree")
+
 
 async def send_release(sender: Sender, name: str, items: Sequence[ReleaseItem]) -> tuple[ReleaseResult, ...]:
     """Release one revision to channels, or close channels, with one request.
@@ -83,8 +86,8 @@ async def send_each(sender: Sender, name: str, items: Sequence[ReleaseItem]) -> 
 def _read_results(items: Sequence[ReleaseItem], response: Response) -> tuple[ReleaseResult, ...]:
     """Read the response, which names only the channels that were opened or closed by the request."""
     value = response.json()
-    if not isinstance(value, dict) or value.get("success") is False:
-        raise TypeError
+    if not isinstance(value, dict) or value.get("success") is False or value.keys().isdisjoint(_MEMBERS):
+        raise TypeError("no release")
     return _results(items)
 
 

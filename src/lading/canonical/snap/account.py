@@ -70,8 +70,7 @@ class SnapAccount:
         key_id = require_headers(text, _KEY_ID)[_KEY_ID]
 
         def read(response: Response) -> AccountKey:
-            value = response.json().get("account_key")
-            return AccountKey.model_validate(value) if value else AccountKey(public_key_sha3_384=key_id)
+            return AccountKey.model_validate(response.json()["account_key"])
 
         async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[AccountKey]:
             account = await sender.send(GET_ACCOUNT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lading._core.arguments import checked
 from lading._core.call import Call
+from lading.canonical._errors import read_accepted
 from lading.canonical.snap._assertions import as_text
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class SnapBuilds:
         call = Call(
             "POST",
             "dev/api/snaps/{snap_id}/builds",
+            read_accepted,
             path_params={"snap_id": snap_id},
             json={"assertion": text},
             idempotent=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import partial
 from os import PathLike
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from lading._core.body import BytesBody, FileBody
 from lading._core.call import Call
 from lading._core.files import hash_file
 from lading._core.multipart import FilePart, Multipart
+from lading._core.send_once import NOT_FOUND, Found
+from lading.canonical._errors import read_accepted
 from lading.canonical.snap._models import SnapMedia
 from lading.errors import InputError
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
     from lading._core.files import StrPath
     from lading._core.messages import Response
+    from lading._core.send_once import LookupResult, LookupSender
     from lading.canonical.snap._dashboard import Dashboard
+    from lading.errors import LadingError
 
 
 @checked()
@@ -57,6 +62,7 @@ class SnapMetadata:
         call = Call(
             _method(force=force),
             "dev/api/snaps/{snap_id}/metadata",
+            read_accepted,
             path_params={"snap_id": snap_id},
             json=dict(metadata),
             idempotent=True,
@@ -84,7 +90,8 @@ class SnapMetadata:
         """Set or remove the icon of a snap, and return whether something had to be sent.
 
         What the store has is read first: an icon with the same digest is not sent again, and everything else than the
-        icon is kept. Given values are set, so the request is sent again after a lost response.
+        icon is kept. After a lost response it is read once more, and the request is sent again unless the store has the
+        icon.
 
         Args:
             name: The snap.
@@ -107,8 +114,8 @@ class SnapMetadata:
         part, digest = await _read_icon(icon, filename)
         snap_id = await self._dashboard.snap_id(name)
         before = await self._get_binary(snap_id)
-        icons = [one for one in before if one.get("type") == "icon"]
-        if [one.get("hash") for one in icons] == ([] if part is None else [digest]):
+        wanted = [] if part is None else [digest]
+        if _icons(before) == wanted:
             return False
         info = [one for one in before if one.get("type") != "icon"]
         fields: list[tuple[str, str] | FilePart] = []
@@ -118,20 +125,39 @@ class SnapMetadata:
         call = Call(
             _method(force=force),
             "dev/api/snaps/{snap_id}/binary-metadata",
+            partial(_read_updated, wanted),
             path_params={"snap_id": snap_id},
             body=Multipart([("info", json.dumps(info)), *fields]),
             idempotent=True,
         )
-        await sender.send(call)
-        return True
+
+        async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
+            return Found(value=True) if _icons(await sender.send(_get_media(snap_id))) == wanted else NOT_FOUND
+
+        return await sender.send_once(call, look_up)
 
     async def _get_binary(self, snap_id: str) -> list[dict[str, Any]]:
-        call = Call("GET", "dev/api/snaps/{snap_id}/binary-metadata", _read_media, path_params={"snap_id": snap_id})
-        return await self._dashboard.sender.send(call)
+        return await self._dashboard.sender.send(_get_media(snap_id))
 
 
 def _method(*, force: bool) -> str:
     return "PUT" if force else "POST"
+
+
+def _get_media(snap_id: str) -> Call[list[dict[str, Any]]]:
+    return Call("GET", "dev/api/snaps/{snap_id}/binary-metadata", _read_media, path_params={"snap_id": snap_id})
+
+
+def _icons(media: list[dict[str, Any]]) -> list[object]:
+    """Return the digests of the icons: of none or one."""
+    return [one.get("hash") for one in media if one.get("type") == "icon"]
+
+
+def _read_updated(icons: list[str], response: Response) -> bool:
+    """Read the response to a change, which lists the media that the snap has then."""
+    if _icons(_read_media(response)) != icons:
+        raise TypeError("the icon")
+    return True
 
 
 def _read_media(response: Response) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lading._core.arguments import checked
 from lading._core.call import Call
+from lading.canonical._errors import read_accepted
 from lading.canonical.snap._assertions import as_text
 from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._models import Validation
@@ -71,6 +72,7 @@ class SnapValidations:
         call = Call(
             "PUT" if replace else "POST",
             "dev/api/snaps/{snap_id}/validations",
+            read_accepted,
             path_params={"snap_id": snap_id},
             json={"assertion": text},
             idempotent=True,

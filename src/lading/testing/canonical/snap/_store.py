@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -116,9 +115,7 @@ class EmbeddedSnapStore(CanonicalStore):
     def endpoints(self, login_kind: Literal["acl", "candid"] = "acl") -> Endpoints:
         """Return the store's endpoints for a client that logs in at Ubuntu One, or at the identity service."""
         known = SNAP_STORE if login_kind == "acl" else SNAP_STORE_CANDID
-        return replace(
-            known, api_url=self.url, storage_url=self.storage_url, info_url=self.url, login_url=self.login_url
-        )
+        return self._at_its_hosts(known)
 
     def export_credentials(
         self,
