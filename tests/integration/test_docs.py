@@ -3,13 +3,15 @@
 The ``python`` blocks of a page run in order, as one program and in one namespace, in a directory that has a ``dist/``. A
 ``text`` block right after one is its expected output. ``"pypi"`` is an index on loopback, and ``~/.config/copr`` belongs to
 the user ada of a Copr on loopback, where builds advance whenever they are read and poll intervals are short. AWS is moto,
-with a bucket in each of three regions. An HTML comment that begins with ``setup`` is code for this test only: it prepares
+with a bucket in each of three regions. Charmhub and the Snap Store are on loopback, for pages that speak of them; the
+keyring is empty, and persons type what logs the stores' owner in. An HTML comment that begins with ``setup`` is code for this test only: it prepares
 the next block, or checks the effect of the previous one, and its own names are not visible to the program.
 Functions named ``test_...`` are called as pytest calls them, with fixtures, and awaited if they are async.
 """
 
 from __future__ import annotations
 
+import ast
 import base64
 import collections
 import doctest
@@ -18,6 +20,7 @@ import hashlib
 import importlib
 import inspect
 import logging
+import os
 import pkgutil
 import re
 import zipfile
@@ -39,10 +42,21 @@ import lading.pypi.restrictions
 import lading.s3
 import lading.testing
 from lading._core import polling
+from lading.canonical import _review_watch
 from lading.copr._builds import log as _logs
 from lading.copr._builds import watch as _watching
 from lading.pypi import _indexes
-from lading.testing import EmbeddedCopr, Server, ServerRequest, ServerResponse
+from lading.testing import (
+    EmbeddedCharmhub,
+    EmbeddedCopr,
+    EmbeddedOnPremSnapStore,
+    EmbeddedSnapStore,
+    Server,
+    ServerRequest,
+    ServerResponse,
+    make_charm,
+)
+from tests.support.memory_keyring import WritableKeyring, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,6 +227,40 @@ def regions(page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     return aws_backdoor
 
 
+class CanonicalStores(NamedTuple):
+    """The stores of Canonical that run for a page."""
+
+    charmhub: EmbeddedCharmhub
+    snap_store: EmbeddedSnapStore
+    on_prem: EmbeddedOnPremSnapStore
+
+
+@pytest.fixture
+def canonical(page: Path, store: EmbeddedCopr, monkeypatch: pytest.MonkeyPatch) -> Iterator[CanonicalStores | None]:
+    """Charmhub and Snap Stores, at a machine with a keyring and a person; for pages that want any."""
+    if not re.search(r"Charmhub\b|SnapStore\b", "".join(block.code for block in blocks(page))):
+        yield None
+        return
+    monkeypatch.setattr(_review_watch, "_POLL", polling.PollInterval())
+    for variable in ("CHARMCRAFT_AUTH", "SNAPCRAFT_STORE_CREDENTIALS"):
+        monkeypatch.setenv(variable, "")
+    with (
+        installed(WritableKeyring()),
+        EmbeddedCharmhub(interactions=["browser-window", "agent"]) as charmhub,
+        EmbeddedSnapStore() as snap_store,
+        EmbeddedOnPremSnapStore() as on_prem,
+    ):
+        person = charmhub.owner
+        monkeypatch.setitem(lading.Charmhub._known, "production", charmhub.endpoints())
+        monkeypatch.setitem(lading.Charmhub._known, "candid", charmhub.endpoints("candid"))
+        monkeypatch.setitem(lading.SnapStore._known, "production", snap_store.endpoints())
+        monkeypatch.setattr("webbrowser.open", charmhub.visit)
+        monkeypatch.setattr("getpass.getpass", lambda _="": person.password)
+        monkeypatch.setattr("builtins.input", lambda prompt="": person.email if "mail" in prompt else person.otp)
+        yield CanonicalStores(charmhub, snap_store, on_prem)
+    assert not [*charmhub.errors, *snap_store.errors, *on_prem.errors]
+
+
 @contextmanager
 def fresh_logging() -> Iterator[None]:
     """Logging as it is when a program starts, and afterwards as it was."""
@@ -234,6 +282,7 @@ def test_examples_run(
     index: TinyIndex,
     store: EmbeddedCopr,
     regions: Backdoor | None,
+    canonical: CanonicalStores | None,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -242,7 +291,10 @@ def test_examples_run(
         "index": index,
         "store": store,
         "aws_backdoor": regions,
+        "canonical": canonical,
+        "make_charm": make_charm,
         "make_wheel": make_wheel,
+        "os": os,
         "anyio": anyio,
         "Path": Path,
     }
@@ -383,6 +435,24 @@ def test_the_tests_that_the_guide_names_exist() -> None:
     assert [len(table) for table in tables] == [11, 9]
     assert all(named)
     assert [name for row in named for name in row if f"def {name}(" not in written] == []
+
+
+def test_the_node_ids_that_the_guide_names_exist() -> None:
+    """Each problem that publishers of charms and snaps have reported names tests, as pytest is given them."""
+    text = (ROOT / "docs" / "charmhub.md").read_text("utf-8")
+    rows = text[text.index("* - Problem\n") :].split("\n* - ")[1:]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", row) for row in rows]
+    assert len(rows) == 15
+    assert all(named)
+    assert [one for row in named for one in row if one[1] not in _tests_in(ROOT / one[0])] == []
+
+
+def _tests_in(path: Path) -> set[str]:
+    """Return the tests in a file, by the names that pytest gives them."""
+    tree = ast.parse(path.read_text("utf-8"))
+    scopes = [("", tree.body)] + [(f"{node.name}::", node.body) for node in tree.body if isinstance(node, ast.ClassDef)]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {scope + node.name for scope, body in scopes for node in body if isinstance(node, kinds)}
 
 
 def code_blocks(page: Path) -> list[tuple[int, str]]:

@@ -67,3 +67,13 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
 
     def delete_password(self, service: str, username: str) -> None:
         raise AssertionError
+
+
+class WritableKeyring(MemoryKeyring):
+    """A keyring in memory that keeps what is stored."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.entries[service, username]
