@@ -172,7 +172,7 @@ def index() -> Iterator[TinyIndex]:
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedCopr]:
     """A Copr that this machine is set up for."""
     quick = lading.PollInterval(initial=0.01, maximum=0.01)
-    monkeypatch.setattr(polling, "PollInterval", lambda: quick)
+    monkeypatch.setattr(polling, "PollInterval", lambda *given: lading.PollInterval(*given) if given else quick)
     monkeypatch.setattr(_logs, "_PACE", quick)
     monkeypatch.setattr(_watching, "_RATE", 1000)
     with EmbeddedCopr(auto_advance=True) as store:
@@ -241,7 +241,7 @@ def canonical(page: Path, store: EmbeddedCopr, monkeypatch: pytest.MonkeyPatch) 
     if not re.search(r"Charmhub\b|SnapStore\b", "".join(block.code for block in blocks(page))):
         yield None
         return
-    monkeypatch.setattr(_review_watch, "_POLL", polling.PollInterval())
+    monkeypatch.setattr(_review_watch, "_POLL", lading.PollInterval(initial=0.01, maximum=0.01))
     for variable in ("CHARMCRAFT_AUTH", "SNAPCRAFT_STORE_CREDENTIALS"):
         monkeypatch.setenv(variable, "")
     with (
