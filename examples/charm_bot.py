@@ -44,6 +44,11 @@ async def release(charmhub: lading.Charmhub, options: Namespace) -> bool:
         return False
 
     numbers = sorted({one.revision for one in published})
+    there = (await charmhub.releases.channel_map(options.name)).in_channel(edge)
+    newest = max((one.revision for one in there), default=0)
+    if newest > numbers[-1]:  # an old job that is run again must not roll edge back
+        print(f"{edge} has revision {newest}, which is newer: nothing was released.")
+        return False
     for number in numbers:
         await charmhub.releases.release(options.name, number, [edge])
     try:

@@ -393,6 +393,7 @@ def test_charm_bot_does_not_promote_what_somebody_else_has_released(
                 return await promote(*arguments, **more)
 
             charmhub.releases = SimpleNamespace(
+                channel_map=charmhub.releases.channel_map,
                 release=charmhub.releases.release,
                 wait_installable=charmhub.releases.wait_installable,
                 promote=promote_too_late,
@@ -403,6 +404,20 @@ def test_charm_bot_does_not_promote_what_somebody_else_has_released(
     assert not anyio.run(main)
     assert "Not promoted: charmhub: latest/edge of demo has revisions " in capsys.readouterr().out
     assert set(released(charmhub_store)) == {"latest/edge"}
+
+
+def test_charm_bot_does_not_roll_back(
+    charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], tmp_path: Path, capsys
+):
+    """An old job that is run again finds what was released since."""
+    newer = tmp_path / "newer.charm"
+    newer.write_bytes(make_charm("demo", version="newer", bases=[("ubuntu", "24.04", ["amd64", "arm64"])]))
+    for paths in (charms, [newer]):
+        assert run_charm_bot(charm_bot, charmhub_store, charm_options(paths))
+    before = released(charmhub_store)
+    assert not run_charm_bot(charm_bot, charmhub_store, charm_options(charms))
+    assert "latest/edge has revision 3, which is newer" in capsys.readouterr().out
+    assert released(charmhub_store) == before
 
 
 def test_charm_bot_when_the_review_rejects(charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], capsys):
