@@ -57,6 +57,7 @@ html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 # Output has no copy button, and a copied command no prompt.
 _COPIED = ("python", "py", "console", "ini", "json", "yaml")

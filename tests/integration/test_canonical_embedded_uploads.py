@@ -153,6 +153,28 @@ async def test_a_fan_out(store: EmbeddedCharmhub, charmhub: Charmhub):
     assert await numbers(store) == sorted({one.revision for one in done}) == list(range(1, 11))
 
 
+async def test_many_packages_with_new_tracks(store: EmbeddedCharmhub, charmhub: Charmhub):
+    """One of them fails, as its guardrails do not allow the track; the others are published."""
+    names = [f"block-{number}" for number in range(8)]
+    for name in names:
+        await to_thread.run_sync(store.add_package, name)
+        await to_thread.run_sync(store.set_guardrails, name, r"1\.0" if name == names[3] else r"2\.0")
+
+    async def work(name: str) -> UploadedRevision:
+        await charmhub.tracks.ensure(name, "2.0")
+        return await charmhub.revisions.upload(name, make_charm(name), filename="x.charm", release=["2.0/edge"])
+
+    for status in ("uploaded", "unchanged"):  # again, as after an interruption
+        async with fan_out(work, names, limit=8) as results:
+            ended = {result.item: result async for result in results}
+        assert [name for name, result in ended.items() if not result.ok] == [names[3]]
+        assert isinstance(ended[names[3]].error, BadRequest)
+        assert {result.value.status for result in ended.values() if result.ok} == {status}
+    for name in set(names) - {names[3]}:
+        (released,) = await to_thread.run_sync(store.releases, name)
+        assert (released.channel, released.revision) == ("2.0/edge", 1)
+
+
 async def test_credentials_that_do_not_allow_it(store: EmbeddedCharmhub):
     token = await to_thread.run_sync(partial(store.create_token, permissions=["account-view-packages"]))
     client = await to_thread.run_sync(partial(store.client, token))

@@ -1,231 +1,181 @@
-"""Charmhub.from_config() and SnapStore.from_config(): where credentials are looked for, and keyrings that fail."""
+"""Where the credentials of this machine are found: the variable, the keyring, craft-store's file."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+import sys
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import keyring.backends.fail
 import keyring.errors
 import pytest
+from anyio import to_thread
 
-from lading import Charmhub, ConfigError, Conflict, KeyringCredentials, SnapStore
+from lading import Charmhub, ConfigError, EnvironmentCredentials, KeyringCredentials, SnapStore
 from lading.canonical import CraftStoreFile
-from tests.support.memory_keyring import MemoryKeyring, installed
+from tests.support.memory_keyring import WritableKeyring, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lading.testing import EmbeddedCharmhub
+
 pytestmark = pytest.mark.anyio
-SECRET = "a-token-of-the-store-0123456789"
+
+CLIENTS: dict[type[Charmhub | SnapStore], tuple[str, str, str]] = {
+    Charmhub: ("CHARMCRAFT_AUTH", "charmcraft", "api.charmhub.io"),
+    SnapStore: ("SNAPCRAFT_STORE_CREDENTIALS", "snapcraft", "dashboard.snapcraft.io"),
+}
+TOKEN, OTHER = "token-of-the-store", "another-token"
 
 
-class WritableKeyring(MemoryKeyring):
-    """A keyring in memory, which may fail.
+class Refusing(WritableKeyring):
+    """A keyring that does not open."""
 
-    Attributes:
-        error: What it fails with.
-    """
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
-    error: Exception | None = None
-
-    def _note(self, service: str, username: str | None) -> None:
-        super()._note(service, username)
-        if self.error is not None:
-            raise self.error
-
-    def set_password(self, service: str, username: str, password: str) -> None:
+    def get_password(self, service: str, username: str) -> str | None:
         self._note(service, username)
-        self.entries[service, username] = password
+        raise self.error
 
-    def delete_password(self, service: str, username: str) -> None:
-        self._note(service, username)
-        del self.entries[service, username]
+
+REFUSING: dict[str, Callable[[], Any]] = {
+    "none": keyring.backends.fail.Keyring,
+    "locked": lambda: Refusing(keyring.errors.KeyringLocked("the collection is locked")),
+    "dismissed": lambda: Refusing(keyring.errors.InitError("Prompt dismissed")),
+    "no D-Bus": lambda: Refusing(OSError("no session bus")),
+}
 
 
 @pytest.fixture
 def ring() -> Iterator[WritableKeyring]:
-    memory = WritableKeyring()
-    with installed(memory):
-        yield memory
-    assert memory.threads <= {"lading keyring"}
+    ring = WritableKeyring()
+    with installed(ring):
+        yield ring
 
 
-class Case:
-    """A store, and where its official client has credentials.
-
-    Attributes:
-        client: The client.
-        application: The service of the keyring's entry.
-        host: The user of the keyring's entry.
-        variable: The environment variable.
-    """
-
-    def __init__(self, client: Any, application: str, host: str, variable: str) -> None:
-        self.client = client
-        self.application = application
-        self.host = host
-        self.variable = variable
-
-    @property
-    def entry(self) -> tuple[str, str]:
-        """The service and the user of the entry."""
-        return self.application, self.host
+@pytest.fixture(params=REFUSING)
+def refusing(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A machine whose keyring cannot be used."""
+    ring = REFUSING[request.param]()
+    with installed(ring):
+        yield ring
 
 
-CASES = [
-    Case(Charmhub, "charmcraft", "api.charmhub.io", "CHARMCRAFT_AUTH"),
-    Case(SnapStore, "snapcraft", "dashboard.snapcraft.io", "SNAPCRAFT_STORE_CREDENTIALS"),
-]
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without variables, and its directory of data."""
+    for variable, _, _ in CLIENTS.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return tmp_path
 
 
-@pytest.fixture(params=CASES, ids=["charmhub", "snap-store"])
-def case(request: pytest.FixtureRequest) -> Case:
-    return cast("Case", request.param)
-
-
-JUNK = [
-    "two words",
-    "{",
-    '{"t": "macaroon"}',
-    '{"t": "u1-macaroon", "v": {"r": "root-of-a-secret"}}',
-    "\u00fcber-geheim",
-]
-
-
-@pytest.mark.parametrize("junk", JUNK)
-async def test_junk_in_the_keyring(ring: WritableKeyring, case: Case, junk: str):
-    """The error says where it is, and what to do; it is replaced or removed as other credentials are."""
-    ring.entries[case.entry] = junk
-    async with case.client.from_config() as client:
-        for call in (client.tokens.whoami, client.tokens.export, client.tokens.expires_at):
-            with pytest.raises(ConfigError, match="no credentials of Charmhub or the Snap Store") as caught:
-                await call()
-            text = str(caught.value)
-            assert repr(KeyringCredentials(*case.entry)) in text
-            assert "overwrite=True" in text
-            assert junk not in text
-            assert caught.value.outcome == "not_done"
-        with pytest.raises(Conflict, match="overwrite=True"):
-            await client.tokens.login(email="a@example.com", password="correct horse")
-        await client.tokens.import_(SECRET)
-        assert ring.entries == {case.entry: _exported(SECRET)}
-        ring.entries[case.entry] = junk
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_credentials_are_found_in_the_keyring_of_the_official_client(kind: Any, ring: WritableKeyring):
+    _, service, host = CLIENTS[kind]
+    ring.entries[service, host] = TOKEN
+    async with kind.from_config() as client:
+        assert repr(client.tokens._auth.place) == f"KeyringCredentials({service!r}, {host!r})"
+        assert (await client.tokens._auth.read()).token == TOKEN
+        await client.tokens.import_(OTHER)
+    assert ring.entries.keys() == {(service, host)}
+    async with kind.from_config() as client:
+        assert (await client.tokens._auth.read()).token == OTHER
         await client.tokens.logout()
-        assert ring.entries == {}
+    assert ring.entries == {}
 
 
-async def test_junk_in_the_environment(case: Case, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(case.variable, "two words")
-    async with case.client.from_config() as client:
-        with pytest.raises(ConfigError, match=rf"{case.variable}.*what the official client exports") as caught:
-            await client.tokens.whoami()
-    assert "two words" not in str(caught.value)
-
-
-async def test_an_empty_keyring_is_where_a_login_is_stored(ring: WritableKeyring, case: Case):
-    async with case.client.from_config() as client:
-        with pytest.raises(ConfigError, match="needs credentials") as caught:
-            await client.tokens.whoami()
-        assert repr(KeyringCredentials(*case.entry)) in str(caught.value)
-        await client.tokens.import_(SECRET)
-    assert ring.entries == {case.entry: _exported(SECRET)}
-
-
-FAILURES = {
-    "locked": keyring.errors.KeyringLocked("Failed to unlock the item!"),
-    "a dismissed prompt": keyring.errors.InitError("Failed to unlock the collection: Prompt dismissed"),
-    "a broken backend": RuntimeError("org.freedesktop.DBus.Error: secret-in-a-message"),
-}
-
-
-@pytest.mark.parametrize("name", FAILURES)
-async def test_a_keyring_that_refuses(ring: WritableKeyring, case: Case, name: str):
-    """One error of this SDK, which says what to do instead; nothing was sent."""
-    ring.error = FAILURES[name]
-    with pytest.raises(ConfigError) as caught:
-        await case.client.from_config()
-    text = str(caught.value)
-    assert type(ring.error).__name__ in text
-    assert case.variable in text
-    assert "secret-in-a-message" not in text
-
-
-@pytest.mark.parametrize("name", FAILURES)
-async def test_the_environment_needs_no_keyring(
-    ring: WritableKeyring, case: Case, name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_the_variable_is_enough_where_no_keyring_can_be_used(
+    kind: Any, refusing: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """A variable comes first: the keyring is not even looked at."""
-    ring.error = FAILURES[name]
-    monkeypatch.setenv(case.variable, _exported(SECRET))
-    async with case.client.from_config() as client:
-        assert await client.tokens.export() == _exported(SECRET)
-    assert ring.lookups == []
+    variable, _, _ = CLIENTS[kind]
+    monkeypatch.setenv(variable, TOKEN)
+    async with kind.from_config() as client:
+        assert isinstance(client.tokens._auth.place, EnvironmentCredentials)
+        assert (await client.tokens._auth.read()).token == TOKEN
+    assert getattr(refusing, "lookups", []) == []
 
 
-@pytest.mark.parametrize("name", FAILURES)
-async def test_a_token_needs_no_keyring(ring: WritableKeyring, case: Case, name: str):
-    ring.error = FAILURES[name]
-    async with case.client.from_config(token=SECRET) as client:
-        assert await client.tokens.export() == _exported(SECRET)
-    assert ring.lookups == []
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_a_keyring_that_cannot_be_used_is_one_error_that_says_what_to_do(kind: Any, refusing: Any, machine: Path):
+    variable, _, _ = CLIENTS[kind]
+    with pytest.raises(ConfigError) as caught:
+        await kind.from_config()
+    assert variable in str(caught.value)
+    locked = isinstance(getattr(refusing, "error", None), keyring.errors.KeyringLocked)
+    assert ("unlock it" if locked else "file_fallback=True") in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert await _listed(machine) == []
 
 
-async def test_no_keyring(case: Case):
-    """The tests have none; nothing is read from a file unless that is allowed."""
-    await CraftStoreFile(*case.entry).set(SECRET)
-    with pytest.raises(ConfigError, match="no keyring on this machine") as caught:
-        await case.client.from_config()
-    assert case.variable in str(caught.value)
-    assert "file_fallback=True" in str(caught.value)
-    async with case.client.from_config(file_fallback=True) as client:
-        assert await client.tokens.export() == _exported(SECRET)
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_a_file_is_used_only_where_it_is_allowed_and_there_is_no_keyring(kind: Any, refusing: Any, machine: Path):
+    _, application, host = CLIENTS[kind]
+    if isinstance(getattr(refusing, "error", None), keyring.errors.KeyringLocked):
+        with pytest.raises(ConfigError, match="unlock it"):  # it may have the credentials
+            await kind.from_config(file_fallback=True)
+        assert await _listed(machine) == []
+        return
+    async with kind.from_config(file_fallback=True) as client:
+        assert isinstance(client.tokens._auth.place, CraftStoreFile)
+        await client.tokens.import_(TOKEN)
+    file = machine / application / "credentials.json"
+    written = await to_thread.run_sync(file.read_text)
+    assert json.loads(written).keys() == {application}
+    assert json.loads(written)[application].keys() == {host}
+    if sys.platform != "win32":
+        assert (await to_thread.run_sync(file.stat)).st_mode & 0o777 == 0o600
+    async with kind.from_config(file_fallback=True) as client:
+        assert (await client.tokens._auth.read()).token == TOKEN
 
 
-async def test_a_login_without_a_keyring_is_stored_in_the_file(case: Case, tmp_path: Path):
-    async with case.client.from_config(file_fallback=True) as client:
-        await client.tokens.import_(SECRET)
-    path = CraftStoreFile(*case.entry).path
-    assert path.is_relative_to(tmp_path)
-    assert (await anyio.Path(path).stat()).st_mode & 0o777 == 0o600
-    assert json.loads(await anyio.Path(path).read_text()) == {case.application: {case.host: _exported(SECRET)}}
+async def test_a_keyring_is_preferred_to_a_file(ring: WritableKeyring, machine: Path):
+    async with Charmhub.from_config(file_fallback=True) as charmhub:
+        assert isinstance(charmhub.tokens._auth.place, KeyringCredentials)
+        await charmhub.tokens.import_(TOKEN)
+    assert await _listed(machine) == []
+    assert len(ring.entries) == 1
 
 
-async def test_a_locked_keyring_is_not_passed_over_for_a_file(ring: WritableKeyring, case: Case):
-    """The credentials may be in it: "there are none" would be wrong, and a login in a file would shadow them."""
-    ring.error = FAILURES["locked"]
-    with pytest.raises(ConfigError, match="KeyringLocked") as caught:
-        await case.client.from_config(file_fallback=True)
-    assert case.variable in str(caught.value)
-    assert not await anyio.Path(CraftStoreFile(*case.entry).path).exists()
+async def test_what_the_keyring_has_is_no_credentials(ring: WritableKeyring):
+    ring.entries["charmcraft", "api.charmhub.io"] = "two words of somebody"
+    async with Charmhub.from_config() as charmhub:
+        with pytest.raises(ConfigError, match="no credentials of Charmhub") as caught:
+            await charmhub.tokens.whoami()
+    assert "somebody" not in str(caught.value)
 
 
-async def test_a_keyring_that_cannot_be_made_is_none(ring: WritableKeyring, case: Case):
-    """A dismissed prompt: craft-store falls back to its file, too."""
-    ring.error = FAILURES["a dismissed prompt"]
-    await CraftStoreFile(*case.entry).set(SECRET)
-    async with case.client.from_config(file_fallback=True) as client:
-        assert await client.tokens.export() == _exported(SECRET)
+async def test_a_keyring_without_an_entry_says_how_to_log_in(ring: WritableKeyring):
+    async with Charmhub.from_config() as charmhub:
+        with pytest.raises(ConfigError) as caught:
+            await charmhub.tokens.whoami()
+    assert "tokens.login" in str(caught.value)
+    assert "CHARMCRAFT_AUTH" in str(caught.value)
+    assert ring.entries == {}
 
 
-async def test_a_keyring_that_is_locked_later(ring: WritableKeyring, case: Case):
-    """Between two requests, or before a login is stored: this client uses what it has."""
-    ring.entries[case.entry] = SECRET
-    async with case.client.from_config() as client:
-        ring.error = FAILURES["locked"]
-        with pytest.raises(ConfigError, match="KeyringLocked"):
-            await client.tokens.export()
-        with pytest.raises(ConfigError, match="could not be stored") as caught:
-            await client.tokens.import_("another-token-0123456789")
-        assert "another-token" not in str(caught.value)
-        assert await client.tokens.export() == _exported("another-token-0123456789")
-        with pytest.raises(ConfigError, match="KeyringLocked"):
-            await client.tokens.logout()
-    assert ring.entries == {case.entry: SECRET}
+async def test_what_installers_see_is_read_without_a_keyring(refusing: Any, embedded_charmhub: EmbeddedCharmhub):
+    embedded_charmhub.add_package("hello")
+    async with Charmhub(embedded_charmhub.endpoints()) as charmhub:
+        with pytest.raises(TimeoutError):
+            # Nothing of it is released, which only a store that responds can say.
+            await _wait_briefly(charmhub)
+    (read, *_) = [one for one in embedded_charmhub.requests if "/info/" in one.target]
+    assert "authorization" not in {name.lower() for name in read.headers}
+    assert getattr(refusing, "lookups", []) == []
 
 
-def _exported(token: str) -> str:
-    from base64 import b64encode
+async def _wait_briefly(charmhub: Charmhub) -> None:
 
-    return b64encode(token.encode()).decode()
+    with anyio.fail_after(0.3):
+        await charmhub.releases.wait_installable("hello", 1, ["edge"], poll=0.05)
+
+
+async def _listed(directory: Path) -> list[Path]:
+    return await to_thread.run_sync(lambda: list(directory.iterdir()))

@@ -11,6 +11,7 @@ Functions named ``test_...`` are called as pytest calls them, with fixtures, and
 
 from __future__ import annotations
 
+import ast
 import base64
 import collections
 import doctest
@@ -434,6 +435,24 @@ def test_the_tests_that_the_guide_names_exist() -> None:
     assert [len(table) for table in tables] == [11, 9]
     assert all(named)
     assert [name for row in named for name in row if f"def {name}(" not in written] == []
+
+
+def test_the_node_ids_that_the_guide_names_exist() -> None:
+    """Each problem that publishers of charms and snaps have reported names tests, as pytest is given them."""
+    text = (ROOT / "docs" / "charmhub.md").read_text("utf-8")
+    rows = text[text.index("* - Problem\n") :].split("\n* - ")[1:]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", row) for row in rows]
+    assert len(rows) == 15
+    assert all(named)
+    assert [one for row in named for one in row if one[1] not in _tests_in(ROOT / one[0])] == []
+
+
+def _tests_in(path: Path) -> set[str]:
+    """Return the tests in a file, by the names that pytest gives them."""
+    tree = ast.parse(path.read_text("utf-8"))
+    scopes = [("", tree.body)] + [(f"{node.name}::", node.body) for node in tree.body if isinstance(node, ast.ClassDef)]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {scope + node.name for scope, body in scopes for node in body if isinstance(node, kinds)}
 
 
 def code_blocks(page: Path) -> list[tuple[int, str]]:

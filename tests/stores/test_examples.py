@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import pytest
 
-from lading.testing import EmbeddedCopr, EmbeddedIndex, Truncate
+from lading import AttemptEvent, Event, Retry
+from lading.testing import EmbeddedCharmhub, EmbeddedCopr, EmbeddedIndex, RespondAfter, Truncate, make_charm
 from tests.stores.conftest import PASSWORD, PyPIServer
 from tests.support.distributions import sdist, sha256, wheel
 
@@ -285,6 +290,197 @@ def test_copr_bot_without_what_it_needs(bot, tmp_path: Path):
     process = bot("--config", tmp_path / "nowhere", "demo-1.0-1.src.rpm")
     assert process.communicate() == ("", f"there is no configuration file {tmp_path / 'nowhere'}\n")
     assert process.returncode == 1
+
+
+@pytest.fixture
+def charm_bot(monkeypatch: pytest.MonkeyPatch):
+    """The bot for charms as a module, to run it at a store of a test."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.delitem(sys.modules, "charm_bot", raising=False)
+    return importlib.import_module("charm_bot")
+
+
+@pytest.fixture
+def charmhub_store():
+    with EmbeddedCharmhub() as store:
+        store.add_package("demo")
+        store.set_guardrails("demo", r"\d+\.\d+")
+        yield store
+    assert store.errors == []
+
+
+@pytest.fixture
+def charms(tmp_path: Path) -> list[Path]:
+    """A charm for each of two architectures."""
+    paths = [tmp_path / f"demo_{architecture}.charm" for architecture in ("amd64", "arm64")]
+    for path in paths:
+        base = ("ubuntu", "24.04", [path.stem.removeprefix("demo_")])
+        path.write_bytes(make_charm("demo", bases=[base]))
+    return paths
+
+
+def charm_options(charms: list[Path], **options: object) -> Namespace:
+    return Namespace(**{"charms": charms, "name": "demo", "track": "latest", "timeout": 60.0, **options})
+
+
+def released(store: EmbeddedCharmhub) -> dict[str, set[int]]:
+    """The revisions in each channel."""
+    found: dict[str, set[int]] = {}
+    for release in store.releases("demo"):
+        found.setdefault(release.channel, set()).add(release.revision)
+    return found
+
+
+def sha3_384(path: Path) -> str:
+    return hashlib.sha3_384(path.read_bytes()).hexdigest()
+
+
+def run_charm_bot(charm_bot, store: EmbeddedCharmhub, options: Namespace, **client: object) -> bool:
+    token = store.export_token()
+
+    async def main() -> bool:
+        async with store.client(token, **client) as charmhub:
+            return await charm_bot.release(charmhub, options)
+
+    return anyio.run(main)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--track", "2.0", "--name", "other")], ids=["latest", "a track"])
+def test_charm_bot(tmp_path: Path, arguments: tuple[str, ...]):
+    command = [sys.executable, str(EXAMPLES / "charm_bot.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    track = arguments[1] if arguments else "latest"
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        f"\nInstallers get {track}/edge: revisions 1, 2.\nPromoted to {track}/stable: revisions 1, 2.\n" in done.stdout
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_charm_bot_without_credentials(tmp_path: Path):
+    command = [sys.executable, str(EXAMPLES / "charm_bot.py"), "--charmhub", "production", "demo.charm"]
+    environment = {**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "CHARMCRAFT_AUTH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("charmhub: no keyring on this machine")
+    assert "CHARMCRAFT_AUTH" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_charm_bot_again(charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], capsys):
+    options = charm_options(charms, track="2.0")
+    charmhub_store.info_delay = 20.0
+    for status in ("uploaded", "unchanged"):
+        assert run_charm_bot(charm_bot, charmhub_store, options)
+        assert capsys.readouterr().out.count(f", {status}\n") == 2
+    assert len(charmhub_store.revisions("demo")) == len(charmhub_store.uploads) == 2
+    assert released(charmhub_store) == {"2.0/edge": {1, 2}, "2.0/stable": {1, 2}}
+
+
+def test_charm_bot_does_not_promote_what_somebody_else_has_released(
+    charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], tmp_path: Path, capsys
+):
+    another = tmp_path / "another.charm"
+    another.write_bytes(make_charm("demo", version="another", bases=[("ubuntu", "24.04", ["amd64"])]))
+
+    async def main() -> bool:
+        async with charmhub_store.client(token) as charmhub:
+            theirs = charmhub.with_options()
+            promote = charmhub.releases.promote
+
+            async def promote_too_late(*arguments: str, **more: Any) -> Any:
+                await theirs.revisions.upload("demo", another, release=["edge"])
+                return await promote(*arguments, **more)
+
+            charmhub.releases = SimpleNamespace(
+                channel_map=charmhub.releases.channel_map,
+                release=charmhub.releases.release,
+                wait_installable=charmhub.releases.wait_installable,
+                promote=promote_too_late,
+            )
+            return await charm_bot.release(charmhub, charm_options(charms))
+
+    token = charmhub_store.export_token()
+    assert not anyio.run(main)
+    assert "Not promoted: charmhub: latest/edge of demo has revisions " in capsys.readouterr().out
+    assert set(released(charmhub_store)) == {"latest/edge"}
+
+
+def test_charm_bot_does_not_roll_back(
+    charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], tmp_path: Path, capsys
+):
+    """An old job that is run again finds what was released since."""
+    newer = tmp_path / "newer.charm"
+    newer.write_bytes(make_charm("demo", version="newer", bases=[("ubuntu", "24.04", ["amd64", "arm64"])]))
+    for paths in (charms, [newer]):
+        assert run_charm_bot(charm_bot, charmhub_store, charm_options(paths))
+    before = released(charmhub_store)
+    assert not run_charm_bot(charm_bot, charmhub_store, charm_options(charms))
+    assert "latest/edge has revision 3, which is newer" in capsys.readouterr().out
+    assert released(charmhub_store) == before
+
+
+def test_charm_bot_when_the_review_rejects(charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], capsys):
+    charmhub_store.plan_review("rejected", ("bad-metadata", "the summary is missing"))
+    assert not run_charm_bot(charm_bot, charmhub_store, charm_options(charms))
+    output = capsys.readouterr().out
+    assert "the summary is missing" in output
+    assert output.endswith("Nothing was released.\n")
+    assert released(charmhub_store) == {}
+
+
+def test_charm_bot_when_a_review_takes_long(charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], capsys):
+    charmhub_store.plan_review("need_manual_review")
+    assert not run_charm_bot(charm_bot, charmhub_store, charm_options(charms, timeout=0.5))
+    assert "no decision within 0.5 s; run again later" in capsys.readouterr().out
+    (waiting,) = [one for one in charmhub_store.reviews if one.status == "need_manual_review"]
+    charmhub_store.decide_review(waiting.upload_id, "approved")
+    assert run_charm_bot(charm_bot, charmhub_store, charm_options(charms))
+    assert len(charmhub_store.revisions("demo")) == 2
+
+
+def test_charm_bot_survives_lost_responses(charm_bot, charmhub_store: EmbeddedCharmhub, charms: list[Path], capsys):
+    for path in ("/unscanned-upload/", "/v1/charm/demo/revisions", "/v1/charm/demo/releases"):
+        charmhub_store.faults.add(RespondAfter(504), method="POST", path=path)
+    assert run_charm_bot(charm_bot, charmhub_store, charm_options(charms), retry=Retry(backoff=0))
+    assert charmhub_store.faults.happened
+    assert ", confirmed\n" in capsys.readouterr().out
+    assert len(charmhub_store.revisions("demo")) == 2
+    assert released(charmhub_store) == {"latest/edge": {1, 2}, "latest/stable": {1, 2}}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_charm_bot_survives_cancellation(charm_bot, charms: list[Path], backend: str):
+    """Interrupted after any of its requests, and run again, it ends with the same."""
+    for number in range(1, 100):
+        with EmbeddedCharmhub() as store:
+            store.add_package("demo")
+            token = store.export_token()
+            ended = anyio.run(run_until, charm_bot, store, token, charms, number, backend=backend)
+            assert run_charm_bot(charm_bot, store, charm_options(charms))
+            digests = {sha3_384(path): path.name for path in charms}
+            assert sorted(digests[one.sha3_384] for one in store.revisions("demo")) == sorted(digests.values())
+            numbers = {one.number for one in store.revisions("demo")}
+            assert released(store) == {"latest/edge": numbers, "latest/stable": numbers}
+        if ended:
+            break
+    assert number > 8
+
+
+async def run_until(charm_bot, store: EmbeddedCharmhub, token: str, charms: list[Path], number: int) -> bool:
+    """Run the bot, cancel it at the end of that request, and return whether it had ended before."""
+    left = number
+
+    def hook(event: Event) -> None:
+        nonlocal left
+        left -= isinstance(event, AttemptEvent)
+        if not left:
+            scope.cancel()
+
+    with anyio.CancelScope() as scope:
+        async with store.client(token, hooks=hook) as charmhub:
+            return await charm_bot.release(charmhub, charm_options(charms))
+    return False
 
 
 def test_a_service_of_many_tenants():
