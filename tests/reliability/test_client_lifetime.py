@@ -259,10 +259,12 @@ def test_many_loops_in_turn_are_not_kept_alive(store: Store, backend: Any, how: 
 
     for _ in range(50):
         run(once, backend)
-    gc.collect()
     assert len(loops) == 50
-    assert [loop for loop in loops if loop() is not None] == []
     end = monotonic() + 20
+    while [loop for loop in loops if loop() is not None]:  # a worker thread that ends may have the last one still
+        assert monotonic() < end
+        sleep(0.005)
+        gc.collect()
     while left := sockets() - before:  # their connections went with them
         assert monotonic() < end, left
         sleep(0.005)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 import lading
@@ -237,3 +238,34 @@ async def test_early_success_and_the_end_before_the_last_piece(length: int | Non
                 await client.send(lading.Call("POST", "", as_response, body=StreamBody(Pieces, length)))
             assert caught.value.outcome == "unknown"
             assert not caught.value.request_sent
+
+
+@pytest.mark.parametrize(("length", "sent"), [(6, True), (None, False)], ids=["length", "chunked"])
+async def test_response_after_the_last_byte_and_before_the_source_has_ended(
+    tls: Any, length: int | None, sent: bool
+) -> None:
+    """The server had all of it, whatever the source still does: closing a file, on a busy machine, takes a while."""
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.until(b"abcdef")
+        peer.send(b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")
+        peer.drain()
+
+    class Pieces:
+        given = False
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> bytes:
+            if self.given:
+                await anyio.sleep_forever()
+            self.given = True
+            return b"abcdef"
+
+    async with RawServer(script, tls[0]) as server, make_client(server.url, tls[1]) as client:
+        with pytest.raises(lading.ServerError) as caught:
+            await client.send(lading.Call("POST", "", as_response, body=StreamBody(Pieces, length)))
+        assert caught.value.outcome == "unknown"
+        assert caught.value.request_sent is sent

@@ -82,9 +82,13 @@ class SocketStream:
         self.written = 0
 
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
-        """Send all of *data*; ``TimedOut`` when the server takes nothing more for *timeout* seconds."""
+        """Send all of *data*; ``TimedOut`` when the server takes nothing more for *timeout* seconds.
+
+        Nothing is awaited after the last byte: a cancellation there would leave open whether it was sent.
+        """
         view = memoryview(data)
         while view:
+            await self.yield_if_due()
             try:
                 count = self._sock.send(view)
             except (BlockingIOError, InterruptedError):
@@ -94,7 +98,6 @@ class SocketStream:
                 raise WriteFailed(os_error_message(error)) from error
             self.written += count
             view = view[count:]
-            await self.yield_if_due()
 
     async def receive(self, timeout: float | None, *, wait_first: bool = False) -> bytes:
         """Receive some bytes; ``b""`` at the end; ``TimedOut`` when nothing arrives for *timeout* seconds.

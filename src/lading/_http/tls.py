@@ -76,6 +76,7 @@ class TLSStream(SocketStream):
     async def send(self, data: bytes | memoryview, timeout: float | None) -> None:
         view = memoryview(data)
         while view:
+            await self.yield_if_due()
             try:
                 count = self._tls.write(view[: self._share.tls_slice])
             except ssl.SSLWantReadError:
@@ -88,7 +89,6 @@ class TLSStream(SocketStream):
             view = view[count:]
             while self._push():
                 await self._wait_in_turn(self._writing, anyio.wait_writable, timeout, "send")
-            await self.yield_if_due()
 
     async def _flush(self, timeout: float | None) -> None:
         """Send what is encrypted."""

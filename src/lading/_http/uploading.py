@@ -27,7 +27,7 @@ class RequestWriter:
 
     Attributes:
         request: The request.
-        complete: Whether its last byte is out.
+        complete: Whether its last byte is out. The server may respond before the source has ended.
         ended_at: How much had been written over the connection when the server ended it; ``None`` while it has not.
     """
 
@@ -62,11 +62,13 @@ class RequestWriter:
                     if left < 0:
                         raise UnsendableRequest("the body is longer than its Content-Length")
                     await link.send(piece, timeout)
+                    self.complete = not left  # nothing is awaited after its last byte
             if left is None:
                 await link.send(b"0\r\n\r\n", timeout)
             elif left:
                 raise UnsendableRequest("the body is shorter than its Content-Length")
             if self.ended_at is not None and link.written > self.ended_at:
+                self.complete = False
                 raise ReadFailed(_ENDED_EARLY)
             self.complete = True
         finally:
