@@ -52,7 +52,8 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _find(text: str, secret: str) -> Iterator[tuple[int, int]]:
     """Yield where *secret* stands in *text*, in any encoding: overlapping ones as well."""
-    if len(secret) < _SHORTEST:
+    # No encoding is shorter than what it encodes, and most errors are.
+    if len(secret) < _SHORTEST or len(secret) > len(text):
         return
     for encoded in _encodings(secret):
         start = text.find(encoded)
@@ -72,6 +73,9 @@ def _find(text: str, secret: str) -> Iterator[tuple[int, int]]:
 def _encodings(secret: str) -> set[str]:
     """Return *secret* as it is and as it may be echoed, without base64."""
     raw = secret.encode("utf-8", "surrogatepass")
+    in_hex = {raw.hex(), raw.hex().upper(), raw.hex(" "), raw.hex(" ").upper()}
+    if secret.isascii() and secret.isalnum():
+        return {secret, *in_hex}  # nothing to escape
     percent = {quote(raw, safe=safe) for safe in ("", "/", "!'()*~-_.", "/:@+", ":/?#[]@!$&'()*+,;=")}
     percent.add(quote_plus(raw))
     percent |= {quote(one) for one in percent}  # encoded twice, as a query within a query is
@@ -79,7 +83,6 @@ def _encodings(secret: str) -> set[str]:
     escaped = {dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], escape(secret)}
     escaped |= {escape(secret, quote=False), escape(secret).replace("&#x27;", "&#39;")}
     escaped |= {one.replace("/", r"\/") for one in escaped}
-    in_hex = {raw.hex(), raw.hex().upper(), raw.hex(" "), raw.hex(" ").upper()}
     return {secret, *percent, *escaped, *in_hex}
 
 

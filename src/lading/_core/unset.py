@@ -11,4 +11,4 @@ class _Unset:
 
 
 UNSET: Any = _Unset()
-"""Not given, where a store tells that apart from ``None``."""
+"""Not given, where a store distinguishes that from ``None``."""

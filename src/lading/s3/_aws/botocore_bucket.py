@@ -71,10 +71,10 @@ class BotocoreBucket(S3Bucket):
         self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object, on the condition that there is none."""
-        await self._conditions.require_creates(key, self._send_check)
+        await self._conditions.require_creates(key, self._requests.send_check)
 
         async def put() -> Any:
-            condition = await self._checked_condition(key, {"IfNoneMatch": "*"})
+            condition = await self._requests.checked_condition(key, {"IfNoneMatch": "*"})
             return await self._call_with_body(
                 "put_object",
                 body,
@@ -86,7 +86,7 @@ class BotocoreBucket(S3Bucket):
                 **object_parameters(self._options, self._region),
             )
 
-        found = await self._adapting(put)
+        found = await self._requests.adapting(put)
         compare_checksums(checksum, found.get(f"Checksum{checksum.algorithm}"), key)
 
     async def _upload_part(
@@ -102,7 +102,7 @@ class BotocoreBucket(S3Bucket):
         self, operation: str, body: Body, checksum: Checksum, on_progress: OnProgress | None, **params: Any
     ) -> Any:
         body.content_type = ""  # botocore sends its own
-        checks = await self._integrity_parameters(body, checksum)
-        return await self._call(
+        checks = await self._requests.integrity_parameters(body, checksum)
+        return await self._requests.call(
             operation, needs=("ETag",), **{"Body": BotocoreBody(body, on_progress), **checks, **params}
         )

@@ -14,14 +14,14 @@ from lading.s3._aws.errors import invalid_response
 from lading.s3._aws.features import is_refusal
 from lading.s3._aws.integrity import checksum_header, compare_checksums, md5_of
 from lading.s3._aws.listing import list_keys, list_uploads
-from lading.s3._aws.object_info import parse_head_object
 from lading.s3._aws.object_parameters import object_headers, object_parameters, record_parameters
+from lading.s3._aws.requests import BucketRequests
 from lading.s3._aws.signing import hash_body
 from lading.s3._checksums import encode_crc
 from lading.s3._interfaces import Checksum, MultipartUpload, ObjectInfo, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lading._core.body import Body
     from lading._core.messages import Response, ResponseStream
@@ -63,6 +63,7 @@ class S3Bucket:
         self._options = options
         self._features = features
         self._conditions = conditions
+        self._requests = BucketRequests(bucket, region, places, options, features, conditions)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -82,23 +83,7 @@ class S3Bucket:
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Describe an object; ``None`` when there is none."""
-        mode = {"ChecksumMode": "ENABLED"} if self._features.checksum_mode else {}
-        try:
-            return await self._head(key, mode)
-        except ApiError as error:
-            # There is no body that would say what is not supported.
-            if not mode or error.status not in {400, 501}:
-                raise
-            found = await self._head(key, {})
-        self._features.drop_checksum_mode()
-        return found
-
-    async def _head(self, key: str, mode: dict[str, str]) -> ObjectInfo | None:
-        try:
-            found = await self._call("head_object", reads=True, needs=("ETag", "ContentLength"), Key=key, **mode)
-        except NotFound:
-            return None
-        return parse_head_object(found)
+        return await self._requests.head(key)
 
     async def get(self, key: str) -> tuple[bytes, ObjectInfo] | None:
         """Read a small object; ``None`` when there is none."""
@@ -137,7 +122,7 @@ class S3Bucket:
 
     async def can_replace(self, key: str) -> bool:
         """Return whether the store replaces an object only while it has the ETag that it is expected to have."""
-        return await self._conditions.can_replace(key, self._send_check)
+        return await self._conditions.can_replace(key, self._requests.send_check)
 
     async def put_small(
         self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
@@ -149,23 +134,23 @@ class S3Bucket:
                 raise self._conditions.refused()
             condition["IfMatch"] = if_match
         if if_none_match:
-            await self._conditions.require_creates(key, self._send_check)
+            await self._conditions.require_creates(key, self._requests.send_check)
             condition["IfNoneMatch"] = "*"
         checksum = Checksum("CRC32", encode_crc(crc32(data)))
 
         async def put() -> Any:
-            sent = await self._checked_condition(key, condition)
-            return await self._call(
+            sent = await self._requests.checked_condition(key, condition)
+            return await self._requests.call(
                 "put_object",
                 needs=("ETag",),
                 Key=key,
                 Body=data,
-                **await self._integrity_parameters(BytesBody(data), checksum),
+                **await self._requests.integrity_parameters(BytesBody(data), checksum),
                 **record_parameters(self._options, self._region),
                 **sent,
             )
 
-        found = await self._adapting(put)
+        found = await self._requests.adapting(put)
         compare_checksums(checksum, found.get("ChecksumCRC32"), key)
         return str(found["ETag"])
 
@@ -173,10 +158,10 @@ class S3Bucket:
         self, key: str, body: Body, checksum: Checksum, metadata: Mapping[str, str], *, on_progress: OnProgress | None
     ) -> None:
         """Write an object, on the condition that there is none."""
-        await self._conditions.require_creates(key, self._send_check)
+        await self._conditions.require_creates(key, self._requests.send_check)
 
         async def put() -> Response:
-            condition = await self._checked_condition(key, {"IfNoneMatch": "*"})
+            condition = await self._requests.checked_condition(key, {"IfNoneMatch": "*"})
             headers = {
                 **{f"x-amz-meta-{name}": value for name, value in metadata.items()},
                 **object_headers(self._options, self._region),
@@ -186,20 +171,20 @@ class S3Bucket:
                 key, "", body, checksum, headers, template="(PutObject)", on_progress=on_progress
             )
 
-        found = await self._adapting(put)
+        found = await self._requests.adapting(put)
         compare_checksums(checksum, found.headers.get(checksum_header(checksum)), key)
 
     async def create_upload(
         self, key: str, algorithm: str, metadata: Mapping[str, str], *, on_lost: Callable[[], None] = lambda: None
     ) -> str:
         """Initiate a multipart upload and return its identifier."""
-        await self._conditions.require_completes(key, self._send_check)
+        await self._conditions.require_completes(key, self._requests.send_check)
 
         async def create() -> Any:
             checks: dict[str, str] = {"ChecksumAlgorithm": algorithm} if self._features.checksums else {}
             if self._features.whole:
                 checks["ChecksumType"] = "FULL_OBJECT"
-            return await self._call(
+            return await self._requests.call(
                 "create_multipart_upload",
                 needs=("UploadId",),
                 on_lost=on_lost,
@@ -209,7 +194,7 @@ class S3Bucket:
                 **object_parameters(self._options, self._region),
             )
 
-        return str((await self._adapting(create))["UploadId"])
+        return str((await self._requests.adapting(create))["UploadId"])
 
     async def upload_part(
         self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
@@ -221,7 +206,7 @@ class S3Bucket:
             self._require_same(had_checksums)
             return await self._upload_part(key, upload_id, number, body, checksum, on_progress=on_progress)
 
-        return await self._adapting(upload)
+        return await self._requests.adapting(upload)
 
     async def _upload_part(
         self, key: str, upload_id: str, number: int, body: Body, checksum: Checksum, *, on_progress: OnProgress | None
@@ -243,7 +228,7 @@ class S3Bucket:
         if not self._features.whole:
             raise make_api_error(BadRequest, "s3", "the store keeps no checksum that could verify a copy")
         params: dict[str, Any] = {} if span is None else {"CopySourceRange": f"bytes={span[0]}-{span[1]}"}
-        found = await self._call(
+        found = await self._requests.call(
             "upload_part_copy",
             needs=("CopyPartResult",),
             Key=key,
@@ -269,17 +254,17 @@ class S3Bucket:
                 for p in parts
             ]
             total = {"ChecksumType": "FULL_OBJECT", "MpuObjectSize": size, name: checksum.value} if whole else {}
-            return await self._call(
+            return await self._requests.call(
                 "complete_multipart_upload",
                 needs=("ETag",),
                 Key=key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": listed},
-                **await self._checked_condition(key, {"IfNoneMatch": "*"}),
+                **await self._requests.checked_condition(key, {"IfNoneMatch": "*"}),
                 **total,
             )
 
-        found = await self._adapting(complete)
+        found = await self._requests.adapting(complete)
         theirs = str(found.get(name) or "").removesuffix("-1")
         if not self._features.whole:
             await self._check_size(key, size)
@@ -299,18 +284,18 @@ class S3Bucket:
     async def abort(self, key: str, upload_id: str) -> None:
         """Abort an upload; no error when it does not exist."""
         try:
-            await self._call("abort_multipart_upload", Key=key, UploadId=upload_id)
+            await self._requests.call("abort_multipart_upload", Key=key, UploadId=upload_id)
         except NotFound:
             return
 
     async def uploads(self, prefix: str) -> Sequence[MultipartUpload]:
         """List the unfinished uploads under *prefix*."""
-        read = partial(self._call, "list_multipart_uploads", reads=True, needs=("IsTruncated",), Prefix=prefix)
+        read = partial(self._requests.call, "list_multipart_uploads", reads=True, needs=("IsTruncated",), Prefix=prefix)
         return await list_uploads(lambda marker: read(**marker))
 
     async def keys(self, prefix: str) -> Sequence[str]:
         """List the keys under *prefix*, in order."""
-        read = partial(self._call, "list_objects_v2", reads=True, needs=("IsTruncated",), Prefix=prefix)
+        read = partial(self._requests.call, "list_objects_v2", reads=True, needs=("IsTruncated",), Prefix=prefix)
         return await list_keys(lambda marker: read(**marker))
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
@@ -324,7 +309,7 @@ class S3Bucket:
                     )
                 )
             else:
-                await self._call("delete_object", Key=key)
+                await self._requests.call("delete_object", Key=key)
         except NotFound:
             return
         except ApiError as error:
@@ -333,41 +318,7 @@ class S3Bucket:
             # The store has no such condition: look, and delete what is still the same.
             there = await self.head(key)
             if there is not None and there.etag == if_match:
-                await self._call("delete_object", Key=key)
-
-    async def _call(self, operation: str, **params: Any) -> Any:
-        return await self._places.at(lambda place: place.client.call(operation, Bucket=self.bucket, **params))
-
-    async def _send_check(self, operation: str, needs: tuple[str, ...], params: dict[str, Any]) -> Any:
-        """Make a request that checks whether conditions are honoured."""
-        if operation in {"put_object", "create_multipart_upload"}:
-            params = {**params, **record_parameters(self._options, self._region)}
-        return await self._call(operation, needs=needs, **params)
-
-    async def _adapting(self, request: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await self._features.adapting(request, agreed=self._conditions.agreed)
-        except ApiError as error:
-            if self._conditions.are_refused_by(error):
-                raise self._conditions.refused() from error
-            raise
-
-    async def _checked_condition(self, key: str, condition: dict[str, str]) -> dict[str, str]:
-        """Return *condition* as it is sent; where stores need not honour it, look whether it holds first."""
-        if not condition or not self._conditions.agreed:
-            return condition
-        there = await self.head(key)
-        wanted = condition.get("IfMatch")
-        if (there is None) != (wanted is None) or (there is not None and there.etag != wanted):
-            raise make_api_error(Conflict, "s3", f"{key} in {self.bucket} was written by another", status=412)
-        return condition if self._features.sends_conditions else {}
-
-    async def _integrity_parameters(self, body: Body, checksum: Checksum) -> dict[str, str]:
-        """Return the parameters by which the store verifies what arrives."""
-        if not self._features.checksums:
-            return {"ContentMD5": await md5_of(body)}
-        # Both: given the value alone, botocore does not name the algorithm.
-        return {"ChecksumAlgorithm": checksum.algorithm, f"Checksum{checksum.algorithm}": checksum.value}
+                await self._requests.call("delete_object", Key=key)
 
     async def _send_body(
         self,

@@ -91,7 +91,7 @@ class Place:
 
 
 class BucketPlaces:
-    """Where one bucket is requested: at first where it is configured, then in the region that the store names.
+    """The places at which one bucket is requested: the configured one, then that in the region which the store names.
 
     Args:
         bucket: The bucket's name.
