@@ -15,6 +15,7 @@ from lading.canonical import CHARMHUB, PendingReview, Review, ReviewError, Revie
 from lading.canonical._concurrent_uploads import ListedRevision, _read_revisions, best_by_digest
 from lading.canonical._notify import resolve_status_url, review_call
 from lading.canonical._reviews import ReviewList, reasons
+from tests.support.steps import run_steps
 
 if TYPE_CHECKING:
     from lading.canonical._models import StoreModel
@@ -30,13 +31,8 @@ REVISIONS = (
 
 
 def read(body: str, model: type[StoreModel]) -> list[Any]:
-    steps = _read_revisions(Response(200, {"content-type": "application/json"}, body.encode()), model)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: list[Any] = end.value
-            return found
+    response = Response(200, {"content-type": "application/json"}, body.encode())
+    return run_steps(_read_revisions(response, model))
 
 
 class TestReview:

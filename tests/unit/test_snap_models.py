@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from lading import BadRequest, Conflict, Forbidden, InputError, NotFound, RateLimited, Response
 from lading.canonical import SNAP_STORE, SnapAccountInfo, SnapState, Validation
+from lading.canonical._channel_map import read_channel_map
 from lading.canonical._services import services_of
 from lading.canonical.snap._assertions import as_text, read_headers, require_headers
 from lading.canonical.snap._models import SnapHistory, UploadState
 from lading.canonical.snap._names import is_own, packages_of
 from lading.canonical.snap._processing import _review_of_revision, _review_of_state
-from lading.canonical.snap._queries import _read_channel_map
+from tests.support.steps import run_steps
 
 REVISION = {
     "architectures": ["amd64"],
@@ -81,20 +83,42 @@ class TestHistory:
 
 class TestChannelMap:
     def test_the_snap_has_the_channels(self):
-        found = _read_channel_map(
-            response(
-                b'{"channel-map": [{"architecture": "amd64", "channel": "latest/stable", "expiration-date": null, '
-                b'"progressive": {"paused": null, "percentage": null, "current-percentage": null}, "revision": 23, '
-                b'"when": "2024-11-29T15:24:14Z"}], "revisions": [], "snap": {"name": "x", "channels": [{"name": '
-                b'"latest/edge", "track": "latest", "risk": "edge", "branch": null, "fallback": null}]}}'
+        found = run_steps(
+            read_channel_map(
+                response(
+                    b'{"channel-map": [{"architecture": "amd64", "channel": "latest/stable", "expiration-date": null, '
+                    b'"progressive": {"paused": null, "percentage": null, "current-percentage": null}, "revision": 23, '
+                    b'"when": "2024-11-29T15:24:14Z"}], "revisions": [], "snap": {"name": "x", "channels": [{"name": '
+                    b'"latest/edge", "track": "latest", "risk": "edge", "branch": null, "fallback": null}]}}'
+                )
             )
         )
         assert [(one.architecture, one.revision) for one in found.in_channel("stable")] == [("amd64", 23)]
         assert [channel.name for channel in found.channels] == ["latest/edge"]
 
+    def test_thousands_are_read_in_steps(self):
+        body = {"channel-map": [{"channel": f"{number}/stable", "revision": number} for number in range(3000)]}
+        steps = read_channel_map(response(json.dumps({**body, "package": {"channels": None}}).encode()))
+        count = 0
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+            count += 1
+        assert count >= 30
+        assert [release.revision for release in found.releases] == list(range(3000))
+        assert found.channels == found.revisions == ()
+
+    @pytest.mark.parametrize("value", ["1", '"x"', "{}", "[1]", '[{"revision": 1}]'])
+    def test_what_is_no_list_of_releases(self, value: str):
+        with pytest.raises((TypeError, ValueError)):
+            run_steps(read_channel_map(response(f'{{"channel-map": {value}}}'.encode())))
+
     def test_a_response_without_one_does_not_mean_that_all_is_closed(self):
         with pytest.raises(KeyError):
-            _read_channel_map(response(b"{}"))
+            run_steps(read_channel_map(response(b"{}")))
 
 
 class TestAccount:

@@ -12,8 +12,8 @@ from lading._core.call import Call
 from lading._core.json_steps import read_members
 from lading._core.loop_local import LoopLocal
 from lading._core.polling import poll_until
-from lading._core.responses import unreadable_error
-from lading._core.steps import run_in_steps
+from lading._core.stepped_calls import send_in_steps
+from lading.canonical._channel_map import read_batch
 from lading.canonical._models import Several, StoreModel
 from lading.canonical._reviews import ReviewError
 from lading.canonical._shared_reviews import SharedReviews
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=StoreModel)
 
-# Bytes, and the characters of one revision with its metadata. How many are read in one step.
+# Bytes, and the characters of one revision with its metadata.
 _MAX_LIST = 64 * 1024 * 1024
 _MAX_VALUE = 1024 * 1024
-_STEP = 100
 
 # The states of a revision that the review has accepted. One that is not known is not taken for one of them.
 _ACCEPTED = frozenset({"approved", "released", "published", "unpublished"})
@@ -97,13 +96,7 @@ async def fetch_revisions(
         },
         max_response_size=_MAX_LIST,
     )
-    response = await sender.send(call)
-    try:
-        return tuple(await run_in_steps(_read_revisions(response, model)))
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a server can make a reader raise anything
-        raise unreadable_error(sender.service.name, call, response, error) from None
+    return tuple(await send_in_steps(sender, call, lambda response: _read_revisions(response, model)))
 
 
 def _read_revisions(response: Response, model: type[M]) -> Generator[None, None, list[M]]:
@@ -112,12 +105,7 @@ def _read_revisions(response: Response, model: type[M]) -> Generator[None, None,
     for name, value in read_members(response.body, frozenset(), {"revisions"}, max_value=_MAX_VALUE):
         if name:
             found = found or []
-            batch = [] if value is None else value
-            if not isinstance(batch, list):
-                raise TypeError("revisions")
-            for start in range(0, len(batch), _STEP):
-                found += [model.model_validate(item) for item in batch[start : start + _STEP]]
-                yield
+            yield from read_batch(value, model, found)
         yield
     if found is None:
         raise KeyError("revisions")

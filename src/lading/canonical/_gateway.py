@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lading._core.call import Call
 from lading.canonical._models_packages import PackageMetadata
-from lading.canonical._models_releases import ChannelMap
 
 if TYPE_CHECKING:
     from lading._core.messages import Response
@@ -29,9 +28,9 @@ def get_package(endpoints: Endpoints, name: str) -> Call[Package]:
     return Call("GET", gateway_path(endpoints, "{name}"), read_package, path_params={"name": name})
 
 
-def get_channel_map(endpoints: Endpoints, name: str) -> Call[ChannelMap]:
-    """Return the call that reads what is released."""
-    return Call("GET", gateway_path(endpoints, "{name}/releases"), ChannelMap, path_params={"name": name})
+def get_channel_map(endpoints: Endpoints, name: str) -> Call[Response]:
+    """Return the call that reads what is released, see :mod:`lading.canonical._channel_map`."""
+    return Call("GET", gateway_path(endpoints, "{name}/releases"), path_params={"name": name})
 
 
 def read_package(response: Response) -> Package:

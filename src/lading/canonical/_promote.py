@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lading._core.api_errors import make_api_error
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._channels import RISKS, ChannelName, parse_channel_or_track
 from lading.canonical._gateway import get_channel_map
 from lading.canonical._release import Platform, ReleaseItem, platform_of, platforms_of, releases_in, send_release
@@ -46,7 +47,7 @@ async def promote(
         Conflict: There is nothing to promote, or something else.
     """
     pairs = channel_pairs(from_channel, to_channel)
-    channel_map = await sender.send(get_channel_map(endpoints, name))
+    channel_map = await fetch_channel_map(sender, get_channel_map(endpoints, name))
     items = plan_promotion(
         channel_map, name, from_channel, pairs, only_if_revision=only_if_revision, service=sender.service.name
     )

@@ -9,6 +9,7 @@ from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._channels import parse_channels, read_channel
 from lading.canonical._gateway import gateway_path, get_channel_map
 from lading.canonical._models_releases import ReleaseResult, ReleaseResults
@@ -134,14 +135,14 @@ async def send_release(
     query = get_channel_map(endpoints, name)
 
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[tuple[ReleaseResult, ...]]:
-        channel_map = await sender.send(query)
+        channel_map = await fetch_channel_map(sender, query)
         if all(is_released(channel_map, item, sender.service.name) for item in items):
             return Found(tuple(_result_of(channel_map, item) for item in items))
         return NOT_FOUND
 
     results = await sender.send_once(call, look_up)
     if any(item.progressive is not UNSET for item in items):
-        _check_progressive(await sender.send(query), items, sender.service.name)
+        _check_progressive(await fetch_channel_map(sender, query), items, sender.service.name)
     return results
 
 

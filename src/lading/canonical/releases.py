@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lading._core.arguments import checked
 from lading._core.paging import Pager
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._gateway import get_channel_map
 from lading.canonical._installable import wait_installable
 from lading.canonical._promote import promote
@@ -68,7 +69,7 @@ class Releases:
 
         Source: ``GET /v1/{namespace}/{name}/releases``.
         """
-        return await self._sender.send(get_channel_map(self._endpoints, name))
+        return await fetch_channel_map(self._sender, get_channel_map(self._endpoints, name))
 
     async def release(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._publish import UploadedRevision
 from lading.canonical._release import is_released
 from lading.canonical._reviews import PendingReview
@@ -184,7 +185,7 @@ class SnapPublisher:
             return
         try:
             if was_pushed and self._wanted.channels:
-                channel_map = await self._sender.send(get_channel_map(name))
+                channel_map = await fetch_channel_map(self._sender, get_channel_map(name))
                 items = [item for item in items if not self._is_released(channel_map, item)]
             if items:
                 await send_release(self._sender, name, items)

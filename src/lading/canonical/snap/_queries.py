@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lading._core.call import Call
 from lading._core.paging import Page, Pager
-from lading.canonical._models_releases import ChannelMap
 from lading.canonical.snap._models import SnapHistory
 from lading.errors import InvalidResponse
 
@@ -20,9 +19,9 @@ FIRST_PAGE = 1
 _REJECTED = ("Rejected", "AutomaticallyRejected")
 
 
-def get_channel_map(name: str) -> Call[ChannelMap]:
+def get_channel_map(name: str) -> Call[Response]:
     """Return the call that reads what is in the channels of the snap called *name*."""
-    return Call("GET", "api/v2/snaps/{name}/channel-map", _read_channel_map, path_params={"name": name})
+    return Call("GET", "api/v2/snaps/{name}/channel-map", path_params={"name": name})
 
 
 def get_history(name: str, page: int) -> Call[SnapHistory]:
@@ -90,10 +89,3 @@ async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: b
                 return revision
         number = number + 1 if page.has_next and not newest else None
     return None
-
-
-def _read_channel_map(response: Response) -> ChannelMap:
-    value = response.json()
-    if "channel-map" not in value:
-        raise KeyError("channel-map")  # which says nothing, not even that all channels are closed
-    return ChannelMap.model_validate({**value, "package": value.get("snap") or {}})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._models_releases import ReleaseResult
 from lading.canonical._release import is_released
 from lading.canonical.snap._dashboard import find_snap_id
@@ -55,7 +56,7 @@ async def send_release(sender: Sender, name: str, items: Sequence[ReleaseItem]) 
         call = Call("POST", "dev/api/snap-release/", read, json=body, idempotent=True)
 
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[tuple[ReleaseResult, ...]]:
-        channel_map = await sender.send(get_channel_map(name))
+        channel_map = await fetch_channel_map(sender, get_channel_map(name))
         done = all(is_released(channel_map, item, sender.service.name) for item in items)
         return Found(_results(items)) if done else NOT_FOUND
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lading._core.arguments import checked
 from lading._core.paging import Pager
 from lading._core.unset import UNSET
+from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._installable import wait_installable
 from lading.canonical._promote import channel_pairs, plan_promotion
 from lading.canonical._release import make_items
@@ -74,7 +75,7 @@ class SnapReleases:
         """
         if self._gateway is not None:
             return await self._gateway.channel_map(name)
-        return await self._dashboard.sender.send(get_channel_map(name))
+        return await fetch_channel_map(self._dashboard.sender, get_channel_map(name))
 
     def history(self, name: str, *, max_items: int | None = None) -> Pager[SnapRelease]:
         """List what was released and closed, newest first.
