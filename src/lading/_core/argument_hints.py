@@ -70,7 +70,12 @@ OURS: dict[str, tuple[tuple[str, str], ...]] = {
     **dict.fromkeys(("progress", "progress_callback", "on_upload_progress"), (("on_progress", "on_progress="),)),
     **dict.fromkeys(("region", "region_name"), (("regions", 'regions=["eu-west-1"]'),)),
     **dict.fromkeys(("profile_name", "aws_profile"), (("profile", "profile="),)),
-    **dict.fromkeys(("config", "config_path", "path"), (("config_file", "config_file="),)),
+    **dict.fromkeys(("config", "config_path"), (("config_file", "config_file="),)),
+    "path": (("config_file", "config_file="), ("source", "source=")),
+    **dict.fromkeys(("file", "filepath"), (("source", "source="), ("path", "path="))),
+    **dict.fromkeys(("channel", "channels"), (("channels", 'channels=["edge"]'), ("release", 'release=["edge"]'))),
+    **dict.fromkeys(("entity_type", "resource_type"), (("type", "type="),)),
+    "resource_name": (("resource", "resource="),),
     **dict.fromkeys(("chroot", "chroot_name", "chroot_names"), (("chroots", 'chroots=["fedora-rawhide-x86_64"]'),)),
     **dict.fromkeys(("excluded_chroots", "exclude_chroot"), (("exclude_chroots", "exclude_chroots="),)),
     **dict.fromkeys(("http2", "follow_redirects", "headers", "trust_env"), (("http_client", _CLIENT),)),
@@ -97,6 +102,7 @@ _WRITE = {
     "endpoint_urls": f"write {_ENDPOINTS}",
     "limits": f"write {_LIMITS}",
     "metadata": 'write metadata={"name": "value"}',
+    "reviews": "give what revisions.notify returned",
     "retry": "write retry=3 for three attempts, or lading.Retry(...)",
     "session": "write session=aiobotocore.session.get_session(), or profile=",
     "tags": 'write tags={"name": "value"}',
@@ -140,7 +146,8 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
     if isinstance(value, IOBase) and "path" in wanted:
         instead = "its path, or what read() returns" if "bytes" in wanted else "its path"
         return f"must be {wanted}, not an open file: give {instead}"
-    if several and isinstance(value, str) and not wanted.startswith("an int"):
+    takes_strings = any(one in wanted for one in ("a str", "several strings", "several paths", "anything"))
+    if several and isinstance(value, str) and takes_strings:
         return f'must be {wanted}, and is one string: write {name}=["..."]'
     hint = _WRITE.get(name) if name != "timeout" or "Timeout" in wanted else None
     return f"must be {wanted}, not {given}" + (f": {hint}" if hint else "")
