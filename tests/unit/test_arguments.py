@@ -153,6 +153,8 @@ def test_foreign_spellings_say_what_ours_is(client: type, option: str, ours: str
         (lambda: Copr.from_config(max_retries=3), "retry="),
         (lambda: PyPI.from_config(repository="pypi"), "name="),
         (lambda: PyPI().with_options(timout=3), "'timeout'"),
+        (lambda: PyPI().with_options(token="t"), r"auth=lading\.BasicAuth"),
+        (lambda: Charmhub().with_options(token="t"), r"auth=lading\.canonical\.StoreAuth"),
         (lambda: PyPI().releases.upload_many("dist", skip_existing=True), "always skipped, compared by digest"),
         (lambda: Copr().builds.wait(1, timeout=60), r"anyio\.fail_after\(seconds\)"),
         (lambda: Copr().builds.wait(1, interval=60), r"poll=.*lading\.PollInterval"),

@@ -13,6 +13,10 @@ _TIMEOUT = "timeout=: seconds, or lading.Timeout(connect=..., read=...)"
 _RETRY = "retry=: the number of attempts, or lading.Retry(...)"
 _LIMITS = "limits=lading.Limits(max_connections=..., max_requests=..., max_uploads=...)"
 _AUTH = "auth=lading.BasicAuth(user, password)"
+_TENANT = (
+    "auth=lading.BasicAuth(user, password) or auth=lading.TokenAuth(token); for Charmhub and the Snap Store "
+    "auth=lading.canonical.StoreAuth(lading.MemoryCredentials(exported), endpoints)"
+)
 _INDEX = "index=lading.Index(upload_url, simple_url)"
 _ENDPOINTS = 'endpoint_urls={"s3": "https://..."}'
 
@@ -64,6 +68,7 @@ OURS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     **dict.fromkeys(("api_key", "api_token", "access_token"), (("token", "token="), ("auth", _AUTH))),
     **dict.fromkeys(("password", "user", "username"), (("auth", _AUTH),)),
+    "token": (("auth", _TENANT),),
     **dict.fromkeys(
         ("hook", "event_hooks", "callback", "callbacks"), (("hooks", "hooks="), ("on_progress", "on_progress="))
     ),
@@ -98,7 +103,7 @@ NO_OPTION_NEEDED = {
 
 # What to write, whatever was given.
 _WRITE = {
-    "auth": "write auth=lading.BasicAuth(user, password) or auth=lading.TokenAuth(token)",
+    "auth": f"write {_TENANT}",
     "endpoint_urls": f"write {_ENDPOINTS}",
     "limits": f"write {_LIMITS}",
     "metadata": 'write metadata={"name": "value"}',
