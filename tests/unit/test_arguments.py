@@ -351,6 +351,7 @@ def test_async_callbacks_are_refused_at_the_call(name: str, parameter: str, call
         (lambda: copr.TokenPairAuth("l", ""), "token", "is empty"),
         (lambda: fan_out(print, "dist/*"), "items", "one string"),
         (lambda: fan_out(print, 5), "items", "must be"),
+        (lambda: Charmhub(hooks=[print, {}]), "hooks", "not a list of builtin_function_or_method, dict$"),
         (lambda: PollInterval(initial="5"), "initial", "a number"),
         (lambda: PollInterval(factor=0.5), "poll", "1 or more"),
         (lambda: pypi.Index("https://i.test/", simple_url=5), "simple_url", "a str"),

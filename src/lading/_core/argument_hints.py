@@ -138,6 +138,8 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
     module = "" if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}."
     shown = f"{module}{kind.__qualname__}"
     given = "None" if value is None else f"{'an' if shown[0] in 'aeioAEIO' else 'a'} {shown}"
+    if several and isinstance(value, (list, tuple)) and value:
+        given += f" of {', '.join(sorted({type(one).__qualname__ for one in value}))}"
     if inspect.iscoroutine(value):
         value.close()
         return "is a coroutine that was not awaited: write await before it"
