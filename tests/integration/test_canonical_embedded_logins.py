@@ -10,12 +10,14 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from lading import ConfigError, NotFound, RequestTimeout, Retry, Unauthorized
-from lading.canonical import Charmhub, SnapStore, permissions
+from lading import ConfigError, MemoryCredentials, NotFound, RequestTimeout, Retry, Unauthorized
+from lading.canonical import Agent, Charmhub, SnapStore, StoreAuth, permissions
 from lading.testing import EmbeddedCharmhub, EmbeddedSnapStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lading.canonical import Endpoints
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +57,29 @@ async def test_charmhub_by_ubuntu_one(store: EmbeddedCharmhub):
         assert await charmhub.tokens.export() == exported
         await charmhub.tokens.login(email="careful@example.com", password=PASSWORD, otp=otp, overwrite=True)
         assert (await charmhub.tokens.whoami()).account.username == "careful"
+
+
+async def test_copies_of_one_client_act_for_other_accounts(store: EmbeddedCharmhub, snap_store: EmbeddedSnapStore):
+    def auth(exported: str, endpoints: Endpoints) -> StoreAuth:
+        return StoreAuth(MemoryCredentials(exported), endpoints)
+
+    async with Charmhub(store.endpoints()) as charmhub, SnapStore(snap_store.endpoints()) as snaps:
+        for name in ("ada", "grace"):
+            token = store.export_token(store.add_account(name))
+            tenant = charmhub.with_options(auth=auth(token, store.endpoints()))
+            assert (await tenant.tokens.whoami()).account.username == name
+            credentials = await to_thread.run_sync(snap_store.export_credentials, snap_store.add_account(name))
+            snap_tenant = snaps.with_options(auth=auth(credentials, snap_store.endpoints()))
+            assert (await snap_tenant.tokens.whoami()).account.username == name
+        with pytest.raises(ConfigError, match="needs credentials"):
+            await charmhub.tokens.whoami()
+
+
+async def test_an_agent_that_candid_does_not_know(store: EmbeddedCharmhub):
+    key = store.add_agent("robot")["key"]["private"]
+    async with Charmhub(store.endpoints("candid")) as charmhub:
+        with pytest.raises(NotFound, match="'nobody' has no such public key"):
+            await charmhub.tokens.login_agent(Agent(username="nobody", private_key=key))
 
 
 async def test_sessions_are_listed_and_revoked(store: EmbeddedCharmhub):

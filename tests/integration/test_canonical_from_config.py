@@ -12,8 +12,8 @@ import keyring.errors
 import pytest
 from anyio import to_thread
 
-from lading import Charmhub, ConfigError, EnvironmentCredentials, KeyringCredentials, SnapStore
-from lading.canonical import CraftStoreFile
+from lading import Charmhub, ConfigError, EnvironmentCredentials, InputError, KeyringCredentials, SnapStore
+from lading.canonical import CHARMHUB, SNAP_STORE, CraftStoreFile
 from tests.support.memory_keyring import WritableKeyring, installed
 
 if TYPE_CHECKING:
@@ -179,3 +179,17 @@ async def _wait_briefly(charmhub: Charmhub) -> None:
 
 async def _listed(directory: Path) -> list[Path]:
     return await to_thread.run_sync(lambda: list(directory.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Charmhub("https://charms.example.com"), r"or a lading\.canonical\.Endpoints with the URLs"),
+        (lambda: Charmhub(SNAP_STORE), r"a store of snaps: use lading\.SnapStore"),
+        (lambda: SnapStore(CHARMHUB), r"a store of charms: use lading\.Charmhub"),
+    ],
+)
+async def test_endpoints_of_something_else_say_what_to_write(make: Callable[[], object], message: str):
+    with pytest.raises(InputError, match=message) as caught:
+        make()
+    assert caught.value.argument == "endpoints"

@@ -408,6 +408,11 @@ class TestRelease:
             with pytest.raises(Forbidden) as caught:
                 await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
             assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+            assert caught.value.outcome == "unknown"
+            gateway.faults.add(Respond(403), path="*/releases")
+            with pytest.raises(Forbidden) as caught:
+                await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
+            assert caught.value.outcome == "not_done"  # nothing was sent but the release
             await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
         assert gateway.made(DATA) == [1]
         assert gateway.channels["latest/edge"]["revision"] == 1

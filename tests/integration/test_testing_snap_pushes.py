@@ -218,6 +218,8 @@ def test_the_status_of_an_unknown_push_is_not_found(store, publisher):
 def test_unknown_states_and_pushes_are_errors_of_the_test(store):
     with pytest.raises(ValueError, match="no state 'x'"):
         store.plan_review("x")
+    with pytest.raises(TypeError, match="strings without codes"):
+        store.plan_review("processing_error", ("bad-metadata", "the summary is missing"))
     with pytest.raises(LookupError, match="'hello' has no push"):
         store.decide_review("hello", "ready_to_release")
     with pytest.raises(LookupError, match="no snap 'x'"):

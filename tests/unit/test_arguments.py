@@ -19,6 +19,7 @@ import lading
 from lading import (
     Auth,
     BasicAuth,
+    Charmhub,
     Copr,
     InputError,
     PollInterval,
@@ -152,6 +153,8 @@ def test_foreign_spellings_say_what_ours_is(client: type, option: str, ours: str
         (lambda: Copr.from_config(max_retries=3), "retry="),
         (lambda: PyPI.from_config(repository="pypi"), "name="),
         (lambda: PyPI().with_options(timout=3), "'timeout'"),
+        (lambda: PyPI().with_options(token="t"), r"auth=lading\.BasicAuth"),
+        (lambda: Charmhub().with_options(token="t"), r"auth=lading\.canonical\.StoreAuth"),
         (lambda: PyPI().releases.upload_many("dist", skip_existing=True), "always skipped, compared by digest"),
         (lambda: Copr().builds.wait(1, timeout=60), r"anyio\.fail_after\(seconds\)"),
         (lambda: Copr().builds.wait(1, interval=60), r"poll=.*lading\.PollInterval"),
@@ -160,6 +163,22 @@ def test_foreign_spellings_say_what_ours_is(client: type, option: str, ours: str
 def test_options_of_other_libraries_say_what_ours_is(make: Callable[[], object], ours: str) -> None:
     with pytest.raises(TypeError, match=ours):
         make()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("make", "ours"),
+    [
+        (lambda c: c.revisions.upload("demo", "demo.charm", channels=["edge"]), r'use release=\["edge"\]'),
+        (lambda c: c.releases.release("demo", 1, channel="edge"), r'use channels=\["edge"\]'),
+        (lambda c: c.revisions.upload("demo", filepath="demo.charm"), "use source="),
+        (lambda c: c.packages.register("demo", entity_type="charm"), "use type="),
+        (lambda c: c.resources.upload("demo", resource_name="image", source="x"), "use resource="),
+    ],
+)
+async def test_arguments_of_craft_store_say_what_ours_is(make: Callable[[Charmhub], Any], ours: str) -> None:
+    with pytest.raises(TypeError, match=ours):
+        await make(Charmhub())
 
 
 def names_in(annotation: str) -> set[str]:
@@ -256,7 +275,11 @@ CALLBACKS = [(n, p) for n, p in PARAMETERS if p in {"on_progress", "hooks"}]
 def test_one_string_where_several_are_wanted_is_refused(name: str, parameter: str) -> None:
     if parameter in {"source", "builds", "links", "updates", "only_if_revision"}:
         pytest.skip("takes other things too")
-    with pytest.raises(InputError, match=rf"{parameter}= must be .*one string: write {parameter}=\[") as caught:
+    if parameter in {"bases", "filters", "hooks", "reviews"}:  # a list of strings would be wrong, too
+        expected = rf"{parameter}= must be .*, not a str(: give what revisions\.notify returned)?$"
+    else:
+        expected = rf"{parameter}= must be .*one string: write {parameter}=\["
+    with pytest.raises(InputError, match=expected) as caught:
         call(CHECKED[name], **{parameter: "fedora-rawhide-x86_64"})
     assert caught.value.argument == parameter
 
@@ -328,6 +351,7 @@ def test_async_callbacks_are_refused_at_the_call(name: str, parameter: str, call
         (lambda: copr.TokenPairAuth("l", ""), "token", "is empty"),
         (lambda: fan_out(print, "dist/*"), "items", "one string"),
         (lambda: fan_out(print, 5), "items", "must be"),
+        (lambda: Charmhub(hooks=[print, {}]), "hooks", "not a list of builtin_function_or_method, dict$"),
         (lambda: PollInterval(initial="5"), "initial", "a number"),
         (lambda: PollInterval(factor=0.5), "poll", "1 or more"),
         (lambda: pypi.Index("https://i.test/", simple_url=5), "simple_url", "a str"),

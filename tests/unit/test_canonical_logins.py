@@ -11,7 +11,7 @@ import pytest
 
 from lading import Forbidden, Response, Unauthorized
 from lading._macaroons.codec import Caveat
-from lading.canonical import CHARMHUB, CHARMHUB_CANDID, SNAP_STORE, SNAP_STORE_CANDID, Agent, Session
+from lading.canonical import CHARMHUB, CHARMHUB_CANDID, SNAP_STORE, SNAP_STORE_CANDID, Agent, Endpoints, Session
 from lading.canonical._errors import read_api_error, read_error, wants_second_factor
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._login.token_request import _body, make_token_request
@@ -96,6 +96,15 @@ def test_a_second_factor_is_wanted_in_any_spelling():
         assert not wants_second_factor(refused(401, body))
 
 
+@pytest.mark.parametrize(
+    ("endpoints", "variable"), [(CHARMHUB, "CHARMCRAFT_AUTH"), (SNAP_STORE, "SNAPCRAFT_STORE_CREDENTIALS")]
+)
+def test_a_401_of_the_api_names_the_variable_for_new_credentials(endpoints: Endpoints, variable: str):
+    service = services_of(endpoints, allow_http=False).api
+    error = service.read_error(service, Response(401, {}, b""), "GET", ())
+    assert f"log in again (tokens.login) or pass new ones (token= or {variable})" in str(error)
+
+
 def test_a_401_of_the_api_says_what_to_do_and_others_do_not():
     body = b'{"error_list": [{"code": "macaroon-permission-required", "message": "m"}]}'
     error = refused(401, body, read_api_error)
@@ -105,7 +114,6 @@ def test_a_401_of_the_api_says_what_to_do_and_others_do_not():
     assert isinstance(refused(403, body, read_api_error), Forbidden)
     assert "log in again" in str(refused(401, b"", read_api_error))
     services = services_of(CHARMHUB, allow_http=False)
-    assert services.api.read_error is read_api_error
     assert services.login.read_error is services.storage.read_error is services.info.read_error is read_error
 
 

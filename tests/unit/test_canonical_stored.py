@@ -84,6 +84,13 @@ def test_junk_is_refused_without_being_quoted(text: str):
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("path", ["/home/user/charmhub.token", "./login", "../login", "~/login", "/tmp"])
+def test_the_path_of_a_file_is_not_taken_for_a_token(path: str):
+    with pytest.raises(ConfigError, match="the path of a file: pass what the file contains") as caught:
+        parse_exported(path)
+    assert path not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("stored", "expires"),
     [

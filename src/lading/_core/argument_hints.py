@@ -13,6 +13,10 @@ _TIMEOUT = "timeout=: seconds, or lading.Timeout(connect=..., read=...)"
 _RETRY = "retry=: the number of attempts, or lading.Retry(...)"
 _LIMITS = "limits=lading.Limits(max_connections=..., max_requests=..., max_uploads=...)"
 _AUTH = "auth=lading.BasicAuth(user, password)"
+_TENANT = (
+    "auth=lading.BasicAuth(user, password) or auth=lading.TokenAuth(token); for Charmhub and the Snap Store "
+    "auth=lading.canonical.StoreAuth(lading.MemoryCredentials(exported), endpoints)"
+)
 _INDEX = "index=lading.Index(upload_url, simple_url)"
 _ENDPOINTS = 'endpoint_urls={"s3": "https://..."}'
 
@@ -64,13 +68,19 @@ OURS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     **dict.fromkeys(("api_key", "api_token", "access_token"), (("token", "token="), ("auth", _AUTH))),
     **dict.fromkeys(("password", "user", "username"), (("auth", _AUTH),)),
+    "token": (("auth", _TENANT),),
     **dict.fromkeys(
         ("hook", "event_hooks", "callback", "callbacks"), (("hooks", "hooks="), ("on_progress", "on_progress="))
     ),
     **dict.fromkeys(("progress", "progress_callback", "on_upload_progress"), (("on_progress", "on_progress="),)),
     **dict.fromkeys(("region", "region_name"), (("regions", 'regions=["eu-west-1"]'),)),
     **dict.fromkeys(("profile_name", "aws_profile"), (("profile", "profile="),)),
-    **dict.fromkeys(("config", "config_path", "path"), (("config_file", "config_file="),)),
+    **dict.fromkeys(("config", "config_path"), (("config_file", "config_file="),)),
+    "path": (("config_file", "config_file="), ("source", "source=")),
+    **dict.fromkeys(("file", "filepath"), (("source", "source="), ("path", "path="))),
+    **dict.fromkeys(("channel", "channels"), (("channels", 'channels=["edge"]'), ("release", 'release=["edge"]'))),
+    **dict.fromkeys(("entity_type", "resource_type"), (("type", "type="),)),
+    "resource_name": (("resource", "resource="),),
     **dict.fromkeys(("chroot", "chroot_name", "chroot_names"), (("chroots", 'chroots=["fedora-rawhide-x86_64"]'),)),
     **dict.fromkeys(("excluded_chroots", "exclude_chroot"), (("exclude_chroots", "exclude_chroots="),)),
     **dict.fromkeys(("http2", "follow_redirects", "headers", "trust_env"), (("http_client", _CLIENT),)),
@@ -93,10 +103,11 @@ NO_OPTION_NEEDED = {
 
 # What to write, whatever was given.
 _WRITE = {
-    "auth": "write auth=lading.BasicAuth(user, password) or auth=lading.TokenAuth(token)",
+    "auth": f"write {_TENANT}",
     "endpoint_urls": f"write {_ENDPOINTS}",
     "limits": f"write {_LIMITS}",
     "metadata": 'write metadata={"name": "value"}',
+    "reviews": "give what revisions.notify returned",
     "retry": "write retry=3 for three attempts, or lading.Retry(...)",
     "session": "write session=aiobotocore.session.get_session(), or profile=",
     "tags": 'write tags={"name": "value"}',
@@ -127,6 +138,8 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
     module = "" if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}."
     shown = f"{module}{kind.__qualname__}"
     given = "None" if value is None else f"{'an' if shown[0] in 'aeioAEIO' else 'a'} {shown}"
+    if several and isinstance(value, (list, tuple)) and value:
+        given += f" of {', '.join(sorted({type(one).__qualname__ for one in value}))}"
     if inspect.iscoroutine(value):
         value.close()
         return "is a coroutine that was not awaited: write await before it"
@@ -140,7 +153,8 @@ def explain(name: str, value: Any, wanted: str, *, several: bool) -> str:
     if isinstance(value, IOBase) and "path" in wanted:
         instead = "its path, or what read() returns" if "bytes" in wanted else "its path"
         return f"must be {wanted}, not an open file: give {instead}"
-    if several and isinstance(value, str) and not wanted.startswith("an int"):
+    takes_strings = any(one in wanted for one in ("a str", "several strings", "several paths", "anything"))
+    if several and isinstance(value, str) and takes_strings:
         return f'must be {wanted}, and is one string: write {name}=["..."]'
     hint = _WRITE.get(name) if name != "timeout" or "Timeout" in wanted else None
     return f"must be {wanted}, not {given}" + (f": {hint}" if hint else "")

@@ -13,6 +13,7 @@ from lading._core.call import Call
 from lading._core.credentials import EnvironmentCredentials
 from lading.canonical._errors import needs_refresh
 from lading.canonical._login.secret import Masked, Secret
+from lading.canonical._services import services_of
 from lading.canonical._signing import ActiveCredentials, HeaderAuth, authorization, exchange, read_discharge
 from lading.canonical._stored import StoredCredentials, try_exported
 from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
@@ -35,16 +36,22 @@ _MOST_SECRETS = 20
 class StoreAuth(Auth):
     """The credentials of an account at Charmhub or the Snap Store. Clients that share it share what is refreshed.
 
+    A client makes its own. Make others for copies with the credentials of other accounts:
+    ``charmhub.with_options(auth=StoreAuth(MemoryCredentials(exported), CHARMHUB))``.
+
     Args:
         place: Where the credentials are stored, as the official clients export them.
-        endpoints: The store.
-        services: Its services.
+        endpoints: The store, which has to be that of the client.
+        services: Its services; by default those at the URLs of *endpoints*.
+
+    Raises:
+        ConfigError: One of the URLs is invalid.
     """
 
-    def __init__(self, place: Credentials, endpoints: Endpoints, services: Services) -> None:
+    def __init__(self, place: Credentials, endpoints: Endpoints, services: Services | None = None) -> None:
         self.place: Credentials = place
         self._endpoints = endpoints
-        self._services = services
+        self._services = services or services_of(endpoints, allow_http=False)
         self._inner = self._make()
         self._before: tuple[str, ...] = ()
         # What could not be stored in the place, and is used all the same.

@@ -72,10 +72,17 @@ class _StoreClient(Client):
         if isinstance(endpoints, str):
             if endpoints not in cls._known:
                 names = ", ".join(map(repr, cls._known))
-                raise InputError(f"endpoints must be one of {names}, or Endpoints", argument="endpoints")
+                raise InputError(
+                    f"endpoints must be one of {names}, or a lading.canonical.Endpoints with the URLs of another store",
+                    argument="endpoints",
+                )
             return cls._known[endpoints]
         if endpoints.namespace != cls._namespace:
-            raise InputError(f"these endpoints are a store of {endpoints.namespace}s", argument="endpoints")
+            client = "SnapStore" if endpoints.namespace == "snap" else "Charmhub"
+            raise InputError(
+                f"these endpoints are those of a store of {endpoints.namespace}s: use lading.{client}",
+                argument="endpoints",
+            )
         return endpoints
 
     def _make_resources(self, sender: Sender) -> None:

@@ -43,7 +43,7 @@ _MEANINGS = {
     "reserved-name": "the name is reserved",
     "register-window": "names are registered too fast",
 }
-_LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (token=)"
+_LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (%s)"
 _LISTS = ("error-list", "error_list", "errors")
 # Above it, a wait is no number that anybody means.
 _MOST_SECONDS = 1e9
@@ -76,7 +76,9 @@ def read_error(service: Service, response: Response, method: str, secrets: Itera
     return _read(service, response, method, secrets, sent_credentials=False)
 
 
-def read_api_error(service: Service, response: Response, method: str, secrets: Iterable[str]) -> ApiError:
+def read_api_error(
+    service: Service, response: Response, method: str, secrets: Iterable[str], *, variable: str = ""
+) -> ApiError:
     """Return the error of the API, which alone is sent credentials: when it does not accept them, with what to do.
 
     Args:
@@ -84,12 +86,19 @@ def read_api_error(service: Service, response: Response, method: str, secrets: I
         response: The response.
         method: The request's method.
         secrets: To be masked in the message.
+        variable: The environment variable that new credentials can be set in.
     """
-    return _read(service, response, method, secrets, sent_credentials=True)
+    return _read(service, response, method, secrets, sent_credentials=True, variable=variable)
 
 
 def _read(
-    service: Service, response: Response, method: str, secrets: Iterable[str], *, sent_credentials: bool
+    service: Service,
+    response: Response,
+    method: str,
+    secrets: Iterable[str],
+    *,
+    sent_credentials: bool,
+    variable: str = "",
 ) -> ApiError:
     body = _body(response)
     listed = tuple(_entries(body))
@@ -105,7 +114,8 @@ def _read(
     if response.status == 401 and kind is Forbidden:
         kind = Unauthorized  # "permission required" is said of credentials that are not accepted, too
     if kind is Unauthorized and (needs_refresh(response) or (sent_credentials and response.status == 401)):
-        detail = (detail or "the credentials are not accepted") + _LOG_IN_AGAIN
+        places = f"token= or {variable}" if variable else "token="
+        detail = (detail or "the credentials are not accepted") + _LOG_IN_AGAIN % places
     return api_error(
         service.name,
         _with_retry_after(response, body),

@@ -34,7 +34,7 @@ class ResourceBase(StoreModel):
     Attributes:
         name: The system, such as ``"ubuntu"``.
         channel: Its version, such as ``"24.04"``.
-        architectures: The architectures.
+        architectures: The architectures, as a tuple: ``("amd64", "arm64")``.
     """
 
     name: str | None = "all"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lading._core.service import Service, validate_base_url
@@ -43,12 +44,13 @@ def services_of(endpoints: Endpoints, *, allow_http: bool) -> Services:
         ConfigError: One of the URLs is invalid.
     """
     name = endpoints.name
+    read = partial(read_api_error, variable=endpoints.variable)
 
     def service(suffix: str, url: str, what: str) -> Service:
         return Service(
             name=name + suffix,
             base_url=validate_base_url(url, f"the {what} of {name}", allow_http=allow_http),
-            read_error=read_error if suffix else read_api_error,
+            read_error=read_error if suffix else read,
             late_work=LATE_WORK,
         )
 

@@ -26,6 +26,8 @@ craft-store writes; ``"developer"`` is a developer token.
 _NOT_ONE = "these are no credentials of Charmhub or the Snap Store"
 # What serialised macaroons begin with: a packet of version 1, and version 2 with its first field.
 _MACAROON_STARTS = (b"00", b"\x02\x01")
+# What no token begins with: somebody has given a file instead of its content.
+_PATH_STARTS = ("/", "./", "../", "~")
 _EXPIRES = "|expires|"
 _TIME_BEFORE = "time-before "
 
@@ -121,6 +123,8 @@ def _try_stored(text: str) -> StoredCredentials | ConfigError:
     if not text.startswith("{"):
         if not (text.isascii() and text.isprintable() and " " not in text) or not text:
             return ConfigError(f"{_NOT_ONE}: a token has no spaces and no characters beyond ASCII")
+        if text.startswith(_PATH_STARTS):
+            return ConfigError(f"{_NOT_ONE}, but the path of a file: pass what the file contains")
         return StoredCredentials("token", text)
     try:
         value = json.loads(text)

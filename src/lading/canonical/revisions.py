@@ -164,8 +164,9 @@ class Revisions:
         Uploads to one package that are under way together, as in ``lading.fan_out``, read the list of its revisions
         once, send equal files once, and share polls where the store lists the reviews of a package.
 
-        An error after the notification has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
-        file again, which looks it up, or wait for the review. Cancelling the call leaves the same to be found out.
+        An error after the notification has the ``outcome`` ``"unknown"``, unless the review has rejected the file:
+        upload the file again, which looks it up, or wait for the review. When only the release fails, a note of the
+        error says which revision was made. Cancelling the call leaves the same to be found out.
 
         It waits without a time limit: use ``anyio.fail_after(seconds)`` for one.
 
@@ -207,6 +208,8 @@ class Revisions:
                         self._sender, self._endpoints, name, uploaded.revision, channels, resources, progressive
                     )
                 except LadingError as error:
+                    if uploaded.status != "unchanged":
+                        error.outcome = "unknown"  # the revision exists, whether it was released or not
                     error.add_note(f"revision {uploaded.revision} of {name} is approved; only its release failed")
                     raise
         return uploaded

@@ -198,6 +198,7 @@ class Tokens:
             Conflict: There are credentials already. Nothing was sent.
             InputError: An argument is invalid. Nothing was sent.
             Unauthorized: Candid does not offer this way to log in, or refused it.
+            NotFound: Candid knows no such agent, or not with this key.
 
         Source: ``POST v1/tokens`` and ``POST v1/tokens/exchange``; ``POST {location}/discharge`` and its ``login-url``
         at Candid.

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _exports(store: EmbeddedCharmhub | EmbeddedSnapStore, environment: Mapping[str, str]) -> str:
     """Return the shell commands that set *environment*, and who can log in."""
     exports = "".join(f"export {name}={value}\n" for name, value in environment.items())
-    return f"{exports}# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url}\n"
+    return f"{exports}# {store.owner.email}, password: {store.owner.password!r}; {store.identity_url} (Candid)\n"
 
 
 def _port(text: str) -> int:

@@ -194,8 +194,9 @@ class SnapRevisions:
         it refuses the channels, the revision is made without them, and its release fails. With *progressive* the
         revision is released only afterwards.
 
-        An error after the file was pushed has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
-        file again, which looks it up. Cancelling the call leaves the same to be found out.
+        An error after the file was pushed has the ``outcome`` ``"unknown"``, unless the review has rejected the file:
+        upload the file again, which looks it up. When only the release fails, a note of the error says which revision
+        was made. Cancelling the call leaves the same to be found out.
 
         It waits without a time limit: use ``anyio.fail_after(seconds)`` for one.
 

@@ -311,7 +311,7 @@ class EmbeddedSnapStore(CanonicalStore):
             properties: Properties of the revision: ``version``, ``architectures``, ``base``, ``confinement``,
                 ``grade``, ``type``, ``epoch``.
         """
-        _check_code(code)
+        _check_plan(code, errors)
         with self._state.lock:
             self._snaps.plans.append(Plan(code, errors, properties))
 
@@ -334,7 +334,7 @@ class EmbeddedSnapStore(CanonicalStore):
             number: The number of the push; by default the last one.
             properties: Properties of the revision, as in :meth:`plan_review`, unless it exists already.
         """
-        _check_code(code)
+        _check_plan(code, errors)
         with self._state.lock:
             pushes = self._found(name).pushes
             if not 0 < (number or len(pushes)) <= len(pushes):
@@ -357,6 +357,8 @@ class EmbeddedSnapStore(CanonicalStore):
             raise LookupError(f"the store has no snap {name!r}") from None
 
 
-def _check_code(code: str) -> None:
+def _check_plan(code: str, errors: tuple[str, ...]) -> None:
     if code not in processing.CODES:
         raise ValueError(f"a push has no state {code!r}: {', '.join(processing.CODES)}")
+    if not all(isinstance(error, str) for error in errors):
+        raise TypeError("the reasons of a push are strings without codes, unlike those of Charmhub's reviews")
