@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lading._core.credentials import Credentials
     from lading._core.messages import Request, Response
     from lading.canonical._endpoints import Endpoints
-    from lading.canonical._services import Services
 
 # Credentials that end sooner than this are not begun with.
 _MARGIN = timedelta(seconds=5)
@@ -42,16 +41,16 @@ class StoreAuth(Auth):
     Args:
         place: Where the credentials are stored, as the official clients export them.
         endpoints: The store, which has to be that of the client.
-        services: Its services; by default those at the URLs of *endpoints*.
+        allow_http: Accept plain http, on a network that is trusted with credentials.
 
     Raises:
         ConfigError: One of the URLs is invalid.
     """
 
-    def __init__(self, place: Credentials, endpoints: Endpoints, services: Services | None = None) -> None:
+    def __init__(self, place: Credentials, endpoints: Endpoints, *, allow_http: bool = False) -> None:
         self.place: Credentials = place
         self._endpoints = endpoints
-        self._services = services or services_of(endpoints, allow_http=False)
+        self._services = services_of(endpoints, allow_http=allow_http)
         self._inner = self._make()
         self._before: tuple[str, ...] = ()
         # What could not be stored in the place, and is used all the same.

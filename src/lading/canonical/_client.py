@@ -63,7 +63,7 @@ class _StoreClient(Client):
             token = MemoryCredentials(parse_exported(token).export())
         super().__init__(
             self._services.api,
-            auth or StoreAuth(token or MemoryCredentials(), self._endpoints, self._services),
+            auth or StoreAuth(token or MemoryCredentials(), self._endpoints, allow_http=allow_http),
             options,
         )
 
