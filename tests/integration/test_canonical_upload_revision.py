@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -408,6 +409,7 @@ class TestRelease:
             with pytest.raises(Forbidden) as caught:
                 await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
             assert caught.value.__notes__ == ["revision 1 of my-charm is approved; only its release failed"]
+            assert caught.value.outcome == "unknown"  # the revision is there
             await charmhub.revisions.upload(NAME, charm, release=["latest/edge"])
         assert gateway.made(DATA) == [1]
         assert gateway.channels["latest/edge"]["revision"] == 1
@@ -422,6 +424,8 @@ class TestRelease:
             ({"resources": {"image": 1}}, "resources"),
             ({"progressive": 10}, "progressive"),
             ({"release": ["edge"], "resources": ["image"]}, "resources"),
+            ({"poll": -1}, "poll"),
+            ({"poll": math.nan}, "poll"),
         ],
     )
     async def test_what_cannot_be_released_is_refused_first(

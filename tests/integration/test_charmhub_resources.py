@@ -253,3 +253,28 @@ async def test_the_credentials_of_the_registry(demo: FakeGateway):
         found = await charmhub.resources.image_credentials("demo", "file")
     assert (found.image_name, found.username, found.password) == ("registry.example/demo/file", "u", "p4ssw0rd")
     assert demo.seen == ["GET /v1/charm/demo/resources/file/oci-image/upload-credentials"]
+
+
+@pytest.mark.parametrize("there", [{"sha3-384": SHA3_384.upper()}, {"size": None}])
+async def test_a_digest_in_capitals_or_without_a_size_is_the_same_file(demo: FakeGateway, there: Any):
+    demo.resources["demo", "file"] = [listed(**there)]
+    async with demo.client() as charmhub:
+        done = await charmhub.resources.upload("demo", "file", DATA, filename="x", type="file")
+    assert (done.revision, done.status) == (4, "unchanged")
+
+
+async def test_a_response_without_revisions_does_not_say_that_there_are_none(demo: FakeGateway):
+    demo.faults.add(Respond(200, b"{}", {"content-type": "application/json"}), method="GET")
+    async with demo.client() as charmhub:
+        with pytest.raises(InvalidResponse):
+            await charmhub.resources.upload("demo", "file", DATA, filename="x")
+    assert demo.seen == []
+
+
+async def test_an_invalid_poll_is_refused_before_anything_is_sent(demo: FakeGateway):
+    async with demo.client() as charmhub:
+        with pytest.raises(InputError, match="PollInterval needs"):
+            await charmhub.resources.upload("demo", "file", DATA, filename="x", poll=-1)
+        with pytest.raises(InputError, match="PollInterval needs"):
+            await charmhub.resources.upload_image("demo", "file", "sha256:" + "0" * 64, poll=-1)
+    assert demo.seen == []

@@ -10,7 +10,7 @@ from lading.canonical._errors import ReviewRejected
 from lading.canonical._gateway import gateway_path
 from lading.canonical._models_resources import ResourceList, ResourceRevisionList
 from lading.canonical._notify import notify
-from lading.canonical._review_watch import as_review_poll, wait_approved
+from lading.canonical._review_watch import wait_approved
 from lading.canonical._upload import open_file, send_file
 from lading.errors import InputError, InvalidResponse, LadingError, NotFound
 
@@ -102,7 +102,7 @@ class ResourceUpload:
     resource: str
     type: str | None
     bases: tuple[ResourceBase, ...]
-    poll: PollInterval | float | None
+    poll: PollInterval
 
     async def run(
         self, source: StrPath | ByteSource, filename: str | None, on_progress: OnProgress | None
@@ -121,7 +121,7 @@ class ResourceUpload:
             if (found := self._find(await self._list(), file)) is not None:
                 return self._result(found.revision, file, "unchanged")
             upload = await send_file(self.sender, self.endpoints, self.services, file, on_progress)
-        pending, was_lost = await notify(
+        pending, was_lost, _ = await notify(
             self.sender,
             self.endpoints,
             self.name,
@@ -131,7 +131,7 @@ class ResourceUpload:
             json=fields,
         )
         try:
-            review = await wait_approved(self.sender, self.endpoints, pending, as_review_poll(self.poll))
+            review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
             if review.revision is None:
                 service = self.sender.service.name
                 raise InvalidResponse(f"{service}: the review of {upload.upload_id} is approved and has no revision")
@@ -171,8 +171,8 @@ class ResourceUpload:
         same = [
             revision
             for revision in listed
-            if file.sha3_384 == _digest(revision)
-            and file.size == _size(revision)
+            if file.sha3_384 == (_digest(revision) or "").lower()
+            and _size(revision) in (None, file.size)
             and (self.type is None or revision.type in (None, self.type))
             and _bases(revision.bases) == _bases(self.bases)
         ]

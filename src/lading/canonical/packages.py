@@ -179,7 +179,10 @@ class Packages:
 
 
 def _read_id(response: Response) -> str:
-    return str(response.json()["id"])
+    value = response.json()["id"]
+    if not isinstance(value, str) or not value:
+        raise TypeError("id")
+    return value
 
 
 def _read_deleted(response: Response) -> bool:

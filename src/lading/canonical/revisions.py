@@ -207,6 +207,8 @@ class Revisions:
                         self._sender, self._endpoints, name, uploaded.revision, channels, resources, progressive
                     )
                 except LadingError as error:
+                    if uploaded.status != "unchanged":
+                        error.outcome = "unknown"  # the revision exists, whether it was released or not
                     error.add_note(f"revision {uploaded.revision} of {name} is approved; only its release failed")
                     raise
         return uploaded
