@@ -317,7 +317,7 @@ async def test_ensuring_against_a_store_that_creates_nothing_is_no_success(fake:
     fake.add_package("demo")
     fake.faults.add(Respond(200, b'{"num-tracks-created": 0}', JSON), method="POST")
     async with fake.client() as charmhub:
-        with pytest.raises(InvalidResponse, match="did not create 1.0, 2.0") as caught:
+        with pytest.raises(InvalidResponse, match=r"did not create 1\.0, 2\.0") as caught:
             await charmhub.tracks.ensure("demo", "1.0", "2.0")
     assert caught.value.outcome == "unknown"
     assert fake.seen == [GET, GET]
