@@ -164,8 +164,9 @@ class Revisions:
         Uploads to one package that are under way together, as in ``lading.fan_out``, read the list of its revisions
         once, send equal files once, and share polls where the store lists the reviews of a package.
 
-        An error after the notification has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
-        file again, which looks it up, or wait for the review. Cancelling the call leaves the same to be found out.
+        An error after the notification has the ``outcome`` ``"unknown"``, unless the review has rejected the file:
+        upload it again, which looks it up, or wait for the review. Cancelling the call leaves the same to be found out.
+        When only the release fails, a note of the error has the revision.
 
         It waits without a time limit: use ``anyio.fail_after(seconds)`` for one.
 
@@ -183,7 +184,7 @@ class Revisions:
 
         Raises:
             InputError: It is not a regular file, or changed while it was read; *filename* does not fit, or a channel of
-                *release* is none.
+                *release* or *poll* is none.
             NotFound: There is no such package; nothing was sent.
             Forbidden: The credentials may not view or upload its revisions.
             ReviewRejected: The review has rejected the file; ``review.errors`` says why.

@@ -123,6 +123,7 @@ class Tracks:
             InputError: There is none, or a name breaks the rule; nothing was sent.
             NotFound: There is no such package.
             BadRequest: The package has no guardrail that one of the names matches.
+            InvalidResponse: The store accepted the tracks, and one of them is not there.
 
         Source: ``GET /v1/{namespace}/{name}`` and ``POST /v1/{namespace}/{name}/tracks``.
         """

@@ -195,8 +195,8 @@ class SnapRevisions:
         it refuses the channels, the revision is made without them, and its release fails. With *progressive* the
         revision is released only afterwards.
 
-        An error after the file was pushed has the ``outcome`` ``"unknown"``, unless the review has decided: upload the
-        file again, which looks it up. Cancelling the call leaves the same to be found out.
+        An error after the file was pushed has the ``outcome`` ``"unknown"``, unless the review has rejected it: upload
+        the file again, which looks it up. Cancelling the call leaves the same to be found out.
 
         It waits without a time limit: use ``anyio.fail_after(seconds)`` for one.
 
