@@ -156,8 +156,9 @@ async def test_an_error_after_the_notification_is_unknown_and_names_the_upload(d
     assert "notified of upload upload-1 for the resource file of demo" in str(caught.value.__notes__)
 
 
-async def test_an_approval_without_a_revision_is_an_invalid_response(demo: FakeGateway):
-    demo.verdict = {"revision": None}
+@pytest.mark.parametrize("number", [None, 0])
+async def test_an_approval_without_a_revision_is_an_invalid_response(demo: FakeGateway, number: int | None):
+    demo.verdict = {"revision": number}
     async with demo.client() as charmhub:
         with pytest.raises(InvalidResponse, match="approved and has no revision"):
             await charmhub.resources.upload("demo", "file", DATA, filename="x")

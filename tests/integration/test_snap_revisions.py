@@ -516,3 +516,13 @@ async def test_a_rejection_of_the_second_of_two_pushes_is_not_the_last_word(dash
         with pytest.raises(ReviewRejected) as caught:
             await upload(store, check_permission=False)
         assert caught.value.outcome == "not_done"
+
+
+@pytest.mark.parametrize("number", [None, "0", 0])
+async def test_an_approval_without_a_number(dashboard: SnapDashboard, number: Any):
+    dashboard.processes_at_once = True
+    status = f"GET /dev/api/snaps/{SNAP_ID}/builds/1/status"
+    dashboard.canned[status] = {"code": "ready_to_release", "processed": True, "can_release": True, "revision": number}
+    async with dashboard.client() as store:
+        done = await upload(store)
+    assert (done.revision, done.status) == (1, "uploaded")

@@ -9,7 +9,7 @@ from lading.canonical._concurrent_uploads import ListedRevision
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._notify import notify
 from lading.canonical._review_watch import as_review_poll, rejected_error
-from lading.canonical._reviews import PendingReview, Review
+from lading.canonical._reviews import PendingReview, Review, revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
 
@@ -188,8 +188,8 @@ class _Run:
 
     async def _number_of(self, review: Review) -> int:
         """Return the number of an approved revision, which a review may not have."""
-        if review.revision is not None:
-            return review.revision
+        if (number := revision_number(review)) is not None:
+            return number
         listed = await self.uploads.look(self.file.sha3_384)
         if listed is None or not listed.is_accepted:
             raise InvalidResponse(

@@ -11,6 +11,7 @@ from lading.canonical._gateway import gateway_path
 from lading.canonical._models_resources import ResourceList, ResourceRevisionList
 from lading.canonical._notify import notify
 from lading.canonical._review_watch import wait_approved
+from lading.canonical._reviews import revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.errors import InputError, InvalidResponse, LadingError, NotFound
 
@@ -132,7 +133,7 @@ class ResourceUpload:
         )
         try:
             review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
-            if review.revision is None:
+            if (number := revision_number(review)) is None:
                 service = self.sender.service.name
                 raise InvalidResponse(f"{service}: the review of {upload.upload_id} is approved and has no revision")
         except ReviewRejected as rejected:
@@ -144,7 +145,7 @@ class ResourceUpload:
                 "which may become a revision"
             )
             raise
-        return self._result(review.revision, file, "confirmed" if was_lost else "uploaded", review)
+        return self._result(number, file, "confirmed" if was_lost else "uploaded", review)
 
     async def _list(self) -> Sequence[ResourceRevision]:
         """Return the resource's revisions; none for a resource that is declared and may not be found without one."""

@@ -10,7 +10,7 @@ from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._publish import UploadedRevision
 from lading.canonical._release import is_released
 from lading.canonical._review_watch import rejected_error
-from lading.canonical._reviews import PendingReview
+from lading.canonical._reviews import PendingReview, revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._processing import check_approved, wait_processed
@@ -176,8 +176,8 @@ class SnapPublisher:
 
     async def _number_of(self, review: Review, file: LocalFile) -> int:
         """Return the number of an approved revision, which a review may not have."""
-        if review.revision is not None:
-            return review.revision
+        if (number := revision_number(review)) is not None:
+            return number
         found = await find_digest(self._sender, self._wanted.name, file.sha3_384)
         if found is None:
             raise InvalidResponse(
