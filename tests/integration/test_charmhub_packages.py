@@ -141,6 +141,17 @@ async def test_unregistering_whose_response_is_lost_is_done(fake: FakeGateway, f
     assert fake.seen == [DELETE, GET]
 
 
+async def test_a_page_that_is_not_found_does_not_say_that_the_name_is_free(fake: FakeGateway):
+    """A proxy responds to everything."""
+    fake.add_package("demo")
+    fake.faults.add(Respond(200, b"<html>"), method="DELETE", times=None)
+    fake.faults.add(Respond(404, b"<html>"), method="GET", times=None)
+    async with fake.client() as charmhub:
+        with pytest.raises(InvalidResponse) as caught:
+            await charmhub.packages.unregister("demo")
+    assert caught.value.outcome == "unknown"
+
+
 async def test_unregistering_is_sent_again_while_the_name_is_there(fake: FakeGateway):
     fake.add_package("demo")
     fake.faults.add(DropBefore(), method="DELETE")
