@@ -12,7 +12,17 @@ import pytest
 from pymacaroons import Macaroon
 
 import lading
-from lading import Auth, Call, ConfigError, Forbidden, NetworkError, Response, Unauthorized
+from lading import (
+    Auth,
+    Call,
+    ConfigError,
+    Forbidden,
+    InvalidResponse,
+    MemoryCredentials,
+    NetworkError,
+    Response,
+    Unauthorized,
+)
 from lading._core.messages import Request
 from lading._core.send_once import NOT_FOUND
 from lading.canonical._stored import parse_exported
@@ -320,3 +330,26 @@ async def test_a_login_while_a_request_is_on_its_way(fake: FakeUbuntuOne):
         with pytest.raises(StopIteration):
             flow.send(Response(200, {}, b""))
         assert {"an-old-token", "a-new-token-0123456789"} <= set(auth.secrets())
+
+
+async def test_what_is_no_discharge_does_not_replace_the_one_that_is_stored(fake: FakeUbuntuOne):
+    fake.needs_refresh = lambda _: True
+    junk = ServerResponse.json({"discharge_macaroon": "junk-0123456789"})
+    fake.override = lambda seen: junk if seen.role == "sso" else None
+    place = MemoryCredentials(fake.stored())
+    before = await place.get()
+    async with fake.snap_store(token=place) as snaps:
+        with pytest.raises(InvalidResponse, match="not a macaroon"):
+            await snaps.tokens.whoami()
+    assert await place.get() == before
+
+
+@pytest.mark.parametrize("token", ["broken\r\nX-More: 1", "späť", "a\tb"])
+async def test_what_no_header_can_have_does_not_replace_what_is_stored(fake: FakeUbuntuOne, token: str):
+    fake.token = token
+    place = MemoryCredentials(fake.stored())
+    before = await place.get()
+    async with fake.charmhub(token=place) as charmhub:
+        with pytest.raises(InvalidResponse):
+            await charmhub.tokens.whoami()
+    assert await place.get() == before

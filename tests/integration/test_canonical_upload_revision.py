@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -202,9 +203,10 @@ async def test_a_notification_whose_response_is_lost(gateway: Gateway, charm: Pa
     assert (gateway.made(DATA), gateway.count(UPLOAD)) == ([1], 1)
 
 
-async def test_an_approval_without_a_number(gateway: Gateway, charm: Path):
+@pytest.mark.parametrize("number", [None, 0, -1])
+async def test_an_approval_without_a_number(gateway: Gateway, charm: Path, number: int | None):
     show = gateway._show
-    gateway._show = lambda upload_id: {**show(upload_id), "revision": None}  # type: ignore[method-assign]
+    gateway._show = lambda upload_id: {**show(upload_id), "revision": number}  # type: ignore[method-assign]
     async with gateway.client() as charmhub:
         done = await charmhub.revisions.upload(NAME, charm)
     assert (done.revision, done.status) == (1, "uploaded")
@@ -427,6 +429,8 @@ class TestRelease:
             ({"resources": {"image": 1}}, "resources"),
             ({"progressive": 10}, "progressive"),
             ({"release": ["edge"], "resources": ["image"]}, "resources"),
+            ({"poll": -1}, "poll"),
+            ({"poll": math.nan}, "poll"),
         ],
     )
     async def test_what_cannot_be_released_is_refused_first(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ WHOAMI = "GET /v1/tokens/whoami"
 DELETE = "DELETE /v1/charm/demo"
 PATCH = "PATCH /v1/charm/demo"
 TRACKS = "POST /v1/charm/demo/tracks"
+JSON = {"content-type": "application/json"}
 LOST = [DropAfter(), DropAfter(reset=True), RespondAfter(504), RespondAfter(200, b"<html>")]
 
 
@@ -136,6 +139,17 @@ async def test_unregistering_whose_response_is_lost_is_done(fake: FakeGateway, f
     async with fake.client() as charmhub:
         await charmhub.packages.unregister("demo")
     assert fake.seen == [DELETE, GET]
+
+
+async def test_a_page_that_is_not_found_does_not_say_that_the_name_is_free(fake: FakeGateway):
+    """A proxy responds to everything."""
+    fake.add_package("demo")
+    fake.faults.add(Respond(200, b"<html>"), method="DELETE", times=None)
+    fake.faults.add(Respond(404, b"<html>"), method="GET", times=None)
+    async with fake.client() as charmhub:
+        with pytest.raises(InvalidResponse) as caught:
+            await charmhub.packages.unregister("demo")
+    assert caught.value.outcome == "unknown"
 
 
 async def test_unregistering_is_sent_again_while_the_name_is_there(fake: FakeGateway):
@@ -308,3 +322,51 @@ async def test_ensuring_against_a_store_that_only_refuses_ends(fake: FakeGateway
         with pytest.raises(Conflict):
             await charmhub.tracks.ensure("demo", "1.0")
     assert len(fake.faults.happened) == 3
+
+
+async def test_ensuring_against_a_store_that_creates_nothing_is_no_success(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.faults.add(Respond(200, b'{"num-tracks-created": 0}', JSON), method="POST")
+    async with fake.client() as charmhub:
+        with pytest.raises(InvalidResponse, match=r"did not create 1\.0, 2\.0") as caught:
+            await charmhub.tracks.ensure("demo", "1.0", "2.0")
+    assert caught.value.outcome == "unknown"
+    assert fake.seen == [GET, GET]
+
+
+async def test_ensuring_against_a_store_that_leaves_out_what_exists(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.on_tracks = lambda: fake.packages["demo"]["tracks"].append({"name": "1.0"})
+    fake.faults.add(RespondAfter(200, b'{"num-tracks-created": 0}', JSON), method="POST")
+    async with fake.client() as charmhub:
+        assert await charmhub.tracks.ensure("demo", "1.0") == ("1.0",)
+    assert fake.seen == [GET, TRACKS, GET]
+
+
+async def test_a_package_without_its_tracks_does_not_say_that_there_are_none(fake: FakeGateway):
+    fake.add_package("demo")
+    fake.faults.add(DropAfter(), method="POST")
+    fake.faults.add(Respond(200, b'{"metadata": {"id": "1"}}', JSON), method="GET", times=None)
+    async with fake.client() as charmhub:
+        with pytest.raises(NetworkError) as caught:
+            await charmhub.tracks.create("demo", "1.0")
+        assert caught.value.outcome == "unknown"
+        with pytest.raises(InvalidResponse, match="no tracks of demo"):
+            await charmhub.tracks.ensure("demo", "1.0")
+
+
+@pytest.mark.parametrize("percentage", [-1, 100.5, math.nan, math.inf])
+def test_percentages_that_are_none(percentage: float):
+    with pytest.raises(InputError, match="percentage from 0 to 100") as caught:
+        NewTrack("1.0", automatic_phasing_percentage=percentage)
+    assert caught.value.argument == "automatic_phasing_percentage"
+
+
+@pytest.mark.parametrize("identifier", [None, "", 1, ["x"]])
+async def test_a_registration_without_an_identifier_is_no_success(fake: FakeGateway, identifier: Any):
+    body = json.dumps({"id": identifier}).encode()
+    fake.faults.add(RespondAfter(201, body, JSON), method="POST")
+    async with fake.client() as charmhub:
+        with pytest.raises(InvalidResponse) as caught:
+            await charmhub.packages.register("demo")
+    assert caught.value.outcome == "unknown"

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from lading import Conflict, Forbidden, InputError, InvalidResponse, LadingError, NetworkError, NotFound, Retry
+from lading import (
+    Conflict,
+    Forbidden,
+    InputError,
+    InvalidResponse,
+    LadingError,
+    NetworkError,
+    NotFound,
+    Retry,
+    ServerError,
+)
 from lading.testing import DropAfter, DropBefore, Fault, Respond, RespondAfter
 from tests.support.fake_gateway import BASES, FakeGateway, public_charm, public_snap
 from tests.support.instant_clock import InstantClock
@@ -430,3 +441,39 @@ async def test_no_error_shows_the_token(demo: FakeGateway):
             await charmhub.releases.release("demo", 1, ["edge"])
     assert "t0ken-s3cret" not in str(caught.value)
     assert "t0ken-s3cret" not in repr(caught.value.__dict__)
+
+
+async def test_a_progressive_release_that_cannot_be_checked_is_made_all_the_same(demo: FakeGateway):
+    demo.faults.add(Respond(500), method="GET", times=None)
+    async with demo.client() as charmhub:
+        with pytest.raises(ServerError) as caught:
+            await charmhub.releases.release("demo", 1, ["stable"], progressive=20)
+    assert caught.value.outcome == "unknown"
+    assert "demo was released" in caught.value.__notes__[0]
+    assert demo.in_channel("demo", "latest/stable") == {"22.04": 1, "24.04": 1}
+
+
+@pytest.mark.parametrize(
+    "released",
+    [None, [], [{}], [{"channel": "latest/beta", "revision": 2}], [{"channel": "latest/edge", "revision": 1}]],
+)
+async def test_a_response_without_the_releases_is_no_success(demo: FakeGateway, released: Any):
+    """The channel map decides."""
+    body = json.dumps({"released": released}).encode()
+    demo.faults.add(Respond(200, body, {"content-type": "application/json"}), method="POST", times=None)
+    async with demo.client() as charmhub:
+        with pytest.raises(InvalidResponse, match="not what the store promises"):
+            await charmhub.releases.release("demo", 2, ["edge"])
+        demo.put("demo", "latest/edge", 2)
+        (result,) = await charmhub.releases.release("demo", 2, ["edge"])
+    assert (result.channel, result.revision) == ("latest/edge", 2)
+
+
+async def test_a_response_without_a_channel_map_does_not_say_that_a_channel_is_closed(demo: FakeGateway):
+    demo.put("demo", "latest/edge", 1)
+    demo.faults.add(DropBefore(), method="POST", times=None)
+    demo.faults.add(Respond(200, b"{}", {"content-type": "application/json"}), method="GET", times=None)
+    async with demo.client() as charmhub:
+        with pytest.raises(NetworkError) as caught:
+            await charmhub.releases.release("demo", None, ["edge"])
+    assert caught.value.outcome == "unknown"

@@ -156,8 +156,9 @@ async def test_an_error_after_the_notification_is_unknown_and_names_the_upload(d
     assert "notified of upload upload-1 for the resource file of demo" in str(caught.value.__notes__)
 
 
-async def test_an_approval_without_a_revision_is_an_invalid_response(demo: FakeGateway):
-    demo.verdict = {"revision": None}
+@pytest.mark.parametrize("number", [None, 0])
+async def test_an_approval_without_a_revision_is_an_invalid_response(demo: FakeGateway, number: int | None):
+    demo.verdict = {"revision": number}
     async with demo.client() as charmhub:
         with pytest.raises(InvalidResponse, match="approved and has no revision"):
             await charmhub.resources.upload("demo", "file", DATA, filename="x")
@@ -253,3 +254,28 @@ async def test_the_credentials_of_the_registry(demo: FakeGateway):
         found = await charmhub.resources.image_credentials("demo", "file")
     assert (found.image_name, found.username, found.password) == ("registry.example/demo/file", "u", "p4ssw0rd")
     assert demo.seen == ["GET /v1/charm/demo/resources/file/oci-image/upload-credentials"]
+
+
+@pytest.mark.parametrize("there", [{"sha3-384": SHA3_384.upper()}, {"size": None}])
+async def test_a_digest_in_capitals_or_without_a_size_is_the_same_file(demo: FakeGateway, there: Any):
+    demo.resources["demo", "file"] = [listed(**there)]
+    async with demo.client() as charmhub:
+        done = await charmhub.resources.upload("demo", "file", DATA, filename="x", type="file")
+    assert (done.revision, done.status) == (4, "unchanged")
+
+
+async def test_a_response_without_revisions_does_not_say_that_there_are_none(demo: FakeGateway):
+    demo.faults.add(Respond(200, b"{}", {"content-type": "application/json"}), method="GET")
+    async with demo.client() as charmhub:
+        with pytest.raises(InvalidResponse):
+            await charmhub.resources.upload("demo", "file", DATA, filename="x")
+    assert demo.seen == []
+
+
+async def test_an_invalid_poll_is_refused_before_anything_is_sent(demo: FakeGateway):
+    async with demo.client() as charmhub:
+        with pytest.raises(InputError, match="PollInterval needs"):
+            await charmhub.resources.upload("demo", "file", DATA, filename="x", poll=-1)
+        with pytest.raises(InputError, match="PollInterval needs"):
+            await charmhub.resources.upload_image("demo", "file", "sha256:" + "0" * 64, poll=-1)
+    assert demo.seen == []

@@ -324,6 +324,13 @@ class TestMetadata:
             assert await store.metadata.update_binary(NAME, None) is False
         assert dashboard.count("POST") == 0
 
+    @pytest.mark.parametrize("media", [{"type": 5}, {"url": "x"}, {"type": "icon", "url": ["x"]}])
+    async def test_media_that_cannot_be_read(self, dashboard: SnapDashboard, media: Any):
+        dashboard.canned[f"GET /dev/api/snaps/{SNAP_ID}/binary-metadata"] = [media]
+        async with dashboard.client() as store:
+            with pytest.raises(InvalidResponse, match="binary-metadata"):
+                await store.metadata.get_binary(NAME)
+
     async def test_no_icon(self, dashboard: SnapDashboard):
         path = f"/dev/api/snaps/{SNAP_ID}/binary-metadata"
         dashboard.canned[f"GET {path}"] = [{"type": "icon", "hash": "0"}]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lading import ConfigError, Conflict, NetworkError, NotFound, RateLimited
-from lading.testing import DropAfter, DropBefore
+from lading.testing import DropAfter, DropBefore, Respond
 from tests.support.snap_dashboard import SNAP_ID, owned
 
 if TYPE_CHECKING:
@@ -157,3 +157,11 @@ class TestUnregister:
         async with dashboard.client() as store:
             await store.packages.unregister("my-snap")
         assert dashboard.seen == ["DELETE /v1/snap/my-snap", ACCOUNT]
+
+    async def test_an_account_that_is_not_found_does_not_say_that_it_has_no_such_name(self, dashboard: SnapDashboard):
+        dashboard.faults.add(DropBefore(), method="DELETE", times=None)
+        dashboard.faults.add(Respond(404), method="GET", times=None)
+        async with dashboard.client() as store:
+            with pytest.raises(NetworkError) as caught:
+                await store.packages.unregister("my-snap")
+        assert caught.value.outcome == "unknown"

@@ -120,8 +120,18 @@ class TestRelease:
                 await store.releases.release(NAME, 2, ["stable"])
         assert caught.value.outcome == "unknown"
 
-    async def test_a_success_that_says_that_it_is_none(self, released: SnapDashboard):
-        released.canned[RELEASE] = {"success": False}
+    @pytest.mark.parametrize(
+        "response",
+        [
+            {"success": False},
+            {"success": None},
+            {"success": "no"},
+            {"success": True, "errors": ["no"]},
+            {"opened_channels": [], "error_list": [{"code": "no"}]},
+        ],
+    )
+    async def test_a_success_that_says_that_it_is_none(self, released: SnapDashboard, response: Any):
+        released.canned[RELEASE] = response
         async with released.client() as store:
             with pytest.raises(InvalidResponse) as caught:
                 await store.releases.release(NAME, 2, ["stable"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -465,3 +466,63 @@ async def test_a_client_without_credentials_says_how_to_get_them(dashboard: Snap
         with pytest.raises(ConfigError, match="SNAPCRAFT_STORE_CREDENTIALS"):
             await upload(store)
     assert dashboard.seen == []
+
+
+async def test_a_revision_that_is_rejected_while_its_review_is_waited_for(dashboard: SnapDashboard):
+    dashboard.add_revision(DATA, status="ReviewQueued")
+    usual, asked = dashboard._history, 0
+
+    def history(request: Any, body: bytes) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            dashboard.revisions[0]["status"] = "Rejected"
+        return usual(request, body, NAME)
+
+    dashboard.canned[f"GET /api/v2/snaps/{NAME}/releases"] = history
+    async with dashboard.client() as store:
+        with anyio.fail_after(5), pytest.raises(ReviewRejected, match="revision 1"):
+            await upload(store)
+    assert dashboard.uploads == {}
+
+
+async def test_an_empty_page_is_the_last_one(dashboard: SnapDashboard):
+    dashboard.canned[f"GET /api/v2/snaps/{NAME}/releases"] = {
+        "revisions": [],
+        "releases": [],
+        "_links": {"next": {"href": "x"}},
+    }
+    async with dashboard.client() as store:
+        with anyio.fail_after(5):
+            assert [one async for one in store.revisions.list(NAME)] == []
+
+
+@pytest.mark.parametrize("poll", [-1, math.nan])
+async def test_an_invalid_poll_is_refused_before_anything_is_sent(dashboard: SnapDashboard, poll: float):
+    async with dashboard.client() as store:
+        with pytest.raises(InputError, match="PollInterval needs"):
+            await upload(store, poll=poll)
+    assert dashboard.seen == []
+
+
+async def test_a_rejection_of_the_second_of_two_pushes_is_not_the_last_word(dashboard: SnapDashboard):
+    """The first, whose response was lost, has become a revision that is not listed yet."""
+    dashboard.faults.add(DropBefore(), method="POST", path="/dev/api/snap-push/")
+    dashboard.reasons = [DUPLICATE]
+    async with dashboard.client() as store:
+        with pytest.raises(ReviewRejected, match="exact same content") as caught:
+            await upload(store, check_permission=False)
+        assert caught.value.outcome == "unknown"
+        with pytest.raises(ReviewRejected) as caught:
+            await upload(store, check_permission=False)
+        assert caught.value.outcome == "not_done"
+
+
+@pytest.mark.parametrize("number", [None, "0", 0])
+async def test_an_approval_without_a_number(dashboard: SnapDashboard, number: Any):
+    dashboard.processes_at_once = True
+    status = f"GET /dev/api/snaps/{SNAP_ID}/builds/1/status"
+    dashboard.canned[status] = {"code": "ready_to_release", "processed": True, "can_release": True, "revision": number}
+    async with dashboard.client() as store:
+        done = await upload(store)
+    assert (done.revision, done.status) == (1, "uploaded")

@@ -256,3 +256,17 @@ async def test_a_rejection_that_a_look_up_found_is_raised_as_it_is(shop: Shop, v
             await client._sender.send_once(MAKE, look_up)
     assert caught.value is verdict
     assert shop.made == 1
+
+
+@pytest.mark.parametrize("refusal", [Respond(503, retry_after=0), Respond(403)])
+async def test_a_refusal_after_a_lookup_that_failed_says_nothing_of_the_lost_request(shop: Shop, refusal: Fault):
+    """A harmless call is sent again, although nobody knows what the first one did."""
+    shop.faults.add(DropAfter(), method="POST")
+    shop.faults.add(Respond(403), method="GET")
+    shop.faults.add(refusal, method="POST", times=None)
+    async with make_client(shop.server.url, retry=QUICK) as client:
+        with pytest.raises(ApiError) as caught:
+            await client._sender.send_once(Call("POST", "thing", read, idempotent=True), find)
+    assert shop.made == 1
+    assert caught.value.status in (403, 503)
+    assert caught.value.outcome == "unknown"

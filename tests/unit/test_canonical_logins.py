@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lading import Forbidden, Response, Unauthorized
+from lading import Forbidden, InputError, Response, Unauthorized
 from lading._macaroons.codec import Caveat
 from lading.canonical import CHARMHUB, CHARMHUB_CANDID, SNAP_STORE, SNAP_STORE_CANDID, Agent, Endpoints, Session
 from lading.canonical._errors import read_api_error, read_error, wants_second_factor
@@ -141,3 +141,10 @@ def test_sessions_pickle():
     session = Session(session_id="s1")
     assert pickle.loads(pickle.dumps(session)) == session
     assert replace(CHARMHUB, name="x").name == "x"
+
+
+@pytest.mark.parametrize("ttl", [0, 0.9, -1, float("nan"), float("inf")])
+def test_what_is_sent_as_no_second_is_refused(ttl: float):
+    with pytest.raises(InputError, match="1 or more") as caught:
+        make_token_request(CHARMHUB, permissions=None, packages=(), channels=(), ttl=ttl, description=None)
+    assert caught.value.argument == "ttl"

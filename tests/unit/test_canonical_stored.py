@@ -97,6 +97,7 @@ def test_the_path_of_a_file_is_not_taken_for_a_token(path: str):
         (StoredCredentials("ubuntu-one", root=ROOT, discharge=DISCHARGE), datetime(2030, 6, 1, tzinfo=UTC)),
         (StoredCredentials("token", TOKEN), datetime(2032, 1, 2, 3, 4, 5, 123456, UTC)),
         (StoredCredentials("token", macaroon(b"time-before 2032-01-02T03:04:05+02:00")), datetime(2032, 1, 2, 1, 4, 5, tzinfo=UTC)),
+        (StoredCredentials("token", macaroon(b"time-before 9999-12-31T23:59:59-10:00", b"x|expires|0001-01-01T00:00:00+10:00")), None),
         (StoredCredentials("token", macaroon(b"time-before soon", b"declared user")), None),
         (StoredCredentials("token", "opaque"), None),
     ],

@@ -188,7 +188,8 @@ class _CallRun(Generic[R]):
         # The error of a lost response that has not been looked up, and of one whose look-up proved nothing.
         self._lost: errors.LadingError | None = None
         self._doubtful: errors.LadingError | None = None
-        # When absence proves that none of them was carried out; and, without a look-up, whether one may have been.
+        # When absence proves that none of them was carried out; and, without a look-up that could tell, whether one may
+        # have been.
         self._certain_from = -inf
         self._may_be_done = False
         self._started = 0.0
@@ -341,8 +342,10 @@ class _CallRun(Generic[R]):
         except (Unretried, MemoryError):
             raise  # what a hook raised
         except Exception as error:
+            self._may_be_done = True
             raise lost from error
         if found is None:
+            self._may_be_done = True
             lost.add_note("Retry.deadline ended the look-up: the store may still carry the request out")
             raise lost
         if isinstance(found, Rejected):

@@ -15,8 +15,8 @@ from lading.canonical._errors import needs_refresh
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._services import services_of
 from lading.canonical._signing import ActiveCredentials, HeaderAuth, authorization, exchange, read_discharge
-from lading.canonical._stored import StoredCredentials, try_exported
-from lading.errors import ApiError, ConfigError, LadingError, Unauthorized
+from lading.canonical._stored import StoredCredentials, try_decode, try_exported
+from lading.errors import ApiError, ConfigError, InvalidResponse, LadingError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -218,7 +218,7 @@ class StoreAuth(Auth):
             idempotent=True,
         )
         try:
-            return await sender.to(self._services.login, Masked(Secret(stored.discharge))).send(call)
+            renewed = await sender.to(self._services.login, Masked(Secret(stored.discharge))).send(call)
         except ApiError as error:
             if error.status not in (400, 401, 403, 404):
                 raise
@@ -230,6 +230,9 @@ class StoreAuth(Auth):
             raise make_api_error(
                 Unauthorized, name, text, status=error.status, code=error.code, errors=error.errors, detail=error.detail
             ) from error
+        if try_decode(renewed.discharge) is None:
+            raise InvalidResponse("what Ubuntu One issued is not a macaroon")
+        return renewed
 
     async def _keep(self, source: StoredCredentials, stored: StoredCredentials) -> StoredCredentials:
         """Store what was made of *source*, and return what is stored then.

@@ -44,7 +44,7 @@ _MEANINGS = {
     "register-window": "names are registered too fast",
 }
 _LOG_IN_AGAIN = ": the credentials have expired or were revoked; log in again (tokens.login) or pass new ones (%s)"
-_LISTS = ("error-list", "error_list", "errors")
+ERROR_LISTS = ("error-list", "error_list", "errors")
 # Above it, a wait is no number that anybody means.
 _MOST_SECONDS = 1e9
 
@@ -166,7 +166,7 @@ def read_accepted(response: Response) -> bool:
             raise TypeError("a page")
         return True
     value = response.json()
-    if not isinstance(value, dict) or any(value.get(name) for name in ("error", *_LISTS)):
+    if not isinstance(value, dict) or any(value.get(name) for name in ("error", *ERROR_LISTS)):
         raise TypeError("no acceptance")
     return True
 
@@ -187,7 +187,7 @@ def _body(response: Response) -> dict[str, Any]:
 
 def _entries(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (code, message) for each entry of the lists that errors come in."""
-    for name in _LISTS:
+    for name in ERROR_LISTS:
         found = body.get(name)
         for entry in found if isinstance(found, list) else ():
             if isinstance(entry, dict):
@@ -220,7 +220,7 @@ def _with_retry_after(response: Response, body: dict[str, Any]) -> Response:
 
 def _objects(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the objects of an error that may say more: its own, those of its lists, and the ``extra`` of each."""
-    listed = (entry for name in _LISTS if isinstance(body.get(name), list) for entry in body[name])
+    listed = (entry for name in ERROR_LISTS if isinstance(body.get(name), list) for entry in body[name])
     for one in (body, *listed):
         if isinstance(one, dict):
             yield one

@@ -105,7 +105,7 @@ class ResourceList(StoreModel):
 class ResourceRevisionList(StoreModel):
     """The response with the revisions of a resource."""
 
-    revisions: Several[ResourceRevision] = ()
+    revisions: Several[ResourceRevision]
 
 
 class ImageCredentials(StoreModel):

@@ -33,10 +33,12 @@ class Notified(NamedTuple):
     Attributes:
         pending: The upload to wait for.
         was_lost: Whether the response was lost, and a look-up found that the store had it all the same.
+        may_be_twice: Whether the store may have had it twice, and rejects the second because of the first.
     """
 
     pending: PendingReview
     was_lost: bool = False
+    may_be_twice: bool = False
 
 
 async def notify(

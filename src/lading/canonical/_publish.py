@@ -9,7 +9,7 @@ from lading.canonical._concurrent_uploads import ListedRevision
 from lading.canonical._errors import ReviewRejected
 from lading.canonical._notify import notify
 from lading.canonical._review_watch import as_review_poll, rejected_error
-from lading.canonical._reviews import PendingReview, Review
+from lading.canonical._reviews import PendingReview, Review, revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.errors import BadRequest, Conflict, InvalidResponse, LadingError
 
@@ -94,12 +94,13 @@ class Publisher:
             poll: How often to poll.
             on_progress: Called with how many bytes of the request body have been sent.
         """
+        poll = as_review_poll(poll)
         async with (
             self._concurrent.of(name) as uploads,
             open_file(source, filename) as file,
             uploads.one_at_a_time(file.sha3_384),
         ):
-            run = _Run(self._sender, self._endpoints, name, file, uploads, as_review_poll(poll))
+            run = _Run(self._sender, self._endpoints, name, file, uploads, poll)
             found = await run.find()
             if found is not None:
                 return found
@@ -131,7 +132,7 @@ class _Run:
     name: str
     file: LocalFile
     uploads: PackageUploads
-    poll: PollInterval | float
+    poll: PollInterval
 
     async def find(self) -> UploadedRevision | None:
         """Return the revision that the file is already.
@@ -149,7 +150,7 @@ class _Run:
     async def finish(self, upload_id: str) -> UploadedRevision:
         """Notify the store of the upload, wait for the review, and return the revision."""
         try:
-            pending, was_lost = await notify(self.sender, self.endpoints, self.name, upload_id)
+            pending, was_lost, _ = await notify(self.sender, self.endpoints, self.name, upload_id)
         except (Conflict, BadRequest) as refusal:
             return await self._of_another_upload(refusal)
         except LadingError as error:
@@ -187,8 +188,8 @@ class _Run:
 
     async def _number_of(self, review: Review) -> int:
         """Return the number of an approved revision, which a review may not have."""
-        if review.revision is not None:
-            return review.revision
+        if (number := revision_number(review)) is not None:
+            return number
         listed = await self.uploads.look(self.file.sha3_384)
         if listed is None or not listed.is_accepted:
             raise InvalidResponse(

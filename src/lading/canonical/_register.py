@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lading._core.api_errors import make_api_error
 from lading._core.call import Call
-from lading._core.send_once import NOT_FOUND, Rejected
+from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.canonical._gateway import get_package
 from lading.canonical._models import WhoAmI
 from lading.errors import Conflict, NotFound
@@ -42,5 +42,23 @@ def lookup_registered(endpoints: Endpoints, name: str, *, team: str | None) -> L
                 return Rejected(make_api_error(Conflict, service, f"{name} is registered by {publisher}"))
         text = f"{name} is registered now, by this call or before it; packages.get shows it"
         raise make_api_error(Conflict, service, text)
+
+    return look_up
+
+
+def lookup_unregistered(endpoints: Endpoints, name: str) -> Lookup[bool]:
+    """Make a look-up for unregistering *name*: done when the store says that it has no such package.
+
+    A 404 without a code of the store's is that of something between, and says nothing.
+    """
+
+    async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
+        try:
+            await sender.send(get_package(endpoints, name))
+        except NotFound as error:
+            if error.code is None:
+                raise
+            return Found(value=True)
+        return NOT_FOUND
 
     return look_up

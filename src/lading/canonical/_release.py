@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lading._core.api_errors import make_api_error
@@ -13,7 +14,7 @@ from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._channels import parse_channels, read_channel
 from lading.canonical._gateway import gateway_path, get_channel_map
 from lading.canonical._models_releases import ReleaseResult, ReleaseResults
-from lading.errors import Conflict, InputError, InvalidResponse
+from lading.errors import Conflict, InputError, InvalidResponse, LadingError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._models_releases import ChannelMap, Release
     from lading.canonical._models_revisions import Base
-    from lading.errors import LadingError
 
 Platform = tuple[str | None, ...]
 _ALL_DEVICES = 100
@@ -127,7 +127,7 @@ async def send_release(
     call = Call(
         "POST",
         gateway_path(endpoints, "{name}/releases"),
-        _read_results,
+        partial(_read_results, items),
         path_params={"name": name},
         json=[item.dump() for item in items],
         idempotent=True,
@@ -142,7 +142,13 @@ async def send_release(
 
     results = await sender.send_once(call, look_up)
     if any(item.progressive is not UNSET for item in items):
-        _check_progressive(await fetch_channel_map(sender, query), items, sender.service.name)
+        try:
+            channel_map = await fetch_channel_map(sender, query)
+        except LadingError as error:
+            error.outcome = "unknown"
+            error.add_note(f"{name} was released; whether to the given percentage of devices could not be looked up")
+            raise
+        _check_progressive(channel_map, items, sender.service.name)
     return results
 
 
@@ -172,8 +178,13 @@ def _platform(base: Base) -> Platform:
     return (base.name, base.channel, base.architecture)
 
 
-def _read_results(response: Response) -> tuple[ReleaseResult, ...]:
-    return ReleaseResults.model_validate_json(response.body).released
+def _read_results(items: Iterable[ReleaseItem], response: Response) -> tuple[ReleaseResult, ...]:
+    """Read the results; a response that does not have all releases is looked up in the channel map."""
+    results = ReleaseResults.model_validate_json(response.body).released
+    made = {(read_channel(result.channel or ""), result.revision) for result in results}
+    if not all((read_channel(item.channel), item.revision) in made for item in items):
+        raise TypeError("released")
+    return results
 
 
 def is_released(channel_map: ChannelMap, item: ReleaseItem, service: str) -> bool:

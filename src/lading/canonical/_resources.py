@@ -10,7 +10,8 @@ from lading.canonical._errors import ReviewRejected
 from lading.canonical._gateway import gateway_path
 from lading.canonical._models_resources import ResourceList, ResourceRevisionList
 from lading.canonical._notify import notify
-from lading.canonical._review_watch import as_review_poll, wait_approved
+from lading.canonical._review_watch import wait_approved
+from lading.canonical._reviews import revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.errors import InputError, InvalidResponse, LadingError, NotFound
 
@@ -102,7 +103,7 @@ class ResourceUpload:
     resource: str
     type: str | None
     bases: tuple[ResourceBase, ...]
-    poll: PollInterval | float | None
+    poll: PollInterval
 
     async def run(
         self, source: StrPath | ByteSource, filename: str | None, on_progress: OnProgress | None
@@ -121,7 +122,7 @@ class ResourceUpload:
             if (found := self._find(await self._list(), file)) is not None:
                 return self._result(found.revision, file, "unchanged")
             upload = await send_file(self.sender, self.endpoints, self.services, file, on_progress)
-        pending, was_lost = await notify(
+        pending, was_lost, _ = await notify(
             self.sender,
             self.endpoints,
             self.name,
@@ -131,8 +132,8 @@ class ResourceUpload:
             json=fields,
         )
         try:
-            review = await wait_approved(self.sender, self.endpoints, pending, as_review_poll(self.poll))
-            if review.revision is None:
+            review = await wait_approved(self.sender, self.endpoints, pending, self.poll)
+            if (number := revision_number(review)) is None:
                 service = self.sender.service.name
                 raise InvalidResponse(f"{service}: the review of {upload.upload_id} is approved and has no revision")
         except ReviewRejected as rejected:
@@ -144,7 +145,7 @@ class ResourceUpload:
                 "which may become a revision"
             )
             raise
-        return self._result(review.revision, file, "confirmed" if was_lost else "uploaded", review)
+        return self._result(number, file, "confirmed" if was_lost else "uploaded", review)
 
     async def _list(self) -> Sequence[ResourceRevision]:
         """Return the resource's revisions; none for a resource that is declared and may not be found without one."""
@@ -171,8 +172,8 @@ class ResourceUpload:
         same = [
             revision
             for revision in listed
-            if file.sha3_384 == _digest(revision)
-            and file.size == _size(revision)
+            if file.sha3_384 == (_digest(revision) or "").lower()
+            and _size(revision) in (None, file.size)
             and (self.type is None or revision.type in (None, self.type))
             and _bases(revision.bases) == _bases(self.bases)
         ]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lading._core.call import Call
-from lading._core.polling import PollInterval, Watch
+from lading._core.polling import PollInterval, Watch, as_poll_interval
 from lading._core.redact import one_line, scrub
 from lading._core.reports import CallReporter
 from lading._core.unretried import unwrap
@@ -37,9 +37,13 @@ _RATE = 5.0
 _USUAL = frozenset({"new", "scanned", "approved", "rejected"})
 
 
-def as_review_poll(poll: PollInterval | float | None) -> PollInterval | float:
-    """Return *poll*, or how often reviews are polled by default."""
-    return _POLL if poll is None else poll
+def as_review_poll(poll: PollInterval | float | None) -> PollInterval:
+    """Return *poll*, or how often reviews are polled by default.
+
+    Raises:
+        InputError: It is a number of seconds that cannot be waited for.
+    """
+    return as_poll_interval(_POLL if poll is None else poll)
 
 
 class ReviewWatch:

@@ -83,6 +83,11 @@ class PendingReview:
     sha3_384: str = ""
 
 
+def revision_number(review: Review) -> int | None:
+    """Return the number of the revision; ``None`` also for a number below 1, which no revision has."""
+    return review.revision if review.revision is not None and review.revision > 0 else None
+
+
 def reasons(errors: tuple[ReviewError, ...]) -> str:
     """Return the reasons of a store as one text."""
     texts = (": ".join(filter(None, (error.code, error.message))) for error in errors)

@@ -83,7 +83,7 @@ async def exchange(
     call = Call(
         "POST",
         endpoints.exchange,
-        lambda response: StoredCredentials("token", read_macaroon(response)),
+        lambda response: StoredCredentials("token", read_token(response)),
         json={"client-description": description},
         idempotent=True,
     )
@@ -119,6 +119,15 @@ async def import_bakery() -> Any:
 def read_macaroon(response: Response) -> str:
     """Read the token or macaroon that a store issued."""
     return _read_string(response, "macaroon")
+
+
+def read_token(response: Response) -> str:
+    """Read the token that a store issued for macaroons, which is sent in a header."""
+    token = read_macaroon(response)
+    if not (token.isascii() and token.isprintable()):
+        del token  # this frame is shown with the error
+        raise TypeError("macaroon")
+    return token
 
 
 def read_discharge(response: Response) -> str:

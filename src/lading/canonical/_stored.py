@@ -187,6 +187,6 @@ def _parse_time(text: str) -> datetime | None:
         text = f"{head}.{rest[:digits][:6]}{rest[digits:]}"
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at the ends of the calendar, which stand for never
         return None
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.paging import Pager
-from lading._core.send_once import lookup_deleted
 from lading._core.unset import UNSET
 from lading.canonical._gateway import gateway_path, get_package, read_package
 from lading.canonical._models_packages import PackageList
-from lading.canonical._register import lookup_registered
+from lading.canonical._register import lookup_registered, lookup_unregistered
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Packages:
         Source: ``DELETE /v1/{namespace}/{name}``.
         """
         call = Call("DELETE", gateway_path(self._endpoints, "{name}"), _read_deleted, path_params={"name": name})
-        await self._sender.send_once(call, lookup_deleted(get_package(self._endpoints, name)))
+        await self._sender.send_once(call, lookup_unregistered(self._endpoints, name))
 
     def list(self, *, include_collaborations: bool = False, max_items: int | None = None) -> Pager[Package]:
         """List the packages of the account. There is one page.
@@ -179,7 +178,10 @@ class Packages:
 
 
 def _read_id(response: Response) -> str:
-    return str(response.json()["id"])
+    value = response.json()["id"]
+    if not isinstance(value, str) or not value:
+        raise TypeError("id")
+    return value
 
 
 def _read_deleted(response: Response) -> bool:

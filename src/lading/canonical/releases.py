@@ -95,14 +95,16 @@ class Releases:
             resources: The revision of each resource, by name, for a charm that has resources: ``{"image": 3}``.
                 ``None`` in place of a number attaches no revision of that resource.
             progressive: How many percent of all devices the release reaches; ``None`` for all. The channel map is read
-                afterwards, because a store that does not know progressive releases would release to all devices.
+                afterwards, because a store that does not know progressive releases would release to all devices; when
+                that fails, ``outcome`` is ``"unknown"``.
 
         Raises:
             InputError: A channel's name is invalid, there is none, or the arguments contradict each other.
             NotFound: There is no such package or revision.
             BadRequest: The store refused it, for example because the revision is not approved or a track is missing.
             Forbidden: The credentials do not allow releasing to these channels.
-            InvalidResponse: With *progressive*, the store released to all devices.
+            InvalidResponse: With *progressive*, the store released to all devices. Or it accepted the request, and
+                neither its response nor the channel map shows the releases.
 
         Source: ``POST /v1/{namespace}/{name}/releases``, a list of one object for each channel. charmcraft 4.5 does not
         send ``progressive``; its form is that of the channel map.

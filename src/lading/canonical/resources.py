@@ -11,6 +11,7 @@ from lading._core.paging import Pager
 from lading.canonical._gateway import gateway_path
 from lading.canonical._models_resources import ImageCredentials, ResourceBase
 from lading.canonical._resources import REVISIONS, ResourceUpload, dump_base, list_resources, list_revisions
+from lading.canonical._review_watch import as_review_poll
 from lading.errors import InputError
 
 if TYPE_CHECKING:
@@ -240,7 +241,10 @@ class Resources:
         bases: Iterable[ResourceBase],
         poll: PollInterval | float | None,
     ) -> ResourceUpload:
-        return ResourceUpload(self._sender, self._endpoints, self._services, name, resource, type, tuple(bases), poll)
+        interval = as_review_poll(poll)
+        return ResourceUpload(
+            self._sender, self._endpoints, self._services, name, resource, type, tuple(bases), interval
+        )
 
 
 def _read_blob(response: Response) -> bytes:

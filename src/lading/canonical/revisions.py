@@ -184,7 +184,7 @@ class Revisions:
 
         Raises:
             InputError: It is not a regular file, or changed while it was read; *filename* does not fit, or a channel of
-                *release* is none.
+                *release* or *poll* is none.
             NotFound: There is no such package; nothing was sent.
             Forbidden: The credentials may not view or upload its revisions.
             ReviewRejected: The review has rejected the file; ``review.errors`` says why.

@@ -11,7 +11,7 @@ from lading._core.arguments import checked
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading.canonical._gateway import gateway_path, get_package
-from lading.errors import Conflict, InputError
+from lading.errors import Conflict, InputError, InvalidResponse, LadingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lading._core.send_once import Lookup, LookupResult, LookupSender
     from lading._core.sender import Sender
     from lading.canonical._endpoints import Endpoints
-    from lading.errors import LadingError
 
 _LONGEST = 28
+_ALL_DEVICES = 100
 _NAME = re.compile(r"[a-zA-Z0-9](?:[_.-]?[a-zA-Z0-9])*")
 # Reads and requests of ensure() while others create the same tracks.
 _ROUNDS = 3
@@ -39,7 +39,7 @@ class NewTrack:
         automatic_phasing_percentage: How many percent of all devices a release to it reaches at first.
 
     Raises:
-        InputError: The name breaks the rule.
+        InputError: The name breaks the rule, or the percentage is none.
     """
 
     name: str
@@ -52,6 +52,12 @@ class NewTrack:
                 f"{self.name[:80]!a} cannot be the name of a track: letters and digits, single dots, dashes and "
                 f"underscores between them, up to {_LONGEST} in all",
                 argument="tracks",
+            )
+        percentage = self.automatic_phasing_percentage
+        if percentage is not None and not 0 <= percentage <= _ALL_DEVICES:
+            raise InputError(
+                f"automatic_phasing_percentage is a percentage from 0 to 100, not {percentage}",
+                argument="automatic_phasing_percentage",
             )
 
     def dump(self) -> dict[str, Any]:
@@ -117,6 +123,7 @@ class Tracks:
             InputError: There is none, or a name breaks the rule; nothing was sent.
             NotFound: There is no such package.
             BadRequest: The package has no guardrail that one of the names matches.
+            InvalidResponse: The store accepted the tracks, and one of them is not there.
 
         Source: ``GET /v1/{namespace}/{name}`` and ``POST /v1/{namespace}/{name}/tracks``.
         """
@@ -128,13 +135,15 @@ class Tracks:
             if not missing:
                 break
             try:
-                await self._sender.send_once(
+                number = await self._sender.send_once(
                     self._create(name, missing, idempotent=True), self._lookup_existing(name, missing)
                 )
             except Conflict:
                 if last:
                     raise
                 continue  # somebody else has created one of them in the meantime
+            if number < len(missing):
+                await self._check_existing(name, missing)
             created.update(dict.fromkeys(track.name for track in missing))
             break
         return tuple(created)
@@ -150,7 +159,22 @@ class Tracks:
         )
 
     async def _names(self, sender: Sender | LookupSender, name: str) -> set[str]:
-        return {track.name for track in (await sender.send(get_package(self._endpoints, name))).tracks}
+        package = await sender.send(get_package(self._endpoints, name))
+        if "tracks" not in package.model_fields_set:
+            raise InvalidResponse(f"{sender.service.name}: the response has no tracks of {name}, not even none")
+        return {track.name for track in package.tracks}
+
+    async def _check_existing(self, name: str, tracks: Iterable[NewTrack]) -> None:
+        """Raise ``InvalidResponse`` where a store that has created fewer tracks than it was sent lacks one of them."""
+        try:
+            there = await self._names(self._sender, name)
+        except LadingError as error:
+            error.outcome = "unknown"
+            raise
+        lacking = [track.name for track in tracks if track.name not in there]
+        if lacking:
+            text = f"{self._sender.service.name}: it accepted the tracks and did not create {', '.join(lacking)}"
+            raise InvalidResponse(text, outcome="unknown")
 
     def _lookup_new(self, name: str, tracks: Iterable[NewTrack]) -> Lookup[int]:
         wanted = {track.name for track in tracks}
@@ -190,6 +214,6 @@ def check_tracks(tracks: Iterable[str | NewTrack]) -> list[NewTrack]:
 
 def _read_number(response: Response) -> int:
     number = response.json()["num-tracks-created"]
-    if not isinstance(number, int):
+    if not isinstance(number, int) or isinstance(number, bool):
         raise TypeError("num-tracks-created")
     return number

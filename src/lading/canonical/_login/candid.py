@@ -26,7 +26,7 @@ from lading._macaroons.bakery_json import (
 from lading.canonical._login.secret import Masked, Secret
 from lading.canonical._login.third_party import DISCHARGE_REQUIRED, INTERACTION_REQUIRED, discharge_call, secret_of
 from lading.canonical._login.token_request import changing_nothing, get_root
-from lading.canonical._signing import read_macaroon
+from lading.canonical._signing import read_token
 from lading.canonical._stored import StoredCredentials
 from lading.errors import InvalidResponse, LadingError, Unauthorized
 
@@ -92,7 +92,7 @@ async def log_in(
     call = Call(
         "POST",
         endpoints.exchange,
-        lambda response: StoredCredentials("candid", read_macaroon(response)),
+        lambda response: StoredCredentials("candid", read_token(response)),
         headers={"Macaroons": bundle.value},
         json={},
         idempotent=True,

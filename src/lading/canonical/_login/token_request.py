@@ -64,8 +64,8 @@ def make_token_request(
     """
     if permissions is None:
         permissions = ACL_PERMISSIONS if endpoints.login_kind == "acl" else PUBLISH_PERMISSIONS
-    if not isfinite(ttl) or ttl <= 0:
-        raise InputError("ttl must be a number of seconds above 0", argument="ttl")
+    if not isfinite(ttl) or ttl < 1:  # it is sent in whole seconds
+        raise InputError("ttl must be a number of seconds, 1 or more", argument="ttl")
     request = TokenRequest(
         permissions=_strings(permissions, "permissions"),
         packages=tuple(_package(one, endpoints) for one in packages),

@@ -8,9 +8,9 @@ from lading._core.api_errors import make_api_error
 from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found, Rejected
 from lading.canonical._models_packages import Package
-from lading.canonical.snap._dashboard import GET_ACCOUNT, find_snap_id, require_snaps
+from lading.canonical.snap._dashboard import GET_ACCOUNT, require_snaps
 from lading.canonical.snap._models import SERIES
-from lading.errors import Conflict, NotFound
+from lading.errors import Conflict
 
 if TYPE_CHECKING:
     from lading._core.messages import Response
@@ -56,11 +56,8 @@ async def unregister(sender: Sender, name: str) -> None:
     """
 
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
-        try:
-            await find_snap_id(sender, sender.service.name, name)
-        except NotFound:
-            return Found(value=True)
-        return NOT_FOUND
+        account = require_snaps(await sender.send(GET_ACCOUNT), sender.service.name)
+        return Found(value=True) if account.find(name) is None else NOT_FOUND
 
     call = Call("DELETE", "v1/snap/{name}", _read_deleted, path_params={"name": name})
     await sender.send_once(call, look_up)

@@ -12,12 +12,12 @@ from lading.canonical._notify import resolve_status_url
 from lading.canonical._review_watch import as_review_poll, rejected_error
 from lading.canonical._reviews import Review
 from lading.canonical.snap._models import UploadState
-from lading.canonical.snap._queries import find_digest
+from lading.canonical.snap._queries import REJECTED, find_digest
 from lading.errors import InputError
 from lading.fanout import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from lading._core.polling import PollInterval
     from lading._core.sender import Sender
@@ -40,8 +40,16 @@ class SnapReviewWatch:
     After an error, iterating further polls again.
     """
 
-    def __init__(self, sender: Sender, reviews: Iterable[PendingReview], poll: PollInterval | float | None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        reviews: Iterable[PendingReview],
+        poll: PollInterval | float | None,
+        known: Mapping[PendingReview, int] | None = None,
+    ) -> None:
         self._sender = sender
+        # The revisions that were found by their digests: one of them that is rejected is no other one.
+        self._known = dict(known or {})
         self._next = 0.0
         self._watch: Watch[PendingReview, Review] = Watch(
             _check(reviews),
@@ -79,19 +87,26 @@ class SnapReviewWatch:
             url = resolve_status_url(self._sender.service, pending.status_url)
             state = await self._sender.send(Call("GET", url, UploadState, template=_STATUS))
             return _review_of_state(pending.upload_id, state)
-        revision = await find_digest(self._sender, pending.name, pending.sha3_384)
-        return None if revision is None else _review_of_revision(pending.upload_id, revision)
+        known = self._known.get(pending)
+        revision = await find_digest(self._sender, pending.name, pending.sha3_384, known=known)
+        if revision is None:
+            return None
+        self._known[pending] = revision.revision
+        return _review_of_revision(pending.upload_id, revision)
 
 
-async def wait_processed(sender: Sender, pending: PendingReview, poll: PollInterval | float | None) -> Review:
+async def wait_processed(
+    sender: Sender, pending: PendingReview, poll: PollInterval | float | None, *, known: int | None = None
+) -> Review:
     """Wait until the store has processed an upload, and return its review, whatever that says.
 
     Args:
         sender: A sender to the API.
         pending: The upload.
         poll: How often to poll.
+        known: The revision that it has become already.
     """
-    return await anext(SnapReviewWatch(sender, [pending], poll))
+    return await anext(SnapReviewWatch(sender, [pending], poll, {} if known is None else {pending: known}))
 
 
 def check_approved(sender: Sender, name: str, review: Review) -> Review:
@@ -147,6 +162,8 @@ def _review_of_state(upload_id: str, state: UploadState) -> Review:
 def _review_of_revision(upload_id: str, revision: Revision) -> Review:
     if revision.status in _UNDECIDED:
         status = "being_processed"
+    elif revision.status in REJECTED:
+        status = "rejected"
     else:
         status = _WAITS_FOR_PEOPLE if revision.status in _FOR_PEOPLE else "approved"
     return Review(upload_id=upload_id, status=status, revision=revision.revision, errors=revision.errors)

@@ -9,7 +9,8 @@ from lading._core.unset import UNSET
 from lading.canonical._channel_map import fetch_channel_map
 from lading.canonical._publish import UploadedRevision
 from lading.canonical._release import is_released
-from lading.canonical._reviews import PendingReview
+from lading.canonical._review_watch import rejected_error
+from lading.canonical._reviews import PendingReview, revision_number
 from lading.canonical._upload import open_file, send_file
 from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._processing import check_approved, wait_processed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lading._core.spool import ByteSource
     from lading.canonical._endpoints import Endpoints
     from lading.canonical._models_releases import ChannelMap
+    from lading.canonical._models_revisions import Revision
     from lading.canonical._notify import Notified
     from lading.canonical._publish import UploadStatus
     from lading.canonical._release import ReleaseItem
@@ -57,7 +59,7 @@ class SnapPublication:
     built_at: datetime | None = None
     components: Mapping[str, StrPath] = field(default_factory=dict[str, "StrPath"])
     check_permission: bool = True
-    poll: PollInterval | float | None = None
+    poll: PollInterval | None = None
     on_progress: OnProgress | None = None
 
     @property
@@ -103,10 +105,11 @@ class SnapPublisher:
             await send_harmless(self._sender, check_upload(name))
         async with open_file(source, filename) as file, self._locks.hold(name, file.sha3_384):
             status: UploadStatus = "unchanged"
-            if await find_digest(self._sender, name, file.sha3_384, newest=True) is None:
+            found = await find_digest(self._sender, name, file.sha3_384, newest=True)
+            if found is None:
                 review, status = await self._send(file)
             else:
-                review = await self._wait(PendingReview(name, "", sha3_384=file.sha3_384))
+                review = await self._wait_listed(found)
             revision = await self._number_of(check_approved(self._sender, name, review), file)
             await self._release(revision, was_pushed=status != "unchanged")
             return UploadedRevision(
@@ -120,13 +123,15 @@ class SnapPublisher:
         for component, path in wanted.components.items():
             components[component] = (await self._send_file(path)).upload_id
         upload = await send_file(self._sender, self._endpoints, self._services, file, wanted.on_progress)
-        pending, was_lost = await self._push(upload, components)
+        pending, was_lost, may_be_twice = await self._push(upload, components)
         try:
             review = await self._wait(pending)
             if review.status == "rejected":
                 found = await find_digest(self._sender, wanted.name, file.sha3_384)
                 if found is not None:
-                    return await self._wait(PendingReview(wanted.name, "", sha3_384=file.sha3_384)), "confirmed"
+                    return await self._wait_listed(found), "confirmed"
+                if may_be_twice:
+                    raise rejected_error(self._sender, wanted.name, review)
         except LadingError as error:
             error.outcome = "unknown"
             error.add_note(
@@ -164,10 +169,15 @@ class SnapPublisher:
     async def _wait(self, pending: PendingReview) -> Review:
         return await wait_processed(self._sender, pending, self._wanted.poll)
 
+    async def _wait_listed(self, found: Revision) -> Review:
+        """Wait for the review of a revision that the snap has already."""
+        pending = PendingReview(self._wanted.name, "", sha3_384=(found.sha3_384 or "").lower())
+        return await wait_processed(self._sender, pending, self._wanted.poll, known=found.revision)
+
     async def _number_of(self, review: Review, file: LocalFile) -> int:
         """Return the number of an approved revision, which a review may not have."""
-        if review.revision is not None:
-            return review.revision
+        if (number := revision_number(review)) is not None:
+            return number
         found = await find_digest(self._sender, self._wanted.name, file.sha3_384)
         if found is None:
             raise InvalidResponse(

@@ -79,11 +79,12 @@ async def push(
         return NOT_FOUND if found is None else Found(Notified(pending, was_lost=True))
 
     try:
-        return await sender.send_once(call, look_up)
+        notified = await sender.send_once(call, look_up)
     except LadingError as error:
         if was_lost:
             error.outcome = "unknown"
         raise
+    return notified._replace(may_be_twice=was_lost)
 
 
 def _read_status_url(service: Service, pending: PendingReview, response: Response) -> Notified:

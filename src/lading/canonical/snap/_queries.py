@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lading.canonical.snap._models import SnapRelease
 
 FIRST_PAGE = 1
-_REJECTED = ("Rejected", "AutomaticallyRejected")
+REJECTED = ("Rejected", "AutomaticallyRejected")
 
 
 def get_channel_map(name: str) -> Call[Response]:
@@ -48,7 +48,8 @@ def list_revisions(sender: CallSender, name: str, *, max_items: int | None) -> P
         page = await sender.send(get_history(name, number))
         new = [revision for revision in page.revisions if revision.revision not in seen]
         seen = seen.union(revision.revision for revision in new)
-        return Page(new, (number + 1, seen) if page.has_next else None)
+        following = _next_page(page, number)
+        return Page(new, None if following is None else (following, seen))
 
     return Pager(fetch, max_items=max_items)
 
@@ -65,12 +66,14 @@ def list_history(sender: CallSender, name: str, *, max_items: int | None) -> Pag
     async def fetch(start: int | None) -> Page[SnapRelease]:
         number = start or FIRST_PAGE
         page = await sender.send(get_history(name, number))
-        return Page(page.releases, number + 1 if page.has_next else None)
+        return Page(page.releases, _next_page(page, number))
 
     return Pager(fetch, max_items=max_items)
 
 
-async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: bool = False) -> Revision | None:
+async def find_digest(
+    sender: CallSender, name: str, sha3_384: str, *, newest: bool = False, known: int | None = None
+) -> Revision | None:
     """Return the revision of a snap whose file has this digest, or ``None``. One that was rejected is none.
 
     Args:
@@ -78,6 +81,7 @@ async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: b
         name: The snap.
         sha3_384: The digest.
         newest: Read only the first page, which has the newest; otherwise as many as it takes.
+        known: The number of a revision that is returned even when it was rejected.
     """
     number: int | None = FIRST_PAGE
     while number is not None:
@@ -85,7 +89,14 @@ async def find_digest(sender: CallSender, name: str, sha3_384: str, *, newest: b
         if "revisions" not in page.model_fields_set:
             raise InvalidResponse(f"{sender.service.name}: the response has no revisions of {name}, not even none")
         for revision in page.revisions:
-            if (revision.sha3_384 or "").lower() == sha3_384 and revision.status not in _REJECTED:
+            if (revision.sha3_384 or "").lower() != sha3_384:
+                continue
+            if revision.status not in REJECTED or revision.revision == known:
                 return revision
-        number = number + 1 if page.has_next and not newest else None
+        number = None if newest else _next_page(page, number)
     return None
+
+
+def _next_page(page: SnapHistory, number: int) -> int | None:
+    """Return the number of the next page; an empty page is the last one, whatever the store says."""
+    return number + 1 if page.has_next and (page.releases or page.revisions) else None

@@ -9,6 +9,7 @@ from lading._core.call import Call
 from lading._core.send_once import NOT_FOUND, Found
 from lading._core.unset import UNSET
 from lading.canonical._channel_map import fetch_channel_map
+from lading.canonical._errors import ERROR_LISTS
 from lading.canonical._models_releases import ReleaseResult
 from lading.canonical._release import is_released
 from lading.canonical.snap._dashboard import find_snap_id
@@ -87,8 +88,10 @@ async def send_each(sender: Sender, name: str, items: Sequence[ReleaseItem]) -> 
 def _read_results(items: Sequence[ReleaseItem], response: Response) -> tuple[ReleaseResult, ...]:
     """Read the response, which names only the channels that were opened or closed by the request."""
     value = response.json()
-    if not isinstance(value, dict) or value.get("success") is False or value.keys().isdisjoint(_MEMBERS):
+    if not isinstance(value, dict) or value.keys().isdisjoint(_MEMBERS) or value.get("success", True) is not True:
         raise TypeError("no release")
+    if any(value.get(member) for member in ERROR_LISTS):
+        raise TypeError("errors")
     return _results(items)
 
 

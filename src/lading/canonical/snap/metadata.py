@@ -8,7 +8,7 @@ import os
 from functools import partial
 from os import PathLike
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lading._core.arguments import checked
 from lading._core.body import BytesBody, FileBody
@@ -21,13 +21,15 @@ from lading.canonical.snap._models import SnapMedia
 from lading.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lading._core.files import StrPath
     from lading._core.messages import Response
     from lading._core.send_once import LookupResult, LookupSender
     from lading.canonical.snap._dashboard import Dashboard
     from lading.errors import LadingError
+
+T = TypeVar("T")
 
 
 @checked()
@@ -81,8 +83,7 @@ class SnapMetadata:
 
         Source: ``GET /dev/api/snaps/{snap_id}/binary-metadata``.
         """
-        media = await self._get_binary(await self._dashboard.snap_id(name))
-        return tuple(map(SnapMedia.model_validate, media))
+        return await self._dashboard.sender.send(_get_media(await self._dashboard.snap_id(name), _read_shown))
 
     async def update_binary(
         self, name: str, icon: StrPath | bytes | None, *, filename: str | None = None, force: bool = False
@@ -132,20 +133,24 @@ class SnapMetadata:
         )
 
         async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[bool]:
-            return Found(value=True) if _icons(await sender.send(_get_media(snap_id))) == wanted else NOT_FOUND
+            return (
+                Found(value=True)
+                if _icons(await sender.send(_get_media(snap_id, _read_media))) == wanted
+                else NOT_FOUND
+            )
 
         return await sender.send_once(call, look_up)
 
     async def _get_binary(self, snap_id: str) -> list[dict[str, Any]]:
-        return await self._dashboard.sender.send(_get_media(snap_id))
+        return await self._dashboard.sender.send(_get_media(snap_id, _read_media))
 
 
 def _method(*, force: bool) -> str:
     return "PUT" if force else "POST"
 
 
-def _get_media(snap_id: str) -> Call[list[dict[str, Any]]]:
-    return Call("GET", "dev/api/snaps/{snap_id}/binary-metadata", _read_media, path_params={"snap_id": snap_id})
+def _get_media(snap_id: str, read: Callable[[Response], T]) -> Call[T]:
+    return Call("GET", "dev/api/snaps/{snap_id}/binary-metadata", read, path_params={"snap_id": snap_id})
 
 
 def _icons(media: list[dict[str, Any]]) -> list[object]:
@@ -165,6 +170,10 @@ def _read_media(response: Response) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise TypeError
     return value
+
+
+def _read_shown(response: Response) -> tuple[SnapMedia, ...]:
+    return tuple(map(SnapMedia.model_validate, _read_media(response)))
 
 
 async def _read_icon(icon: StrPath | bytes | None, filename: str | None) -> tuple[FilePart | None, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 from lading._core.arguments import checked
 from lading._core.unset import UNSET
 from lading.canonical._release import make_items
+from lading.canonical._review_watch import as_review_poll
 from lading.canonical._reviews import PendingReview
 from lading.canonical.snap._dashboard import send_harmless
 from lading.canonical.snap._file_locks import FileLocks
@@ -241,6 +242,6 @@ class SnapRevisions:
         if progressive is not UNSET and not release:
             raise InputError("progressive= is for release=, which names the channels", argument="progressive")
         items = make_items(1, release, progressive=progressive) if release else ()
-        wanted = SnapPublication(name, items, built_at, components, check_permission, poll, on_progress)
+        wanted = SnapPublication(name, items, built_at, components, check_permission, as_review_poll(poll), on_progress)
         publisher = SnapPublisher(self._dashboard.sender, self._endpoints, self._services, self._locks, wanted)
         return await publisher.publish(source, filename)
