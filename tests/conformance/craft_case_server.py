@@ -126,9 +126,10 @@ class CaseServer:
             return ServerResponse.json({"successful": True, "upload_id": "upload-1"})
         if service == "login":
             return self._ubuntu_one(path, request) if path.startswith("/api/") else self._candid(path, request)
-        return self._api(request.method, path)
+        return self._api(request, path)
 
-    def _api(self, method: str, path: str) -> ServerResponse:
+    def _api(self, request: Recorded, path: str) -> ServerResponse:
+        method = request.method
         issued: dict[str, Callable[[], str]] = {
             "/v1/tokens/usso": self.root,
             "/dev/api/acl/": self.root,
@@ -142,7 +143,8 @@ class CaseServer:
             return ServerResponse.json({"macaroon": issued[path]()})
         for known, pattern, body in _ROUTES:
             if known == method and re.fullmatch(pattern, path):
-                return ServerResponse.json(body, 202 if path.endswith("-push/") else 200)
+                found = body(request) if callable(body) else body
+                return ServerResponse.json(found, 202 if path.endswith("-push/") else 200)
         return refusal(404, "resource-not-found", f"{method} {path}")
 
     def _ubuntu_one(self, path: str, request: Recorded) -> ServerResponse:
@@ -246,6 +248,12 @@ class _Anybody(bakery.ThirdPartyCaveatChecker):
         return [checkers.declared_caveat("username", "alice")]
 
 
+def _released(request: Recorded) -> dict[str, Any]:
+    """Return what the store has released: what it was sent, without the resources."""
+    items = json.loads(request.body)
+    return {"released": [{"channel": one["channel"], "revision": one["revision"], "resources": []} for one in items]}
+
+
 _REVIEW = {"revisions": [{"upload-id": "upload-1", "status": "approved", "revision": 7, "errors": None}]}
 _DETAILS = {"processed": True, "code": "ready_to_release", "revision": 7, "can_release": True, "errors": []}
 _ROUTES: tuple[tuple[str, str, Any], ...] = (
@@ -264,11 +272,7 @@ _ROUTES: tuple[tuple[str, str, Any], ...] = (
     ("GET", r"/v1/charm/[^/]+/resources/[^/]+/revisions", {"revisions": [RESOURCE_REVISION]}),
     ("PATCH", r"/v1/charm/[^/]+/resources/[^/]+/revisions", {"num-resource-revisions-updated": 2}),
     ("GET", r"/v1/(charm|snap)/[^/]+/releases", RELEASES),
-    (
-        "POST",
-        r"/v1/(charm|snap)/[^/]+/releases",
-        {"released": [{"channel": "latest/edge", "revision": 3, "resources": []}]},
-    ),
+    ("POST", r"/v1/(charm|snap)/[^/]+/releases", _released),
     ("POST", r"/v1/charm/[^/]+/tracks", {"num-tracks-created": 2}),
     ("GET", r"/v1/(charm|snap)/[^/]+", {"metadata": PACKAGE}),
     ("GET", r"/dev/api/account", ACCOUNT),

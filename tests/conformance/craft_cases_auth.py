@@ -209,7 +209,6 @@ def unusual(stored: str) -> Iterator[KeyringCase]:
         lambda a: a.get_credentials(),
         _text,
         stored="/////w==",
-        back=rows.NOT_TEXT,
     )
     for name, text in {"": OTHER, "a token": TOKEN}.items():
         yield case(

@@ -42,7 +42,6 @@ LIFETIME = "(login: default lifetime)"
 
 REPLACED = "(keyring: others are there)"
 NOT_BASE64 = "(credentials that are no base64)"
-NOT_TEXT = "(credentials that are not UTF-8)"
 OTHER_FORM = "(stored credentials of another form)"
 FILE = "(the file of credentials)"
 
@@ -368,13 +367,6 @@ DEVIATIONS = (
         "takes the text itself as a token, and raises `ConfigError` where it cannot be one",
         "damaged credentials must not turn into other ones",
         "Auth.decode_credentials no base64",
-    ),
-    Deviation(
-        NOT_TEXT,
-        "raises `CredentialsNotParseable`",
-        "takes the text itself as a token",
-        "a token that was stored as it is can look like base64",
-        "Auth.decode_credentials not UTF-8",
     ),
     Deviation(
         OTHER_FORM,

@@ -177,5 +177,5 @@ def test_the_command_serves_it_until_it_is_interrupted():
         variables = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
         assert variables.keys() >= {"CHARMCRAFT_STORE_API_URL", "CHARMCRAFT_STORE_SSO_URL", "CHARMCRAFT_AUTH"}
         assert send("GET", f"{variables['CHARMCRAFT_STORE_API_URL']}/v1/tokens").status_code == 200
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # jobs in the background ignore SIGINT
         assert process.wait(10) == 0

@@ -59,6 +59,7 @@ def source_of(build: CoprBuild) -> str:
     return f"{build.source_type} {sorted(own.items())}"
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("seed", range(4))
 async def test_callers_and_store_agree(copr_store: SteppedCopr, copr: Copr, seed: int):
     draw = random.Random(seed)

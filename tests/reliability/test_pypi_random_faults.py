@@ -171,6 +171,7 @@ def files(tmp_path: Path) -> dict[Path, str]:
     return {path: sha256(path) for path in callers + many}
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("seed", range(4))
 async def test_callers_and_index_agree(lying_index: LyingIndex, files: dict[Path, str], seed: int):
     draw = random.Random(seed)
