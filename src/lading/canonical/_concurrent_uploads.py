@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import anyio
 from pydantic import ConfigDict
@@ -41,7 +41,7 @@ _FRESH = 30.0
 class ListedRevision(StoreModel):
     """A revision as an upload looks for it: the members that say whether it is the same file."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
     revision: int
     status: str | None = None

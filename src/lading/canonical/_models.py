@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AliasChoices, AliasGenerator, BeforeValidator, ConfigDict, Field
 
@@ -26,7 +26,7 @@ def _with_hyphens(name: str) -> str:
 class StoreModel(Model):
     """A model whose members have hyphens in JSON."""
 
-    model_config = ConfigDict(alias_generator=AliasGenerator(validation_alias=_with_hyphens))
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=AliasGenerator(validation_alias=_with_hyphens))
 
 
 class Account(StoreModel):
