@@ -82,7 +82,9 @@ async def notify(
         lost = error
         try:
             reviews = await sender.send(review_call(sender.service, endpoints, pending))
-        except NotFound:
+        except NotFound as missing:
+            if missing.code is None:  # not the store's: something between says nothing of the upload
+                raise
             return NOT_FOUND
         review = reviews.of(upload_id)
         return NOT_FOUND if review is None or review.status == _NOT_NOTIFIED else Found(Notified(pending, True))

@@ -32,7 +32,9 @@ def lookup_registered(endpoints: Endpoints, name: str, *, team: str | None) -> L
     async def look_up(sender: LookupSender, _: LadingError) -> LookupResult[str]:
         try:
             package = await sender.send(get_package(endpoints, name))
-        except NotFound:
+        except NotFound as error:
+            if error.code is None:  # not the store's: something between says nothing of the name
+                raise
             return NOT_FOUND
         service = sender.service.name
         if package.publisher is not None and team is None:
