@@ -189,6 +189,8 @@ class TestReviews:
             ("NeedsInformation", "need_manual_review"),
             ("ReviewQueued", "being_processed"),
             ("ReviewInProgress", "being_processed"),
+            ("Approved", "approved"),
+            ("SomethingNew", "SomethingNew"),
         ],
     )
     def test_states_of_revisions(self, status: str, review: str):

@@ -31,6 +31,8 @@ _RATE = 5.0
 # The states of revisions that the store has not decided about, and of those that wait for a person there.
 _UNDECIDED = ("ReviewQueued", "ReviewInProgress")
 _FOR_PEOPLE = ("ManualReviewPending", "NeedsInformation")
+# One that is not known is not taken for one of these.
+_APPROVED = ("Approved", "Published", "Unpublished", "Released")
 _WAITS_FOR_PEOPLE = "need_manual_review"
 
 
@@ -164,6 +166,8 @@ def _review_of_revision(upload_id: str, revision: Revision) -> Review:
         status = "being_processed"
     elif revision.status in REJECTED:
         status = "rejected"
+    elif revision.status in _FOR_PEOPLE:
+        status = _WAITS_FOR_PEOPLE
     else:
-        status = _WAITS_FOR_PEOPLE if revision.status in _FOR_PEOPLE else "approved"
+        status = "approved" if revision.status in _APPROVED else revision.status or "being_processed"
     return Review(upload_id=upload_id, status=status, revision=revision.revision, errors=revision.errors)
