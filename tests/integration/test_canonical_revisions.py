@@ -91,6 +91,16 @@ class TestNotify:
         assert gateway.uploads["upload-1"].notified == 1
         assert gateway.clock.time == 0
 
+    async def test_a_page_that_is_not_found_does_not_say_that_there_is_no_review(self, gateway: Gateway):
+        """A proxy's page: sent again, the store could have it twice."""
+        gateway.faults.add(DropAfter(), method="POST")
+        gateway.faults.add(Respond(404, b"<html>"), method="GET", times=None)
+        async with gateway.client() as charmhub:
+            with pytest.raises(NetworkError) as caught:
+                await charmhub.revisions.notify(NAME, gateway.add_upload())
+        assert caught.value.outcome == "unknown"
+        assert gateway.uploads["upload-1"].notified == 1
+
     @pytest.mark.parametrize("seconds", [0.5, 10, 29])
     @pytest.mark.parametrize("fault", [DropAfter, RespondAfter])
     async def test_work_that_is_done_late_is_waited_for(self, gateway: Gateway, seconds: float, fault: Any):

@@ -152,6 +152,16 @@ async def test_a_page_that_is_not_found_does_not_say_that_the_name_is_free(fake:
     assert caught.value.outcome == "unknown"
 
 
+async def test_a_page_that_is_not_found_does_not_say_that_nothing_was_registered(fake: FakeGateway):
+    fake.faults.add(DropAfter(), method="POST")
+    fake.faults.add(Respond(404, b"<html>"), method="GET", times=None)
+    async with fake.client() as charmhub:
+        with pytest.raises(NetworkError) as caught:
+            await charmhub.packages.register("demo")
+    assert caught.value.outcome == "unknown"
+    assert sum(one.startswith("POST ") for one in fake.seen) == 1
+
+
 async def test_unregistering_is_sent_again_while_the_name_is_there(fake: FakeGateway):
     fake.add_package("demo")
     fake.faults.add(DropBefore(), method="DELETE")
